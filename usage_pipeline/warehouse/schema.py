@@ -1,0 +1,64 @@
+"""Brings the warehouse's schema up to date."""
+
+from pathlib import Path
+
+import psycopg
+
+from usage_pipeline.warehouse.connection import connected, plain_url
+from usage_pipeline.warehouse.statements import newest_migration
+
+_OLDEST_SERVER = 140000
+# One number for the whole project: whoever migrates holds this lock, everyone else waits for it.
+_MIGRATION_LOCK = 7_215_001
+
+
+class WarehouseError(Exception):
+    """The warehouse cannot be used as it is; the text says what to do."""
+
+
+def schema_revision(url: str) -> str | None:
+    """The migration that ran last, or None in an empty database."""
+    with connected(url) as connection:
+        row = connection.execute("SELECT to_regclass('usage.schema_version') IS NOT NULL").fetchone()
+        if not row or not row[0]:
+            return None
+        version = connection.execute("SELECT version_num FROM usage.schema_version").fetchone()
+        return str(version[0]) if version else None
+
+
+def migrate(url: str) -> str:
+    """Runs the migrations that are missing, forward only; two processes may do it at once. Gives the revision.
+
+    Raises WarehouseError when the server is older than PostgreSQL 14 or newer software has migrated it.
+    """
+    newest = newest_migration()
+    current = schema_revision(url)
+    if current == newest:
+        return newest
+    if current is not None and current > newest:
+        raise WarehouseError(
+            f"the warehouse is at schema {current}, this installation knows {newest}: "
+            "it was migrated by a newer usage-pipeline; upgrade this installation"
+        )
+    _run_alembic(url)
+    return newest
+
+
+def _run_alembic(url: str) -> None:
+    import sqlalchemy  # noqa: PLC0415  (only a migration needs these two, and they are slow to import)
+    from alembic import command, config  # noqa: PLC0415
+
+    engine = sqlalchemy.create_engine(plain_url(url).replace("postgresql://", "postgresql+psycopg://", 1))
+    settings = config.Config()
+    settings.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    try:
+        with engine.begin() as connection:
+            version = connection.connection.driver_connection
+            if isinstance(version, psycopg.Connection) and version.info.server_version < _OLDEST_SERVER:
+                raise WarehouseError("the warehouse needs PostgreSQL 14 or later; this server is older")
+            connection.execute(sqlalchemy.text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+            connection.execute(sqlalchemy.text("CREATE SCHEMA IF NOT EXISTS usage"))
+            settings.attributes["connection"] = connection
+            command.upgrade(settings, "head")
+    finally:
+        engine.dispose()

@@ -1,0 +1,41 @@
+"""Loads the SQL files of sql/ by name."""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import LiteralString, cast
+
+_VARIABLE = re.compile(r":'(\w+)'")
+
+
+@cache
+def sql_folder() -> Path:
+    """The folder of SQL files: sql/ of the project, or the copy that a built package carries."""
+    package = Path(__file__).resolve().parent.parent
+    for folder in (package.parent / "sql", package / "_sql"):
+        if folder.is_dir():
+            return folder
+    raise FileNotFoundError(f"no folder of SQL files beside {package}; reinstall usage-pipeline")
+
+
+@cache
+def statement(name: str) -> LiteralString:
+    """The SQL of ``sql/<name>.sql`` with psql variables (``:'day'``) turned into psycopg parameters (``%(day)s``).
+
+    The files stay runnable in psql: ``psql -v day=2026-11-24 -f sql/usage/daily_usage.sql``.
+    """
+    text = (sql_folder() / f"{name}.sql").read_text(encoding="utf-8")
+    # The files are ours, none of their text comes from outside: that is what LiteralString stands for.
+    return cast(LiteralString, _VARIABLE.sub(r"%(\1)s", text.replace("%", "%%")))
+
+
+def migration(name: str) -> LiteralString:
+    """The SQL of ``sql/migrations/<name>.sql`` as SQLAlchemy runs it: no parameters, colons kept."""
+    text = (sql_folder() / "migrations" / f"{name}.sql").read_text(encoding="utf-8")
+    return cast(LiteralString, re.sub(r"(?<!:):(?=\w)", r"\\:", text))
+
+
+@cache
+def newest_migration() -> str:
+    """The revision that the schema has when every migration has run."""
+    return max(path.name.split("_")[0] for path in (sql_folder() / "migrations").glob("*.sql"))

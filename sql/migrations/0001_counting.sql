@@ -2,6 +2,19 @@
 -- Reads nothing. Safe to run once; alembic keeps the record of that in usage.schema_version.
 -- Times are timestamptz, money is numeric, ids are text (sources other than Dify have ids that are not UUIDs).
 
+CREATE FUNCTION usage.as_number(value text) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    -- A number that a source keeps as text; anything else (empty, NaN, words) is null, never an error.
+    SELECT CASE WHEN length(value) <= 60 AND value ~ '^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?\s*$'
+                THEN value::numeric END
+$$;
+
+CREATE FUNCTION usage.as_tokens(value text) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    -- A count of tokens that a source keeps as text; negative or absurd ones are null.
+    SELECT CASE WHEN usage.as_number(value) BETWEEN 0 AND 1000000000000 THEN usage.as_number(value)::bigint END
+$$;
+
 CREATE TABLE usage.source_state (
     source             text PRIMARY KEY,
     kind               text NOT NULL,
@@ -114,6 +127,7 @@ CREATE TABLE usage.open_row (
     occurred_at   timestamptz NOT NULL,
     reason        text NOT NULL,
     since         timestamptz NOT NULL DEFAULT now(),
+    read_at       timestamptz NOT NULL DEFAULT now(),  -- when it was last read
     next_read_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (source, kind, row_id)
 );

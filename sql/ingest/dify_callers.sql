@@ -1,0 +1,49 @@
+-- Says who made each staged call: by entry point first, then by the end user or account behind it.
+-- Reads stage_message, stage_run, usage.run_ledger. Writes the temporary tables message_caller and run_caller.
+-- Order of the tests: trigger, debug, explore, web app, MCP, nested tool, API. Safe to run twice.
+INSERT INTO message_caller
+SELECT DISTINCT ON (m.id) m.id, m.run_id, m.app_id,
+    CASE
+        WHEN m.invoke_from = 'trigger' THEN 'trigger'
+        WHEN m.invoke_from IN ('debugger', 'validation') THEN 'debug'
+        WHEN m.invoke_from = 'explore' THEN 'explore'
+        WHEN m.invoke_from = 'web-app' THEN 'web_app'
+        WHEN m.user_type = 'mcp' THEN 'mcp'
+        WHEN m.user_app_id IS NOT NULL AND m.user_app_id <> m.app_id THEN 'nested'
+        WHEN m.invoke_from IN ('service-api', 'openapi', 'published') THEN 'api'
+        WHEN m.user_type = 'browser' THEN 'web_app'
+        WHEN m.user_type IN ('service-api', 'service_api', 'openapi') THEN 'api'
+        WHEN m.account_email IS NOT NULL OR m.from_source = 'console' THEN 'console'
+        ELSE 'unknown'
+    END,
+    coalesce(m.user_session, m.account_email)
+FROM stage_message m
+ORDER BY m.id;
+
+INSERT INTO run_caller
+SELECT DISTINCT ON (r.id) r.id,
+    CASE
+        WHEN r.triggered_from IN ('webhook', 'schedule', 'plugin') THEN 'trigger'
+        WHEN r.triggered_from IN ('debugging', 'single-step', 'rag-pipeline-debugging') THEN 'debug'
+        WHEN r.triggered_from = 'rag-pipeline-run' THEN 'indexing'
+        WHEN m.kind IS NOT NULL THEN m.kind
+        -- The message that said who asked may have been read, and deleted, long ago.
+        WHEN known.caller_kind IS NOT NULL AND r.created_from IS NULL THEN known.caller_kind
+        WHEN r.created_from = 'installed-app' THEN 'explore'
+        WHEN r.created_from = 'web-app' THEN 'web_app'
+        WHEN r.user_type = 'mcp' THEN 'mcp'
+        WHEN r.user_app_id IS NOT NULL AND r.user_app_id <> r.app_id THEN 'nested'
+        WHEN r.created_from IN ('service-api', 'openapi') THEN 'api'
+        WHEN r.user_type = 'browser' THEN 'web_app'
+        WHEN r.user_type IN ('service-api', 'service_api', 'openapi') THEN 'api'
+        WHEN r.account_email IS NOT NULL THEN 'explore'
+        ELSE 'unknown'
+    END,
+    CASE
+        WHEN r.triggered_from IN ('webhook', 'schedule', 'plugin') THEN r.triggered_from
+        ELSE coalesce(m.caller_id, r.user_session, r.account_email, known.caller_id)
+    END
+FROM stage_run r
+LEFT JOIN message_caller m ON m.run_id = r.id
+LEFT JOIN usage.run_ledger known ON known.source = :'source' AND known.run_id = r.id
+ORDER BY r.id, m.id;

@@ -1,0 +1,52 @@
+-- Keeps the list of source rows that are not final: they are read again by primary key until they are, or too old.
+-- Reads stage_message, message_caller, stage_run, run_figure, usage.run_ledger. Writes usage.open_row and
+-- usage.run_ledger (who asked, when a chatflow's message came after its run). Safe to run twice.
+-- The older a row, the rarer it is read again: a fiftieth of its age later.
+UPDATE usage.run_ledger known
+SET caller_kind = m.kind, caller_id = coalesce(m.caller_id, known.caller_id)
+FROM message_caller m
+WHERE known.source = :'source' AND known.run_id = m.run_id
+  AND known.triggered_from NOT IN ('webhook', 'schedule', 'plugin', 'debugging', 'single-step',
+                                   'rag-pipeline-debugging', 'rag-pipeline-run')
+  AND (known.caller_kind, known.caller_id) IS DISTINCT FROM (m.kind, coalesce(m.caller_id, known.caller_id));
+
+WITH staged AS (
+    SELECT DISTINCT ON (m.id)
+        'message' AS kind, m.id AS row_id, m.created_at AS occurred_at,
+        CASE
+            WHEN m.status = 'paused' AND m.created_at > :'now'::timestamptz - interval '90 days' THEN 'paused'
+            WHEN m.input_tokens + m.output_tokens > 0 OR m.run_id IS NOT NULL THEN NULL
+            WHEN m.created_at > :'now'::timestamptz - interval '1 day' THEN 'without tokens'
+            WHEN m.status = 'normal' AND NOT m.has_answer AND m.created_at > :'give_up'::timestamptz THEN 'unfinished'
+        END AS reason
+    FROM stage_message m
+    UNION ALL
+    SELECT 'run', f.id, f.created_at,
+        CASE
+            WHEN f.status = 'paused' AND f.created_at > :'now'::timestamptz - interval '90 days' THEN 'paused'
+            WHEN f.created_at <= :'give_up'::timestamptz THEN NULL
+            WHEN NOT f.finished THEN 'unfinished'
+            WHEN f.total_tokens > f.leaf_tokens + f.nested_tokens THEN 'leaves below total'
+        END
+    FROM run_figure f
+), closed AS (
+    DELETE FROM usage.open_row o
+    USING staged s
+    WHERE o.source = :'source' AND o.kind = s.kind AND o.row_id = s.row_id AND s.reason IS NULL
+)
+INSERT INTO usage.open_row AS known (source, kind, row_id, occurred_at, reason, next_read_at)
+SELECT :'source', s.kind, s.row_id, s.occurred_at, s.reason,
+       :'now'::timestamptz + greatest(:'now'::timestamptz - s.occurred_at, interval '0') / 50
+FROM staged s
+WHERE s.reason IS NOT NULL
+ON CONFLICT (source, kind, row_id) DO UPDATE
+SET reason = excluded.reason, next_read_at = excluded.next_read_at, read_at = now();
+
+-- Runs whose events still name somebody else are read again in this very pass.
+INSERT INTO usage.open_row AS known (source, kind, row_id, occurred_at, reason, next_read_at)
+SELECT DISTINCT :'source', 'run', l.run_id, l.created_at, 'caller known late', '-infinity'::timestamptz
+FROM message_caller m
+JOIN usage.run_ledger l ON l.source = :'source' AND l.run_id = m.run_id
+JOIN usage.usage_event e ON e.source = :'source' AND e.run_id = l.run_id
+WHERE (e.caller_kind, e.caller_id) IS DISTINCT FROM (l.caller_kind, l.caller_id)
+ON CONFLICT (source, kind, row_id) DO UPDATE SET reason = excluded.reason, next_read_at = excluded.next_read_at;

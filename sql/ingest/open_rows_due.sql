@@ -1,0 +1,9 @@
+-- The open rows to read again now, at most :most. With :all every one, but each once a pass (:started is its begin).
+-- Reads usage.open_row. Writes nothing.
+SELECT o.kind, o.row_id
+FROM usage.open_row o
+WHERE o.source = :'source'
+  AND (o.next_read_at = '-infinity'
+       OR (o.read_at < :'started'::timestamptz AND (:'all'::boolean OR o.next_read_at <= :'now'::timestamptz)))
+ORDER BY o.occurred_at
+LIMIT :'most'::bigint

@@ -1,0 +1,72 @@
+-- The tables that a source fills for one window: what Dify's rows say, as far as counting needs it.
+-- Temporary, so never written to the log and never shared: two sources or two tries cannot meet in them, and a killed
+-- pass leaves nothing behind. Emptied at each commit. Safe to run twice in a session.
+CREATE TEMP TABLE IF NOT EXISTS stage_tenant (tenant_id text, name text) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS stage_project (
+    app_id text, tenant_id text, name text, mode text, tags text[]
+) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS stage_api_key (
+    api_key_id text, app_id text, tenant_id text, masked text, created_at timestamptz, last_used_at timestamptz
+) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS stage_message (
+    id text, app_id text, mode text, run_id text, provider text, model text, input_tokens bigint, output_tokens bigint,
+    price numeric, currency text, status text, invoke_from text, from_source text, has_answer boolean,
+    has_unit_price boolean, created_at timestamptz, user_type text, user_session text, user_app_id text,
+    account_email text, thought_tokens bigint, thought_input_tokens bigint, thought_output_tokens bigint,
+    thought_price numeric, thought_currency text
+) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS stage_run (
+    id text, tenant_id text, app_id text, workflow_id text, type text, triggered_from text, status text,
+    total_tokens bigint, created_at timestamptz, finished_at timestamptz, created_from text, user_type text,
+    user_session text, user_app_id text, account_email text
+) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS stage_node (
+    id text, run_id text, tenant_id text, app_id text, workflow_id text, triggered_from text, node_id text,
+    node_type text, title text, status text, created_at timestamptz, account_email text, meta_tokens text,
+    meta_price text, meta_currency text, tool_kind text, usage_input text, usage_output text, usage_tokens text,
+    usage_price text, usage_currency text, provider text, model text, readable boolean
+) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS stage_node_model (
+    workflow_id text, node_id text, provider text, model text
+) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS stage_event (
+    event_id text, tenant_id text, app_id text, app_mode text, run_id text, node_id text, node_type text,
+    node_title text, caller_kind text, caller_id text, provider text, model text, input_tokens bigint,
+    output_tokens bigint, total_tokens bigint, logged_cost numeric, logged_currency text, basis text, status text,
+    occurred_at timestamptz, environment text, usage_date date, api_key_id text, key_attribution text, cost numeric,
+    currency text, base_cost numeric, price_source text
+) ON COMMIT DELETE ROWS;
+
+-- What counting makes of them on its way.
+CREATE TEMP TABLE IF NOT EXISTS message_caller (
+    id text, run_id text, app_id text, kind text, caller_id text
+) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS run_caller (id text, kind text, caller_id text) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS staged_leaf (
+    id text, run_id text, kind text, total_tokens bigint
+) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS staged_figure (
+    id text, run_id text, tenant_id text, app_id text, workflow_id text, triggered_from text, node_id text,
+    node_type text, title text, status text, created_at timestamptz, account_email text, provider text, model text,
+    kind text, input_tokens bigint, output_tokens bigint, total_tokens bigint, price numeric, currency text
+) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS run_figure (
+    id text, tenant_id text, app_id text, app_mode text, triggered_from text, status text, finished boolean,
+    total_tokens bigint, leaf_tokens bigint, nested_tokens bigint, container_tokens bigint, kind text, caller_id text,
+    created_at timestamptz, finished_at timestamptz
+) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS gone_residual (run_id text) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS touched_day (usage_date date) ON COMMIT DELETE ROWS;

@@ -1,0 +1,64 @@
+-- Gives each staged event its cost, in the currency it was priced in and in the configuration's.
+-- Reads stage_event, and the configuration's rules and rates as JSON. Writes stage_event. Safe to run twice.
+-- Order: a rule that replaces, the source's own price, a rule that fills, else unpriced (cost null, never zero).
+-- Arithmetic is exact: a price per million is multiplied by 0.000001, never divided.
+-- :rules  [{"provider": LIKE, "model": LIKE, "from": date|null, "until": date|null, "input": "2.0", "output": "6.0",
+--           "currency": "CNY", "replace": bool}] in order; the first that fits wins.
+-- :rates  [{"from": date, "currency": "USD", "rate": "7.10"}]; the newest that has begun is in force.
+UPDATE stage_event SET provider = nullif(regexp_replace(provider, '^.*/', ''), '')
+WHERE provider LIKE '%/%' OR provider = '';
+
+WITH combination AS (
+    SELECT DISTINCT provider, model, usage_date FROM stage_event
+), rule AS (
+    SELECT r.position, r.json ->> 'provider' AS provider, r.json ->> 'model' AS model,
+           (r.json ->> 'from')::date AS starts, (r.json ->> 'until')::date AS ends,
+           (r.json ->> 'input')::numeric AS input_price, (r.json ->> 'output')::numeric AS output_price,
+           r.json ->> 'currency' AS currency, (r.json ->> 'replace')::boolean AS replaces
+    FROM jsonb_array_elements(:'rules'::jsonb) WITH ORDINALITY AS r (json, position)
+), fitting AS (
+    SELECT c.provider, c.model, c.usage_date, f.*
+    FROM combination c
+    LEFT JOIN LATERAL (
+        SELECT rule.input_price, rule.output_price, rule.currency, rule.replaces
+        FROM rule
+        WHERE coalesce(c.provider, '') LIKE rule.provider AND c.model LIKE rule.model
+          AND (rule.starts IS NULL OR rule.starts <= c.usage_date)
+          AND (rule.ends IS NULL OR c.usage_date < rule.ends)
+        ORDER BY rule.position
+        LIMIT 1
+    ) AS f ON true
+), priced AS (
+    SELECT e.event_id,
+           CASE WHEN f.replaces AND e.total_tokens > 0 THEN 'override'
+                WHEN e.logged_cost > 0 OR e.total_tokens = 0 THEN 'dify'
+                WHEN f.input_price IS NOT NULL THEN 'override'
+                ELSE 'unpriced' END AS price_source,
+           (e.input_tokens * f.input_price + e.output_tokens * f.output_price) * 0.000001 AS rule_cost,
+           f.currency AS rule_currency
+    FROM stage_event e
+    JOIN fitting f ON f.provider IS NOT DISTINCT FROM e.provider AND f.model IS NOT DISTINCT FROM e.model
+                  AND f.usage_date = e.usage_date
+)
+UPDATE stage_event e
+SET price_source = p.price_source,
+    cost = CASE p.price_source WHEN 'override' THEN p.rule_cost WHEN 'dify' THEN e.logged_cost END,
+    currency = CASE p.price_source WHEN 'override' THEN p.rule_currency
+                    ELSE CASE e.logged_currency WHEN 'RMB' THEN 'CNY' ELSE e.logged_currency END END
+FROM priced p
+WHERE p.event_id = e.event_id;
+
+UPDATE stage_event e
+SET base_cost = e.cost * CASE WHEN e.cost = 0 OR e.currency = :'base_currency' THEN 1 ELSE rate.rate END
+FROM (
+    SELECT c.currency, c.usage_date, newest.rate
+    FROM (SELECT DISTINCT currency, usage_date FROM stage_event) AS c
+    LEFT JOIN LATERAL (
+        SELECT (r.json ->> 'rate')::numeric AS rate
+        FROM jsonb_array_elements(:'rates'::jsonb) AS r (json)
+        WHERE r.json ->> 'currency' = c.currency AND (r.json ->> 'from')::date <= c.usage_date
+        ORDER BY (r.json ->> 'from')::date DESC
+        LIMIT 1
+    ) AS newest ON true
+) AS rate
+WHERE rate.currency IS NOT DISTINCT FROM e.currency AND rate.usage_date = e.usage_date;

@@ -1,0 +1,54 @@
+-- One row a message: who asked, what it cost, and the sums of an agent's thoughts beside it; never a text.
+-- Reads messages along (created_at, id) or by primary key (the caller sets :selection), end_users, accounts and
+-- conversations by primary key, message_agent_thoughts by message_id. Writes nothing.
+-- Columns that an older or newer Dify lacks resolve to the row `lacking`, so that the rest is still read.
+-- In psql: psql -v selection="m.created_at > now() - interval '1 hour'" -f messages.sql
+SELECT m.* FROM (
+    SELECT NULL::text AS app_mode, NULL::text AS invoke_from, NULL::text AS from_source, NULL::uuid AS workflow_run_id,
+           NULL::text AS model_provider, NULL::text AS model_id, NULL::numeric AS total_price, NULL::text AS currency,
+           0::numeric AS message_unit_price, 0::numeric AS answer_unit_price, 'normal'::text AS status,
+           NULL::uuid AS from_end_user_id, NULL::uuid AS from_account_id
+) AS lacking
+CROSS JOIN LATERAL (
+    SELECT
+        m.id::text,
+        m.app_id::text,
+        coalesce(app_mode::text,
+                 (SELECT c.mode::text FROM conversations c WHERE c.id = m.conversation_id)) AS mode,
+        workflow_run_id::text AS run_id,
+        model_provider::text AS provider,
+        model_id::text AS model,
+        coalesce(m.message_tokens, 0)::bigint AS input_tokens,
+        coalesce(m.answer_tokens, 0)::bigint AS output_tokens,
+        coalesce(total_price, 0)::numeric AS price,
+        currency::text,
+        status::text,
+        invoke_from::text,
+        from_source::text,
+        (m.answer <> '') AS has_answer,
+        (coalesce(message_unit_price, 0) > 0 OR coalesce(answer_unit_price, 0) > 0) AS has_unit_price,
+        (m.created_at AT TIME ZONE 'UTC')::timestamptz AS created_at,
+        caller.type::text AS user_type,
+        caller.session_id::text AS user_session,
+        caller.app_id::text AS user_app_id,
+        (SELECT a.email::text FROM accounts a WHERE a.id = from_account_id) AS account_email,
+        thoughts.tokens::bigint AS thought_tokens,
+        thoughts.input_tokens::bigint AS thought_input_tokens,
+        thoughts.output_tokens::bigint AS thought_output_tokens,
+        thoughts.price::numeric AS thought_price,
+        thoughts.currency::text AS thought_currency
+    FROM messages m
+    LEFT JOIN LATERAL (
+        SELECT e.type, e.session_id, e.app_id FROM end_users e WHERE e.id = from_end_user_id
+    ) AS caller ON true
+    LEFT JOIN LATERAL (
+        SELECT sum(coalesce(t.tokens, coalesce(t.message_token, 0) + coalesce(t.answer_token, 0))) AS tokens,
+               sum(coalesce(t.message_token, 0)) AS input_tokens,
+               sum(coalesce(t.answer_token, 0)) AS output_tokens,
+               sum(coalesce(t.total_price, 0)) AS price,
+               max(t.currency) FILTER (WHERE coalesce(t.tokens, 0) > 0) AS currency
+        FROM message_agent_thoughts t
+        WHERE t.message_id = m.id
+    ) AS thoughts ON workflow_run_id IS NULL
+    WHERE :selection
+) AS m

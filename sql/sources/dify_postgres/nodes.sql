@@ -1,0 +1,55 @@
+-- One row a node execution that may carry tokens: the figures of its JSON columns, picked out on the server so that
+-- prompts and answers never leave it.
+-- Reads workflow_node_executions along the index that fits :selection (its runs, or a draft's single steps). Writes
+-- nothing. One row whose JSON cannot be read fails the statement: nodes_text.sql then reads that batch.
+-- Left out are node types that call no model and say nothing of tokens; containers are kept to explain a run's total.
+-- In psql: psql -v selection="n.workflow_run_id = '...'" -f nodes.sql
+SELECT
+    n.id::text,
+    n.workflow_run_id::text AS run_id,
+    n.tenant_id::text,
+    n.app_id::text,
+    n.workflow_id::text,
+    n.triggered_from::text,
+    n.node_id::text,
+    n.node_type::text,
+    n.title::text,
+    n.status::text,
+    (n.created_at AT TIME ZONE 'UTC')::timestamptz AS created_at,
+    CASE WHEN n.workflow_run_id IS NULL THEN
+        (SELECT a.email::text FROM accounts a WHERE a.id = n.created_by)
+    END AS account_email,
+    meta.total_tokens::text AS meta_tokens,
+    meta.total_price::text AS meta_price,
+    meta.currency::text AS meta_currency,
+    (meta.tool_info ->> 'provider_type')::text AS tool_kind,
+    (usage.json ->> 'prompt_tokens')::text AS usage_input,
+    (usage.json ->> 'completion_tokens')::text AS usage_output,
+    (usage.json ->> 'total_tokens')::text AS usage_tokens,
+    (usage.json ->> 'total_price')::text AS usage_price,
+    (usage.json ->> 'currency')::text AS usage_currency,
+    process.model_provider::text AS provider,
+    process.model_name::text AS model,
+    true AS readable
+FROM workflow_node_executions n
+LEFT JOIN LATERAL json_to_record(
+    CASE WHEN left(ltrim(n.execution_metadata, E' \t\r\n'), 1) = '{' THEN n.execution_metadata::json END
+) AS meta (total_tokens text, total_price text, currency text, tool_info json) ON true
+LEFT JOIN LATERAL json_to_record(
+    CASE WHEN n.node_type NOT IN ('iteration', 'loop')
+          AND left(ltrim(n.process_data, E' \t\r\n'), 1) = '{' THEN n.process_data::json END
+) AS process (usage json, model_provider text, model_name text) ON true
+LEFT JOIN LATERAL json_to_record(
+    CASE WHEN n.node_type NOT IN ('iteration', 'loop') AND json_typeof(process.usage) IS DISTINCT FROM 'object'
+          AND strpos(n.outputs, '"total_tokens"') > 0
+          AND left(ltrim(n.outputs, E' \t\r\n'), 1) = '{' THEN n.outputs::json END
+) AS output (usage json, __usage json) ON true
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN json_typeof(process.usage) = 'object' THEN process.usage
+                WHEN json_typeof(output.usage) = 'object' THEN output.usage
+                WHEN json_typeof(output.__usage) = 'object' THEN output.__usage END AS json
+) AS usage
+WHERE :selection
+  AND (n.node_type IN ('llm', 'question-classifier', 'parameter-extractor', 'knowledge-retrieval', 'agent', 'tool',
+                       'iteration', 'loop')
+       OR strpos(n.execution_metadata, '"total_tokens"') > 0)

@@ -1,0 +1,24 @@
+-- One row a day and workflow node (node_id null: messages and residuals): sums of usage_event.
+-- Reads usage.usage_event. Writes usage.daily_node_usage, whole days at a time (:days).
+-- Safe to run twice: a day is removed and made again within the caller's transaction.
+DELETE FROM usage.daily_node_usage WHERE usage_date = ANY(:'days'::date[]);
+
+INSERT INTO usage.daily_node_usage (
+    usage_date, source, tenant_id, app_id, node_id, node_type, node_title, provider, model, currency, calls, failed_calls, input_tokens,
+    output_tokens, total_tokens, estimated_tokens, unpriced_tokens, cost, base_cost
+)
+SELECT e.usage_date, e.source, e.tenant_id, e.app_id, e.node_id, e.node_type, e.node_title, e.provider, e.model,
+       e.currency,
+       count(*) FILTER (WHERE e.basis = 'logged' AND e.event_id NOT LIKE 'residual:%'),
+       count(*) FILTER (WHERE e.basis = 'logged' AND e.status = 'failed' AND e.event_id NOT LIKE 'residual:%'),
+       coalesce(sum(e.input_tokens) FILTER (WHERE e.basis = 'logged'), 0),
+       coalesce(sum(e.output_tokens) FILTER (WHERE e.basis = 'logged'), 0),
+       coalesce(sum(e.total_tokens) FILTER (WHERE e.basis = 'logged'), 0),
+       coalesce(sum(e.total_tokens) FILTER (WHERE e.basis = 'estimated'), 0),
+       coalesce(sum(e.total_tokens) FILTER (WHERE e.basis = 'logged' AND e.base_cost IS NULL), 0),
+       coalesce(sum(e.cost) FILTER (WHERE e.basis = 'logged'), 0),
+       coalesce(sum(e.base_cost) FILTER (WHERE e.basis = 'logged'), 0)
+FROM usage.usage_event e
+WHERE e.usage_date = ANY(:'days'::date[])
+GROUP BY e.usage_date, e.source, e.tenant_id, e.app_id, e.node_id, e.node_type, e.node_title, e.provider, e.model,
+       e.currency;

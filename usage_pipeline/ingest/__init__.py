@@ -1,0 +1,1 @@
+"""Incremental extraction: from a source's rows to usage events, each token once."""

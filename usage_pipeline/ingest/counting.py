@@ -1,0 +1,64 @@
+"""Counts what a source has staged: runs the SQL of sql/ingest in its order, inside the caller's transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from usage_pipeline.pricing.price_rules import PriceBook
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.statements import statement
+
+_DIFY_ORDER = (
+    "ingest/dify_callers",
+    "ingest/dify_messages",
+    "ingest/dify_nodes",
+    "ingest/dify_runs",
+    "ingest/attribute_events",
+    "pricing/price_events",
+    "ingest/merge_events",
+)
+_DIFY_AFTERWARDS = ("ingest/dify_open_rows", "ingest/dify_problems")
+
+@dataclass(frozen=True)
+class CountingRules:
+    """What the configuration says about counting one source."""
+
+    source_id: str
+    zone: str
+    key_rules: str  # JSON, see sql/ingest/attribute_events.sql
+    prices: PriceBook
+    default_environment: str = "prod"
+
+    def parameters(self, now: datetime, give_up: datetime) -> Mapping[str, object]:
+        """The variables of the SQL files."""
+        return {
+            "source": self.source_id,
+            "zone": self.zone,
+            "key_rules": self.key_rules,
+            "default_environment": self.default_environment,
+            "rules": self.prices.rules,
+            "rates": self.prices.rates,
+            "base_currency": self.prices.base_currency,
+            "now": now,
+            "give_up": give_up,
+        }
+
+
+def open_staging(warehouse: Connection) -> None:
+    """Makes this session's staging tables."""
+    warehouse.execute(statement("ingest/staging"))
+
+
+def count_staged(warehouse: Connection, parameters: Mapping[str, object]) -> int:
+    """Turns the staged rows into usage events and merges them; gives how many events changed."""
+    # Temporary tables have no statistics of their own until somebody asks.
+    warehouse.execute("ANALYZE stage_message, stage_run, stage_node")
+    for name in _DIFY_ORDER[:-1]:
+        warehouse.execute(statement(name), parameters)
+    cursor = warehouse.execute(statement(_DIFY_ORDER[-1]), parameters)
+    while cursor.nextset():
+        pass
+    row = cursor.fetchone()
+    for name in _DIFY_AFTERWARDS:
+        warehouse.execute(statement(name), parameters)
+    return int(str(row[0])) if row else 0

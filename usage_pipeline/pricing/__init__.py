@@ -1,0 +1,1 @@
+"""What an event cost when the source does not say, and what that is in the configuration's currency."""

@@ -1,0 +1,240 @@
+"""Reads a Dify database on PostgreSQL: short read-only statements along indexes that Dify has, streamed by COPY."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import LiteralString, cast
+
+import psycopg
+from psycopg import ClientCursor, sql
+
+from usage_pipeline.sources.dify_schema import DifySchema, read_schema
+from usage_pipeline.sources.node_json import node_row
+from usage_pipeline.sources.seam import SourceError, Window
+from usage_pipeline.warehouse.connection import Connection, plain_url
+from usage_pipeline.warehouse.statements import statement
+
+_FOLDER = "sources/dify_postgres"
+_MESSAGES_A_WINDOW = 20_000
+_RUNS_A_WINDOW = 5_000
+_RUNS_A_BATCH = 500
+_IDS_A_BATCH = 1_000
+# A chatflow's message is inserted moments before its run and its time is rounded: read a little before the window,
+# so that a run always meets the message that says who asked.
+_MESSAGE_OVERLAP = timedelta(minutes=2)
+
+_MESSAGES_BY_TIME = "m.created_at >= %(since)s::timestamp AND m.created_at < %(until)s::timestamp"
+_MESSAGES_BY_ID = "m.id = ANY(%(ids)s::uuid[])"
+_RUNS_BY_TIME = "r.created_at >= %(since)s::timestamp AND r.created_at < %(until)s::timestamp"
+_RUNS_BY_ID = "r.id = ANY(%(ids)s::uuid[])"
+_NODES_BY_RUN = "n.workflow_run_id = ANY(%(ids)s::uuid[])"
+_CREATED_FROM = "(SELECT l.created_from FROM workflow_app_logs l WHERE l.workflow_run_id = r.id LIMIT 1)"
+_PIPELINES = "SELECT p.id, p.tenant_id, p.name FROM pipelines p"
+_NO_PIPELINES = "SELECT NULL::uuid AS id, NULL::uuid AS tenant_id, NULL::text AS name WHERE false"
+
+Parameters = Mapping[str, object]
+
+
+class DifyPostgres:
+    """A Dify database on PostgreSQL, in a session that can only read."""
+
+    def __init__(self, source_id: str, url: str, *, statement_timeout: timedelta = timedelta(seconds=30)) -> None:
+        """Connects. Raises SourceError when it cannot, or when the database is not Dify's."""
+        self._source_id = source_id
+        self._connection = connect_read_only(url, statement_timeout=statement_timeout)
+        self._schema = read_schema(self._connection)
+
+    @property
+    def source_id(self) -> str:
+        """The short id that the configuration gives it."""
+        return self._source_id
+
+    @property
+    def schema(self) -> DifySchema:
+        """What this Dify's tables and indexes allow."""
+        return self._schema
+
+    def clock(self) -> datetime:
+        """What time it is at the database, aware UTC."""
+        row = self._connection.execute("SELECT clock_timestamp()").fetchone()
+        return cast(datetime, row[0]) if row else datetime.now(UTC)
+
+    def problems(self) -> Sequence[tuple[str, str, str]]:
+        """Columns that this Dify lacks and that counting would have used."""
+        return [("missing_column", name, f"this Dify has no column {name}") for name in self._schema.missing]
+
+    def stage_dimensions(self, warehouse: Connection) -> None:
+        """Fills stage_tenant, stage_project and stage_api_key."""
+        pipelines = _PIPELINES if self._schema.has_pipelines else _NO_PIPELINES
+        self._stage(warehouse, "stage_tenant", _select("tenants"))
+        self._stage(warehouse, "stage_project", _select("projects", pipelines=pipelines))
+        self._stage(warehouse, "stage_api_key", _select("api_keys"))
+
+    def window_end(self, since: datetime) -> datetime | None:
+        """Where a window from ``since`` should end to hold a moderate number of rows; None when little is left."""
+        row = self._connection.execute(
+            statement(f"{_FOLDER}/window_end"),
+            {"since": _naive(since), "messages": _MESSAGES_A_WINDOW, "runs": _RUNS_A_WINDOW},
+        ).fetchone()
+        end = cast(datetime | None, row[0]) if row else None
+        # Many rows may share one moment; a window must still move on.
+        return max(end, since + timedelta(microseconds=1)) if end else None
+
+    def stage_window(self, warehouse: Connection, window: Window) -> None:
+        """Fills the staging tables with what was created in the window, and with its runs' node executions."""
+        until = _naive(window.until) if window.until else datetime(9999, 1, 1)  # noqa: DTZ001  (Dify's times are naive)
+        messages = {"since": _naive(window.since - _MESSAGE_OVERLAP), "until": until}
+        runs = {"since": _naive(window.since), "until": until}
+        self._stage(warehouse, "stage_message", _select("messages", selection=_MESSAGES_BY_TIME), messages)
+        self._stage(warehouse, "stage_run", self._runs(_RUNS_BY_TIME), runs)
+        self._stage_nodes_of_runs(warehouse)
+        self._stage_single_steps(warehouse, window.since)
+        self._stage_node_models(warehouse)
+
+    def stage_rows(self, warehouse: Connection, message_ids: Sequence[str], run_ids: Sequence[str]) -> None:
+        """The same for single rows, by primary key."""
+        for ids in _batches(message_ids, _IDS_A_BATCH):
+            self._stage(
+                warehouse, "stage_message", _select("messages", selection=_MESSAGES_BY_ID), {"ids": ids}
+            )
+        for ids in _batches(run_ids, _IDS_A_BATCH):
+            self._stage(warehouse, "stage_run", self._runs(_RUNS_BY_ID), {"ids": ids})
+        self._stage_nodes_of_runs(warehouse)
+        self._stage_node_models(warehouse)
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._connection.close()
+
+    def _runs(self, selection: LiteralString) -> sql.SQL:
+        created_from = _CREATED_FROM if self._schema.app_log_by_run else "NULL"
+        return _select("runs", selection=selection, created_from=created_from)
+
+    def _stage_nodes_of_runs(self, warehouse: Connection) -> None:
+        ids = [str(row[0]) for row in warehouse.execute("SELECT id FROM stage_run ORDER BY id")]
+        for batch in _batches(ids, _RUNS_A_BATCH):
+            self._stage_nodes(warehouse, _NODES_BY_RUN, {"ids": batch})
+
+    def _stage_single_steps(self, warehouse: Connection, since: datetime) -> None:
+        if self._schema.node_by_workflow:
+            selection = statement(f"{_FOLDER}/single_step_nodes")
+            self._stage_nodes(warehouse, selection, {"since": _naive(since)})
+
+    def _stage_nodes(self, warehouse: Connection, selection: LiteralString, parameters: Parameters) -> None:
+        try:
+            with warehouse.transaction():
+                self._stage(warehouse, "stage_node", _select("nodes", selection=selection), parameters)
+        except psycopg.DataError:
+            # A row's JSON is broken. Its batch is read again as text, row by row on this side.
+            self._stage_nodes_as_text(warehouse, selection, parameters)
+
+    def _stage_nodes_as_text(self, warehouse: Connection, selection: LiteralString, parameters: Parameters) -> None:
+        with (
+            self._connection.cursor() as cursor,
+            warehouse.cursor() as sink,
+            sink.copy("COPY stage_node FROM STDIN") as copy,
+        ):
+            cursor.execute(_select("nodes_text", selection=selection), parameters)
+            for row in cursor:
+                copy.write_row(node_row(row))
+
+    def _stage_node_models(self, warehouse: Connection) -> None:
+        found = warehouse.execute(
+            "SELECT DISTINCT workflow_id FROM stage_node"
+            " WHERE node_type IN ('agent', 'knowledge-retrieval') AND model IS NULL"
+        )
+        for batch in _batches([str(row[0]) for row in found], _RUNS_A_BATCH):
+            try:
+                with warehouse.transaction():
+                    self._stage(warehouse, "stage_node_model", _select("node_models"), {"workflow_ids": batch})
+            except psycopg.DataError:
+                # A graph that cannot be read leaves its nodes without a model, nothing else.
+                continue
+
+    def _stage(
+        self, warehouse: Connection, table: LiteralString, select: sql.SQL, parameters: Parameters | None = None
+    ) -> None:
+        """Streams a SELECT of the source into a staging table, block by block; both sides must agree on the types."""
+        copy_out = sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(select)
+        copy_in = sql.SQL("COPY {} FROM STDIN (FORMAT BINARY)").format(sql.Identifier(table))
+        with (
+            self._connection.cursor() as reader,
+            warehouse.cursor() as writer,
+            writer.copy(copy_in) as sink,
+            reader.copy(copy_out, parameters or {}) as stream,
+        ):
+            for block in stream:
+                sink.write(block)
+
+
+def connect_read_only(url: str, *, statement_timeout: timedelta) -> Connection:
+    """A session that refuses to write, reads times as UTC and gives up on slow statements.
+
+    Raises SourceError that says what is wrong and what to do, without the password.
+    """
+    try:
+        connection = psycopg.connect(
+            plain_url(url),
+            autocommit=True,
+            cursor_factory=ClientCursor,
+            application_name="usage-pipeline (read-only)",
+            connect_timeout=10,
+        )
+        connection.execute(_session(statement_timeout))
+    except psycopg.OperationalError as error:
+        raise SourceError(explain_connection_error(error)) from None
+    return connection
+
+
+def _session(statement_timeout: timedelta) -> sql.Composed:
+    # A planner with stale statistics must not be able to decide to read a big table whole: hence enable_seqscan.
+    return sql.SQL(
+        "SET default_transaction_read_only = on; SET TimeZone = 'UTC'; SET statement_timeout = {timeout};"
+        " SET lock_timeout = '2s'; SET idle_in_transaction_session_timeout = '60s'; SET jit = off;"
+        " SET enable_seqscan = off"
+    ).format(timeout=sql.Literal(int(statement_timeout.total_seconds() * 1000)))
+
+
+def explain_connection_error(error: psycopg.OperationalError) -> str:
+    """What is wrong with a connection and what to do, in words; libpq's text holds no password."""
+    text = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+    advice = "check the host, the port and that the server runs and lets this machine in (pg_hba.conf, firewall)"
+    if "password authentication failed" in text or "no password supplied" in text:
+        advice = "the user or its password is wrong: check them in the URL (special characters must be %-encoded)"
+    elif "does not exist" in text and "database" in text:
+        advice = "the database name in the URL is wrong; Dify's is 'dify' unless DB_DATABASE says otherwise"
+    elif "does not exist" in text:
+        advice = "create the role (README, 'Connect a real Dify') or correct the user in the URL"
+    elif "could not translate host name" in text or "Name or service not known" in text:
+        advice = "the host name in the URL cannot be resolved from this machine"
+    return f"cannot connect to Dify's database: {text}; {advice}"
+
+
+def _select(name: str, **raw: LiteralString) -> sql.SQL:
+    """The SQL of a file with its unquoted psql variables (``:selection``) replaced."""
+    text: LiteralString = statement(f"{_FOLDER}/{name}")
+    for variable, value in raw.items():
+        text = text.replace(f":{variable}", value)
+    return sql.SQL(text)
+
+
+def _batches(ids: Sequence[str], size: int) -> Iterator[list[str]]:
+    for start in range(0, len(ids), size):
+        yield list(ids[start : start + size])
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def iter_extraction_statements(schema: DifySchema) -> Iterator[tuple[str, sql.SQL]]:
+    """Every statement that a pass runs on messages, runs and node executions, by name: for EXPLAIN."""
+    created_from = _CREATED_FROM if schema.app_log_by_run else "NULL"
+    yield "window_end", sql.SQL(statement(f"{_FOLDER}/window_end"))
+    yield "messages by time", _select("messages", selection=_MESSAGES_BY_TIME)
+    yield "messages by id", _select("messages", selection=_MESSAGES_BY_ID)
+    yield "runs by time", _select("runs", selection=_RUNS_BY_TIME, created_from=created_from)
+    yield "runs by id", _select("runs", selection=_RUNS_BY_ID, created_from=created_from)
+    yield "nodes by run", _select("nodes", selection=_NODES_BY_RUN)
+    yield "nodes by run, as text", _select("nodes_text", selection=_NODES_BY_RUN)
+    single_steps = statement(f"{_FOLDER}/single_step_nodes")
+    yield "single steps", _select("nodes", selection=single_steps)

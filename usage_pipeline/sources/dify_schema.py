@@ -1,0 +1,95 @@
+"""Finds out what a Dify database has: its columns and indexes are probed, its version string is not trusted."""
+
+from dataclasses import dataclass
+
+from usage_pipeline.sources.seam import SourceError
+from usage_pipeline.warehouse.connection import Connection
+
+_NEEDED = {
+    "messages": ("id", "app_id", "conversation_id", "message_tokens", "answer_tokens", "answer", "created_at"),
+    "workflow_runs": ("id", "tenant_id", "app_id", "workflow_id", "type", "triggered_from", "status", "total_tokens",
+                      "created_by_role", "created_by", "created_at", "finished_at"),
+    "workflow_node_executions": ("id", "workflow_run_id", "tenant_id", "app_id", "workflow_id", "triggered_from",
+                                 "node_id", "node_type", "title", "status", "execution_metadata", "process_data",
+                                 "outputs", "created_by", "created_at"),
+    "apps": ("id", "tenant_id", "name", "mode"),
+    "tenants": ("id", "name"),
+}  # fmt: skip
+_OPTIONAL = {
+    "messages": ("workflow_run_id", "model_provider", "model_id", "total_price", "currency", "message_unit_price",
+                 "answer_unit_price", "status", "invoke_from", "from_source", "from_end_user_id", "from_account_id"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DifySchema:
+    """What this Dify's tables and indexes allow."""
+
+    missing: tuple[str, ...]  # columns that counting would have used, as table.column
+    has_pipelines: bool
+    app_log_by_run: bool  # workflow_app_logs can be read by run
+    node_by_workflow: bool  # node executions can be walked by workflow and node
+
+
+def read_schema(connection: Connection) -> DifySchema:
+    """Probes columns and indexes. Raises SourceError when the database is not Dify's or may not be read."""
+    columns = _columns(connection)
+    if not {"messages", "apps"} <= columns.keys():
+        raise SourceError(_not_dify(connection))
+    lacking = [f"{table}.{name}" for table, names in _NEEDED.items() for name in names
+               if name not in columns.get(table, ())]  # fmt: skip
+    if lacking:
+        raise SourceError(
+            f"this is not a Dify database that can be read: it lacks {', '.join(lacking)}; "
+            "check the database in the URL, or the role's SELECT rights (README, 'Connect a real Dify')"
+        )
+    missing = tuple(f"{table}.{name}" for table, names in _OPTIONAL.items() for name in names
+                    if name not in columns[table])  # fmt: skip
+    indexes = _index_columns(connection)
+    return DifySchema(
+        missing=missing,
+        has_pipelines="pipelines" in columns,
+        app_log_by_run=("workflow_app_logs", ("workflow_run_id",)) in indexes,
+        node_by_workflow=any(
+            table == "workflow_node_executions" and names[:3] == ("tenant_id", "workflow_id", "node_id")
+            for table, names in indexes
+        ),
+    )
+
+
+def _columns(connection: Connection) -> dict[str, set[str]]:
+    rows = connection.execute(
+        "SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
+        " WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
+        " AND a.attnum > 0 AND NOT a.attisdropped AND has_column_privilege(c.oid, a.attnum, 'SELECT')"
+    )
+    found: dict[str, set[str]] = {}
+    for table, column in rows:
+        found.setdefault(str(table), set()).add(str(column))
+    return found
+
+
+def _index_columns(connection: Connection) -> set[tuple[str, tuple[str, ...]]]:
+    rows = connection.execute(
+        "SELECT t.relname, array_agg(a.attname::text ORDER BY k.position)"
+        " FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid"
+        " CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, position)"
+        " JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum"
+        " WHERE t.relnamespace = current_schema()::regnamespace AND i.indisvalid AND i.indpred IS NULL"
+        " GROUP BY i.indexrelid, t.relname"
+    )
+    return {(str(table), tuple(str(name) for name in names)) for table, names in rows if isinstance(names, list)}
+
+
+def _not_dify(connection: Connection) -> str:
+    row = connection.execute("SELECT current_database(), to_regclass('messages') IS NOT NULL").fetchone()
+    name, hidden = row if row else ("?", False)
+    if hidden:
+        return (
+            f"database {name!r} looks like Dify's but the role may not read it: "
+            "grant SELECT on its tables (README, 'Connect a real Dify')"
+        )
+    return (
+        f"database {name!r} is not Dify's: it has no tables `messages` and `apps`; "
+        "set the database name in the URL (Dify's is 'dify' unless DB_DATABASE says otherwise)"
+    )

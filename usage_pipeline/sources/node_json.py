@@ -1,0 +1,55 @@
+"""Reads the figures of one node execution from its JSON texts, however broken they are."""
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+
+_CONTAINERS = ("iteration", "loop")
+
+
+def node_row(row: Sequence[object]) -> tuple[object, ...]:
+    """A row of stage_node from a row of nodes_text.sql; texts of prompts and answers end here."""
+    *plain, metadata_text, process_text, outputs_text = row
+    metadata, readable_metadata = _object(metadata_text)
+    is_container = plain[7] in _CONTAINERS
+    process, readable_process = ({}, True) if is_container else _object(process_text)
+    usage = process.get("usage")
+    readable_outputs = True
+    if not isinstance(usage, dict) and not is_container:
+        outputs, readable_outputs = _object(outputs_text)
+        usage = outputs.get("usage") if isinstance(outputs.get("usage"), dict) else outputs.get("__usage")
+    figures = usage if isinstance(usage, dict) else {}
+    tool = metadata.get("tool_info")
+    return (
+        *plain,
+        _figure(metadata.get("total_tokens")),
+        _figure(metadata.get("total_price")),
+        _figure(metadata.get("currency")),
+        _figure(tool.get("provider_type")) if isinstance(tool, dict) else None,
+        _figure(figures.get("prompt_tokens")),
+        _figure(figures.get("completion_tokens")),
+        _figure(figures.get("total_tokens")),
+        _figure(figures.get("total_price")),
+        _figure(figures.get("currency")),
+        _figure(process.get("model_provider")),
+        _figure(process.get("model_name")),
+        readable_metadata and readable_process and readable_outputs,
+    )
+
+
+def _object(text: object) -> tuple[dict[str, object], bool]:
+    """The JSON object in a text, and whether it could be read; nothing and empty texts can."""
+    if not isinstance(text, str) or not text.strip():
+        return {}, True
+    try:
+        value = json.loads(text, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        return {}, False
+    return (value, True) if isinstance(value, dict) else ({}, True)
+
+
+def _figure(value: object) -> str | None:
+    """A number or word as text, as PostgreSQL's ``->>`` would give it; no longer than a name may be."""
+    if value is None or isinstance(value, dict | list):
+        return None
+    return str(value).replace("\x00", "")[:255]

@@ -1,0 +1,80 @@
+"""Makes the daily tables of the days whose events changed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.statements import statement
+
+# daily_usage comes first: the narrower tables are sums of it.
+DAILY_TABLES = (
+    "daily_usage",
+    "daily_project_usage",
+    "daily_key_usage",
+    "daily_user_usage",
+    "daily_model_usage",
+    "daily_node_usage",
+)
+_DAYS_A_TRANSACTION = 31
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A daily table that does not equal the events of a day; tokens and cost in the base currency."""
+
+    table: str
+    usage_date: date
+    event_tokens: int
+    table_tokens: int
+    event_cost: str
+    table_cost: str
+
+
+def changed_days(connection: Connection) -> list[date]:
+    """The days, each in its tenant's zone, whose events changed since they were last rolled up; oldest first."""
+    return [
+        day
+        for (day,) in connection.execute("SELECT DISTINCT usage_date FROM usage.changed_day ORDER BY 1")
+        if isinstance(day, date)
+    ]
+
+
+def roll_up(
+    connection: Connection, days: Sequence[date], *, progress: Callable[[int, int], None] | None = None
+) -> None:
+    """Makes every daily table of the days again from the events; other days are not touched.
+
+    Safe to run twice, at the same time as another roll-up or an ingest, and to kill anywhere: a month of days is one
+    transaction, and a day that changes meanwhile stays marked as changed.
+    """
+    for start in range(0, len(days), _DAYS_A_TRANSACTION):
+        part = list(days[start : start + _DAYS_A_TRANSACTION])
+        with connection.transaction():
+            _roll_up_together(connection, part)
+        if progress:
+            progress(min(start + _DAYS_A_TRANSACTION, len(days)), len(days))
+
+
+def _roll_up_together(connection: Connection, days: list[date]) -> None:
+    # One roll-up at a time: two that make the same day would both insert it.
+    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('usage_pipeline.roll_up', 0))")
+    seen = connection.execute(
+        "SELECT source, usage_date, change FROM usage.changed_day WHERE usage_date = ANY(%s)", [days]
+    ).fetchall()
+    for table in DAILY_TABLES:
+        connection.execute(statement(f"usage/{table}"), {"days": days})
+    for mark in seen:
+        connection.execute(
+            "DELETE FROM usage.changed_day WHERE source = %s AND usage_date = %s AND change = %s", list(mark)
+        )
+
+
+def differences(connection: Connection, days: Sequence[date]) -> list[Difference]:
+    """Where the daily tables do not equal the events; empty when all is well."""
+    rows = connection.execute(statement("usage/daily_difference"), {"days": list(days)})
+    return [
+        Difference(str(table), day, int(str(events)), int(str(table_sum)), str(event_cost), str(table_cost))
+        for table, day, events, table_sum, event_cost, table_cost in rows
+        if isinstance(day, date)
+    ]

@@ -1,0 +1,75 @@
+"""What no single value can get wrong: references, duplicates and order across the configuration."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from usage_pipeline.settings.model import OWNER, Settings, Tier
+from usage_pipeline.settings.yaml_positions import Path
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong at a place in the configuration."""
+
+    path: Path
+    value: str
+    message: str
+    fix: str
+
+
+def cross_check(settings: Settings) -> Iterator[Finding]:
+    """Everything that does not fit together, in the file's order of sections."""
+    yield from _currencies(settings)
+    yield from _duplicates("sources", [source.id for source in settings.sources], "id")
+    yield from _duplicates("tenants", [rule.tenant for rule in settings.tenants], "tenant")
+    yield from _duplicates("budgets", [budget.id for budget in settings.budgets], "id")
+    for position, rule in enumerate(settings.tenants):
+        yield from _names(settings, ("tenants", position, "recipients"), rule.recipients, owner=False)
+    yield from _tiers(settings, ("tiers",), settings.tiers)
+    for position, budget in enumerate(settings.budgets):
+        if budget.tiers is not None:
+            yield from _tiers(settings, ("budgets", position, "tiers"), budget.tiers)
+    yield from _names(settings, ("reports", "recipients"), settings.reports.recipients, owner=False)
+
+
+def _currencies(settings: Settings) -> Iterator[Finding]:
+    known = {settings.currency} | {currency for _, currency, _ in settings.rate_table()}
+    for position, rule in enumerate(settings.prices):
+        if rule.currency not in known:
+            yield Finding(
+                ("prices", position, "currency"), rule.currency, f"has no rate to {settings.currency}",
+                f"add it: exchange_rates: {{{rule.currency}: <{settings.currency} for 1 {rule.currency}>}}",
+            )  # fmt: skip
+
+
+def _duplicates(section: str, values: list[str], key: str) -> Iterator[Finding]:
+    for position, value in enumerate(values):
+        if value in values[:position]:
+            first = values.index(value)
+            yield Finding((section, position, key), value, f"is the {key} of {section}[{first}] already", "rename one")
+
+
+def _tiers(settings: Settings, path: Path, tiers: tuple[Tier, ...]) -> Iterator[Finding]:
+    if not tiers:
+        yield Finding(path, "[]", "has no tier", "write at least one, or leave `tiers` out for the default ones")
+    for position, tier in enumerate(tiers):
+        if position and tier.at <= tiers[position - 1].at:
+            yield Finding((*path, position, "at"), str(tier.at), f"does not stand above {tiers[position - 1].at}",
+                          "order tiers from the lowest to the highest, each once")  # fmt: skip
+        yield from _names(settings, (*path, position, "notify"), tier.notify, owner=True)
+        yield from _names(settings, (*path, position, "fallback"), tier.fallback, owner=True)
+
+
+def _names(settings: Settings, path: Path, names: tuple[str, ...], *, owner: bool) -> Iterator[Finding]:
+    for position, name in enumerate(names):
+        if name in settings.recipients or (owner and name == OWNER):
+            continue
+        yield Finding((*path, position), name, "is not a recipient",
+                      f"add it under `recipients:`{_suggestion(name, list(settings.recipients))}")  # fmt: skip
+
+
+def _suggestion(name: str, known: list[str]) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415
+
+    close = get_close_matches(name, known, n=1)
+    return f", or did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,254 @@
+"""Reads the configuration file; what is wrong with it is said with file, line, field, value and fix."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
+from pathlib import Path
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from usage_pipeline.settings.cross_checks import cross_check
+from usage_pipeline.settings.model import Settings
+from usage_pipeline.settings.yaml_positions import Document, YamlProblem, dotted, read_yaml
+from usage_pipeline.settings.yaml_positions import Path as FieldPath
+
+_SECRET = re.compile(r"https?://|key=|token|secret|password|smtps?://|[A-Za-z0-9+/_-]{24,}", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong in a configuration file."""
+
+    file: str
+    line: int
+    field: str
+    value: str
+    message: str
+    fix: str
+
+    def __str__(self) -> str:
+        field = f" {self.field}:" if self.field else ""
+        value = f" {self.value}" if self.value else ""
+        return f"{self.file}:{self.line}:{field}{value} {self.message}; {self.fix}"
+
+
+class SettingsError(Exception):
+    """The configuration cannot be used; each problem says where and what to do."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+def load_settings(path: Path) -> Settings:
+    """The configuration in a file. Raises SettingsError with every problem found, in file order."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        fix = "set USAGE_PIPELINE_CONFIG to the file, or copy config/usage_pipeline.yaml of the project"
+        raise SettingsError([Problem(str(path), 0, "", "", f"cannot be read ({error.strerror})", fix)]) from None
+    return parse_settings(data, str(path))
+
+
+def parse_settings(data: bytes | str, file: str) -> Settings:
+    """The configuration in a text; ``file`` is its name in errors."""
+    try:
+        document = read_yaml(data.encode() if isinstance(data, str) else data)
+    except YamlProblem as problem:
+        shown = f'"{problem.value}"' if problem.value else ""
+        raise SettingsError(
+            [Problem(file, problem.line, problem.field_name, shown, problem.message, problem.fix)]
+        ) from None
+    value, rate_problems = _with_rates(document, file)
+    try:
+        settings = Settings.model_validate(value)
+    except ValidationError as error:
+        problems = [_explain(file, document, detail) for detail in error.errors(include_url=False)]
+        raise SettingsError(_ordered([*rate_problems, *problems])) from None
+    if rate_problems:
+        raise SettingsError(_ordered(rate_problems))
+    findings = [
+        Problem(file, document.line_of(f.path), dotted(f.path), f'"{f.value}"', f.message, f.fix)
+        for f in cross_check(settings)
+    ]
+    if findings:
+        raise SettingsError(_ordered(findings))
+    return settings
+
+
+def _ordered(problems: Sequence[Problem]) -> list[Problem]:
+    return sorted(dict.fromkeys(problems), key=lambda problem: problem.line)
+
+
+def _with_rates(document: Document, file: str) -> tuple[object, list[Problem]]:
+    """exchange_rates is a mapping, or a list of mappings with a day each; the model knows one form."""
+    top = dict(document.value) if isinstance(document.value, dict) else {}
+    given = top.get("exchange_rates")
+    if given is None:
+        top.pop("exchange_rates", None)
+        return top, []
+    entries = [given] if isinstance(given, dict) else given
+    prefix: FieldPath = ("exchange_rates",)
+    if not isinstance(entries, list):
+        return top, [_rate_problem(file, document, prefix, given)]
+    rates: list[dict[str, object]] = []
+    problems: list[Problem] = []
+    for position, entry in enumerate(entries):
+        path: FieldPath = prefix if isinstance(given, dict) else (*prefix, position)
+        if not isinstance(entry, dict):
+            problems.append(_rate_problem(file, document, path, entry))
+            continue
+        day, wrong = _first_day(entry, isinstance(given, dict), file, document, path)
+        found, wrong_rates = _rates_of(entry, file, document, path)
+        problems += [*wrong, *wrong_rates]
+        rates.append({"from_date": day, "rates": found})
+    top["exchange_rates"] = [] if problems else rates
+    return top, problems
+
+
+def _first_day(
+    entry: dict[str, object], always: bool, file: str, document: Document, path: FieldPath
+) -> tuple[date, list[Problem]]:
+    text = entry.get("from")
+    if text is None and always:
+        return date(1970, 1, 1), []
+    try:
+        return date.fromisoformat(str(text)), []
+    except ValueError:
+        where = (*path, "from")
+        shown = "" if text is None else f'"{text}"'
+        problem = Problem(file, document.line_of(where), dotted(where), shown,
+                          "is missing" if text is None else "is not a date", "write from: 2026-01-01")  # fmt: skip
+        return date(1970, 1, 1), [problem]
+
+
+def _rates_of(
+    entry: dict[str, object], file: str, document: Document, path: FieldPath
+) -> tuple[dict[str, Decimal], list[Problem]]:
+    found: dict[str, Decimal] = {}
+    problems: list[Problem] = []
+    for code, value in entry.items():
+        if code == "from":
+            continue
+        where = (*path, code)
+        name = {"RMB": "CNY"}.get(code.upper(), code.upper())
+        try:
+            rate = Decimal(str(value)) if isinstance(value, int | Decimal | str) else Decimal(0)
+        except InvalidOperation:
+            rate = Decimal(0)
+        if len(code) != 3 or not code.isalpha():
+            problems.append(Problem(file, document.line_of(where), dotted(where), f'"{code}"', "is not a currency",
+                                    "write its three letters, such as USD"))  # fmt: skip
+        elif not rate.is_finite() or rate <= 0:
+            problems.append(_rate_problem(file, document, where, value))
+        else:
+            found[name] = rate
+    return found, problems
+
+
+def _rate_problem(file: str, document: Document, path: FieldPath, value: object) -> Problem:
+    return Problem(file, document.line_of(path), dotted(path), f'"{value}"', "is not an exchange rate",
+                   "write for example exchange_rates: {USD: 7.10}, the base currency's units for one USD")  # fmt: skip
+
+
+def _explain(file: str, document: Document, detail: ErrorDetails) -> Problem:
+    path = _real_path(document, detail["loc"])
+    message, fix = _words(detail, path)
+    return Problem(file, document.line_of(path), dotted(path), _shown(detail, path), message, fix)
+
+
+def _real_path(document: Document, location: tuple[str | int, ...]) -> FieldPath:
+    """The place in the file: pydantic adds names of union members and wrapped single values to its own."""
+    path: FieldPath = ()
+    for part in location:
+        candidate = (*path, part)
+        if candidate in document.lines or part == location[-1]:
+            path = candidate
+    # A single text where a list is allowed has no [0] in the file.
+    return path[:-1] if path and isinstance(path[-1], int) and path not in document.lines else path
+
+
+def _shown(detail: ErrorDetails, path: FieldPath) -> str:
+    value = detail.get("input")
+    if detail["type"] in ("missing", "extra_forbidden") or isinstance(value, dict | list | tuple):
+        return ""
+    if path and str(path[-1]).endswith("_env") and _SECRET.search(str(value)):
+        return ""
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _words(detail: ErrorDetails, path: FieldPath) -> tuple[str, str]:  # noqa: PLR0911  (a table of words)
+    kind, context = detail["type"], detail.get("ctx") or {}
+    name = str(path[-1]) if path else ""
+    if name.endswith("_env"):
+        return "is not a variable's name", "write the NAME of the environment variable, such as WECOM_OPS_URL"
+    match kind:
+        case "missing":
+            return "is missing", f"add `{name}:`"
+        case "extra_forbidden":
+            return "is not a key that is known here", _did_you_mean(name, path)
+        case "int_parsing" | "int_type" | "int_from_float":
+            return "is not a whole number", f"write {_as_whole(detail.get('input'))}"
+        case "decimal_parsing" | "decimal_type" | "is_instance_of":
+            return "is not a number", "write digits such as 300 or 7.10"
+        case "greater_than" | "greater_than_equal":
+            return "is too small", f"write a number above {context.get('gt', context.get('ge'))}"
+        case "less_than" | "less_than_equal":
+            return "is too large", f"write at most {context.get('le', context.get('lt'))}"
+        case "literal_error":
+            return "is not one of the words that are known here", f"write {context.get('expected')}"
+        case "union_tag_invalid" | "union_tag_not_found":
+            return "has no channel that is known", "write channel: wecom, email, webhook or sms"
+        case "string_pattern_mismatch":
+            return "is not written as it must be", _pattern_words(name)
+        case "value_error":
+            text = str(detail["msg"]).removeprefix("Value error, ")
+            message, _, fix = text.partition("; ")
+            return message, fix or "correct it"
+        case "bool_parsing" | "bool_type":
+            return "is not true or false", "write true or false"
+        case _ if kind.startswith("date"):
+            return "is not a date", "write it as 2026-01-31"
+        case "string_type":
+            return "is not a text", 'put it in quotes, such as "08:30"'
+        case "too_short":
+            return "is empty", "write at least one"
+        case "model_type" | "dict_type" | "model_attributes_type":
+            return "is not a mapping", "write `name: value` pairs, indented"
+        case _ if kind.endswith("_type"):
+            return "is not a list", "write items with `- `, or [a, b]"
+    return str(detail["msg"]).lower(), "correct it"
+
+
+def _pattern_words(name: str) -> str:
+    if name == "daily_at":
+        return 'write a time of day such as "08:30"'
+    return "write lower-case letters, digits, - and _, such as dev-daily"
+
+
+def _as_whole(value: object) -> str:
+    text = str(value).strip().lower().replace("_", "").replace(",", "")
+    scale = {"k": 1_000, "m": 1_000_000}.get(text[-1:], 1)
+    try:
+        number = Decimal(text.rstrip("km")) * scale
+    except InvalidOperation:
+        return "digits such as 50000"
+    return str(int(number)) if number.is_finite() and number > 0 else "digits such as 50000"
+
+
+def _did_you_mean(name: str, path: FieldPath) -> str:
+    known = _known_keys()
+    close = get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"remove it, or move it to where it belongs ({dotted(path)})"
+
+
+def _known_keys() -> list[str]:
+    schema = Settings.model_json_schema(by_alias=True)
+    keys = set(schema.get("properties", {}))
+    for part in schema.get("$defs", {}).values():
+        keys |= set(part.get("properties", {}))
+    return sorted(keys)

@@ -9,6 +9,7 @@ CREATE TABLE usage.config_version (
     valid       boolean NOT NULL,
     error       text,                             -- why it was refused
     loaded_at   timestamptz NOT NULL DEFAULT now(),
+    last_seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     UNIQUE (hash, valid)
 );
 

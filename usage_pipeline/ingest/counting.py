@@ -19,6 +19,7 @@ _DIFY_ORDER = (
 )
 _DIFY_AFTERWARDS = ("ingest/dify_open_rows", "ingest/dify_problems")
 
+
 @dataclass(frozen=True)
 class CountingRules:
     """What the configuration says about counting one source."""

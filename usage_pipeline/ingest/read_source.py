@@ -206,13 +206,11 @@ class _Reading:
 
     def _tell(self) -> None:
         if self._progress and self._read_up_to:
-            self._progress(
-                Progress(self._source.source_id, self._read_up_to, self._clock, self._result.events_changed)
-            )
+            self._progress(Progress(self._source.source_id, self._read_up_to, self._clock, self._result.events_changed))
 
 
 class _only_reader:  # noqa: N801  (reads as a statement: `with _only_reader(...)`)
-    """Holds the source's lock, so that two passes never read it at once; it goes with the session when we are killed."""
+    """Holds the source's lock: two passes never read it at once. It goes with the session when we are killed."""
 
     def __init__(self, warehouse: Connection, source_id: str) -> None:
         self._warehouse = warehouse

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from usage_pipeline.settings.cross_checks import cross_check
 from usage_pipeline.settings.model import Settings
-from usage_pipeline.settings.yaml_positions import Document, YamlProblem, dotted, read_yaml
+from usage_pipeline.settings.yaml_positions import Document, YamlError, dotted, read_yaml
 from usage_pipeline.settings.yaml_positions import Path as FieldPath
 
 _SECRET = re.compile(r"https?://|key=|token|secret|password|smtps?://|[A-Za-z0-9+/_-]{24,}", re.IGNORECASE)
@@ -58,7 +58,7 @@ def parse_settings(data: bytes | str, file: str) -> Settings:
     """The configuration in a text; ``file`` is its name in errors."""
     try:
         document = read_yaml(data.encode() if isinstance(data, str) else data)
-    except YamlProblem as problem:
+    except YamlError as problem:
         shown = f'"{problem.value}"' if problem.value else ""
         raise SettingsError(
             [Problem(file, problem.line, problem.field_name, shown, problem.message, problem.fix)]
@@ -181,7 +181,7 @@ def _shown(detail: ErrorDetails, path: FieldPath) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
-def _words(detail: ErrorDetails, path: FieldPath) -> tuple[str, str]:  # noqa: PLR0911  (a table of words)
+def _words(detail: ErrorDetails, path: FieldPath) -> tuple[str, str]:  # noqa: PLR0911, PLR0912  (a table of words)
     kind, context = detail["type"], detail.get("ctx") or {}
     name = str(path[-1]) if path else ""
     if name.endswith("_env"):

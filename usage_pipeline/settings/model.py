@@ -206,6 +206,12 @@ class Schedule(Model):
     every_minutes: Annotated[int, Field(ge=1, le=60)] = 1
 
 
+class Delivery(Model):
+    """How alerts are handed over."""
+
+    every_seconds: Annotated[int, Field(ge=1, le=300)] = 5
+
+
 class Lookback(Model):
     """How far back rows are read again, for commits that came late."""
 
@@ -252,7 +258,9 @@ class Settings(Model):
     enforcement: Enforcement = Enforcement()
     reports: Reports = Reports()
     schedule: Schedule = Schedule()
+    delivery: Delivery = Delivery()
     lookback: Lookback = Lookback()
+    usage_from: date = date(2023, 1, 1)
 
     def tiers_of(self, budget: Budget) -> tuple[Tier, ...]:
         """The budget's own tiers, or the default ones."""

@@ -10,7 +10,7 @@ _MOST_DEPTH = 30
 Path = tuple[str | int, ...]
 
 
-class YamlProblem(Exception):
+class YamlError(Exception):
     """Something in the text that is not accepted; with the line and what to do."""
 
     def __init__(self, line: int, field_name: str, value: str, message: str, fix: str) -> None:
@@ -33,27 +33,27 @@ class Document:
 
 
 def read_yaml(data: bytes) -> Document:
-    """The one mapping in the text. Raises YamlProblem; numbers stay exact (Decimal), dates and times stay text."""
+    """The one mapping in the text. Raises YamlError; numbers stay exact (Decimal), dates and times stay text."""
     if len(data) > MOST_BYTES:
-        raise YamlProblem(1, "", "", f"the file has {len(data)} bytes, more than 1 MiB", "is this the right file?")
+        raise YamlError(1, "", "", f"the file has {len(data)} bytes, more than 1 MiB", "is this the right file?")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise YamlProblem(line, "", "", "the file is not UTF-8 text", "save it as UTF-8") from None
+        raise YamlError(line, "", "", "the file is not UTF-8 text", "save it as UTF-8") from None
     _refuse_tabs(text)
     try:
-        nodes = list(yaml.compose_all(text, Loader=yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader))
+        nodes = list(yaml.compose_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except yaml.MarkedYAMLError as error:
         raise _syntax_problem(error) from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise YamlProblem(1, "", "", "this is not YAML", f"check it with a YAML editor ({error})") from None
+        raise YamlError(1, "", "", "this is not YAML", f"check it with a YAML editor ({error})") from None
     if not nodes or nodes[0] is None:
-        raise YamlProblem(1, "", "", "the file is empty", "start from config/usage_pipeline.yaml of the project")
+        raise YamlError(1, "", "", "the file is empty", "start from config/usage_pipeline.yaml of the project")
     if len(nodes) > 1:
-        raise YamlProblem(_line(nodes[1]), "", "---", "a second document begins here", "keep one document in the file")
+        raise YamlError(_line(nodes[1]), "", "---", "a second document begins here", "keep one document in the file")
     if not isinstance(nodes[0], yaml.MappingNode):
-        raise YamlProblem(_line(nodes[0]), "", "", "the file must be a mapping", "start it with `version: 1`")
+        raise YamlError(_line(nodes[0]), "", "", "the file must be a mapping", "start it with `version: 1`")
     document = Document(None)
     document.value = _plain(nodes[0], (), document.lines, set())
     return document
@@ -63,15 +63,15 @@ def _refuse_tabs(text: str) -> None:
     for number, line in enumerate(text.splitlines(), 1):
         indent = line[: len(line) - len(line.lstrip())]
         if "\t" in indent:
-            raise YamlProblem(number, "", "", "a tab stands in the indentation", "indent with spaces")
+            raise YamlError(number, "", "", "a tab stands in the indentation", "indent with spaces")
 
 
-def _syntax_problem(error: yaml.MarkedYAMLError) -> YamlProblem:
+def _syntax_problem(error: yaml.MarkedYAMLError) -> YamlError:
     mark = error.problem_mark or error.context_mark
     words = str(error.problem or "this is not YAML")
     if "undefined alias" in words or "duplicate anchor" in words:
-        return YamlProblem(mark.line + 1 if mark else 1, "", "", "an alias (*name) is used", "write the value out")
-    return YamlProblem(mark.line + 1 if mark else 1, "", "", f"this is not YAML: {words}",
+        return YamlError(mark.line + 1 if mark else 1, "", "", "an alias (*name) is used", "write the value out")
+    return YamlError(mark.line + 1 if mark else 1, "", "", f"this is not YAML: {words}",
                        "check indentation, colons and quotes around this line")  # fmt: skip
 
 
@@ -83,30 +83,30 @@ def _plain(node: yaml.Node, path: Path, lines: dict[Path, int], seen: set[int]) 
     name = dotted(path)
     lines[path] = _line(node)
     if node.tag and not node.tag.startswith("tag:yaml.org,2002:"):
-        raise YamlProblem(_line(node), name, node.tag, "a YAML tag is not accepted", "remove the tag")
+        raise YamlError(_line(node), name, node.tag, "a YAML tag is not accepted", "remove the tag")
     if id(node) in seen:
         # The same node twice is an alias of an anchor: a few lines of them can stand for gigabytes.
-        raise YamlProblem(_line(node), name, "*", "anchors and aliases are not accepted", "write the value out")
+        raise YamlError(_line(node), name, "*", "anchors and aliases are not accepted", "write the value out")
     seen.add(id(node))
     if len(path) > _MOST_DEPTH:
-        raise YamlProblem(_line(node), name, "", "the file is nested too deeply", "flatten it")
+        raise YamlError(_line(node), name, "", "the file is nested too deeply", "flatten it")
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, path, lines, seen)
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, (*path, position), lines, seen) for position, item in enumerate(node.value)]
-    return _scalar(node)
+    return _scalar(node) if isinstance(node, yaml.ScalarNode) else None
 
 
 def _mapping(node: yaml.MappingNode, path: Path, lines: dict[Path, int], seen: set[int]) -> dict[str, object]:
     found: dict[str, object] = {}
     for key_node, value_node in node.value:
         if not isinstance(key_node, yaml.ScalarNode):
-            raise YamlProblem(_line(key_node), dotted(path), "", "a key must be a word", "write `name: value`")
+            raise YamlError(_line(key_node), dotted(path), "", "a key must be a word", "write `name: value`")
         key = str(key_node.value)
         if key == "<<" or key_node.tag.endswith(":merge"):
-            raise YamlProblem(_line(key_node), dotted(path), "<<", "merge keys are not accepted", "write the values out")
+            raise YamlError(_line(key_node), dotted(path), key, "merge keys are not accepted", "write the values out")
         if key in found:
-            raise YamlProblem(_line(key_node), dotted((*path, key)), key, "this key stands here twice", "keep one of them")
+            raise YamlError(_line(key_node), dotted((*path, key)), "", "stands here twice", "keep one of them")
         found[key] = _plain(value_node, (*path, key), lines, seen)
         lines[(*path, key)] = _line(key_node)
     return found

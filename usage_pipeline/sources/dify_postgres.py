@@ -93,9 +93,7 @@ class DifyPostgres:
     def stage_rows(self, warehouse: Connection, message_ids: Sequence[str], run_ids: Sequence[str]) -> None:
         """The same for single rows, by primary key."""
         for ids in _batches(message_ids, _IDS_A_BATCH):
-            self._stage(
-                warehouse, "stage_message", _select("messages", selection=_MESSAGES_BY_ID), {"ids": ids}
-            )
+            self._stage(warehouse, "stage_message", _select("messages", selection=_MESSAGES_BY_ID), {"ids": ids})
         for ids in _batches(run_ids, _IDS_A_BATCH):
             self._stage(warehouse, "stage_run", self._runs(_RUNS_BY_ID), {"ids": ids})
         self._stage_nodes_of_runs(warehouse)

@@ -1,0 +1,1 @@
+"""What is to be told to whom: alerts and their deliveries, written before anything is sent."""

@@ -1,0 +1,174 @@
+"""The assets budget_status and alert_audit, and one check a budget."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from usage_pipeline.alerts.configuration_alerts import raise_configuration_alert
+from usage_pipeline.alerts.judge_and_alert import judge_and_alert
+from usage_pipeline.asset_catalogue import (
+    OWNERS,
+    described,
+    is_pass,
+    partition_days,
+    settings_at_load,
+    table_of,
+    usage_days,
+)
+from usage_pipeline.budgets.past_days import judge_days
+from usage_pipeline.warehouse_resource import Warehouse
+
+_RED = ("critical", "emergency")
+
+
+@dg.asset(
+    deps=["daily_usage"],
+    partitions_def=usage_days(),
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name="budgets",
+    owners=OWNERS,
+    kinds={"postgres", "sql"},
+    metadata=described("budget_status"),
+    tags={"domain": "budgets"},
+)
+def budget_status(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """One row a budget, scope value and period: spent against limit, level and forecast.
+
+    A pass judges the current periods and writes the alerts of tiers reached, in one transaction. A backfill judges
+    past days under the configuration in force and tells nobody.
+    """
+    with warehouse.connection() as connection:
+        configuration = warehouse.configuration(connection)
+        raised: list[str] = []
+        if is_pass(context):
+            raise_configuration_alert(connection, configuration)
+            _, raised = judge_and_alert(connection, configuration, datetime.now(UTC))
+        else:
+            judge_days(connection, configuration, partition_days(context))
+        counted = connection.execute("SELECT count(*) FROM usage.budget_status WHERE period_end > now()").fetchone()
+        table = table_of(
+            connection,
+            ["budget", "scope", "spent", "limit", "ratio", "level", "forecast"],
+            'SELECT budget_id, scope_name, round(spent, 2), "limit", round(ratio, 3), level, round(forecast, 0)'
+            " FROM usage.budget_status WHERE period_end > now() ORDER BY ratio DESC LIMIT 25",
+            [],
+        )
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": int(str(counted[0])) if counted else 0,
+            "alerts_raised": raised,
+            "sends": "alerts" if is_pass(context) else "nothing",
+            "config_version": configuration.version,
+            "highest": dg.MetadataValue.md(table),
+        }
+    )
+
+
+@dg.asset(
+    deps=["budget_status"],
+    group_name="alerts",
+    owners=OWNERS,
+    kinds={"postgres"},
+    metadata=described("alert"),
+    tags={"domain": "alerts"},
+)
+def alert_audit(warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Every alert there ever was, with each attempt to deliver it and the channel's own answer."""
+    with warehouse.connection() as connection:
+        counted = connection.execute("SELECT count(*) FROM usage.alert").fetchone()
+        table = table_of(
+            connection,
+            ["alert", "level", "what", "scope", "raised", "recipient", "state", "attempts", "answer"],
+            "SELECT a.alert_id, a.level, a.budget_id, a.facts ->> 'scope_name', a.created_at, d.recipient, d.state,"
+            " d.attempts, (SELECT t.answer FROM usage.alert_delivery t WHERE t.delivery_id = d.delivery_id"
+            " ORDER BY t.attempt DESC LIMIT 1)"
+            " FROM usage.alert a LEFT JOIN usage.delivery d USING (alert_id)"
+            " ORDER BY a.created_at DESC, a.tier DESC, d.recipient LIMIT 30",
+            [],
+        )
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": int(str(counted[0])) if counted else 0,
+            "newest": dg.MetadataValue.md(table),
+        }
+    )
+
+
+@dg.asset_check(
+    asset=budget_status, description="The configuration file is valid; else the last valid one is in force."
+)
+def budgets_valid(warehouse: Warehouse) -> dg.AssetCheckResult:
+    """Red with file, line, field, value and fix while the file is refused."""
+    with warehouse.connection() as connection:
+        configuration = warehouse.configuration(connection)
+    problems = [str(problem) for problem in configuration.refused.problems] if configuration.refused else []
+    return dg.AssetCheckResult(
+        passed=not problems, metadata={"problems": problems, "version_in_force": configuration.version}
+    )
+
+
+@dg.asset_check(asset=alert_audit, description="No alert has failed, and none has waited more than five minutes.")
+def alerts_delivered(warehouse: Warehouse) -> dg.AssetCheckResult:
+    """Red while an alert is failed or waits."""
+    with warehouse.connection() as connection:
+        row = connection.execute(
+            "SELECT count(*) FILTER (WHERE state = 'failed'), count(*) FILTER (WHERE state IN ('pending', 'sending')"
+            " AND created_at < now() - interval '5 minutes') FROM usage.delivery"
+        ).fetchone()
+    failed, waiting = (int(str(value)) for value in row) if row else (0, 0)
+    return dg.AssetCheckResult(passed=failed + waiting == 0, metadata={"failed": failed, "waiting": waiting})
+
+
+def check_name(budget_id: str) -> str:
+    """The check of a budget: its id with what Dagster allows in names."""
+    return "budget_" + "".join(c if c.isalnum() else "_" for c in budget_id)
+
+
+def _budget_checks() -> list[dg.AssetChecksDefinition]:
+    budgets = settings_at_load().budgets
+    if not budgets:
+        return []
+
+    @dg.multi_asset_check(
+        specs=[
+            dg.AssetCheckSpec(
+                check_name(budget.id),
+                asset="budget_status",
+                description=f"{budget.name or budget.id} is under its limit.",
+            )
+            for budget in budgets
+        ],
+        name="budget_levels",
+    )
+    def budget_levels(warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
+        """One check a budget: a warning from the critical level on, red at the emergency level."""
+        with warehouse.connection() as connection:
+            for budget in budgets:
+                rows = connection.execute(
+                    "SELECT level, max(ratio) FROM usage.budget_status WHERE budget_id = %s AND period_end > now()"
+                    " GROUP BY level",
+                    [budget.id],
+                ).fetchall()
+                levels = {str(level) for level, _ in rows}
+                table = table_of(
+                    connection,
+                    ["scope", "period from", "spent", "limit", "ratio", "level", "forecast"],
+                    'SELECT scope_name, period_start, round(spent, 2), "limit", round(ratio, 3), level,'
+                    " round(forecast, 0) FROM usage.budget_status WHERE budget_id = %s AND period_end > now()"
+                    " ORDER BY ratio DESC LIMIT 20",
+                    [budget.id],
+                )
+                yield dg.AssetCheckResult(
+                    asset_key="budget_status",
+                    check_name=check_name(budget.id),
+                    passed=not levels & set(_RED),
+                    severity=dg.AssetCheckSeverity.ERROR if "emergency" in levels else dg.AssetCheckSeverity.WARN,
+                    metadata={"highest": dg.MetadataValue.md(table)},
+                )
+
+    return [budget_levels]
+
+
+ASSETS: list[dg.AssetsDefinition] = [budget_status, alert_audit]
+CHECKS: Iterable[dg.AssetChecksDefinition] = [budgets_valid, alerts_delivered, *_budget_checks()]

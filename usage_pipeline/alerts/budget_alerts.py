@@ -1,0 +1,150 @@
+"""Turns tiers that were reached into alerts: the facts a person needs, and the recipients."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import cache
+
+from psycopg import sql
+
+from usage_pipeline.alerts.record import NewAlert, raise_alert
+from usage_pipeline.budgets.evaluate import Reached, in_scope, scope_parameters
+from usage_pipeline.settings import Budget, Settings, Tier
+from usage_pipeline.settings.model import OWNER
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.statements import statement
+
+
+def raise_budget_alerts(
+    connection: Connection, settings: Settings, version: int, reached: Sequence[Reached], as_of: datetime
+) -> list[str]:
+    """Writes one alert a tier reached, with its deliveries; gives the ids of those that are new.
+
+    Runs inside the transaction that wrote the status.
+    """
+    budgets = {budget.id: budget for budget in settings.budgets}
+    raised = []
+    for item in reached:
+        budget = budgets[item.budget_id]
+        tier = next(t for t in settings.tiers_of(budget) if t.at == Decimal(item.tier))
+        tenant = _tenant_of(connection, item)
+        recipients = recipients_of(settings, budget, tier, tenant)
+        alert = NewAlert(
+            kind="budget",
+            budget_id=item.budget_id,
+            scope_value=item.scope_value,
+            period_start=item.period_start,
+            period_end=item.period_end,
+            tier=item.tier,
+            level=item.level,
+            facts=_facts(connection, settings, budget, tier, item, tenant, [name for name, _ in recipients], as_of),
+            config_version=version,
+        )
+        if raise_alert(connection, alert, recipients):
+            raised.append(alert.alert_id)
+    return raised
+
+
+def recipients_of(
+    settings: Settings, budget: Budget, tier: Tier, tenant: tuple[str, str] | None
+) -> list[tuple[str, str]]:
+    """Who is told (name, channel). An alert that would reach nobody goes to everyone another tier of it names."""
+    names = _resolved(settings, tier.notify, tenant)
+    if not names:
+        every = [name for other in settings.tiers_of(budget) for name in other.notify]
+        names = _resolved(settings, every, tenant) or list(settings.recipients)
+    return [(name, settings.recipients[name].channel) for name in names]
+
+
+def _resolved(settings: Settings, names: Sequence[str], tenant: tuple[str, str] | None) -> list[str]:
+    found: list[str] = []
+    for name in names:
+        if name != OWNER:
+            found.append(name)
+            continue
+        # A budget above all tenants has the owners of all of them.
+        rules = [settings.tenant_rule(*tenant)] if tenant else list(settings.tenants)
+        found += [recipient for rule in rules if rule for recipient in rule.recipients]
+    return list(dict.fromkeys(found))
+
+
+def _tenant_of(connection: Connection, item: Reached) -> tuple[str, str] | None:
+    tenant_id = item.scope.get("tenant_id")
+    if tenant_id is None:
+        return None
+    row = connection.execute(
+        "SELECT name FROM usage.tenant WHERE source = %s AND tenant_id = %s", [item.scope.get("source"), tenant_id]
+    ).fetchone()
+    return tenant_id, str(row[0]) if row else tenant_id
+
+
+def _facts(
+    connection: Connection,
+    settings: Settings,
+    budget: Budget,
+    tier: Tier,
+    item: Reached,
+    tenant: tuple[str, str] | None,
+    recipients: Sequence[str],
+    as_of: datetime,
+) -> dict[str, object]:
+    row = connection.execute(
+        _facts_query(),
+        {
+            **scope_parameters(settings, budget),
+            "as_of": as_of,
+            "scope_value": item.scope_value,
+            "measure": item.measure,
+            "period_start": item.period_start,
+            "scope_source": item.scope.get("source"),
+            "scope_tenant": item.scope.get("tenant_id"),
+            "scope_app": item.scope.get("app_id"),
+        },
+    ).fetchone()
+    burn, top, previous, average, tenant_name, environment = row or (None, {}, None, None, None, None)
+    return {
+        "budget_id": budget.id,
+        "budget_name": budget.name or budget.id,
+        "scope_name": item.scope_name,
+        "level": item.level,
+        "tier": f"{Decimal(item.tier).normalize():f}",
+        "measure": item.measure,
+        "spent": item.spent,
+        "limit": item.limit,
+        "ratio": item.ratio,
+        "currency": settings.currency,
+        "tokens": item.tokens,
+        "cost": item.cost,
+        "period": item.period,
+        "period_start": item.period_start.isoformat(),
+        "period_end": item.period_end.isoformat(),
+        "timezone": item.zone,
+        "as_of": as_of.isoformat(),
+        "burn_last_hour": burn,
+        "forecast": item.forecast,
+        "crossing_at": _crossing(item, burn, as_of),
+        "previous_period": previous,
+        "trailing_average": average,
+        "top": top,
+        "actions": list(tier.actions),
+        "enforcement_mode": settings.enforcement.mode,
+        "recipients": list(recipients),
+        "fallback": _resolved(settings, tier.fallback, tenant),
+        "tenant_name": tenant_name or (tenant[1] if tenant else None),
+        "environment": environment or item.scope.get("environment"),
+    }
+
+
+def _crossing(item: Reached, burn: object, as_of: datetime) -> str | None:
+    """When the limit is crossed at the last hour's pace; None when it is, or when that lies beyond the period."""
+    left = Decimal(item.limit) - Decimal(item.spent)
+    pace = Decimal(str(burn)) if burn is not None else Decimal(0)
+    if left <= 0 or pace <= 0:
+        return None
+    moment = as_of + timedelta(hours=min(float(left / pace), 24 * 400))
+    return moment.isoformat() if moment < item.period_end else None
+
+
+@cache
+def _facts_query() -> sql.SQL:
+    return sql.SQL(statement("alerts/facts").replace(":in_scope", in_scope("usage.usage_event")))

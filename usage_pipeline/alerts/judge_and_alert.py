@@ -1,0 +1,20 @@
+"""Judges the budgets now and writes the alerts of what was reached, in one transaction."""
+
+from datetime import datetime
+
+from usage_pipeline.alerts.budget_alerts import raise_budget_alerts
+from usage_pipeline.budgets.evaluate import Evaluation, evaluate_budgets
+from usage_pipeline.configuration import InForce
+from usage_pipeline.warehouse.connection import Connection
+
+
+def judge_and_alert(connection: Connection, configuration: InForce, as_of: datetime) -> tuple[Evaluation, list[str]]:
+    """Gives what was found and the ids of the alerts that are new. ``as_of`` is aware UTC.
+
+    A status and the alerts that it leads to stand together or not at all; running it twice raises nothing twice.
+    """
+    settings, version = configuration.settings, configuration.version
+    with connection.transaction():
+        found = evaluate_budgets(connection, settings, version, as_of)
+        raised = raise_budget_alerts(connection, settings, version, found.reached, as_of)
+    return found, raised

@@ -1,0 +1,80 @@
+"""Writes an alert and its deliveries, once ever."""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.types.json import Json
+
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.statements import statement
+
+
+@dataclass(frozen=True)
+class NewAlert:
+    """Something that people must be told; the first six fields tell it from every other alert."""
+
+    kind: str  # budget, configuration, delivery
+    budget_id: str
+    scope_value: str
+    period_start: datetime
+    period_end: datetime | None
+    tier: str  # per cent as decimal text
+    level: str
+    facts: Mapping[str, object]
+    config_version: int | None = None
+
+    @property
+    def alert_id(self) -> str:
+        """Short and always the same for the same alert, so that writing it twice is writing it once."""
+        key = "|".join(
+            [self.kind, self.budget_id, self.scope_value, self.period_start.isoformat(), f"{float(self.tier):g}"]
+        )
+        return self.kind[0].upper() + _short_hash(key, 10)
+
+
+def raise_alert(connection: Connection, alert: NewAlert, recipients: Sequence[tuple[str, str]]) -> bool:
+    """Writes the alert with a pending delivery to each recipient (name, channel); False when it was there already.
+
+    Runs inside the caller's transaction, so that the alert stands exactly if what it says stands.
+    """
+    written = connection.execute(
+        statement("alerts/raise_alert"),
+        {
+            "alert_id": alert.alert_id,
+            "kind": alert.kind,
+            "budget_id": alert.budget_id,
+            "scope_value": alert.scope_value,
+            "period_start": alert.period_start,
+            "period_end": alert.period_end,
+            "tier": alert.tier,
+            "level": alert.level,
+            "facts": Json(dict(alert.facts)),
+            "config_version": alert.config_version,
+        },
+    ).fetchone()
+    if written is None:
+        return False
+    for name, channel in recipients:
+        connection.execute(
+            statement("alerts/add_delivery"),
+            {
+                "delivery_id": delivery_id(alert.alert_id, name),
+                "alert_id": alert.alert_id,
+                "recipient": name,
+                "channel": channel,
+            },
+        )
+    return True
+
+
+def delivery_id(alert_id: str, recipient: str) -> str:
+    """The same for the same alert and recipient, at each attempt: channels that can tell repeats go by it."""
+    return f"{alert_id}-{_short_hash(recipient, 8)}"
+
+
+def _short_hash(text: str, length: int) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return base64.b32encode(digest).decode()[:length].lower()

@@ -1,0 +1,212 @@
+"""Makes an alert's text, in Chinese or English, for one channel's markup; names in it are hostile until escaped."""
+
+import html
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from jinja2 import FileSystemLoader, StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from usage_pipeline.delivery.channel import Message
+from usage_pipeline.delivery.words import WORDS
+
+_LONGEST_NAME = 120
+_SYMBOLS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£"}
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|>~])")
+
+
+def render(template: str, message: Message) -> str:
+    """The text of a message by one of the templates."""
+    words = WORDS[message.language]
+    return (
+        _environment()
+        .get_template(template)
+        .render(alert=message, facts=message.facts, lines=_lines(message, words), title=title(message), words=words)
+    )
+
+
+def title(message: Message) -> str:
+    """Level, budget and scope in one line, not escaped."""
+    words, facts = WORDS[message.language], message.facts
+    level = words["levels"].get(message.level, message.level)
+    if message.kind == "configuration":
+        return f"[{level}] {words['configuration_refused']}"
+    if message.kind == "delivery":
+        return f"[{level}] {words['delivery_failed']}: {plain(facts.get('recipient'))}"
+    scope = plain(facts.get("scope_name"))
+    name = plain(facts.get("budget_name") or facts.get("budget_id"))
+    return f"[{level}] {name}{f' · {scope}' if scope else ''}: {_percent(facts.get('ratio'))}"
+
+
+def plain(value: object) -> str:
+    """A name from outside as one harmless line: no control or direction marks, no line breaks, not too long."""
+    text = "" if value is None else str(value)[:2000]
+    kept = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c)[0] != "C")
+    flat = " ".join(kept.split())
+    return flat if len(flat) <= _LONGEST_NAME else flat[: _LONGEST_NAME - 1] + "…"
+
+
+def one_line(text: str, most: int) -> str:
+    """A text without line breaks, for headers."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= most else flat[: most - 1] + "…"
+
+
+def cut_bytes(text: str, most: int, note: str) -> str:
+    """The text in at most so many bytes of UTF-8, cut between characters, with a note that it was cut."""
+    data = text.encode()
+    if len(data) <= most:
+        return text
+    return data[: max(0, most - len(note.encode()))].decode("utf-8", "ignore") + note
+
+
+def markdown(value: object) -> str:
+    """A name for a chat's Markdown: nothing in it can mark up, link or mention."""
+    text = plain(value).replace("@", "＠").replace("<", "＜").replace(">", "＞").replace("&", "＆")
+    return _MARKDOWN.sub(r"\\\1", text)
+
+
+def as_html(value: object) -> str:
+    """A name for an HTML mail."""
+    return html.escape(plain(value), quote=True)
+
+
+@cache
+def _environment() -> ImmutableSandboxedEnvironment:
+    # Names are escaped by filters that fit the channel; facts are data and never read as a template.
+    environment = ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(md=markdown, html=as_html, plain=plain)
+    return environment
+
+
+def _lines(message: Message, words: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Label and value of everything that is known about the alert, in reading order."""
+    if message.kind != "budget":
+        return _other_lines(message, words)
+    facts = message.facts
+    measure, currency = str(facts.get("measure")), str(facts.get("currency"))
+
+    def amount(value: object) -> str | None:
+        return _amount(value, measure, currency)
+
+    lines: list[tuple[str, str | None]] = [
+        (words["tenant"], _text(facts.get("tenant_name"))),
+        (words["environment"], _text(facts.get("environment"))),
+        (words["scope"], _text(facts.get("scope_name"))),
+        (
+            words["spent"],
+            f"{amount(facts.get('spent'))} / {amount(facts.get('limit'))} ({_percent(facts.get('ratio'))})",
+        ),
+        (words["also"], _also(facts, measure, currency)),
+        (words["period"], _period(facts, words)),
+        (words["burn"], amount(facts.get("burn_last_hour"))),
+        (words["forecast"], amount(facts.get("forecast"))),
+        (words["crossing"], _moment(facts.get("crossing_at"), facts)),
+        (words["previous"], amount(facts.get("previous_period"))),
+        (words["average"], amount(facts.get("trailing_average"))),
+    ]
+    top = facts.get("top")
+    if isinstance(top, Mapping):
+        lines += [(words[f"top_{kind}"], _top(top.get(kind))) for kind in ("callers", "projects", "models", "nodes")]
+    lines.append((words["actions"], _actions(facts, words)))
+    return [(label, value) for label, value in lines if value]
+
+
+def _other_lines(message: Message, words: Mapping[str, str]) -> list[tuple[str, str]]:
+    facts = message.facts
+    if message.kind == "configuration":
+        problems = facts.get("problems")
+        listed = [str(problem) for problem in problems] if isinstance(problems, list) else []
+        return [(words["problem"], problem) for problem in listed] + [(words["in_force"], words["last_valid"])]
+    pairs = [("alert", "failed_alert"), ("recipient", "recipient"), ("channel", "channel"), ("answer", "answer")]
+    return [(words[label], str(facts[key])) for key, label in pairs if facts.get(key)]
+
+
+def _text(value: object) -> str | None:
+    return str(value) if value not in (None, "") else None
+
+
+def _number(value: object) -> Decimal | None:
+    try:
+        return None if value is None else Decimal(str(value))
+    except InvalidOperation:
+        return None
+
+
+def _amount(value: object, measure: str, currency: str) -> str | None:
+    number = _number(value)
+    if number is None:
+        return None
+    if measure == "cost":
+        return f"{_SYMBOLS.get(currency, currency + ' ')}{number:,.2f}"
+    return f"{number:,.0f} {measure.replace('_', ' ')}"
+
+
+def _also(facts: Mapping[str, object], measure: str, currency: str) -> str | None:
+    """The other of tokens and money, whichever the budget does not limit."""
+    other = "tokens" if measure == "cost" else "cost"
+    return _amount(facts.get(other), other, currency)
+
+
+def _percent(value: object) -> str:
+    number = _number(value)
+    return "?" if number is None else f"{number * 100:.0f} %"
+
+
+def _zone(facts: Mapping[str, object]) -> ZoneInfo:
+    try:
+        return ZoneInfo(str(facts.get("timezone")))
+    except (KeyError, ValueError, OSError):
+        return ZoneInfo("UTC")
+
+
+def _parsed(value: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(value)) if value else None
+    except ValueError:
+        return None
+
+
+def _moment(value: object, facts: Mapping[str, object]) -> str | None:
+    moment = _parsed(value)
+    return moment.astimezone(_zone(facts)).strftime("%Y-%m-%d %H:%M") if moment else None
+
+
+def _period(facts: Mapping[str, object], words: Mapping[str, str]) -> str | None:
+    start, end = _parsed(facts.get("period_start")), _parsed(facts.get("period_end"))
+    if start is None or end is None:
+        return None
+    zone = _zone(facts)
+    first, last = start.astimezone(zone).date(), (end - timedelta(seconds=1)).astimezone(zone).date()
+    shown = f"{first}" if first == last else f"{first} – {last}"
+    left = end - (_parsed(facts.get("as_of")) or datetime.now(UTC))
+    hours = max(0, int(left.total_seconds() // 3600))
+    return f"{shown} ({zone.key}; {words['left'].format(hours=hours)})"
+
+
+def _top(entries: object) -> str | None:
+    if not isinstance(entries, list):
+        return None
+    parts = [
+        f"{plain(entry.get('name'))} {_percent(entry.get('share'))}" for entry in entries if isinstance(entry, Mapping)
+    ]
+    return ", ".join(parts) or None
+
+
+def _actions(facts: Mapping[str, object], words: Mapping[str, str]) -> str | None:
+    actions = facts.get("actions")
+    if not isinstance(actions, list) or not actions or facts.get("enforcement_mode") == "off":
+        return None
+    key = {"auto": "action_auto", "approve": "action_approve"}.get(str(facts.get("enforcement_mode")), "action_dry_run")
+    return words[key].format(actions=", ".join(str(action) for action in actions))

@@ -1,0 +1,109 @@
+"""The Dagster jobs: the pass, late days, the morning, delivery, and the removal of old runs."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+from dagster import AssetSelection, DagsterRunStatus, RunsFilter
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from usage_pipeline.asset_catalogue import EXECUTOR, LATE_DAYS, PASS, WORK_TAG, usage_days
+from usage_pipeline.delivery.outbox import deliver_due
+from usage_pipeline.ingest.every_source import read_every_source
+from usage_pipeline.usage.roll_up import changed_days
+from usage_pipeline.warehouse_resource import Warehouse
+
+_KEPT_RUNS_FOR = timedelta(days=2)
+_RUNS_REMOVED_AT_ONCE = 500
+
+usage_pass = dg.define_asset_job(
+    "usage_pass",
+    selection=AssetSelection.all(),
+    partitions_def=usage_days(),
+    executor_def=EXECUTOR,
+    tags={WORK_TAG: PASS},
+    description="Reads the sources, rolls up, judges the budgets and writes alerts. Runs by schedule each minute.",
+)
+
+late_days = dg.define_asset_job(
+    "late_days",
+    selection=AssetSelection.groups("usage") | AssetSelection.assets("budget_status"),
+    partitions_def=usage_days(),
+    executor_def=EXECUTOR,
+    tags={WORK_TAG: LATE_DAYS},
+    description="Rolls up older days whose events changed. Asked for by a sensor; sends nothing.",
+)
+
+
+@dg.op(description="Hands every alert that is due to its channel; each attempt is a row with the channel's answer.")
+def send_due_alerts(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
+    """One claim, send and record for each delivery that is due."""
+    with warehouse.connection() as connection:
+        configuration = warehouse.configuration(connection)
+        summary = deliver_due(connection, configuration.settings, by=context.run_id)
+    context.log.info(f"{summary}")
+
+
+@dg.job(
+    executor_def=EXECUTOR,
+    tags={WORK_TAG: "delivery"},
+    description="Delivers what the outbox holds. Asked for by a sensor as soon as something is due.",
+)
+def deliver_alerts() -> None:
+    """One op; two runs at once never send the same delivery."""
+    send_due_alerts()
+
+
+@dg.op(description="Reads the long look-back of every source again, so that yesterday is closed before it is reported.")
+def read_look_back(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
+    """Late events mark their days as changed; the sensor for late days rolls them up."""
+    with warehouse.connection() as connection:
+        settings = warehouse.configuration(connection).settings
+        results, errors = read_every_source(connection, settings, sweep=True)
+        days = changed_days(connection)
+    context.log.info(f"{sum(r.events_changed for r in results)} events changed; days to roll up: {days}")
+    if errors:
+        raise dg.Failure("; ".join(errors.values()))
+
+
+@dg.job(
+    executor_def=EXECUTOR,
+    tags={WORK_TAG: "morning"},
+    description="Closes yesterday: reads the whole look-back of every source again.",
+)
+def morning() -> None:
+    """Runs by schedule before the morning report."""
+    read_look_back()
+
+
+@dg.op(description="Removes runs older than two days, but the newest that stands for an asset partition.")
+def delete_old_runs(context: dg.OpExecutionContext) -> None:
+    """Keeps Dagster's storage small: a pass a minute is half a million runs a year."""
+    instance = context.instance
+    before = datetime.now(UTC) - _KEPT_RUNS_FOR
+    finished = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
+    old = instance.get_run_records(
+        RunsFilter(statuses=finished, created_before=before), limit=_RUNS_REMOVED_AT_ONCE, ascending=True
+    )
+    removed = 0
+    for record in old:
+        run = record.dagster_run
+        # Backfills, late days and hand-made runs are history that people look up; a pass is one of thousands.
+        if run.tags.get(WORK_TAG) in (PASS, "delivery", "maintenance"):
+            instance.delete_run(run.run_id)
+            removed += 1
+    context.log.info(f"{removed} of {len(old)} old runs removed")
+
+
+@dg.job(executor_def=EXECUTOR, tags={WORK_TAG: "maintenance"}, description="Keeps Dagster's own storage small.")
+def remove_old_runs() -> None:
+    """Runs by schedule every hour."""
+    delete_old_runs()
+
+
+JOBS: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
+    usage_pass,
+    late_days,
+    deliver_alerts,
+    morning,
+    remove_old_runs,
+]

@@ -1,0 +1,52 @@
+"""What is looked at every few seconds: alerts that are due, and older days whose events changed."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from usage_pipeline.asset_catalogue import LATE_DAYS, WORK_TAG, settings_at_load
+from usage_pipeline.jobs import deliver_alerts, late_days
+from usage_pipeline.schedules import range_tags
+from usage_pipeline.warehouse.statements import statement
+from usage_pipeline.warehouse_resource import Warehouse
+
+
+@dg.sensor(
+    job=deliver_alerts,
+    minimum_interval_seconds=settings_at_load().delivery.every_seconds,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Asks for one run of the delivery job a batch of alerts that are due.",
+)
+def alerts_due(warehouse: Warehouse) -> dg.RunRequest | dg.SkipReason:
+    """Reads the outbox only. The run key is made of what is due and its attempts: evaluated twice, it asks once."""
+    with warehouse.connection() as connection:
+        rows = connection.execute(statement("alerts/due_keys"), {"now": datetime.now(UTC)}).fetchall()
+    if not rows:
+        return dg.SkipReason("nothing is due")
+    batch = hashlib.sha256("\n".join(str(key) for (key,) in rows).encode()).hexdigest()[:24]
+    return dg.RunRequest(run_key=f"deliver-{batch}")
+
+
+@dg.sensor(
+    job=late_days,
+    minimum_interval_seconds=20,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Asks for a run that rolls up older days whose events changed.",
+)
+def days_changed_late(warehouse: Warehouse) -> dg.RunRequest | dg.SkipReason:
+    """The pass rolls up yesterday, today and tomorrow; every other changed day is rolled up here, once a change."""
+    settings = settings_at_load()
+    yesterday = settings.today() - timedelta(days=1)
+    with warehouse.connection() as connection:
+        rows = connection.execute(
+            statement("usage/late_days"), {"from": settings.usage_from, "before": yesterday}
+        ).fetchall()
+    if not rows:
+        return dg.SkipReason("no older day has changed")
+    days = sorted({str(day) for day, _, _ in rows})
+    changes = hashlib.sha256(str(rows).encode()).hexdigest()[:24]
+    return dg.RunRequest(run_key=f"late-{changes}", tags={WORK_TAG: LATE_DAYS, **range_tags(days[0], days[-1])})
+
+
+SENSORS = [alerts_due, days_changed_late]

@@ -1,0 +1,91 @@
+"""The daily tables as partitioned assets, and the check that they equal the events."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+
+import dagster as dg
+
+from usage_pipeline.asset_catalogue import OWNERS, described, partition_days, usage_days
+from usage_pipeline.usage.roll_up import DAILY_TABLES, changed_days, differences, roll_up
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse_resource import Warehouse
+
+_ROW_MEANS = {
+    "daily_usage": "One row a day and combination of project, key, caller and model: sums of usage_event.",
+    "daily_project_usage": "One row a day and project: what each Dify app used.",
+    "daily_key_usage": "One row a day and API key, with how sure the attribution is.",
+    "daily_user_usage": "One row a day and caller: end users, visitors, accounts, triggers.",
+    "daily_model_usage": "One row a day, provider and model.",
+    "daily_node_usage": "One row a day and workflow node: which node burns the most.",
+}
+DAYS_CHECKED = 7
+
+
+def _specs() -> list[dg.AssetSpec]:
+    return [
+        dg.AssetSpec(
+            table,
+            deps=["usage_events" if table in ("daily_usage", "daily_node_usage") else "daily_usage"],
+            description=_ROW_MEANS[table] + " Days are cut in each tenant's zone; costs in the base currency too.",
+            group_name="usage",
+            owners=OWNERS,
+            kinds={"postgres", "sql"},
+            metadata=described(table),
+            tags={"domain": "usage"},
+        )
+        for table in DAILY_TABLES
+    ]
+
+
+@dg.multi_asset(
+    specs=_specs(), partitions_def=usage_days(), backfill_policy=dg.BackfillPolicy.single_run(), name="daily_tables"
+)
+def daily_tables(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
+    """Rolls the run's days up from the events, all six tables in one transaction a month of days."""
+    days = partition_days(context)
+    with warehouse.connection() as connection:
+        roll_up(connection, days, progress=lambda done, of: context.log.info(f"{done} of {of} days rolled up"))
+        for table in DAILY_TABLES:
+            yield dg.MaterializeResult(asset_key=table, metadata=_measured(connection, table, days))
+
+
+def _measured(connection: Connection, table: str, days: list[date]) -> dict[str, str | int]:
+    row = connection.execute(
+        f"SELECT count(*), coalesce(sum(total_tokens), 0), coalesce(sum(base_cost), 0), coalesce(sum(calls), 0)"
+        f" FROM usage.{table} WHERE usage_date = ANY(%s)".encode(),
+        [days],
+    ).fetchone()
+    rows, tokens, cost, calls = row or (0, 0, 0, 0)
+    return {
+        "dagster/row_count": int(str(rows)),
+        "total_tokens": int(str(tokens)),
+        "base_cost": str(cost),
+        "calls": int(str(calls)),
+        "days": f"{days[0]} to {days[-1]}" if days else "none",
+    }
+
+
+@dg.asset_check(
+    asset="daily_usage",
+    description="Every daily table sums to the events, to the last token and the last decimal.",
+)
+def daily_tables_equal_events(warehouse: Warehouse) -> dg.AssetCheckResult:
+    """Compares the newest days on which there are events; days that wait for a roll-up are left out."""
+    with warehouse.connection() as connection:
+        days = [
+            day
+            for (day,) in connection.execute(
+                "SELECT DISTINCT usage_date FROM usage.daily_project_usage ORDER BY 1 DESC LIMIT %s", [DAYS_CHECKED]
+            )
+            if isinstance(day, date)
+        ]
+        found = differences(connection, days)
+        waiting = len(changed_days(connection))
+    lines = [f"{d.usage_date} {d.table}: events {d.event_tokens}, table {d.table_tokens}" for d in found]
+    return dg.AssetCheckResult(
+        passed=not found, metadata={"days": len(days), "waiting_days": waiting, "differences": lines}
+    )
+
+
+ASSETS: list[dg.AssetsDefinition] = [daily_tables]
+CHECKS: Iterable[dg.AssetChecksDefinition] = [daily_tables_equal_events]

@@ -1,0 +1,39 @@
+"""Finds the warehouse and Dagster's storage: by environment variable, else on the embedded server."""
+
+import os
+from pathlib import Path
+
+from usage_pipeline.settings.environment import home_dir, project_dir
+from usage_pipeline.warehouse.embedded import DAGSTER_DATABASE, WAREHOUSE_DATABASE, EmbeddedServer, start_embedded
+
+
+def warehouse_url() -> str:
+    """WAREHOUSE_URL, else the embedded server's warehouse (started if it does not run).
+
+    Raises EmbeddedServerError when that server does not start.
+    """
+    return os.environ.get("WAREHOUSE_URL") or embedded().url(WAREHOUSE_DATABASE)
+
+
+def dagster_storage_url() -> str:
+    """DAGSTER_POSTGRES_URL, else the embedded server's database for Dagster."""
+    return os.environ.get("DAGSTER_POSTGRES_URL") or embedded().url(DAGSTER_DATABASE)
+
+
+def embedded() -> EmbeddedServer:
+    """The embedded server of this installation, running."""
+    return start_embedded(home_dir())
+
+
+def prepare_dagster_environment() -> Path:
+    """Sets the variables that dagster.yaml reads and gives DAGSTER_HOME, made from the project's dagster.yaml."""
+    home = Path(os.environ.setdefault("DAGSTER_HOME", str(home_dir().resolve() / "dagster")))
+    home.mkdir(parents=True, exist_ok=True)
+    ours, theirs = project_dir() / "dagster.yaml", home / "dagster.yaml"
+    if ours.exists() and ours.resolve() != theirs.resolve():
+        text = ours.read_text(encoding="utf-8")
+        if not theirs.exists() or theirs.read_text(encoding="utf-8") != text:
+            theirs.write_text(text, encoding="utf-8")
+    os.environ["DAGSTER_POSTGRES_URL"] = dagster_storage_url()
+    os.environ["WAREHOUSE_URL"] = warehouse_url()
+    return home

@@ -52,7 +52,7 @@ def _read_one(
 
 
 def _words(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
+    text = (str(error).strip() or type(error).__name__).splitlines()[0]
     if isinstance(error, psycopg.errors.QueryCanceled):
         return f"{text}; the source was too slow: raise lookback.statement_timeout_seconds or read from a replica"
     if isinstance(error, psycopg.errors.InsufficientPrivilege):

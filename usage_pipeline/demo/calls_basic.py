@@ -25,12 +25,12 @@ def message_row(
         "from_account_id": caller.account_id,
         "invoke_from": caller.invoke_from,
     }
-    conversation = {
+    conversation: dict[str, object] = {
         "id": conversation_id, "app_id": app.app_id, "mode": app.mode, "name": "New conversation", "inputs": "{}",
         "status": "normal", "created_at": naive(at), "updated_at": naive(at), **asked,
         "model_provider": None if chatflow else model.provider_id, "model_id": None if chatflow else model.name,
     }  # fmt: skip
-    message = {
+    message: dict[str, object] = {
         "id": message_id, "app_id": app.app_id, "conversation_id": conversation_id, "inputs": "{}",
         "model_provider": None if chatflow else model.provider_id, "model_id": None if chatflow else model.name,
         "query": f"Please look at {marker}", "message": f'[{{"role": "user", "text": "{marker}"}}]',

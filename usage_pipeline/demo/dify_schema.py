@@ -40,7 +40,7 @@ def create_dify_schema(connection: Connection, version: str = "1.12.1") -> None:
                 sql.SQL("UNIQUE" if unique else ""),
                 sql.Identifier(name),
                 sql.Identifier(table),
-                sql.SQL(definition),  # type: ignore[arg-type]  (from our own data file)
+                sql.SQL(definition),
             )
         )
     connection.execute("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)")
@@ -55,9 +55,7 @@ def _columns(version: str) -> dict[str, list[sql.Composed]]:
                 continue
             rest = row["type"] + (" NOT NULL" if row["nullable"] == "NO" else "")
             rest += f" DEFAULT {row['default']}" if row["default"] else ""
-            tables[row["table"]].append(
-                sql.SQL("{} {}").format(sql.Identifier(row["column"]), sql.SQL(rest))  # type: ignore[arg-type]
-            )
+            tables[row["table"]].append(sql.SQL("{} {}").format(sql.Identifier(row["column"]), sql.SQL(rest)))
     return tables
 
 

@@ -1,6 +1,6 @@
 """What a call does to Dify's tables, step by step in time, and what it truly used."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -87,10 +87,8 @@ class CallScript:
 
     def truth(self, until: datetime) -> Iterable[TrueUnit]:
         """What Dify has logged of the call by then."""
-        for script in (*self.units, *self.runs):
-            unit = script.as_of(until)
-            if unit is not None:
-                yield unit
+        found = [unit.as_of(until) for unit in self.units] + [run.as_of(until) for run in self.runs]
+        yield from (unit for unit in found if unit is not None)
 
 
 def naive(moment: datetime) -> datetime:
@@ -102,6 +100,3 @@ def whole_second(moment: datetime) -> datetime:
     """As CURRENT_TIMESTAMP(0) rounds."""
     rounded = round(moment.timestamp())
     return datetime.fromtimestamp(rounded, UTC)
-
-
-Attribute = Callable[[TrueUnit], TrueUnit]

@@ -1,0 +1,1 @@
+"""The commands of `usage-pipeline`, one module each."""

@@ -1,0 +1,43 @@
+"""`usage-pipeline backfill`: makes past days again; sends nothing."""
+
+from datetime import date, datetime, timedelta
+from typing import Annotated
+
+import typer
+from rich.progress import track
+
+from usage_pipeline.commands.output import EXIT_FAILED, AsJson, Mistake, err, for_people, out, print_json
+from usage_pipeline.commands.workplace import open_workplace
+from usage_pipeline.one_pass import backfill as backfill_days
+
+_FORMATS = ["%Y-%m-%d"]
+_DAYS_AT_ONCE = 7
+
+
+@for_people
+def backfill(
+    first: Annotated[datetime, typer.Option("--from", formats=_FORMATS, help="First usage date.")],
+    last: Annotated[datetime, typer.Option("--to", formats=_FORMATS, help="Last usage date.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make the daily tables and budget_status of past days again, under the configuration in force. Sends nothing."""
+    days = _days(first.date(), last.date())
+    with open_workplace() as (connection, configuration):
+        found = []
+        parts = [days[start : start + _DAYS_AT_ONCE] for start in range(0, len(days), _DAYS_AT_ONCE)]
+        for part in track(parts, "days", console=err, transient=True, disable=as_json or not err.is_terminal):
+            found += backfill_days(connection, configuration, part)
+    if as_json:
+        print_json({"days": len(days), "differences": found, "sent": 0})
+    else:
+        out.print(f"{len(days)} day(s) from {days[0]} to {days[-1]} were made again; nothing was sent")
+        for difference in found:
+            err.print(f"does not add up: {difference}", markup=False, style="red")
+    if found:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _days(first: date, last: date) -> list[date]:
+    if last < first:
+        raise Mistake(f"--to {last} lies before --from {first}: exchange them")
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]

@@ -1,0 +1,94 @@
+"""`usage-pipeline demo`: the whole job on a made-up Dify, in under a minute."""
+
+import os
+import threading
+import time
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.panel import Panel
+
+from usage_pipeline.commands.output import EXIT_FAILED, err, for_people, out
+from usage_pipeline.commands.run import as_document
+from usage_pipeline.commands.summary import show_attempts, show_budgets, show_pass
+from usage_pipeline.demo.channel_servers import channel_servers
+from usage_pipeline.demo.dify_history import History
+from usage_pipeline.demo.live import write_live
+from usage_pipeline.demo.place import DIFY_DATABASE, remove_place
+from usage_pipeline.demo.play import SEED, prepare, run_through_dagster
+from usage_pipeline.one_pass import run_pass
+from usage_pipeline.settings.environment import config_path, project_dir
+from usage_pipeline.warehouse.connection import connected
+from usage_pipeline.warehouse.location import embedded, warehouse_url
+
+_PASS_EVERY_S = 10.0
+
+
+@for_people
+def demo(
+    seed: Annotated[int, typer.Option(help="Another seed makes another company.")] = SEED,
+    live: Annotated[bool, typer.Option("--live", help="Go on writing calls, with a pass every 10 s.")] = False,
+    seconds: Annotated[float, typer.Option(help="With --live: for how long.")] = 300.0,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the demo's databases and end.")] = False,
+) -> None:
+    """Set up a made-up Dify with 60 days of usage, run the whole job on it, and show what arrives where."""
+    if remove:
+        remove_place(embedded())
+        out.print("the demo's databases are removed")
+        return
+    started = time.monotonic()
+    out.print("[bold]A made-up Dify[/bold]: two workspaces, 14 apps, 60 days; today an agent runs away.")
+    example = project_dir() / "config" / "usage_pipeline.yaml"
+    history = prepare(None if os.environ.get("USAGE_PIPELINE_CONFIG") else example, seed)
+    out.print(f"  {len(history.calls):,} calls are written; the Dify database is {DIFY_DATABASE}\n")
+    with channel_servers(_show) as servers:
+        os.environ.update(servers.environment)
+        held = run_through_dagster(lambda text: out.print(f"[dim]Dagster: {text} …[/dim]"))
+        out.print()
+        with connected(warehouse_url()) as connection:
+            summary = run_pass(connection, config_path(), by="usage-pipeline demo")
+            show_pass(connection, summary)
+        if live:
+            held &= _go_on(history, seconds)
+    out.print(f"\nThat took {time.monotonic() - started:.0f} s. See it all in the Dagster UI:")
+    out.print("  [bold].venv/bin/usage-pipeline up[/bold]   then open http://127.0.0.1:3000", highlight=False)
+    out.print("  (Assets > Global asset lineage shows the way of the data; alerts show ID tells an alert's story)")
+    if not (held and summary.held):
+        err.print(f"not every step held: {as_document(summary)}", markup=False, style="red")
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _show(channel: str, text: str) -> None:
+    out.print(Panel(escape(text.strip()), title=f"arrived: {escape(channel)}", title_align="left", border_style="cyan"))
+
+
+def _go_on(history: History, seconds: float) -> bool:
+    """Writes calls for so long, with a pass every ten seconds; Ctrl-C ends it early."""
+    out.print(
+        f"\n[bold]Live[/bold]: calls go on for {seconds:.0f} s, a pass every {_PASS_EVERY_S:.0f} s; Ctrl-C ends it"
+    )
+    stop, url = threading.Event(), embedded().url(DIFY_DATABASE)
+    writer = threading.Thread(target=write_live, args=(url, history, seconds), kwargs={"stop": stop})
+    writer.start()
+    held = True
+    try:
+        while writer.is_alive():
+            writer.join(_PASS_EVERY_S)
+            held &= _one_more()
+    except KeyboardInterrupt:
+        stop.set()
+        writer.join()
+    held &= _one_more()
+    with connected(warehouse_url()) as connection:
+        show_budgets(connection)
+        show_attempts(connection)
+    return held
+
+
+def _one_more() -> bool:
+    with connected(warehouse_url()) as connection:
+        summary = run_pass(connection, config_path(), by="usage-pipeline demo --live", sweep=False)
+    changed = sum(result.events_changed for result in summary.ingested)
+    out.print(f"[dim]pass: {changed} events changed, levels {summary.evaluation.levels}[/dim]")
+    return summary.held

@@ -1,0 +1,126 @@
+"""`usage-pipeline doctor`: says what is wrong with an installation and what to do."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import typer
+
+from usage_pipeline.commands.output import EXIT_FAILED, AsJson, for_people, print_json, show_rows
+from usage_pipeline.settings import Settings, SettingsError, SourceSettings, load_settings
+from usage_pipeline.settings.environment import config_path
+from usage_pipeline.sources.dify_postgres import connect_read_only
+from usage_pipeline.sources.dify_schema import read_schema
+from usage_pipeline.sources.rights import writable_tables
+from usage_pipeline.sources.seam import SourceError
+from usage_pipeline.warehouse.connection import connected
+from usage_pipeline.warehouse.embedded import EmbeddedServerError
+from usage_pipeline.warehouse.location import warehouse_url
+from usage_pipeline.warehouse.schema import WarehouseError, migrate
+
+_CLOCKS_APART = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    checked: str
+    state: str  # ok, warning, wrong
+    says: str
+
+
+@for_people
+def doctor(as_json: AsJson = False) -> None:
+    """Look at configuration, warehouse, every source and every secret; say what is wrong and what to do."""
+    findings = list(_look())
+    if as_json:
+        print_json(findings)
+    else:
+        show_rows("Doctor", ("checked", "state", "says"), [(f.checked, f.state, f.says) for f in findings])
+    if any(finding.state == "wrong" for finding in findings):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _look() -> Iterator[Finding]:
+    settings = None
+    try:
+        settings = load_settings(config_path())
+        yield Finding("configuration", "ok", f"{config_path()}: {len(settings.budgets)} budgets")
+    except SettingsError as error:
+        for problem in error.problems:
+            yield Finding("configuration", "wrong", str(problem))
+    yield _warehouse()
+    if settings is None:
+        return
+    for source in settings.sources:
+        yield from _source(source)
+    yield from _secrets(settings)
+
+
+def _warehouse() -> Finding:
+    try:
+        url = warehouse_url()
+        revision = migrate(url)
+        with connected(url) as connection:
+            version = connection.info.server_version // 10000
+    except (psycopg.OperationalError, EmbeddedServerError, WarehouseError) as error:
+        text = str(error).strip().splitlines()
+        return Finding("warehouse", "wrong", f"{text[-1] if text else error}; check WAREHOUSE_URL, or leave it out")
+    where = "WAREHOUSE_URL" if os.environ.get("WAREHOUSE_URL") else "embedded server"
+    return Finding("warehouse", "ok", f"PostgreSQL {version}, {where}, schema {revision}")
+
+
+def _source(source: SourceSettings) -> Iterator[Finding]:
+    name = f"source {source.id}"
+    url = os.environ.get(source.url_env)
+    if not url:
+        yield Finding(name, "wrong", f"the variable {source.url_env} is not set: set it to Dify's database URL, "
+                      "postgresql://reader:password@host:5432/dify")  # fmt: skip
+        return
+    try:
+        connection = connect_read_only(url, statement_timeout=timedelta(seconds=15))
+    except SourceError as error:
+        yield Finding(name, "wrong", str(error))
+        return
+    try:
+        schema = read_schema(connection)
+        yield Finding(name, "ok", "a Dify database that can be read")
+        if schema.missing:
+            yield Finding(name, "warning", f"lacks {', '.join(schema.missing)}: counted without")
+        if not schema.app_log_by_run:
+            yield Finding(
+                name, "warning", "workflow_app_logs has no index on workflow_run_id: callers are told by user"
+            )
+        writable = writable_tables(connection)
+        if writable:
+            yield Finding(name, "wrong", f"the role may write to {', '.join(writable[:3])}{' …' * (len(writable) > 3)}: "
+                          "use a role with SELECT only (README, 'Connect a real Dify'); we never write, but "
+                          "a password that can is worth stealing")  # fmt: skip
+        yield _clock(name, connection.execute("SELECT clock_timestamp()").fetchone())
+    except SourceError as error:
+        yield Finding(name, "wrong", str(error))
+    except psycopg.Error as error:
+        yield Finding(name, "wrong", f"cannot be read: {str(error).splitlines()[0]}; grant SELECT on Dify's tables")
+    finally:
+        connection.close()
+
+
+def _clock(name: str, row: tuple[object, ...] | None) -> Finding:
+    there = row[0] if row and isinstance(row[0], datetime) else datetime.now(UTC)
+    apart = abs(datetime.now(UTC) - there)
+    if apart > _CLOCKS_APART:
+        return Finding(name, "warning", f"its clock is {apart} apart from ours: synchronise both")
+    return Finding(name, "ok", "clocks agree")
+
+
+def _secrets(settings: Settings) -> Iterator[Finding]:
+    for name, recipient in settings.recipients.items():
+        variables = [str(v) for k, v in recipient.model_dump().items() if k.endswith("_env") and v]
+        for variable in variables:
+            if not os.environ.get(variable):
+                yield Finding(
+                    f"recipient {name}", "warning", f"the variable {variable} is not set: its alerts will wait"
+                )

@@ -1,0 +1,65 @@
+"""`usage-pipeline run`: one whole pass without a daemon."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from usage_pipeline.commands.output import EXIT_FAILED, AsJson, err, for_people, print_json
+from usage_pipeline.commands.summary import show_pass, usage_by_project
+from usage_pipeline.commands.workplace import open_warehouse
+from usage_pipeline.ingest.read_source import Progress as ReadingProgress
+from usage_pipeline.one_pass import PassSummary, run_pass
+from usage_pipeline.settings.environment import config_path
+
+
+@for_people
+def run(as_json: AsJson = False) -> None:
+    """One whole pass: read, roll up, hold against budgets, alert, deliver, check. Exit 0 only if every step held."""
+    with open_warehouse() as connection:
+        with reading_progress(quiet=as_json) as progress:
+            summary = run_pass(connection, config_path(), by="usage-pipeline run", progress=progress)
+        if as_json:
+            print_json(as_document(summary) | {"projects": usage_by_project(connection)})
+        else:
+            show_pass(connection, summary)
+    if not summary.held:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def as_document(summary: PassSummary) -> dict[str, object]:
+    """A pass for programs."""
+    return {
+        "held": summary.held,
+        "sources": summary.ingested,
+        "source_errors": summary.source_errors,
+        "configuration_error": summary.configuration_error,
+        "events_changed": sum(result.events_changed for result in summary.ingested),
+        "days": summary.days,
+        "budget_levels": summary.evaluation.levels,
+        "alerts": summary.alerts,
+        "delivered": summary.delivery.delivered if summary.delivery else 0,
+        "retried": summary.delivery.retried if summary.delivery else 0,
+        "failed": summary.delivery.failed if summary.delivery else 0,
+        "differences": summary.differences,
+    }
+
+
+@contextmanager
+def reading_progress(*, quiet: bool) -> Iterator[Callable[[ReadingProgress], None] | None]:
+    """Shows how far the reading of a source has come; nothing where nobody looks."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    bar = Progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=err,
+                   transient=True)  # fmt: skip
+    with bar:
+        task = bar.add_task("reading", total=None)
+
+        def tell(progress: ReadingProgress) -> None:
+            text = f"{progress.source_id}: read up to {progress.read_up_to:%Y-%m-%d %H:%M}"
+            bar.update(task, description=f"{text}, {progress.events_changed:,} events")
+
+        yield tell

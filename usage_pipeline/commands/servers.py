@@ -1,0 +1,44 @@
+"""`usage-pipeline up` and `down`: the Dagster UI and daemon, and the embedded server."""
+
+import os
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from usage_pipeline.commands.output import for_people, out
+from usage_pipeline.demo.place import use_demo_dify
+from usage_pipeline.settings.environment import home_dir, project_dir
+from usage_pipeline.warehouse.embedded import stop_embedded
+from usage_pipeline.warehouse.location import embedded, prepare_dagster_environment, warehouse_url
+from usage_pipeline.warehouse.schema import migrate
+
+
+@for_people
+def up(
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; put a proxy with authentication before any other.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 3000,
+) -> None:
+    """Start the Dagster UI and its daemon: the pass runs each minute, alerts leave within seconds. Ctrl-C ends it."""
+    if not os.environ.get("WAREHOUSE_URL"):
+        use_demo_dify(embedded())
+    prepare_dagster_environment()
+    migrate(warehouse_url())
+    out.print(f"The UI comes up at http://{host}:{port}; Ctrl-C ends it, the embedded server goes on until `down`.")
+    command = [sys.executable, "-m", "dagster", "dev", "-w", str(project_dir() / "workspace.yaml"), "-h", host,
+               "-p", str(port), "--log-level", "warning"]  # fmt: skip
+    process = subprocess.Popen(command, env=os.environ.copy())  # noqa: S603  (our own interpreter)
+    try:
+        raise typer.Exit(process.wait())
+    except KeyboardInterrupt:
+        process.wait(timeout=30)
+
+
+@for_people
+def down() -> None:
+    """Stop the embedded server; nothing that it holds is lost."""
+    stopped = stop_embedded(home_dir())
+    out.print("the embedded server is stopped" if stopped else "no embedded server was running")

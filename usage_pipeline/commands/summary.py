@@ -1,0 +1,49 @@
+"""What a pass prints: usage by project, budgets with their levels, alerts and what their channels answered."""
+
+from usage_pipeline.commands.output import as_dicts, err, out, show_rows
+from usage_pipeline.one_pass import PassSummary
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.statements import statement
+
+_PROJECT_COLUMNS = ("workspace", "project", "environment", "calls", "failed", "tokens", "cost", "unpriced tokens")
+_BUDGET_COLUMNS = ("budget", "scope", "period from", "measure", "spent", "limit", "per cent", "level", "forecast")
+_ATTEMPT_COLUMNS = ("alert", "level", "budget", "scope", "recipient", "attempt", "outcome", "channel's answer")
+
+
+def show_pass(connection: Connection, summary: PassSummary) -> None:
+    """The whole summary for people."""
+    changed = sum(result.events_changed for result in summary.ingested)
+    out.print(
+        f"[bold]Read[/bold] {len(summary.ingested)} source(s): {changed:,} events changed on {len(summary.days)} day(s)"
+    )
+    for error in (*summary.source_errors.values(), summary.configuration_error):
+        if error:
+            err.print(error, markup=False, style="red")
+    out.print()
+    rows = connection.execute(statement("reports/projects_this_month")).fetchall()
+    show_rows("Usage by project, this month", _PROJECT_COLUMNS, rows, right=_PROJECT_COLUMNS[3:])
+    show_budgets(connection)
+    show_attempts(connection)
+    for difference in summary.differences:
+        err.print(f"does not add up: {difference}", markup=False, style="red")
+    if summary.delivery and summary.delivery.retried:
+        out.print(f"{summary.delivery.retried} attempt(s) were refused for now and will be repeated")
+    out.print("Every step held." if summary.held else "[red]Not every step held: see above.[/red]")
+
+
+def usage_by_project(connection: Connection) -> list[object]:
+    """This month's usage by project, for programs."""
+    rows = connection.execute(statement("reports/projects_this_month")).fetchall()
+    return list(as_dicts(_PROJECT_COLUMNS, rows))
+
+
+def show_budgets(connection: Connection) -> None:
+    """Every budget's current rows, highest first."""
+    rows = connection.execute(statement("reports/budgets_now")).fetchall()
+    show_rows("Budgets", _BUDGET_COLUMNS, rows, right=("spent", "limit", "per cent", "forecast"))
+
+
+def show_attempts(connection: Connection) -> None:
+    """The newest attempts to deliver alerts, with each channel's own answer."""
+    rows = connection.execute(statement("reports/newest_attempts")).fetchall()
+    show_rows("Alerts and what their channels answered", _ATTEMPT_COLUMNS, rows, right=("attempt",))

@@ -1,0 +1,30 @@
+"""Opens what a command works on: the migrated warehouse and the configuration in force."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from usage_pipeline.configuration import InForce, configuration_in_force
+from usage_pipeline.demo.place import use_demo_dify
+from usage_pipeline.settings.environment import config_path
+from usage_pipeline.warehouse.connection import Connection, connected
+from usage_pipeline.warehouse.location import embedded, warehouse_url
+from usage_pipeline.warehouse.schema import migrate
+
+
+@contextmanager
+def open_warehouse() -> Iterator[Connection]:
+    """A connection to the warehouse, its schema up to date."""
+    if not os.environ.get("WAREHOUSE_URL"):
+        use_demo_dify(embedded())
+    url = warehouse_url()
+    migrate(url)
+    with connected(url) as connection:
+        yield connection
+
+
+@contextmanager
+def open_workplace() -> Iterator[tuple[Connection, InForce]]:
+    """The warehouse and the configuration in force. Raises SettingsError when no version was ever valid."""
+    with open_warehouse() as connection:
+        yield connection, configuration_in_force(connection, config_path())

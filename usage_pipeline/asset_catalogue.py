@@ -1,5 +1,6 @@
 """What all assets have in common: partitions, owners, tags of runs, column schemas read from the warehouse."""
 
+import warnings
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import cache
@@ -13,6 +14,9 @@ from usage_pipeline.settings.environment import config_path
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline.warehouse.location import warehouse_url
 from usage_pipeline.warehouse.schema import migrate
+
+# Single-run backfills are "beta" by Dagster's word; saying so at each import would only hide what matters.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 OWNERS = ["team:platform"]
 WORK_TAG = "usage_pipeline/work"

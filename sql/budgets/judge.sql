@@ -6,7 +6,7 @@ INSERT INTO stage_spent (
     budget_id, scope_value, scope_name, scope, period, zone, period_start, period_end, tokens, input_tokens,
     output_tokens, cost, calls
 )
-SELECT b.budget_id, b.scope_value, b.scope_name, b.scope, b.period, :'zone', b.period_start, b.period_end, 0, 0, 0, 0, 0
+SELECT b.budget_id, b.scope_value, b.scope_name, b.scope, b.period, b.zone, b.period_start, b.period_end, 0, 0, 0, 0, 0
 FROM usage.budget_status b
 JOIN jsonb_array_elements(:'budgets'::jsonb) AS budget (json) ON budget.json ->> 'id' = b.budget_id
 WHERE b.period_start <= :'as_of'::timestamptz AND b.period_end > :'as_of'::timestamptz
@@ -17,10 +17,11 @@ INSERT INTO stage_status
 SELECT s.budget_id, s.scope_value, s.scope_name, s.scope, s.period, s.zone, s.period_start, s.period_end,
        deciding.measure, every.measures, deciding.spent, deciding.allowed, deciding.ratio,
        coalesce(tier.level, 'ok'), tier.at,
-       CASE WHEN :'as_of'::timestamptz >= s.period_end OR :'as_of'::timestamptz <= s.period_start THEN deciding.spent
+       CASE WHEN :'judged_at'::timestamptz >= s.period_end OR :'judged_at'::timestamptz <= s.period_start
+            THEN deciding.spent
             ELSE round(deciding.spent
                        * extract(epoch FROM s.period_end - s.period_start)
-                       / greatest(extract(epoch FROM :'as_of'::timestamptz - s.period_start), 1), 6) END,
+                       / greatest(extract(epoch FROM :'judged_at'::timestamptz - s.period_start), 1), 6) END,
        s.tokens, s.cost
 FROM stage_spent s
 JOIN jsonb_array_elements(:'budgets'::jsonb) AS budget (json) ON budget.json ->> 'id' = s.budget_id
@@ -56,14 +57,14 @@ LEFT JOIN LATERAL (
 ) AS tier ON true;
 
 INSERT INTO usage.budget_status AS known (
-    budget_id, scope_value, period_start, period_end, period, scope_name, scope, measure, measures, spent, "limit",
+    budget_id, scope_value, period_start, period_end, zone, period, scope_name, scope, measure, measures, spent, "limit",
     ratio, level, tier_at, forecast, as_of, config_version
 )
-SELECT s.budget_id, s.scope_value, s.period_start, s.period_end, s.period, s.scope_name, s.scope, s.measure, s.measures,
-       s.spent, s."limit", s.ratio, s.level, s.tier_at, s.forecast, :'as_of'::timestamptz, :'config_version'::bigint
+SELECT s.budget_id, s.scope_value, s.period_start, s.period_end, s.zone, s.period, s.scope_name, s.scope, s.measure, s.measures,
+       s.spent, s."limit", s.ratio, s.level, s.tier_at, s.forecast, :'judged_at'::timestamptz, :'config_version'::bigint
 FROM stage_status s
 ON CONFLICT (budget_id, scope_value, period_start) DO UPDATE
-SET period_end = excluded.period_end, period = excluded.period, scope_name = excluded.scope_name,
+SET period_end = excluded.period_end, zone = excluded.zone, period = excluded.period, scope_name = excluded.scope_name,
     scope = excluded.scope, measure = excluded.measure, measures = excluded.measures, spent = excluded.spent,
     "limit" = excluded."limit", ratio = excluded.ratio, level = excluded.level, tier_at = excluded.tier_at,
     forecast = excluded.forecast, as_of = greatest(known.as_of, excluded.as_of),

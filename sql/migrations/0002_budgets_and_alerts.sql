@@ -18,6 +18,7 @@ CREATE TABLE usage.budget_status (
     scope_value     text NOT NULL,                -- '' for a budget without `per`, else e.g. 'project=<source>/<app_id>'
     period_start    timestamptz NOT NULL,
     period_end      timestamptz NOT NULL,
+    zone            text NOT NULL,                -- IANA name: what the period is cut in
     period          text NOT NULL,                -- day, week, month, ...
     scope_name      text NOT NULL,                -- for people
     scope           jsonb NOT NULL,               -- the dimension values of this row: {"app_id": ...}

@@ -59,7 +59,7 @@ def evaluate_budgets(connection: Connection, settings: Settings, version: int, a
     found = Evaluation()
     lock_evaluation(connection)
     for moment in (as_of - CLOSING_TIME, as_of):
-        judge(connection, settings, version, moment)
+        judge(connection, settings, version, moment, judged_at=as_of)
         found.reached += _reached(connection, settings)
     for level, rows in connection.execute("SELECT level, count(*) FROM stage_status GROUP BY level"):
         found.levels[str(level)] = int(str(rows))
@@ -75,8 +75,13 @@ def lock_evaluation(connection: Connection) -> None:
     connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('usage_pipeline.budgets', 0))")
 
 
-def judge(connection: Connection, settings: Settings, version: int, as_of: datetime) -> None:
-    """Fills stage_status and writes budget_status of the periods that ``as_of`` lies in; tells nobody."""
+def judge(
+    connection: Connection, settings: Settings, version: int, as_of: datetime, judged_at: datetime | None = None
+) -> None:
+    """Fills stage_status and writes budget_status of the periods that ``as_of`` lies in; tells nobody.
+
+    ``judged_at`` is the moment that forecasts start from, if not ``as_of`` itself.
+    """
     connection.execute("TRUNCATE stage_spent, stage_status")
     for budget in settings.budgets:
         connection.execute(_spent(), {**scope_parameters(settings, budget), "as_of": as_of})
@@ -89,8 +94,8 @@ def judge(connection: Connection, settings: Settings, version: int, as_of: datet
         {
             "budgets": _budgets_json(settings),
             "as_of": as_of,
+            "judged_at": judged_at or as_of,
             "config_version": version,
-            "zone": settings.timezone,
         },
     )
 

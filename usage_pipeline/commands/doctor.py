@@ -96,7 +96,8 @@ def _source(source: SourceSettings) -> Iterator[Finding]:
             )
         writable = writable_tables(connection)
         if writable:
-            yield Finding(name, "wrong", f"the role may write to {', '.join(writable[:3])}{' …' * (len(writable) > 3)}: "
+            named = ", ".join(writable[:3]) + (" …" if len(writable) > 3 else "")
+            yield Finding(name, "wrong", f"the role may write to {named}: "
                           "use a role with SELECT only (README, 'Connect a real Dify'); we never write, but "
                           "a password that can is worth stealing")  # fmt: skip
         yield _clock(name, connection.execute("SELECT clock_timestamp()").fetchone())

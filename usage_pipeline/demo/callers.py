@@ -29,7 +29,7 @@ class Caller:
         return self.user.user_id if self.user else self.account_id
 
 
-def caller_for(world: World, rng: random.Random, app: App, source: str) -> Caller:
+def caller_for(world: World, rng: random.Random, app: App, source: str) -> Caller:  # noqa: PLR0911  (a table)
     """A caller of the app from one of its sources."""
     email = rng.choice(sorted(world.accounts))
     account = world.accounts[email]

@@ -113,7 +113,8 @@ def _app_log(run: _Run, started: datetime) -> dict[str, object]:
     return {
         "id": new_id(run.rng), "tenant_id": run.app.tenant_id, "app_id": run.app.app_id,
         "workflow_id": run.app.workflow_id, "workflow_run_id": run.run_id, "created_from": run.caller.created_from,
-        "created_by_role": run.caller.role, "created_by": run.caller.creator, "created_at": naive(whole_second(started)),
+        "created_by_role": run.caller.role, "created_by": run.caller.creator,
+        "created_at": naive(whole_second(started)),
     }  # fmt: skip
 
 
@@ -159,7 +160,7 @@ def _unit_of(run: _Run, started: datetime) -> TrueUnit:
     )  # fmt: skip
 
 
-def _node_row(run: _Run, node: Node, started: datetime, metadata: dict[str, object]) -> tuple[str, dict[str, object]]:
+def _node_row(run: _Run, node: Node, started: datetime) -> tuple[str, dict[str, object]]:
     run.index += 1
     row_id = new_id(run.rng)
     draft = run.caller.triggered_from == "debugging"
@@ -176,12 +177,12 @@ def _node_row(run: _Run, node: Node, started: datetime, metadata: dict[str, obje
 
 def _node(run: _Run, node: Node, inside: dict[str, object]) -> None:
     started = run.later(0.01, 0.1)
-    row_id, row = _node_row(run, node, started, inside)
+    row_id, row = _node_row(run, node, started)
     run.script.steps.append(Step(started + run.late, "workflow_node_executions", row_id, row))
     if node.children:
-        _container(run, node, row_id, started)
+        _container(run, node, row_id)
     elif node.calls:
-        _workflow_tool(run, node, row_id, started)
+        _workflow_tool(run, node, row_id)
     elif node.model:
         _model_node(run, node, row_id, started, inside)
     else:
@@ -197,7 +198,7 @@ def _finish_row(run: _Run, row_id: str, ended: datetime, values: dict[str, objec
     return at
 
 
-def _container(run: _Run, node: Node, row_id: str, started: datetime) -> None:
+def _container(run: _Run, node: Node, row_id: str) -> None:
     before, price_before = run.tokens, run.price
     for position in range(node.rounds):
         for child in node.children:
@@ -212,7 +213,7 @@ def _container(run: _Run, node: Node, row_id: str, started: datetime) -> None:
     _finish_row(run, row_id, ended, {"status": "succeeded", "execution_metadata": json.dumps(metadata)})
 
 
-def _workflow_tool(run: _Run, node: Node, row_id: str, started: datetime) -> None:
+def _workflow_tool(run: _Run, node: Node, row_id: str) -> None:
     child = run.world.apps[str(node.calls)]
     caller = nested_caller(run.world, run.rng, run.app, child)
     total, ended = _play(
@@ -324,7 +325,7 @@ def single_step(world: World, rng: random.Random, app: App, caller: Caller, at: 
     script = CallScript()
     run = _Run(world, rng, app, caller, script, "", "single", 1.0, at, timedelta(0))
     started = run.later(0.01, 0.1)
-    row_id, row = _node_row(run, node, started, {})
+    row_id, row = _node_row(run, node, started)
     row |= {"workflow_run_id": None, "triggered_from": "single-step", "workflow_id": app.draft_id}
     script.steps.append(Step(started, "workflow_node_executions", row_id, row))
     run.run_id = ""

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,9 +37,9 @@ def channel_servers(show: Show) -> Iterator[ChannelServers]:
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(take))
     threading.Thread(target=http.serve_forever, daemon=True).start()
-    mail = Controller(_Mailbox(take), hostname="127.0.0.1", port=0, ready_timeout=10)
+    port = free_port()
+    mail = Controller(_Mailbox(take), hostname="127.0.0.1", port=port, ready_timeout=10)
     mail.start()
-    port = mail.server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
     base = f"http://127.0.0.1:{http.server_port}"
     servers.environment = {
         "WECOM_OPS_URL": f"{base}/cgi-bin/webhook/send?key={key}",
@@ -52,6 +53,13 @@ def channel_servers(show: Show) -> Iterator[ChannelServers]:
         mail.stop()
         http.shutdown()
         http.server_close()
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 class _Mailbox:

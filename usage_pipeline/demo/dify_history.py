@@ -17,6 +17,7 @@ RUNAWAY = "lead-enricher"
 _CALLS_A_DAY = 8.0
 _RUNAWAY_CALLS = 1_500
 _RUNAWAY_HOURS = 2.5
+_TOO_EARLY = timedelta(minutes=10)
 _SILENT_WHEN_ZERO = ("knowledge-retrieval", "tool")
 KeyRule = tuple[str, str, str]  # project glob, caller glob, name of the key
 
@@ -76,7 +77,7 @@ def build_history(seed: int, now: datetime, days: int = 60, calls_a_day: float =
     calls: list[CallScript] = []
     for app in world.apps.values():
         for moment in _moments(rng, app, world, start, now, calls_a_day):
-            calls.append(one_call(world, rng, app, moment, now))
+            calls.append(one_call(world, rng, app, moment))
     calls += _runaway(world, rng, now)
     return History(world, calls, now)
 
@@ -106,7 +107,7 @@ def _poisson(rng: random.Random, mean: float) -> int:
     return count
 
 
-def one_call(world: World, rng: random.Random, app: App, moment: datetime, now: datetime) -> CallScript:
+def one_call(world: World, rng: random.Random, app: App, moment: datetime) -> CallScript:
     """A call of the app as it might be: mostly well, now and then failed, stopped, retried, late or never ended."""
     source = rng.choices(app.sources, [6] + [1] * (len(app.sources) - 1))[0]
     caller = caller_for(world, rng, app, source)
@@ -129,11 +130,15 @@ def _runaway(world: World, rng: random.Random, now: datetime) -> list[CallScript
     app = world.apps[RUNAWAY]
     zone = ZoneInfo(next(zone for known, zone in world.tenants.values() if known == app.tenant_id))
     midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
-    begin = max(midnight + timedelta(seconds=1), now - timedelta(hours=_RUNAWAY_HOURS))
+    end = now - timedelta(seconds=20)
+    if end - midnight < _TOO_EARLY:
+        # The day has hardly begun: yesterday, which is still being closed, has the runaway.
+        midnight, end = midnight - timedelta(days=1), midnight - timedelta(minutes=1)
+    begin = max(midnight + timedelta(seconds=1), end - timedelta(hours=_RUNAWAY_HOURS))
     caller = caller_for(world, rng, app, "api")
     calls = []
     for position in range(_RUNAWAY_CALLS):
-        moment = begin + (now - timedelta(seconds=20) - begin) * position / _RUNAWAY_CALLS
+        moment = begin + (end - begin) * position / _RUNAWAY_CALLS
         tokens = (rng.randint(1500, 2000), rng.randint(250, 350))
         calls.append(basic_call(world, rng, app, caller, moment, tokens=tokens))
     return calls

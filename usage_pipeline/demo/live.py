@@ -37,7 +37,7 @@ def write_live(
         while time.monotonic() < end and not (stop and stop.is_set()):
             app = rng.choices(apps, [app.weight for app in apps])[0]
             moment = max(begin, datetime.now(UTC))
-            call = one_call(history.world, rng, app, moment, moment)
+            call = one_call(history.world, rng, app, moment)
             calls.append(call)
             waiting += [(step, call) for step in call.steps]
             add_users(connection, history.world, known)

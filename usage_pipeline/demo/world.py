@@ -134,7 +134,7 @@ _SPECS: tuple[tuple[str, str, str, str, dict[str, object]], ...] = (
     ("Marketing", "idea-lab", "workflow", "qwen3-32b-local",
      {"keys": [0], "tags": ("dev",), "sources": ("api", "debug", "single-step"), "weight": 0.5, "nodes": (
          _llm("think", "Think", "qwen3-32b-local"), _llm("local", "Rewrite", "in-house-7b"))}),
-    ("Marketing", "image-brief", "completion", "in-house-7b", {"keys": [], "sources": ("web", "explore"), "weight": 0.5}),
+    ("Marketing", "image-brief", "completion", "in-house-7b", {"keys": [], "sources": ("web", "explore")}),
     ("Support", "support-bot", "chat", "gpt-4o", {"keys": [0, 0, 0], "sources": ("api", "web", "mcp"), "weight": 3.0}),
     ("Support", "triage-flow", "workflow", "gpt-4o-mini",
      {"keys": [0], "sources": ("api", "webhook"), "weight": 1.5, "nodes": (

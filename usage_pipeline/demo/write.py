@@ -81,7 +81,9 @@ def write_world(connection: Connection, world: World) -> None:
             for app in world.apps.values() for key_id, secret, created in app.keys
         },
         "workflows": {
-            str(row["id"]): row for app in world.apps.values() if app.nodes for row in _workflow_rows(app, started, owner)
+            str(row["id"]): row
+            for app in world.apps.values() if app.nodes
+            for row in _workflow_rows(app, started, owner)
         },
         "end_users": {user.user_id: _user_row(world, key) for key, user in world.users.items()},
     }  # fmt: skip

@@ -55,7 +55,7 @@ def source_fresh(warehouse: Warehouse) -> dg.AssetCheckResult:
     with warehouse.connection() as connection:
         known = [source.id for source in warehouse.configuration(connection).settings.sources]
         stale = connection.execute(
-            "SELECT s.id, t.last_success_at, t.last_error FROM unnest(%s) AS s (id)"
+            "SELECT s.id, t.last_success_at, t.last_error FROM unnest(%s::text[]) AS s (id)"
             " LEFT JOIN usage.source_state t ON t.source = s.id"
             " WHERE t.last_error IS NOT NULL OR t.last_success_at IS NULL"
             " OR t.last_success_at < now() - make_interval(mins => %s)",

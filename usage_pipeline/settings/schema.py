@@ -1,6 +1,7 @@
 """The configuration's JSON Schema, for editors that complete and check while one writes."""
 
 import json
+import sys
 
 from usage_pipeline.settings.environment import project_dir
 from usage_pipeline.settings.model import Settings
@@ -20,6 +21,19 @@ def json_schema() -> dict[str, object]:
 
 _ONE_OR_MANY = ("to", "notify", "fallback", "recipients")
 
-if __name__ == "__main__":
+
+def main(check: bool) -> int:
+    """Writes config/usage_pipeline.schema.json, or only says whether it is what the model says."""
     target = project_dir() / "config" / "usage_pipeline.schema.json"
-    target.write_text(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+    if not check:
+        target.write_text(text, encoding="utf-8")
+        return 0
+    if target.exists() and target.read_text(encoding="utf-8") == text:
+        return 0
+    sys.stderr.write(f"{target} is out of date: run python -m usage_pipeline.settings.schema\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv[1:]))

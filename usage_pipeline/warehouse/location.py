@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from usage_pipeline.settings.environment import home_dir, project_dir
+from usage_pipeline.warehouse.connection import plain_url
 from usage_pipeline.warehouse.embedded import DAGSTER_DATABASE, WAREHOUSE_DATABASE, EmbeddedServer, start_embedded
 
 
@@ -16,8 +17,9 @@ def warehouse_url() -> str:
 
 
 def dagster_storage_url() -> str:
-    """DAGSTER_POSTGRES_URL, else the embedded server's database for Dagster."""
-    return os.environ.get("DAGSTER_POSTGRES_URL") or embedded().url(DAGSTER_DATABASE)
+    """DAGSTER_POSTGRES_URL, else the embedded server's database for Dagster; with the driver that Dagster speaks."""
+    url = os.environ.get("DAGSTER_POSTGRES_URL") or embedded().url(DAGSTER_DATABASE)
+    return plain_url(url).replace("postgresql://", "postgresql+psycopg2://", 1)
 
 
 def embedded() -> EmbeddedServer:

@@ -1,0 +1,49 @@
+# Everything is made here: a virtual environment with pinned packages, the demo, the tests, the checks.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+TESTS ?=
+
+.PHONY: help install install-dev demo test check lock clean
+
+help:  ## What can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(UV):
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or later is needed; set PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(UV)
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@touch $@
+
+install: $(VENV)/.installed  ## The command at .venv/bin/usage-pipeline
+
+install-dev: $(VENV)/.installed-dev  ## The same with what tests and checks need
+
+demo: install  ## Set up a made-up Dify and run the whole job on it
+	$(BIN)/usage-pipeline demo
+
+test: install-dev  ## All tests; TESTS=path for some
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+
+check: install-dev  ## Format, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m usage_pipeline.settings.schema --check
+
+lock: $(UV)  ## Pin the newest packages that fit
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --group build -o requirements.lock
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
+
+clean:  ## Remove what was installed and made; not .usage_pipeline/, which holds data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis ci-output

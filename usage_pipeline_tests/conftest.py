@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -25,21 +25,34 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServe
 
 
 @pytest.fixture
-def empty_database(postgres: EmbeddedServer) -> Iterator[str]:
-    """The URL of a new, empty database."""
-    name = f"t{os.getpid()}_{next(_numbers)}"
+def new_database(postgres: EmbeddedServer) -> Iterator[Callable[[], str]]:
+    """Makes new, empty databases and gives their URLs; they go with the test."""
+    names: list[str] = []
+
+    def make() -> str:
+        names.append(f"t{os.getpid()}_{next(_numbers)}")
+        with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
+            create_database(connection, names[-1])
+        return postgres.url(names[-1])
+
+    yield make
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        create_database(connection, name)
-    yield postgres.url(name)
-    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        connection.execute(psycopg.sql.SQL("DROP DATABASE {} WITH (FORCE)").format(psycopg.sql.Identifier(name)))
+        for name in names:
+            connection.execute(psycopg.sql.SQL("DROP DATABASE {} WITH (FORCE)").format(psycopg.sql.Identifier(name)))
 
 
 @pytest.fixture
-def warehouse_url(empty_database: str) -> str:
+def empty_database(new_database: Callable[[], str]) -> str:
+    """The URL of a new, empty database."""
+    return new_database()
+
+
+@pytest.fixture
+def warehouse_url(new_database: Callable[[], str]) -> str:
     """The URL of a migrated warehouse."""
-    migrate(empty_database)
-    return empty_database
+    url = new_database()
+    migrate(url)
+    return url
 
 
 @pytest.fixture
@@ -48,3 +61,10 @@ def warehouse(warehouse_url: str) -> Iterator[Connection]:
     connection = connect(warehouse_url)
     yield connection
     connection.close()
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees another's variables, nor those of the machine."""
+    for name in ("DIFY_DATABASE_URL", "WAREHOUSE_URL", "USAGE_PIPELINE_CONFIG", "DAGSTER_POSTGRES_URL"):
+        monkeypatch.delenv(name, raising=False)

@@ -1,26 +1,32 @@
-"""Posts to a web address: bounded in time and size, without redirects, and without its URL in any error."""
+"""Posts to a web address: bounded in time and size, without redirects, and without its URL in any error or log."""
 
-import ipaddress
-import socket
+import logging
+import time
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import requests
 
+from usage_pipeline.delivery.addresses import PrivateAddressError, PublicOnlyAdapter
 from usage_pipeline.delivery.channel import Outcome
 from usage_pipeline.settings.environment import safe_url
 
-_MOST_READ = 64 * 1024
-_TOO_MANY = (429, 503)
+MOST_READ = 64 * 1024
+LONGEST_RETRY_AFTER_S = 86_400.0
+_RETRIED = (408, 425, 429)
+_posting: ContextVar[bool] = ContextVar("posting", default=False)
 
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds to connect, and to wait for the next bytes."""
+    """Seconds to connect, to wait for the next bytes, and for a whole answer."""
 
     connect: float = 5.0
     read: float = 15.0
+    whole: float = 30.0
 
 
 @dataclass(frozen=True)
@@ -32,60 +38,102 @@ class Answer:
     retry_after_s: float | None
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str], timeouts: Timeouts | None = None) -> Answer | Outcome:
-    """The server's answer, or a retry outcome when none came; redirects are not followed."""
-    limits = timeouts or Timeouts()
+class _Quiet(logging.Filter):
+    """Drops what urllib3 logs about a post of ours: its lines carry the URL, which is a secret."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line may be written."""
+        return not _posting.get()
+
+
+_QUIET = _Quiet()
+for _name in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry"):
+    logging.getLogger(_name).addFilter(_QUIET)
+
+
+def post(
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    timeouts: Timeouts | None = None,
+    public_only: bool = False,
+) -> Answer | Outcome:
+    """The server's answer, or an outcome when none came; redirects are not followed.
+
+    With ``public_only`` the address that was really connected to is looked at before anything is sent to it.
+    """
+    quiet = _posting.set(True)
     try:
-        with requests.post(
+        return _posted(url, body, headers, timeouts or Timeouts(), public_only)
+    except PrivateAddressError:
+        return Outcome("permanent", "the URL leads to a private address; nothing was sent")
+    except requests.Timeout:
+        return Outcome("retry", f"no answer in time from {_shown(url)}")
+    except Exception as error:
+        # The exception's own text carries the URL, which is a secret: only its kind is told.
+        return Outcome("retry", f"cannot reach {_shown(url)}: {type(error).__name__}")
+    finally:
+        _posting.reset(quiet)
+
+
+def _posted(url: str, body: bytes, headers: Mapping[str, str], timeouts: Timeouts, public_only: bool) -> Answer:
+    with requests.Session() as session:
+        if public_only:
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, PublicOnlyAdapter())
+        with session.post(
             url,
             data=body,
             headers={"User-Agent": "usage-pipeline", **headers},
-            timeout=(limits.connect, limits.read),
+            timeout=(timeouts.connect, timeouts.read),
             allow_redirects=False,
             stream=True,
         ) as response:
-            content = response.raw.read(_MOST_READ, decode_content=True)
-            return Answer(response.status_code, content.decode("utf-8", "replace"), _retry_after(response))
-    except requests.Timeout:
-        return Outcome("retry", f"no answer in time from {safe_url(url)}")
-    except (requests.RequestException, OSError, ValueError) as error:
-        # The exception's own text carries the URL, which is a secret: only its kind is told.
-        return Outcome("retry", f"cannot reach {safe_url(url)}: {type(error).__name__}")
-    except Exception as error:
-        return Outcome("retry", f"connection to {safe_url(url)} broke: {type(error).__name__}")
+            text = _text(response, time.monotonic() + timeouts.whole)
+            return Answer(response.status_code, text, _retry_after(response.headers.get("Retry-After", "")))
 
 
-def _retry_after(response: requests.Response) -> float | None:
+def _text(response: requests.Response, until: float) -> str:
+    """The beginning of the body. A server that never comes to an end is left when the time is over."""
+    content = b""
+    while len(content) < MOST_READ:
+        chunk = response.raw.read1(MOST_READ - len(content), decode_content=True)
+        if not chunk:
+            break
+        content += chunk
+        if time.monotonic() > until:
+            raise requests.Timeout
+    return content[:MOST_READ].decode("utf-8", "replace")
+
+
+def _retry_after(value: str) -> float | None:
+    """Seconds from now, of either form that HTTP knows; a day at most, so that no answer can bury an alert."""
     try:
-        return max(0.0, float(response.headers.get("Retry-After", "")))
+        seconds = float(value)
     except ValueError:
-        return None
+        try:
+            moment = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = (aware - datetime.now(UTC)).total_seconds()
+    return min(seconds, LONGEST_RETRY_AFTER_S) if seconds >= 0 else None
+
+
+def _shown(url: str) -> str:
+    try:
+        return safe_url(url)
+    except ValueError:
+        return "a URL that cannot be read"
 
 
 def by_status(answer: Answer) -> Outcome:
     """What an HTTP status means where the body says nothing more."""
     if 200 <= answer.status < 300:
         return Outcome("accepted", answer.text, answer.status)
-    if answer.status in (408, 425, *_TOO_MANY) or answer.status >= 500:
+    if answer.status in _RETRIED or answer.status >= 500:
         return Outcome("retry", answer.text, answer.status, answer.retry_after_s)
     if 300 <= answer.status < 400:
         return Outcome("permanent", "the address redirects elsewhere; redirects are not followed", answer.status)
     return Outcome("permanent", answer.text, answer.status)
-
-
-def refused_target(url: str, *, allow_private: bool) -> str | None:
-    """Why a webhook's address may not be used; None when it may. Every address the name resolves to is looked at."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        return "the URL is not http:// or https://"
-    try:
-        found = socket.getaddrinfo(parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
-    except OSError:
-        return None  # A name that does not resolve now may resolve later: the attempt itself will say so.
-    addresses = [ipaddress.ip_address(str(entry[4][0]).split("%")[0]) for entry in found]
-    mapped = [getattr(address, "ipv4_mapped", None) or address for address in addresses]
-    if parts.scheme == "http" and not (allow_private and all(address.is_private for address in mapped)):
-        return "http is allowed only for private addresses with allow_private: true; use https"
-    if not allow_private and any(not address.is_global for address in mapped):
-        return "the URL leads to a private address; set allow_private: true on the recipient if that is meant"
-    return None

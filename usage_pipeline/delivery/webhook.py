@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 
 from standardwebhooks.webhooks import Webhook
 
+from usage_pipeline.delivery.addresses import refused_target
 from usage_pipeline.delivery.channel import Message, Outcome
-from usage_pipeline.delivery.http import by_status, post, refused_target
+from usage_pipeline.delivery.http import by_status, post
 from usage_pipeline.delivery.texts import one_line, title
 from usage_pipeline.settings import Recipient
 from usage_pipeline.settings.environment import secret
@@ -41,7 +42,8 @@ def send(message: Message, recipient: Recipient) -> Outcome:
         ensure_ascii=False,
         sort_keys=True,
     )
-    answer = post(url, body.encode(), {"Content-Type": "application/json", **_signed(message, recipient, body)})
+    headers = {"Content-Type": "application/json", **_signed(message, recipient, body)}
+    answer = post(url, body.encode(), headers, public_only=not recipient.allow_private)
     return answer if isinstance(answer, Outcome) else by_status(answer)
 
 

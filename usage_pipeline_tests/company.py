@@ -1,0 +1,93 @@
+"""A made-up company in a test: its Dify, its warehouse, its configuration, and its truth."""
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+from usage_pipeline.demo.dify_history import History, build_history
+from usage_pipeline.demo.dify_schema import create_dify_schema
+from usage_pipeline.demo.scripts import TrueUnit
+from usage_pipeline.demo.write import write_history
+from usage_pipeline.one_pass import PassSummary, run_pass
+from usage_pipeline.warehouse.connection import Connection, connected
+
+PROJECT = Path(__file__).resolve().parent.parent
+EXAMPLE = PROJECT / "config" / "usage_pipeline.yaml"
+KEY_RULES = (("support-bot", "crm-*", "crm"),)  # as the example configuration declares
+# The example configuration's price for qwen3-*, per million tokens of input and output.
+FILLED = {"qwen3-32b-local": (Decimal("2.0"), Decimal("6.0"))}
+USD = Decimal("7.10")
+
+Row = dict[str, object]
+
+
+@dataclass
+class Company:
+    """What a test works on."""
+
+    dify_url: str
+    warehouse_url: str
+    history: History
+    config: Path = EXAMPLE
+
+    def run(self, *, deliver: bool = False, sweep: bool = True) -> PassSummary:
+        """One pass, as `usage-pipeline run` does it."""
+        os.environ["DIFY_DATABASE_URL"] = self.dify_url
+        with connected(self.warehouse_url) as connection:
+            return run_pass(connection, self.config, by="test", deliver=deliver, sweep=sweep)
+
+
+def build_company(
+    new_database: Callable[[], str], warehouse_url: str, *, seed: int, days: int = 60, calls_a_day: float = 8.0
+) -> Company:
+    """A company whose Dify is written as of now."""
+    history = build_history(seed, datetime.now(UTC), days, calls_a_day)
+    url = new_database()
+    with connected(url) as connection:
+        create_dify_schema(connection)
+        write_history(connection, history, history.now)
+    return Company(url, warehouse_url, history)
+
+
+def events(connection: Connection) -> dict[str, Row]:
+    """What stands in usage_event, by event id."""
+    cursor = connection.execute("SELECT * FROM usage.usage_event")
+    names = [column.name for column in cursor.description or ()]
+    rows = [dict(zip(names, row, strict=True)) for row in cursor]
+    return {str(row["event_id"]): row for row in rows}
+
+
+def expected(unit: TrueUnit) -> Row:
+    """A true unit by the warehouse's words, priced as the example configuration says."""
+    cost, currency, source = unit.cost, unit.currency, "dify"
+    if unit.cost is None:
+        source = "unpriced"
+        if unit.model in FILLED:
+            price_in, price_out = FILLED[unit.model]
+            cost = (unit.input_tokens * price_in + unit.output_tokens * price_out) / Decimal(1_000_000)
+            currency, source = "CNY", "override"
+    base = None if cost is None else cost * (USD if currency == "USD" else 1)
+    names = ("tenant_id", "app_id", "app_mode", "run_id", "node_id", "node_type", "caller_kind", "caller_id",
+             "provider", "model", "input_tokens", "output_tokens", "total_tokens", "status", "occurred_at",
+             "api_key_id", "key_attribution")  # fmt: skip
+    return {name: getattr(unit, name) for name in names} | {
+        "cost": cost, "currency": currency, "base_cost": base, "price_source": source,
+    }  # fmt: skip
+
+
+def assert_events_equal(connection: Connection, truth: Iterable[TrueUnit]) -> None:
+    """Each true unit stands in exactly one event, in every field; nothing else stands there."""
+    wanted = {unit.event_id: expected(unit) for unit in truth}
+    found = events(connection)
+    assert wanted.keys() == found.keys(), (
+        f"missing {sorted(wanted.keys() - found.keys())[:5]}, too many {sorted(found.keys() - wanted.keys())[:5]}"
+    )
+    wrong = {
+        event_id: {name: (value, found[event_id][name]) for name, value in row.items() if found[event_id][name] != value}
+        for event_id, row in wanted.items()
+    }
+    wrong = {event_id: fields for event_id, fields in wrong.items() if fields}
+    assert not wrong, f"{len(wrong)} events differ (wanted, found): {dict(list(wrong.items())[:3])}"

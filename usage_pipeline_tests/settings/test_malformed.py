@@ -1,0 +1,157 @@
+"""Each malformed configuration gets one readable error: file, line, field, value and fix."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from usage_pipeline.settings import SettingsError, load_settings, parse_settings
+from usage_pipeline_tests.company import EXAMPLE
+
+BASE = """version: 1
+timezone: Asia/Shanghai
+currency: CNY
+exchange_rates: {USD: 7.10}
+prices:
+  - {model: "qwen3-*", input_per_million: 2.0, output_per_million: 6.0, currency: CNY}
+recipients:
+  ops: {channel: wecom, secret_env: WECOM_OPS_URL}
+tiers:
+  - {at: 80, level: warning, notify: [ops]}
+  - {at: 100, level: emergency, notify: [ops]}
+budgets:
+  - {id: all, period: month, limit: {cost: 100}}
+  - {id: dev, scope: {environment: dev}, per: project, period: day, limit: {tokens: 50000}}
+reports: {daily_at: "08:30"}
+"""
+
+# what is replaced, by what, line, field, what the error says, what to do
+CASES = [
+    ("tokens: 50000", "tokens: 50k", 14, "budgets[1].limit.tokens", '"50k" is not a whole number', "write 50000"),
+    ("tokens: 50000", "tokens: 1.5", 14, "budgets[1].limit.tokens", "is not a whole number", "write"),
+    ("tokens: 50000", "tokens: -5", 14, "budgets[1].limit.tokens", "-5 is too small", "above 0"),
+    ("tokens: 50000", "tokens: 0", 14, "budgets[1].limit.tokens", "is too small", "above 0"),
+    ("tokens: 50000", "tokens: true", 14, "budgets[1].limit.tokens", "", "write"),
+    ("tokens: 50000", "tokens: [1]", 14, "budgets[1].limit.tokens", "", ""),
+    ("tokens: 50000", "tokns: 50000", 14, "budgets[1].limit.tokns", "is not a key", "did you mean 'tokens'?"),
+    ("{tokens: 50000}", "{}", 14, "budgets[1].limit", "limits nothing", "at least one of tokens"),
+    ("{tokens: 50000}", "50000", 14, "budgets[1].limit", "is not a mapping", "pairs"),
+    ("cost: 100", "cost: abc", 13, "budgets[0].limit.cost", '"abc" is not a number', "digits"),
+    ("cost: 100", "cost: -1", 13, "budgets[0].limit.cost", "too small", "above 0"),
+    ("cost: 100", "cost: .inf", 13, "budgets[0].limit.cost", "", ""),
+    ("id: dev", "id: all", 14, "budgets[1].id", "is the id of budgets[0] already", "rename"),
+    ("id: dev", "id: Dev Daily", 14, "budgets[1].id", "is not written as it must be", "lower-case"),
+    ("id: dev, ", "", 14, "budgets[1].id", "is missing", "add `id:`"),
+    ("period: day", "period: fortnight", 14, "budgets[1].period", "is not one of the words", "'day'"),
+    ("per: project", "per: app", 14, "budgets[1].per", "is not one of the words", "'project'"),
+    ("environment: dev", "enviroment: dev", 14, "budgets[1].scope.enviroment", "is not a key", "did you mean 'environment"),
+    ("timezone: Asia/Shanghai", "timezone: Asia/Shangai", 2, "timezone", "is not a time zone", "IANA"),
+    ("timezone: Asia/Shanghai", "timezone: 8", 2, "timezone", "", ""),
+    ("currency: CNY\nex", "currency: YUAN\nex", 3, "currency", "is not a currency", "three letters"),
+    ("currency: CNY}", "currency: EUR}", 6, "prices[0].currency", "has no rate to CNY", "exchange_rates"),
+    ("USD: 7.10", "USD: seven", 4, "exchange_rates.USD", "is not an exchange rate", "7.10"),
+    ("USD: 7.10", "USD: 0", 4, "exchange_rates.USD", "is not an exchange rate", "7.10"),
+    ("USD: 7.10", "USD: -7", 4, "exchange_rates.USD", "is not an exchange rate", "7.10"),
+    ("{USD: 7.10}", "[{USD: 7.10}]", 4, "exchange_rates[0].from", "is missing", "2026-01-01"),
+    ("{USD: 7.10}", "[{from: soon, USD: 7.10}]", 4, "exchange_rates[0].from", "is not a date", "2026-01-01"),
+    ("{USD: 7.10}", "7.10", 4, "exchange_rates", "is not an exchange rate", "7.10"),
+    ("input_per_million: 2.0", "input_per_million: -2", 6, "prices[0].input_per_million", "too small", "above"),
+    ('model: "qwen3-*", ', "", 6, "prices[0].model", "is missing", "add `model:`"),
+    ("channel: wecom", "channel: wechat", 8, "recipients.ops", "has no channel that is known", "wecom, email"),
+    ("channel: wecom, ", "", 8, "recipients.ops", "has no channel that is known", "wecom, email"),
+    ("secret_env: WECOM_OPS_URL", "secret_env: wecom url", 8, "recipients.ops.secret_env", "is not a variable's name", "NAME"),
+    (", secret_env: WECOM_OPS_URL", "", 8, "recipients.ops.secret_env", "", "NAME"),
+    ("at: 80", "at: 120", 11, "tiers[1].at", "does not stand above", "lowest to the highest"),
+    ("at: 80", "at: 100", 11, "tiers[1].at", "does not stand above", "each once"),
+    ("at: 80", "at: 5000", 10, "tiers[0].at", "is too large", "1000"),
+    ("at: 80", "at: zero", 10, "tiers[0].at", "is not a number", "digits"),
+    ("level: warning", "level: yellow", 10, "tiers[0].level", "is not one of the words", "'warning'"),
+    ("notify: [ops]}\n  - {at: 100", "notify: [opps]}\n  - {at: 100", 10, "tiers[0].notify[0]", "is not a recipient", "did you mean 'ops'?"),
+    ("notify: [ops]}\n  - {at: 100", "notify: opps}\n  - {at: 100", 10, "tiers[0].notify", "is not a recipient", "did you mean"),
+    ('daily_at: "08:30"', 'daily_at: "8.30"', 15, "reports.daily_at", "is not written as it must be", '"08:30"'),
+    ('daily_at: "08:30"', 'daily_at: "08:30", recipients: [nobody]', 15, "reports.recipients[0]", "is not a recipient", "recipients"),
+    ("version: 1", "version: 2", 1, "version", "is not one of the words", "1"),
+    ("version: 1\n", "", 1, "version", "is missing", "add `version:`"),
+    ("version: 1\n", "version: 1\nversion: 1\n", 2, "version", "stands here twice", "keep one"),
+    ("budgets:", "budget:", 12, "budget", "is not a key", "did you mean 'budgets'?"),
+    ("  - {id: all", "\t- {id: all", 13, "", "a tab stands in the indentation", "spaces"),
+    ("  - {id: all", "  - &a {id: all", None, "", "", ""),
+    ("reports:", "---\nreports:", 16, "", "a second document begins here", "one document"),
+    ("currency: CNY\nex", "currency: *x\nex", 3, "", "alias", "write the value out"),
+    ("exchange_rates: {USD: 7.10}", "exchange_rates: {<<: {USD: 7.10}}", 4, "exchange_rates", "merge keys", "write the values out"),
+    ("currency: CNY\nex", "currency: !!python/object:os.system x\nex", 3, "currency", "", ""),
+    ("reports: {", "reports: [", 15, "", "this is not YAML", "indentation"),
+]  # fmt: skip
+
+
+def test_the_base_and_the_example_are_valid() -> None:
+    parse_settings(BASE, "c.yaml")
+    assert load_settings(EXAMPLE).budgets
+
+
+@pytest.mark.parametrize(("old", "new", "line", "field", "says", "fix"), CASES)
+def test_a_mistake_is_explained(old: str, new: str, line: int | None, field: str, says: str, fix: str) -> None:
+    text = BASE.replace(old, new, 1)
+    assert text != BASE
+    if line is None:  # an anchor that nobody refers to is harmless
+        parse_settings(text, "c.yaml")
+        return
+    with pytest.raises(SettingsError) as caught:
+        parse_settings(text, "c.yaml")
+    problem = caught.value.problems[0]
+    assert (problem.file, problem.line, problem.field) == ("c.yaml", line, field)
+    assert says in str(problem)
+    assert fix in problem.fix
+    assert "Input should" not in str(problem)
+    assert "\n" not in str(problem)
+
+
+def test_an_anchor_used_twice_is_refused() -> None:
+    text = BASE.replace("{cost: 100}", "&l {cost: 100}").replace("{tokens: 50000}", "*l")
+    with pytest.raises(SettingsError, match="anchors and aliases are not accepted"):
+        parse_settings(text, "c.yaml")
+
+
+def test_a_bomb_of_aliases_is_refused_at_once() -> None:
+    lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}, *a{n - 1}]" for n in range(1, 40)]
+    with pytest.raises(SettingsError, match="anchors and aliases"):
+        parse_settings("\n".join(lines), "c.yaml")
+
+
+def test_a_huge_file_is_refused() -> None:
+    with pytest.raises(SettingsError, match="more than 1 MiB"):
+        parse_settings(BASE + "#" * 1_100_000, "c.yaml")
+
+
+def test_a_byte_order_mark_is_accepted() -> None:
+    assert parse_settings(b"\xef\xbb\xbf" + BASE.encode(), "c.yaml").currency == "CNY"
+
+
+def test_a_pasted_secret_is_not_repeated() -> None:
+    secret = "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=693a91f6-7xxx"
+    with pytest.raises(SettingsError) as caught:
+        parse_settings(BASE.replace("WECOM_OPS_URL", f'"{secret}"'), "c.yaml")
+    assert "693a91f6" not in str(caught.value)
+
+
+def test_every_mistake_is_told_at_once_in_file_order() -> None:
+    text = BASE.replace("50000", "50k").replace("Asia/Shanghai", "Mars/Base").replace("level: warning", "level: red")
+    with pytest.raises(SettingsError) as caught:
+        parse_settings(text, "c.yaml")
+    assert [problem.line for problem in caught.value.problems] == [2, 10, 14]
+
+
+def test_a_missing_file_says_what_to_do(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with pytest.raises(SettingsError, match="USAGE_PIPELINE_CONFIG"):
+        load_settings(tmp_path_factory.mktemp("none") / "gone.yaml")
+
+
+@given(st.integers(0, len(BASE) - 1), st.integers(0, 12), st.text(max_size=6))
+def test_any_damage_gives_settings_or_a_settings_error(position: int, length: int, inserted: str) -> None:
+    damaged = BASE[:position] + inserted + BASE[position + length :]
+    try:
+        parsed = parse_settings(damaged.encode("utf-8", "surrogatepass"), "c.yaml")
+    except SettingsError as error:
+        assert error.problems
+        assert all(problem.file == "c.yaml" and problem.line >= 1 for problem in error.problems)
+    else:
+        assert parsed.version == 1

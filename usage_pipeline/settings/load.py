@@ -72,7 +72,7 @@ def parse_settings(data: bytes | str, file: str) -> Settings:
     if rate_problems:
         raise SettingsError(_ordered(rate_problems))
     findings = [
-        Problem(file, document.line_of(f.path), dotted(f.path), f'"{f.value}"', f.message, f.fix)
+        Problem(file, document.line_of(f.path), dotted(_in_file(document, f.path)), f'"{f.value}"', f.message, f.fix)
         for f in cross_check(settings)
     ]
     if findings:
@@ -168,7 +168,11 @@ def _real_path(document: Document, location: tuple[str | int, ...]) -> FieldPath
         candidate = (*path, part)
         if candidate in document.lines or part == location[-1]:
             path = candidate
-    # A single text where a list is allowed has no [0] in the file.
+    return _in_file(document, path)
+
+
+def _in_file(document: Document, path: FieldPath) -> FieldPath:
+    """A single text where a list is allowed has no [0] in the file."""
     return path[:-1] if path and isinstance(path[-1], int) and path not in document.lines else path
 
 

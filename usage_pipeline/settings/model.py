@@ -44,6 +44,7 @@ Currency = Annotated[str, AfterValidator(_currency)]
 Globs = Annotated[tuple[str, ...], BeforeValidator(_texts), Field(min_length=1)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 Amount = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, BeforeValidator(_exact), Field(gt=0)]
 Price = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0, allow_inf_nan=False)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
 
@@ -155,11 +156,11 @@ class Scope(Model):
 class Limit(Model):
     """How much a budget allows in its period; cost in the configuration's currency. The highest ratio decides."""
 
-    tokens: Annotated[int, Field(gt=0)] | None = None
-    input_tokens: Annotated[int, Field(gt=0)] | None = None
-    output_tokens: Annotated[int, Field(gt=0)] | None = None
+    tokens: Count | None = None
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
     cost: Amount | None = None
-    calls: Annotated[int, Field(gt=0)] | None = None
+    calls: Count | None = None
 
     @model_validator(mode="after")
     def _limits_something(self) -> Self:

@@ -95,7 +95,7 @@ def add_users(connection: Connection, world: World, known: set[str]) -> None:
     """Writes end users that appeared since."""
     rows = {u.user_id: _user_row(world, key) for key, u in world.users.items() if u.user_id not in known}
     copy_rows(connection, {"end_users": rows})
-    known |= rows.keys()
+    known.update(rows)
 
 
 def _user_row(world: World, key: tuple[str, str, str]) -> Row:

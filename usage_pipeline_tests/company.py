@@ -86,7 +86,9 @@ def assert_events_equal(connection: Connection, truth: Iterable[TrueUnit]) -> No
         f"missing {sorted(wanted.keys() - found.keys())[:5]}, too many {sorted(found.keys() - wanted.keys())[:5]}"
     )
     wrong = {
-        event_id: {name: (value, found[event_id][name]) for name, value in row.items() if found[event_id][name] != value}
+        event_id: {
+            name: (value, found[event_id][name]) for name, value in row.items() if found[event_id][name] != value
+        }
         for event_id, row in wanted.items()
     }
     wrong = {event_id: fields for event_id, fields in wrong.items() if fields}

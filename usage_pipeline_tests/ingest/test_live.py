@@ -17,9 +17,7 @@ SECONDS = float(os.environ.get("USAGE_PIPELINE_LIVE_SECONDS", "25"))
 PASS_EVERY = SECONDS / 30
 
 
-def test_passes_while_calls_are_written_end_at_the_truth(
-    new_database: Callable[[], str], warehouse_url: str
-) -> None:
+def test_passes_while_calls_are_written_end_at_the_truth(new_database: Callable[[], str], warehouse_url: str) -> None:
     company = build_company(new_database, warehouse_url, seed=21, days=2)
     written: list[CallScript] = []
     writer = threading.Thread(

@@ -67,7 +67,9 @@ def _everything(connection: Connection) -> dict[str, list[tuple[object, ...]]]:
     tables = ["usage_event", "run_ledger", "project", "tenant", "api_key", "source_problem", "alert", "delivery",
               "config_version", *TABLES]  # fmt: skip
     return {
-        table: sorted(map(tuple, connection.execute(f"SELECT t::text FROM usage.{table} t".encode()).fetchall()), key=str)
+        table: sorted(
+            map(tuple, connection.execute(f"SELECT t::text FROM usage.{table} t".encode()).fetchall()), key=str
+        )
         for table in tables
     }
 

@@ -1,0 +1,102 @@
+"""The runaway agent's budget reaches 80, 95 and 100 per cent: three alerts, once, whatever is repeated."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from usage_pipeline.configuration import configuration_in_force
+from usage_pipeline.demo.channel_servers import channel_servers
+from usage_pipeline.one_pass import backfill
+from usage_pipeline.warehouse.connection import Connection, connected
+from usage_pipeline_tests.company import EXAMPLE, Company, build_company
+
+
+@pytest.fixture
+def company(new_database: Callable[[], str], warehouse_url: str) -> Company:
+    """A company whose agent runs away today."""
+    return build_company(new_database, warehouse_url, seed=31, days=10)
+
+
+def _alerts(connection: Connection) -> list[tuple[object, ...]]:
+    return connection.execute("SELECT budget_id, tier::int, level FROM usage.alert ORDER BY tier, alert_id").fetchall()
+
+
+def test_three_tiers_are_three_alerts_each_delivered_once_over_ten_passes(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with channel_servers(lambda *_: None) as servers:
+        for name, value in servers.environment.items():
+            monkeypatch.setenv(name, value)
+        for _ in range(10):
+            summary = company.run(deliver=True)
+            assert not summary.source_errors
+            with connected(company.warehouse_url) as connection:  # what was refused for now is due at once
+                connection.execute("UPDATE usage.delivery SET next_attempt_at = now() WHERE state = 'pending'")
+    with connected(company.warehouse_url) as connection:
+        assert _alerts(connection) == [
+            ("agent-daily", 80, "warning"),
+            ("agent-daily", 95, "critical"),
+            ("agent-daily", 100, "emergency"),
+        ]
+        states = connection.execute("SELECT state, count(*) FROM usage.delivery GROUP BY state").fetchall()
+        accepted = connection.execute("SELECT count(*) FROM usage.alert_delivery WHERE outcome = 'accepted'").fetchone()
+    assert states == [("delivered", 5)]
+    assert accepted == (5,)
+    # The ITSM system refuses its first call: six messages arrive, five are taken.
+    taken = [text for _, text in servers.received if "refuses this first call" not in text]
+    assert len(taken) == 5
+
+
+def test_a_backfill_sends_nothing(company: Company) -> None:
+    """Days are judged again under the file in force, and nobody is told; the next pass tells as always."""
+    company.run()
+    with connected(company.warehouse_url) as connection:
+        connection.execute("TRUNCATE usage.alert, usage.delivery, usage.alert_delivery, usage.budget_status")
+        configuration = configuration_in_force(connection, EXAMPLE)
+        days = [configuration.settings.today() - timedelta(days=number) for number in range(5)]
+        assert backfill(connection, configuration, days) == []
+        assert _alerts(connection) == []
+        levels = {str(level) for (level,) in connection.execute("SELECT DISTINCT level FROM usage.budget_status")}
+        assert "emergency" in levels
+        summary = company.run()
+        assert len(summary.alerts) == 3
+
+
+def test_a_refused_file_is_alerted_once_and_the_last_valid_one_stays(company: Company, tmp_path: Path) -> None:
+    company.config = tmp_path / "usage_pipeline.yaml"
+    company.config.write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
+    company.run()
+    company.config.write_text(
+        company.config.read_text(encoding="utf-8").replace("2000000}", "2m}", 1), encoding="utf-8"
+    )
+    for _ in range(3):
+        summary = company.run()
+        assert summary.configuration_error
+        assert "budgets[2].limit.tokens" in summary.configuration_error
+        assert not summary.held
+    with connected(company.warehouse_url) as connection:
+        kinds = connection.execute("SELECT kind, count(*) FROM usage.alert GROUP BY kind ORDER BY kind").fetchall()
+        assert kinds == [("budget", 3), ("configuration", 1)]
+    company.config.write_text(EXAMPLE.read_text(encoding="utf-8").replace("2000000}", "9000000}", 1), encoding="utf-8")
+    assert company.run().held
+    with connected(company.warehouse_url) as connection:
+        row = connection.execute("SELECT \"limit\", level FROM usage.budget_status WHERE budget_id = 'agent-daily'"
+                                 " ORDER BY period_start DESC LIMIT 1").fetchone()  # fmt: skip
+    assert row == (9_000_000, "ok")
+
+
+def test_the_facts_name_who_burnt_it(company: Company) -> None:
+    company.run()
+    with connected(company.warehouse_url) as connection:
+        row = connection.execute("SELECT facts FROM usage.alert WHERE tier = 100").fetchone()
+    assert row
+    facts = row[0]
+    assert isinstance(facts, dict)
+    assert facts["scope_name"] == "lead-enricher"
+    assert facts["tenant_name"] == "Marketing"
+    assert facts["recipients"] == ["ops-group", "marketing-owner", "itsm"]
+    assert int(facts["spent"]) > int(facts["limit"]) == 2_000_000
+    assert facts["enforcement_mode"] == "dry_run"
+    assert facts["actions"] == ["pause_app"]

@@ -1,7 +1,6 @@
 """How every command speaks: tables for people, JSON for programs, one line and a way out for mistakes."""
 
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
@@ -25,7 +24,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 # A pipe or a CI log has no width of its own; 80 columns would cut names.
-_WIDTH = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "140"))
+_WIDTH = None if sys.stdout.isatty() else 140
 out = Console(width=_WIDTH, highlight=False)
 err = Console(stderr=True, width=_WIDTH, highlight=False)
 

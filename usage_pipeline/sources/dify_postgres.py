@@ -194,7 +194,8 @@ def _session(statement_timeout: timedelta) -> sql.Composed:
 
 def explain_connection_error(error: psycopg.OperationalError) -> str:
     """What is wrong with a connection and what to do, in words; libpq's text holds no password."""
-    text = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and "Is the server running" not in line]
+    text = lines[-1] if lines else type(error).__name__
     advice = "check the host, the port and that the server runs and lets this machine in (pg_hba.conf, firewall)"
     if "password authentication failed" in text or "no password supplied" in text:
         advice = "the user or its password is wrong: check them in the URL (special characters must be %-encoded)"

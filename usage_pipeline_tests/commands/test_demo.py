@@ -1,0 +1,157 @@
+"""The demo, as a stranger runs it, in a home of its own; then what it left behind is searched for secrets."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from usage_pipeline.demo.dify_history import build_history
+from usage_pipeline.demo.play import SEED
+from usage_pipeline.warehouse.embedded import EmbeddedServer, start_embedded, stop_embedded
+from usage_pipeline_tests.company import PROJECT
+
+HOUSE = ("warehouse", "dagster")
+
+
+@dataclass
+class Played:
+    """A demo that has run."""
+
+    home: Path
+    environment: dict[str, str]
+    output: str
+    code: int
+    server: EmbeddedServer
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Another command in the same place."""
+        return subprocess.run([sys.executable, "-m", "usage_pipeline", *words], env=self.environment,
+                              capture_output=True, text=True, check=False, timeout=120)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+    """The demo, once for all tests of this file."""
+    home = tmp_path_factory.mktemp("home")
+    place = home / ".usage_pipeline"
+    environment = {
+        k: v for k, v in os.environ.items() if not k.startswith(("USAGE_", "DAGSTER_", "WAREHOUSE_", "DIFY_"))
+    }
+    environment |= {"HOME": str(home), "USAGE_PIPELINE_HOME": str(place)}
+    done = subprocess.run([sys.executable, "-m", "usage_pipeline", "demo"], env=environment, capture_output=True,
+                          text=True, check=False, timeout=240)  # fmt: skip
+    server = start_embedded(place)
+    yield Played(home, environment, done.stdout + done.stderr, done.returncode, server)
+    stop_embedded(place)
+
+
+def test_it_ends_well_and_shows_the_whole_story(played: Played) -> None:
+    assert played.code == 0, played.output[-3000:]
+    for words in ("Usage by project", "lead-enricher", "Budgets", "emergency", "arrived: WeCom group",
+                  "arrived: mail to marketing-owner@example.com", "arrived: ITSM webhook", '"errcode": 0',
+                  "250 accepted", "Every step held", "usage-pipeline up"):  # fmt: skip
+        assert words in played.output, words
+
+
+def test_a_second_run_changes_nothing(played: Played) -> None:
+    first, second = played.command("run", "--json"), played.command("run", "--json")
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    document = json.loads(second.stdout)
+    assert document["held"] is True
+    assert document["events_changed"] == 0
+    assert document["alerts"] == []
+
+
+def test_listings_speak_json(played: Played) -> None:
+    budgets = json.loads(played.command("budgets", "show", "--json").stdout)
+    assert {row["budget_id"] for row in budgets} >= {"company-month", "agent-daily", "dev-daily"}
+    alerts = json.loads(played.command("alerts", "list", "--json").stdout)
+    assert sorted(float(alert["tier"]) for alert in alerts) == [80, 95, 100]
+    shown = json.loads(played.command("alerts", "show", alerts[0]["alert"], "--json").stdout)
+    assert shown["attempts"]
+    assert shown["facts"]["scope_name"] == "lead-enricher"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("alerts", "show", "nothing"), "alerts list"),
+        (("budgets", "show", "nothing"), "company-month"),
+        (("backfill", "--from", "2026-11-02", "--to", "2026-11-01"), "lies before"),
+        (("budgets", "validate", "/nowhere.yaml"), "cannot be read"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_2(played: Played, words: tuple[str, ...], says: str) -> None:
+    done = played.command(*words)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_demo_does_not_overwrite_usage_of_your_own(played: Played) -> None:
+    with psycopg.connect(played.server.url("postgres"), autocommit=True) as connection:
+        connection.execute("COMMENT ON DATABASE warehouse IS NULL")
+        try:
+            done = played.command("demo")
+        finally:
+            connection.execute("COMMENT ON DATABASE warehouse IS 'made by usage-pipeline demo'")
+    assert done.returncode == 2
+    assert "usage of your own" in done.stderr
+
+
+def test_another_dify_is_not_mixed_into_the_demo(played: Played) -> None:
+    played.environment["DIFY_DATABASE_URL"] = "postgresql://reader@db.example/dify"
+    try:
+        done = played.command("run")
+    finally:
+        del played.environment["DIFY_DATABASE_URL"]
+    assert done.returncode == 2
+    assert "demo --remove" in done.stderr
+
+
+def test_no_secret_and_no_text_left_dify(played: Played) -> None:
+    """Every prompt, answer and key secret of the demo, and every robot's URL, is searched for where we write."""
+    planted = _planted(played)
+    assert len(planted) > 100
+    with psycopg.connect(played.server.url("demo_dify")) as connection:
+        row = connection.execute("SELECT count(*) FROM workflow_node_executions WHERE process_data LIKE %s",
+                                 [f"%{planted[-1]}%"]).fetchone()  # fmt: skip
+    assert row
+    assert row[0] > 0, "the marker that is searched for must stand in Dify itself"
+    texts = {f"{name}.dump": _dump(played.server, name) for name in HOUSE}
+    for path in (played.home / ".usage_pipeline" / "dagster").rglob("*"):
+        if path.is_file():
+            texts[str(path)] = path.read_text(encoding="utf-8", errors="replace")
+    texts["output"] = played.output
+    assert len(texts["warehouse.dump"]) > 100_000
+    assert len(texts["dagster.dump"]) > 100_000
+    for name, text in texts.items():
+        found = [marker for marker in planted if marker in text]
+        assert not found, f"{name} holds {found[:3]}"
+        assert "/cgi-bin/webhook/send?key=" not in text, name
+
+
+def _planted(played: Played) -> list[str]:
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    # Keys and markers come from the seed before anything that depends on the moment.
+    return list(build_history(SEED, datetime.now(UTC), days=1).planted)
+
+
+def _dump(server: EmbeddedServer, database: str) -> str:
+    with psycopg.connect(server.url(database)) as connection:
+        tables = connection.execute(
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
+            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        ).fetchall()
+        parts = []
+        for (table,) in tables:
+            with connection.cursor().copy(f"COPY {table} TO STDOUT".encode()) as copy:
+                parts += [bytes(block).decode("utf-8", "replace") for block in copy]
+    return "".join(parts)

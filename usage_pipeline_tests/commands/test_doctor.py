@@ -1,0 +1,164 @@
+"""`doctor` says what is wrong with a source and what to do."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+
+from usage_pipeline.demo.dify_schema import create_dify_schema
+from usage_pipeline.warehouse.connection import connected
+from usage_pipeline.warehouse.embedded import EmbeddedServer
+
+READER, PASSWORD = "usage_reader", "pa55-w0rd"
+
+
+def doctor(warehouse_url: str, dify_url: str | None) -> tuple[int, dict[str, list[tuple[str, str]]]]:
+    """Exit code, and by what was checked: state and text."""
+    environment = {**os.environ, "WAREHOUSE_URL": warehouse_url}
+    environment.pop("DIFY_DATABASE_URL", None)
+    if dify_url:
+        environment["DIFY_DATABASE_URL"] = dify_url
+    done = subprocess.run([sys.executable, "-m", "usage_pipeline", "doctor", "--json"], env=environment,
+                          capture_output=True, text=True, check=False, timeout=60)  # fmt: skip
+    assert "Traceback" not in done.stderr
+    assert PASSWORD not in done.stdout + done.stderr
+    found: dict[str, list[tuple[str, str]]] = {}
+    for finding in json.loads(done.stdout):
+        found.setdefault(finding["checked"], []).append((finding["state"], finding["says"]))
+    return done.returncode, found
+
+
+@pytest.fixture
+def dify(new_database: Callable[[], str]) -> str:
+    """An empty Dify, by its owner's URL."""
+    url = new_database()
+    with connected(url) as connection:
+        create_dify_schema(connection)
+    return url
+
+
+@pytest.fixture
+def reader(dify: str, postgres: EmbeddedServer) -> Iterator[str]:
+    """The URL of a role that may only read, as the README makes it."""
+    with connected(dify) as connection:
+        connection.execute(f"CREATE ROLE {READER} LOGIN PASSWORD '{PASSWORD}'")
+        connection.execute(f"GRANT USAGE ON SCHEMA public TO {READER}")
+        connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {READER}")
+    yield dify.replace("postgres@", f"{READER}:{PASSWORD}@")
+    with connected(dify) as connection:
+        connection.execute(f"DROP OWNED BY {READER}")
+        connection.execute(f"DROP ROLE {READER}")
+
+
+def test_a_reader_is_well(reader: str, warehouse_url: str) -> None:
+    code, found = doctor(warehouse_url, reader)
+    assert code == 0
+    assert ("ok", "a Dify database that can be read") in found["source main"]
+    assert {state for state, _ in found["source main"]} == {"ok"}
+    assert "WECOM_OPS_URL is not set" in found["recipient ops-group"][0][1]
+
+
+def test_a_role_that_may_write_is_refused(dify: str, warehouse_url: str) -> None:
+    code, found = doctor(warehouse_url, dify)
+    assert code == 1
+    wrong = [text for state, text in found["source main"] if state == "wrong"]
+    assert len(wrong) == 1
+    assert "the role may write to messages" in wrong[0]
+    assert "SELECT only" in wrong[0]
+
+
+def test_a_wrong_password(
+    postgres: EmbeddedServer, warehouse_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A server of its own that asks for passwords: the embedded one trusts its socket."""
+    with _password_server() as port:
+        code, found = doctor(warehouse_url, f"postgresql://{READER}:{PASSWORD}@127.0.0.1:{port}/dify")
+    assert code == 1
+    state, text = found["source main"][0]
+    assert state == "wrong"
+    assert "password authentication failed" in text
+    assert "the user or its password is wrong" in text
+
+
+class _password_server:  # noqa: N801  (reads as a statement)
+    """Speaks just enough of PostgreSQL's protocol to refuse every password as a real server does."""
+
+    def __enter__(self) -> int:
+        import threading  # noqa: PLC0415
+
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._serve, daemon=True).start()
+        return int(self._socket.getsockname()[1])
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, _ = self._socket.accept()
+            except OSError:
+                return
+            with client:
+                first = client.recv(1024)
+                if first[4:8] == b"\x04\xd2\x16\x2f":  # SSLRequest
+                    client.sendall(b"N")
+                    first = client.recv(1024)
+                client.sendall(b"R" + (8).to_bytes(4, "big") + (3).to_bytes(4, "big"))
+                client.recv(1024)
+                body = f'SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed for user "{READER}"\0\0'.encode()
+                client.sendall(b"E" + (len(body) + 4).to_bytes(4, "big") + body)
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+
+def test_an_unreachable_host(warehouse_url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    code, found = doctor(warehouse_url, f"postgresql://{READER}:{PASSWORD}@127.0.0.1:{port}/dify")
+    assert code == 1
+    state, text = found["source main"][0]
+    assert state == "wrong"
+    assert "Connection refused" in text
+    assert "check the host, the port" in text
+
+
+def test_a_database_that_is_not_difys(empty_database: str, warehouse_url: str) -> None:
+    code, found = doctor(warehouse_url, empty_database)
+    assert code == 1
+    state, text = found["source main"][0]
+    assert state == "wrong"
+    assert "is not Dify's" in text
+    assert "set the database name" in text
+
+
+def test_a_role_without_rights(dify: str, warehouse_url: str) -> None:
+    with connected(dify) as connection:
+        connection.execute("CREATE ROLE nobody_in_particular LOGIN")
+    try:
+        code, found = doctor(warehouse_url, dify.replace("postgres@", "nobody_in_particular@"))
+    finally:
+        with connected(dify) as connection:
+            connection.execute("DROP ROLE nobody_in_particular")
+    assert code == 1
+    assert "grant SELECT" in found["source main"][0][1]
+
+
+def test_no_url_at_all(warehouse_url: str) -> None:
+    code, found = doctor(warehouse_url, None)
+    assert code == 1
+    assert "DIFY_DATABASE_URL is not set" in found["source main"][0][1]
+
+
+def test_the_source_session_cannot_write(dify: str) -> None:
+    from datetime import timedelta  # noqa: PLC0415
+
+    from usage_pipeline.sources.dify_postgres import connect_read_only  # noqa: PLC0415
+
+    connection = connect_read_only(dify, statement_timeout=timedelta(seconds=5))
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        connection.execute("DELETE FROM messages")
+    connection.close()

@@ -1,13 +1,14 @@
 """`usage-pipeline up` and `down`: the Dagster UI and daemon, and the embedded server."""
 
 import os
+import signal
 import subprocess
 import sys
 from typing import Annotated
 
 import typer
 
-from usage_pipeline.commands.output import for_people, out
+from usage_pipeline.commands.output import EXIT_FAILED, for_people, out
 from usage_pipeline.demo.place import use_demo_dify
 from usage_pipeline.settings.environment import home_dir, project_dir
 from usage_pipeline.warehouse.embedded import stop_embedded
@@ -25,16 +26,23 @@ def up(
     """Start the Dagster UI and its daemon: the pass runs each minute, alerts leave within seconds. Ctrl-C ends it."""
     if not os.environ.get("WAREHOUSE_URL"):
         use_demo_dify(embedded())
-    prepare_dagster_environment()
+    home = prepare_dagster_environment()
     migrate(warehouse_url())
+    log = home / "dagster.log"
     out.print(f"The UI comes up at http://{host}:{port}; Ctrl-C ends it, the embedded server goes on until `down`.")
+    out.print(f"What Dagster writes is in {log}", markup=False)
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(project_dir() / "workspace.yaml"), "-h", host,
-               "-p", str(port), "--log-level", "warning"]  # fmt: skip
-    process = subprocess.Popen(command, env=os.environ.copy())  # noqa: S603  (our own interpreter)
-    try:
-        raise typer.Exit(process.wait())
-    except KeyboardInterrupt:
-        process.wait(timeout=30)
+               "-p", str(port)]  # fmt: skip
+    # Dagster's own advice to its developers is not for the people who run this.
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    with log.open("ab") as output:
+        process = subprocess.Popen(  # noqa: S603  (our own interpreter)
+            command, env=environment, cwd=home, stdout=output, stderr=output, start_new_session=True
+        )
+    # A service manager ends us with SIGTERM, a person with Ctrl-C: either ends the webserver, the daemon and their runs.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: process.send_signal(signal.SIGINT))
+    raise typer.Exit(0 if process.wait() in (0, -signal.SIGINT) else EXIT_FAILED)
 
 
 @for_people

@@ -46,22 +46,27 @@ def daily_tables(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Ite
     with warehouse.connection() as connection:
         roll_up(connection, days, progress=lambda done, of: context.log.info(f"{done} of {of} days rolled up"))
         for table in DAILY_TABLES:
-            yield dg.MaterializeResult(asset_key=table, metadata=_measured(connection, table, days))
+            for day, metadata in _measured(connection, table, days).items():
+                context.add_asset_metadata(metadata, asset_key=table, partition_key=day)
+            yield dg.MaterializeResult(asset_key=table)
 
 
-def _measured(connection: Connection, table: str, days: list[date]) -> dict[str, str | int]:
-    row = connection.execute(
-        f"SELECT count(*), coalesce(sum(total_tokens), 0), coalesce(sum(base_cost), 0), coalesce(sum(calls), 0)"
-        f" FROM usage.{table} WHERE usage_date = ANY(%s)".encode(),
+def _measured(connection: Connection, table: str, days: list[date]) -> dict[str, dict[str, str | int]]:
+    """Each day's row count and sums, by its partition key."""
+    rows = connection.execute(
+        f"SELECT day, count(t.usage_date), coalesce(sum(total_tokens), 0), coalesce(sum(base_cost), 0),"
+        f" coalesce(sum(calls), 0) FROM unnest(%s::date[]) AS day"
+        f" LEFT JOIN usage.{table} t ON t.usage_date = day GROUP BY day".encode(),
         [days],
-    ).fetchone()
-    rows, tokens, cost, calls = row or (0, 0, 0, 0)
+    )
     return {
-        "dagster/row_count": int(str(rows)),
-        "total_tokens": int(str(tokens)),
-        "base_cost": str(cost),
-        "calls": int(str(calls)),
-        "days": f"{days[0]} to {days[-1]}" if days else "none",
+        str(day): {
+            "dagster/row_count": int(str(count)),
+            "total_tokens": int(str(tokens)),
+            "base_cost": str(cost),
+            "calls": int(str(calls)),
+        }
+        for day, count, tokens, cost, calls in rows
     }
 
 

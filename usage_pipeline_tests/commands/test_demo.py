@@ -1,54 +1,16 @@
 """The demo, as a stranger runs it, in a home of its own; then what it left behind is searched for secrets."""
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import psycopg
 import pytest
 
 from usage_pipeline.demo.dify_history import build_history
 from usage_pipeline.demo.play import SEED
-from usage_pipeline.warehouse.embedded import EmbeddedServer, start_embedded, stop_embedded
-from usage_pipeline_tests.company import PROJECT
+from usage_pipeline.warehouse.embedded import EmbeddedServer
+from usage_pipeline_tests.commands.conftest import Played
 
 HOUSE = ("warehouse", "dagster")
-
-
-@dataclass
-class Played:
-    """A demo that has run."""
-
-    home: Path
-    environment: dict[str, str]
-    output: str
-    code: int
-    server: EmbeddedServer
-
-    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Another command in the same place."""
-        return subprocess.run([sys.executable, "-m", "usage_pipeline", *words], env=self.environment,
-                              capture_output=True, text=True, check=False, timeout=120)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
-    """The demo, once for all tests of this file."""
-    home = tmp_path_factory.mktemp("home")
-    place = home / ".usage_pipeline"
-    environment = {
-        k: v for k, v in os.environ.items() if not k.startswith(("USAGE_", "DAGSTER_", "WAREHOUSE_", "DIFY_"))
-    }
-    environment |= {"HOME": str(home), "USAGE_PIPELINE_HOME": str(place)}
-    done = subprocess.run([sys.executable, "-m", "usage_pipeline", "demo"], env=environment, capture_output=True,
-                          text=True, check=False, timeout=240)  # fmt: skip
-    server = start_embedded(place)
-    yield Played(home, environment, done.stdout + done.stderr, done.returncode, server)
-    stop_embedded(place)
 
 
 def test_it_ends_well_and_shows_the_whole_story(played: Played) -> None:

@@ -1,0 +1,44 @@
+"""The demo, played once for all tests that look at what it leaves behind."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from usage_pipeline.warehouse.embedded import EmbeddedServer, start_embedded, stop_embedded
+
+
+@dataclass
+class Played:
+    """A demo that has run."""
+
+    home: Path
+    environment: dict[str, str]
+    output: str
+    code: int
+    server: EmbeddedServer
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Another command in the same place."""
+        return subprocess.run([sys.executable, "-m", "usage_pipeline", *words], env=self.environment,
+                              capture_output=True, text=True, check=False, timeout=120)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+    """The demo, once a worker."""
+    home = tmp_path_factory.mktemp("home")
+    place = home / ".usage_pipeline"
+    environment = {
+        k: v for k, v in os.environ.items() if not k.startswith(("USAGE_", "DAGSTER_", "WAREHOUSE_", "DIFY_"))
+    }
+    environment |= {"HOME": str(home), "USAGE_PIPELINE_HOME": str(place)}
+    done = subprocess.run([sys.executable, "-m", "usage_pipeline", "demo"], env=environment, capture_output=True,
+                          text=True, check=False, timeout=240)  # fmt: skip
+    server = start_embedded(place)
+    yield Played(home, environment, done.stdout + done.stderr, done.returncode, server)
+    stop_embedded(place)

@@ -1,0 +1,160 @@
+"""What people see: the Dagster UI over the demo, in a real browser."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import psycopg
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from usage_pipeline.demo.channel_servers import free_port
+from usage_pipeline_tests.commands.conftest import Played
+
+CHROMIUM = shutil.which("chromium")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+             "--disable-component-update", "--disable-sync"]  # fmt: skip
+# A slow machine may take its time; what does not come at all fails.
+PATIENCE_MS = 60_000
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not on this machine; CI installs it"),
+]
+
+
+@pytest.fixture(scope="module")
+def ui(played: Played) -> Iterator[str]:
+    """The address of a running `usage-pipeline up`."""
+    assert played.code == 0, played.output[-2000:]
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-m", "usage_pipeline", "up", "--port", str(port)],
+                               env=played.environment, start_new_session=True)  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_it_answers(url, process)
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
+
+
+def _wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        assert process.poll() is None, "`up` ended by itself"
+        try:
+            urllib.request.urlopen(f"{url}/server_info", timeout=5).close()
+        except OSError:
+            time.sleep(0.5)
+        else:
+            return
+    raise AssertionError("the UI did not come up")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's chromium, headless."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A new page."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
+    yield page
+    page.close()
+
+
+def keep(page: Page, name: str) -> None:
+    """Keeps a screenshot as CI output."""
+    folder = os.environ.get("USAGE_PIPELINE_SCREENSHOTS")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.wait_for_timeout(1500)  # let the graph come to rest
+        page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+def _past_day(days_ago: int) -> str:
+    return str((datetime.now(ZoneInfo("Asia/Shanghai")) - timedelta(days=days_ago)).date())
+
+
+def test_the_asset_graph_shows_the_way_of_the_data(ui: str, page: Page) -> None:
+    page.goto(f"{ui}/assets/alert_audit?view=lineage&lineageScope=upstream&lineageDepth=5")
+    for asset in ("usage_events", "daily_usage", "budget_status", "alert_audit"):
+        expect(page.get_by_text(asset, exact=True).first).to_be_visible()
+    keep(page, "lineage")
+    page.goto(f"{ui}/asset-groups")
+    for group in ("ingest", "usage", "budgets", "alerts"):
+        expect(page.get_by_text(group, exact=True).first).to_be_visible()
+    keep(page, "groups")
+
+
+def test_a_partition_of_daily_usage_shows_its_own_figures(ui: str, page: Page, played: Played) -> None:
+    day = _past_day(7)
+    with psycopg.connect(played.server.url("warehouse")) as connection:
+        row = connection.execute(
+            "SELECT count(*), sum(total_tokens) FROM usage.daily_usage WHERE usage_date = %s", [day]
+        ).fetchone()
+    assert row
+    page.goto(f"{ui}/assets/daily_usage?view=partitions&partition={day}")
+    expect(page.get_by_text("dagster/row_count").first).to_be_visible()
+    expect(page.get_by_role("cell", name=str(row[0]), exact=True).first).to_be_visible()
+    expect(page.get_by_role("cell", name=str(row[1]), exact=True).first).to_be_visible()
+    keep(page, "partition")
+
+
+def test_a_budgets_check_is_there(ui: str, page: Page) -> None:
+    page.goto(f"{ui}/assets/budget_status?view=checks&checkDetail=budget_agent_daily")
+    expect(page.get_by_text("Lead enrichment is under its limit.").first).to_be_visible()
+    expect(page.get_by_text("budgets_valid", exact=True).first).to_be_visible()
+    expect(page.get_by_text("Latest execution").first).to_be_visible()
+    keep(page, "budget_check")
+
+
+def test_a_backfill_of_three_days_ends_green_and_sends_nothing(ui: str, page: Page, played: Played) -> None:
+    sent_before = _alerts(played)
+    page.goto(f"{ui}/assets/budget_status")
+    page.get_by_text("Materialize…").first.click()
+    dialog = page.locator(".bp5-dialog")
+    box = dialog.locator("input").first
+    box.fill(f"[{_past_day(9)}...{_past_day(7)}]")
+    box.press("Enter")
+    expect(dialog.get_by_text("3 partitions", exact=True)).to_be_visible()
+    dialog.get_by_role("button", name="Launch backfill").click()
+    page.goto(f"{ui}/runs?view=backfills")
+    _wait_for_success(page, ui)
+    keep(page, "backfill")
+    with psycopg.connect(played.server.url("dagster")) as connection:
+        row = connection.execute("SELECT status FROM bulk_actions ORDER BY id DESC LIMIT 1").fetchone()
+    assert row == ("COMPLETED_SUCCESS",)
+    assert _alerts(played) == sent_before
+
+
+def _wait_for_success(page: Page, ui: str) -> None:
+    end = time.monotonic() + 180
+    while time.monotonic() < end:
+        page.goto(f"{ui}/backfills")
+        page.wait_for_timeout(3000)
+        if page.get_by_text("Success", exact=False).count():
+            return
+    raise AssertionError("the backfill did not end green")
+
+
+def _alerts(played: Played) -> list[tuple[object, ...]]:
+    with psycopg.connect(played.server.url("warehouse")) as connection:
+        return connection.execute("SELECT delivery_id, state, attempts FROM usage.delivery ORDER BY 1").fetchall()

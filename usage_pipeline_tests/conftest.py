@@ -2,7 +2,10 @@
 
 import itertools
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -16,12 +19,24 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+def postgres() -> Iterator[EmbeddedServer]:
     """A PostgreSQL that lives as long as the test session (one a worker)."""
-    home = Path(tmp_path_factory.mktemp("pg"))
-    server = start_embedded(home)
-    yield server
-    stop_embedded(home)
+    with server_home() as home:
+        yield start_embedded(home)
+
+
+@contextmanager
+def server_home() -> Iterator[Path]:
+    """A folder for an embedded server, which is stopped at the end.
+
+    Not pytest's own: that is closed to others, and the server of a root's installation runs as a user of its own.
+    """
+    home = Path(tempfile.mkdtemp(prefix="usage-pipeline-test-"))
+    try:
+        yield home
+    finally:
+        stop_embedded(home)
+        shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture

@@ -155,7 +155,8 @@ def _budget_checks() -> list[dg.AssetChecksDefinition]:
                     connection,
                     ["scope", "period from", "spent", "limit", "ratio", "level", "forecast"],
                     'SELECT scope_name, (period_start AT TIME ZONE zone)::date, round(spent, 2), "limit",'
-                    " round(ratio, 3), level, round(forecast, 0) FROM usage.budget_status WHERE budget_id = %s AND period_end > now()"
+                    " round(ratio, 3), level, round(forecast, 0) FROM usage.budget_status"
+                    " WHERE budget_id = %s AND period_end > now()"
                     " ORDER BY ratio DESC LIMIT 20",
                     [budget.id],
                 )

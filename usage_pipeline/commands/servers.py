@@ -39,7 +39,7 @@ def up(
         process = subprocess.Popen(  # noqa: S603  (our own interpreter)
             command, env=environment, cwd=home, stdout=output, stderr=output, start_new_session=True
         )
-    # A service manager ends us with SIGTERM, a person with Ctrl-C: either ends the webserver, the daemon and their runs.
+    # A service manager ends us with SIGTERM, a person with Ctrl-C: either ends webserver, daemon and runs.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: process.send_signal(signal.SIGINT))
     raise typer.Exit(0 if process.wait() in (0, -signal.SIGINT) else EXIT_FAILED)

@@ -43,7 +43,7 @@ def is_public(address: Address) -> bool:
 
 
 def _address(text: str) -> Address:
-    address = ipaddress.ip_address(text.split("%")[0])
+    address = ipaddress.ip_address(text.split("%", maxsplit=1)[0])
     return getattr(address, "ipv4_mapped", None) or address
 
 

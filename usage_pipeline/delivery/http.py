@@ -41,7 +41,7 @@ class Answer:
 class _Quiet(logging.Filter):
     """Drops what urllib3 logs about a post of ours: its lines carry the URL, which is a secret."""
 
-    def filter(self, record: logging.LogRecord) -> bool:
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002  (logging's protocol)
         """Whether the line may be written."""
         return not _posting.get()
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from usage_pipeline.warehouse.embedded import EmbeddedServer, start_embedded, stop_embedded
+from usage_pipeline.warehouse.embedded import EmbeddedServer, start_embedded
+from usage_pipeline_tests.conftest import server_home
 
 
 @dataclass
@@ -29,16 +30,15 @@ class Played:
 
 
 @pytest.fixture(scope="session")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+def played() -> Iterator[Played]:
     """The demo, once a worker."""
-    home = tmp_path_factory.mktemp("home")
-    place = home / ".usage_pipeline"
-    environment = {
-        k: v for k, v in os.environ.items() if not k.startswith(("USAGE_", "DAGSTER_", "WAREHOUSE_", "DIFY_"))
-    }
-    environment |= {"HOME": str(home), "USAGE_PIPELINE_HOME": str(place)}
-    done = subprocess.run([sys.executable, "-m", "usage_pipeline", "demo"], env=environment, capture_output=True,
-                          text=True, check=False, timeout=240)  # fmt: skip
-    server = start_embedded(place)
-    yield Played(home, environment, done.stdout + done.stderr, done.returncode, server)
-    stop_embedded(place)
+    with server_home() as place:
+        home = place / "home"
+        home.mkdir()
+        environment = {
+            k: v for k, v in os.environ.items() if not k.startswith(("USAGE_", "DAGSTER_", "WAREHOUSE_", "DIFY_"))
+        }
+        environment |= {"HOME": str(home), "USAGE_PIPELINE_HOME": str(place)}
+        done = subprocess.run([sys.executable, "-m", "usage_pipeline", "demo"], env=environment, capture_output=True,
+                              text=True, check=False, timeout=240)  # fmt: skip
+        yield Played(place, environment, done.stdout + done.stderr, done.returncode, start_embedded(place))

@@ -87,7 +87,7 @@ def test_no_secret_and_no_text_left_dify(played: Played) -> None:
     assert row
     assert row[0] > 0, "the marker that is searched for must stand in Dify itself"
     texts = {f"{name}.dump": _dump(played.server, name) for name in HOUSE}
-    for path in (played.home / ".usage_pipeline" / "dagster").rglob("*"):
+    for path in (played.home / "dagster").rglob("*"):
         if path.is_file():
             texts[str(path)] = path.read_text(encoding="utf-8", errors="replace")
     texts["output"] = played.output

@@ -45,7 +45,7 @@ def assert_table_equals(connection: Connection, company: Company, table: str, co
         values = (is_call, is_call and unit.status == "failed", unit.input_tokens, unit.output_tokens,
                   unit.total_tokens, row["cost"] or 0, row["base_cost"] or 0)  # fmt: skip
         wanted[key] = [total + Decimal(value) for total, value in zip(wanted[key], values, strict=True)]  # type: ignore[arg-type]
-    measures = "calls, failed_calls, input_tokens, output_tokens, total_tokens, cost, base_cost".split(", ")
+    measures = ["calls", "failed_calls", "input_tokens", "output_tokens", "total_tokens", "cost", "base_cost"]
     sums = ", ".join(f"sum({measure})" for measure in measures)
     keys = ", ".join(("usage_date", *columns))
     rows = connection.execute(f"SELECT {keys}, {sums} FROM usage.{table} GROUP BY {keys}".encode()).fetchall()

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -42,7 +43,10 @@ def up(
     # A service manager ends us with SIGTERM, a person with Ctrl-C: either ends webserver, daemon and runs.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: process.send_signal(signal.SIGINT))
-    raise typer.Exit(0 if process.wait() in (0, -signal.SIGINT) else EXIT_FAILED)
+    code = process.wait()
+    with suppress(ProcessLookupError):  # Code servers may outlive the command that started them.
+        os.killpg(process.pid, signal.SIGTERM)
+    raise typer.Exit(0 if code in (0, -signal.SIGINT) else EXIT_FAILED)
 
 
 @for_people

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -250,6 +251,7 @@ def _did_you_mean(name: str, path: FieldPath) -> str:
     return f"did you mean {close[0]!r}?" if close else f"remove it, or move it to where it belongs ({dotted(path)})"
 
 
+@cache
 def _known_keys() -> list[str]:
     schema = Settings.model_json_schema(by_alias=True)
     keys = set(schema.get("properties", {}))

@@ -15,7 +15,7 @@ ON CONFLICT (budget_id, scope_value, period_start) DO NOTHING;
 
 INSERT INTO stage_status
 SELECT s.budget_id, s.scope_value, s.scope_name, s.scope, s.period, s.zone, s.period_start, s.period_end,
-       deciding.measure, every.measures, deciding.spent, deciding.allowed, deciding.ratio,
+       deciding.measure, deciding.measures, deciding.spent, deciding.allowed, deciding.ratio,
        coalesce(tier.level, 'ok'), tier.at,
        CASE WHEN :'judged_at'::timestamptz >= s.period_end OR :'judged_at'::timestamptz <= s.period_start
             THEN deciding.spent
@@ -26,27 +26,23 @@ SELECT s.budget_id, s.scope_value, s.scope_name, s.scope, s.period, s.zone, s.pe
 FROM stage_spent s
 JOIN jsonb_array_elements(:'budgets'::jsonb) AS budget (json) ON budget.json ->> 'id' = s.budget_id
 CROSS JOIN LATERAL (
-    SELECT l.measure, l.allowed::numeric AS allowed, m.spent, m.spent / l.allowed::numeric AS ratio
-    FROM jsonb_each_text(budget.json -> 'limits') AS l (measure, allowed)
-    CROSS JOIN LATERAL (
-        SELECT CASE l.measure WHEN 'tokens' THEN s.tokens WHEN 'input_tokens' THEN s.input_tokens
-                              WHEN 'output_tokens' THEN s.output_tokens WHEN 'cost' THEN s.cost
-                              WHEN 'calls' THEN s.calls END AS spent
+    SELECT (array_agg(m.measure ORDER BY m.ratio DESC, m.measure))[1] AS measure,
+           (array_agg(m.spent ORDER BY m.ratio DESC, m.measure))[1] AS spent,
+           (array_agg(m.allowed ORDER BY m.ratio DESC, m.measure))[1] AS allowed,
+           max(m.ratio) AS ratio,
+           jsonb_object_agg(m.measure, jsonb_build_object(
+               'spent', m.spent::text, 'limit', m.allowed::text, 'ratio', round(m.ratio, 6)::text)) AS measures
+    FROM (
+        SELECT l.measure, l.allowed::numeric AS allowed, spent.amount AS spent,
+               spent.amount / l.allowed::numeric AS ratio
+        FROM jsonb_each_text(budget.json -> 'limits') AS l (measure, allowed)
+        CROSS JOIN LATERAL (
+            SELECT CASE l.measure WHEN 'tokens' THEN s.tokens WHEN 'input_tokens' THEN s.input_tokens
+                                  WHEN 'output_tokens' THEN s.output_tokens WHEN 'cost' THEN s.cost
+                                  WHEN 'calls' THEN s.calls END AS amount
+        ) AS spent
     ) AS m
-    ORDER BY ratio DESC, l.measure
-    LIMIT 1
 ) AS deciding
-CROSS JOIN LATERAL (
-    SELECT jsonb_object_agg(l.measure, jsonb_build_object(
-               'spent', m.spent::text, 'limit', l.allowed, 'ratio', round(m.spent / l.allowed::numeric, 6)::text
-           )) AS measures
-    FROM jsonb_each_text(budget.json -> 'limits') AS l (measure, allowed)
-    CROSS JOIN LATERAL (
-        SELECT CASE l.measure WHEN 'tokens' THEN s.tokens WHEN 'input_tokens' THEN s.input_tokens
-                              WHEN 'output_tokens' THEN s.output_tokens WHEN 'cost' THEN s.cost
-                              WHEN 'calls' THEN s.calls END AS spent
-    ) AS m
-) AS every
 LEFT JOIN LATERAL (
     SELECT (t.json ->> 'at')::numeric AS at, t.json ->> 'level' AS level
     FROM jsonb_array_elements(budget.json -> 'tiers') AS t (json)

@@ -5,8 +5,9 @@ WITH picked AS (
     SELECT d.delivery_id, d.state, d.attempts
     FROM usage.delivery d
     JOIN usage.alert a USING (alert_id)
-    WHERE (d.state = 'pending' AND d.next_attempt_at <= :'now'::timestamptz)
-       OR (d.state = 'sending' AND d.leased_until < :'now'::timestamptz)
+    WHERE ((d.state = 'pending' AND d.next_attempt_at <= :'now'::timestamptz)
+        OR (d.state = 'sending' AND d.leased_until < :'now'::timestamptz))
+      AND d.delivery_id <> ALL (:'skip'::text[])
     ORDER BY array_position(ARRAY['emergency', 'critical', 'warning', 'info'], a.level), a.created_at, d.delivery_id
     LIMIT :'limit'::integer
     FOR UPDATE OF d SKIP LOCKED

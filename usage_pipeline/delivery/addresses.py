@@ -28,8 +28,7 @@ def refused_target(url: str, *, allow_private: bool) -> str | None:
     try:
         found = [_address(str(entry[4][0])) for entry in socket.getaddrinfo(host, port or 443)]
     except (OSError, ValueError):
-        # A name that does not resolve now may resolve later: the attempt itself will say so.
-        return None if parts.scheme == "https" else "http is allowed only for private addresses; use https"
+        found = []  # A name that does not resolve now may resolve later: the attempt itself will say so.
     if parts.scheme == "http" and not (allow_private and all(address.is_private for address in found)):
         return "http is allowed only for private addresses with allow_private: true; use https"
     if not allow_private and not all(is_public(address) for address in found):

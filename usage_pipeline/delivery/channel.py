@@ -41,5 +41,5 @@ class Channel(Protocol):
 
 def shortened(text: str) -> str:
     """An answer as it is kept on record."""
-    flat = " ".join(text.replace("\x00", "").split())
+    flat = " ".join(text.replace("\x00", "").encode("utf-8", "replace").decode().split())
     return flat if len(flat) <= LONGEST_ANSWER else flat[: LONGEST_ANSWER - 1] + "…"

@@ -1,10 +1,12 @@
 """Mail by SMTP: a plain and an HTML part; accepted when the server takes it for every recipient."""
 
+import contextlib
 import smtplib
 import ssl
+from email import policy
 from email.message import EmailMessage
-from email.utils import formatdate
-from urllib.parse import unquote, urlsplit
+from email.utils import formatdate, parseaddr
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from usage_pipeline.delivery.channel import Message, Outcome
 from usage_pipeline.delivery.texts import one_line, render, title
@@ -13,20 +15,25 @@ from usage_pipeline.settings.environment import secret
 from usage_pipeline.settings.recipients import EmailRecipient
 
 _TIMEOUT_S = 15
+_OK = (250, 251)
+# Base64 or quoted-printable: no server is asked for 8BITMIME.
+_POLICY = policy.SMTP.clone(cte_type="7bit")
 
 
 def send(message: Message, recipient: Recipient) -> Outcome:
-    """Sends one mail to all addresses of the recipient; some refused are named in the answer and tried again."""
+    """Sends one mail to all addresses of the recipient; some refused are named in the answer.
+
+    When some are refused only for now, the next attempt goes to all again, under the same Message-ID.
+    """
     if not isinstance(recipient, EmailRecipient):
         raise TypeError("not an email recipient")
     url = secret(recipient.smtp_url_env, "the email recipient")
     mail = _compose(message, recipient)
     try:
-        return _hand_over(url, mail, list(recipient.to))
-    except smtplib.SMTPRecipientsRefused as error:
-        return _refused(error.recipients)
-    except smtplib.SMTPAuthenticationError as error:
-        return Outcome("permanent", f"the server refuses the login ({error.smtp_code})", error.smtp_code)
+        parts = urlsplit(url)
+        if parts.scheme not in ("smtp", "smtps"):
+            return Outcome("retry", f"{recipient.smtp_url_env} is not smtp:// or smtps://")
+        return _hand_over(parts, mail, recipient)
     except smtplib.SMTPResponseException as error:
         return _by_code(error.smtp_code, _text(error.smtp_error))
     except (smtplib.SMTPException, OSError, ValueError) as error:
@@ -34,7 +41,7 @@ def send(message: Message, recipient: Recipient) -> Outcome:
 
 
 def _compose(message: Message, recipient: EmailRecipient) -> EmailMessage:
-    mail = EmailMessage()
+    mail = EmailMessage(policy=_POLICY)
     mail["Subject"] = one_line(title(message), 200)
     mail["From"] = recipient.sender
     mail["To"] = ", ".join(recipient.to)
@@ -47,35 +54,65 @@ def _compose(message: Message, recipient: EmailRecipient) -> EmailMessage:
     return mail
 
 
-def _hand_over(url: str, mail: EmailMessage, to: list[str]) -> Outcome:
-    parts = urlsplit(url)
-    host, port = parts.hostname or "localhost", parts.port
-    context = ssl.create_default_context()
-    if parts.scheme == "smtps":
-        server: smtplib.SMTP = smtplib.SMTP_SSL(host, port or 465, timeout=_TIMEOUT_S, context=context)
-    else:
-        server = smtplib.SMTP(host, port or 25, timeout=_TIMEOUT_S)
-    with server:
-        server.ehlo()
-        if parts.scheme != "smtps" and server.has_extn("starttls"):
-            server.starttls(context=context)
-            server.ehlo()
+def _hand_over(parts: SplitResult, mail: EmailMessage, recipient: EmailRecipient) -> Outcome:
+    server = _connected(parts)
+    try:
         if parts.username:
             server.login(unquote(parts.username), unquote(parts.password or ""))
-        refused = server.send_message(mail, to_addrs=to)
-    if refused:
+        return _transaction(server, mail, recipient)
+    finally:
+        # What the server says at parting does not change what it said about the mail.
+        with contextlib.suppress(smtplib.SMTPException, OSError):
+            server.quit()
+        server.close()
+
+
+def _connected(parts: SplitResult) -> smtplib.SMTP:
+    host, context = parts.hostname or "localhost", ssl.create_default_context()
+    if parts.scheme == "smtps":
+        server: smtplib.SMTP = smtplib.SMTP_SSL(host, parts.port or 465, timeout=_TIMEOUT_S, context=context)
+    else:
+        server = smtplib.SMTP(host, parts.port or 25, timeout=_TIMEOUT_S)
+    try:
+        server.ehlo_or_helo_if_needed()
+        if parts.scheme == "smtp" and server.has_extn("starttls"):
+            server.starttls(context=context)
+            server.ehlo_or_helo_if_needed()
+    except BaseException:
+        server.close()
+        raise
+    return server
+
+
+def _transaction(server: smtplib.SMTP, mail: EmailMessage, recipient: EmailRecipient) -> Outcome:
+    code, reply = server.mail(parseaddr(recipient.sender)[1])
+    if code not in _OK:
+        return _by_code(code, _text(reply))
+    refused: dict[str, tuple[int, str]] = {}
+    for address in recipient.to:
+        code, reply = server.rcpt(parseaddr(address)[1])
+        if code not in _OK:
+            refused[address] = (code, _text(reply))
+    if len(refused) == len(recipient.to):
         return _refused(refused)
-    return Outcome("accepted", f"250 accepted for {', '.join(to)}", 250)
+    code, reply = server.data(mail.as_bytes())
+    if code != 250:
+        return _by_code(code, _text(reply))
+    taken = ", ".join(address for address in recipient.to if address not in refused)
+    answer = f"250 {_text(reply)} for {taken}"
+    return _refused(refused, answer) if refused else Outcome("accepted", answer, 250)
 
 
-def _refused(refused: dict[str, tuple[int, bytes]]) -> Outcome:
-    words = "; ".join(f"{address}: {code} {_text(reply)}" for address, (code, reply) in refused.items())
+def _refused(refused: dict[str, tuple[int, str]], accepted: str = "") -> Outcome:
+    words = "; ".join(f"{address}: {code} {reply}" for address, (code, reply) in refused.items())
     codes = [code for code, _ in refused.values()]
-    return Outcome("retry" if any(400 <= code < 500 for code in codes) else "permanent", f"refused {words}", codes[0])
+    kept = [code for code in codes if code < 500] or codes
+    answer = f"refused {words}" + (f"; {accepted}" if accepted else "")
+    return Outcome("retry" if kept[0] < 500 else "permanent", answer, kept[0])
 
 
 def _by_code(code: int, text: str) -> Outcome:
-    return Outcome("retry" if code < 500 else "permanent", f"{code} {text}", code)
+    return Outcome("permanent" if 500 <= code < 600 else "retry", f"{code} {text}", code)
 
 
 def _text(reply: bytes | str) -> str:

@@ -1,29 +1,28 @@
 """Takes what is due from the outbox, sends it outside any transaction, and records what the channel answered."""
 
-import os
+import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qsl, urlsplit
 
 from usage_pipeline.alerts.record import NewAlert, raise_alert
+from usage_pipeline.delivery.attempt import Send, attempt
 from usage_pipeline.delivery.channel import Message, Outcome, shortened
 from usage_pipeline.delivery.registry import CHANNELS
-from usage_pipeline.settings import Recipient, Settings
-from usage_pipeline.settings.environment import MissingSecretError, redact
+from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 
 LEASE = timedelta(seconds=60)
 _FIRST_WAIT_S = 5.0
 _LONGEST_WAIT_S = 900.0
+_LONGEST_ASKED_S = 86_400.0
 _MOST_ATTEMPTS = 12
 _A_BATCH = 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Clock = Callable[[], datetime]
-Send = Callable[[Message, Recipient], Outcome]
 
 
 @dataclass(frozen=True)
@@ -57,19 +56,27 @@ def utc_now() -> datetime:
 
 def due(connection: Connection, now: datetime) -> int:
     """How many deliveries could be sent now."""
-    return len(connection.execute(statement("alerts/due_keys"), {"now": now}).fetchall())
+    row = connection.execute(statement("delivery/due"), {"now": now}).fetchone()
+    return int(str(row[0])) if row else 0
 
 
 def claim(
-    connection: Connection, by: str, now: datetime, limit: int = _A_BATCH, lease: timedelta = LEASE
+    connection: Connection,
+    by: str,
+    now: datetime,
+    limit: int = _A_BATCH,
+    lease: timedelta = LEASE,
+    skip: Sequence[str] = (),
 ) -> list[Claimed]:
     """Leases due deliveries to us, emergencies first, each with its attempt on record before anything is sent.
 
     Two claims at once never get the same delivery. A lease that ran out is taken over, its attempt marked unknown.
+    Deliveries in ``skip`` are left alone.
     """
     with connection.transaction():
         cursor = connection.execute(
-            statement("delivery/claim"), {"now": now, "by": by, "limit": limit, "until": now + lease}
+            statement("delivery/claim"),
+            {"now": now, "by": by, "limit": limit, "until": now + lease, "skip": list(skip)},
         )
         rows = cursor.fetchall()
         claimed = [_claimed(row) for row in rows]
@@ -90,18 +97,26 @@ def claim(
 
 
 def _claimed(row: tuple[object, ...]) -> Claimed:
-    delivery_id, attempt, alert_id, recipient, channel, kind, level, facts = row
-    if not isinstance(facts, dict):
-        raise TypeError("usage.alert.facts is not an object")
+    delivery_id, number, alert_id, recipient, channel, kind, level, facts = row
     return Claimed(
-        str(delivery_id), int(str(attempt)), str(alert_id), str(recipient), str(channel), str(kind), str(level), facts
+        delivery_id=str(delivery_id),
+        attempt=int(str(number)),
+        alert_id=str(alert_id),
+        recipient=str(recipient),
+        channel=str(channel),
+        kind=str(kind),
+        level=str(level),
+        facts=facts if isinstance(facts, dict) else {},
     )
 
 
-def record(connection: Connection, claimed: Claimed, outcome: Outcome, now: datetime) -> str:
+def record(
+    connection: Connection, claimed: Claimed, outcome: Outcome, now: datetime, settings: Settings | None = None
+) -> str:
     """Writes what the channel answered; gives the delivery's state. What fails for good is itself alerted."""
     exhausted = claimed.attempt >= _MOST_ATTEMPTS
     state = {"accepted": "delivered", "permanent": "failed"}.get(outcome.kind, "failed" if exhausted else "pending")
+    asked = _asked(outcome.retry_after_s)
     with connection.transaction():
         row = connection.execute(
             statement("delivery/record"),
@@ -111,31 +126,35 @@ def record(connection: Connection, claimed: Claimed, outcome: Outcome, now: date
                 "outcome": outcome.kind,
                 "status": outcome.status,
                 "answer": shortened(outcome.answer),
-                "retry_after": outcome.retry_after_s,
+                "retry_after": asked,
                 "state": state,
-                "next": now + _wait(claimed.attempt, outcome.retry_after_s),
+                "next": now + _wait(claimed.attempt, asked),
                 "now": now,
             },
         ).fetchone()
         if row and row[0] == "failed":
-            _raise_failure(connection, claimed, outcome)
+            _raise_failure(connection, claimed, outcome, settings)
     return str(row[0]) if row else "lost"
 
 
-def _wait(attempt: int, retry_after_s: float | None) -> timedelta:
+def _asked(retry_after_s: float | None) -> float | None:
+    """The wait that a channel asks for; a day at most, so that no answer can bury an alert."""
+    if retry_after_s is None or math.isnan(retry_after_s):
+        return None
+    return min(max(retry_after_s, 0.0), _LONGEST_ASKED_S)
+
+
+def _wait(attempt_number: int, asked_s: float | None) -> timedelta:
     """Exponential with full jitter, never before the channel allows it."""
-    most = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** (attempt - 1))
-    return timedelta(seconds=max(random.uniform(most / 2, most), retry_after_s or 0.0))  # noqa: S311  (no secret)
+    most = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** (attempt_number - 1))
+    return timedelta(seconds=max(random.uniform(0.0, most), asked_s or 0.0))  # noqa: S311  (no secret)
 
 
-def _raise_failure(connection: Connection, claimed: Claimed, outcome: Outcome) -> None:
+def _raise_failure(connection: Connection, claimed: Claimed, outcome: Outcome, settings: Settings | None) -> None:
     if claimed.kind == "delivery":
         return
-    fallback = [str(name) for name in _names(claimed.facts.get("fallback"))]
-    others = fallback or [str(name) for name in _names(claimed.facts.get("recipients"))]
-    recipients = [name for name in others if name != claimed.recipient]
-    rows = connection.execute(statement("delivery/channels"), {"alert_id": claimed.alert_id}).fetchall()
-    channels = {str(name): str(channel) for name, channel in rows}
+    recipients = _told_instead(claimed, _channels(connection, claimed, settings))
+    known = {key: claimed.facts[key] for key in ("budget_name", "scope_name") if claimed.facts.get(key)}
     alert = NewAlert(
         kind="delivery",
         budget_id=claimed.delivery_id,
@@ -145,19 +164,34 @@ def _raise_failure(connection: Connection, claimed: Claimed, outcome: Outcome) -
         tier="0",
         level="critical",
         facts={
+            **known,
             "alert": claimed.alert_id,
             "recipient": claimed.recipient,
             "channel": claimed.channel,
             "answer": shortened(outcome.answer),
             "level": "critical",
-            "recipients": recipients,
+            "recipients": [name for name, _ in recipients],
         },
     )
-    raise_alert(connection, alert, [(name, channels.get(name, "")) for name in recipients])
+    raise_alert(connection, alert, recipients)
 
 
-def _names(value: object) -> list[object]:
-    return list(value) if isinstance(value, list) else []
+def _told_instead(claimed: Claimed, channels: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The fallback of the failed alert, else its other recipients; only those that a channel can reach."""
+    for key in ("fallback", "recipients"):
+        listed = claimed.facts.get(key)
+        names = [str(name) for name in listed] if isinstance(listed, list) else []
+        found = [(name, channels[name]) for name in names if name != claimed.recipient and name in channels]
+        if found:
+            return found
+    return []
+
+
+def _channels(connection: Connection, claimed: Claimed, settings: Settings | None) -> dict[str, str]:
+    if settings is not None:
+        return {name: r.channel for name, r in settings.recipients.items() if r.channel in CHANNELS}
+    rows = connection.execute(statement("delivery/channels"), {"alert_id": claimed.alert_id}).fetchall()
+    return {str(name): str(channel) for name, channel in rows}
 
 
 def deliver_due(
@@ -166,22 +200,33 @@ def deliver_due(
     *,
     by: str,
     clock: Clock = utc_now,
+    limit: int | None = None,
     send: Send | None = None,
 ) -> DeliverySummary:
-    """Delivers everything that is due, each by itself; ``by`` is the run or command that stands in the record."""
+    """Delivers everything that is due, each by itself and once a round; ``by`` stands in the record.
+
+    One at a time: a lease then covers one attempt, which is bounded to end before it, and never waits in a queue.
+    """
     summary = DeliverySummary()
-    while batch := claim(connection, by, clock()):
-        for claimed in batch:
-            outcome = _attempt(settings, claimed, send)
-            state = record(connection, claimed, outcome, clock())
-            summary.answers.append((claimed.delivery_id, claimed.recipient, outcome.kind, shortened(outcome.answer)))
-            summary.delivered += state == "delivered"
-            summary.failed += state == "failed"
-            summary.retried += state == "pending"
+    tried: list[str] = []
+    while limit is None or len(tried) < limit:
+        batch = claim(connection, by, clock(), limit=1, skip=tried)
+        if not batch:
+            break
+        claimed = batch[0]
+        tried.append(claimed.delivery_id)
+        outcome = _outcome(settings, claimed, send)
+        state = record(connection, claimed, outcome, clock(), settings)
+        summary.answers.append((claimed.delivery_id, claimed.recipient, outcome.kind, shortened(outcome.answer)))
+        summary.delivered += state == "delivered"
+        summary.failed += state == "failed"
+        summary.retried += state == "pending"
     return summary
 
 
-def _attempt(settings: Settings, claimed: Claimed, send: Send | None) -> Outcome:
+def _outcome(settings: Settings, claimed: Claimed, send: Send | None) -> Outcome:
+    if claimed.attempt > _MOST_ATTEMPTS:
+        return Outcome("permanent", f"{_MOST_ATTEMPTS} attempts ended without an answer on record; not sent again")
     recipient = settings.recipients.get(claimed.recipient)
     if recipient is None:
         return Outcome("permanent", f"{claimed.recipient!r} is no longer a recipient in the configuration")
@@ -196,26 +241,4 @@ def _attempt(settings: Settings, claimed: Claimed, send: Send | None) -> Outcome
         facts=claimed.facts,
         language=recipient.language or settings.language,
     )
-    try:
-        return _redacted(channel(message, recipient), recipient)
-    except MissingSecretError as error:
-        return Outcome("retry", str(error))
-    except Exception as error:
-        return _redacted(Outcome("retry", f"{type(error).__name__}: {error}"), recipient)
-
-
-def _redacted(outcome: Outcome, recipient: Recipient) -> Outcome:
-    text = redact(outcome.answer, _secrets_of(recipient))
-    return Outcome(outcome.kind, text, outcome.status, outcome.retry_after_s)
-
-
-def _secrets_of(recipient: Recipient) -> list[str]:
-    found: list[str] = []
-    for name, value in recipient.model_dump().items():
-        if not name.endswith("_env") or not value:
-            continue
-        secret = os.environ.get(str(value), "")
-        parts = urlsplit(secret)
-        found += [secret, parts.query, parts.password or "", *(word for _, word in parse_qsl(parts.query))]
-        found += [piece for piece in parts.path.split("/") if len(piece) >= 16]
-    return [value for value in found if value]
+    return attempt(message, recipient, channel)

@@ -4,9 +4,10 @@ import html
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_DOWN, Decimal, InvalidOperation
 from functools import cache
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from jinja2 import FileSystemLoader, StrictUndefined
@@ -16,9 +17,12 @@ from usage_pipeline.delivery.channel import Message
 from usage_pipeline.delivery.words import WORDS
 
 _LONGEST_NAME = 120
+_LONGEST_LINE = 600
 _SYMBOLS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£"}
 # A robot's Markdown knows no escapes: marks become their full-width look-alikes, which mean nothing to it.
 _MARKS = str.maketrans("`*[]<>@#&\\|~", "＇＊［］＜＞＠＃＆＼｜～")
+
+Words = Mapping[str, Any]
 
 
 def render(template: str, message: Message) -> str:
@@ -44,12 +48,12 @@ def title(message: Message) -> str:
     return f"[{level}] {name}{f' · {scope}' if scope else ''}: {_percent(facts.get('ratio'))}"
 
 
-def plain(value: object) -> str:
+def plain(value: object, most: int = _LONGEST_NAME) -> str:
     """A name from outside as one harmless line: no control or direction marks, no line breaks, not too long."""
-    text = "" if value is None else str(value)[:2000]
+    text = "" if value is None else str(value)[: 4 * _LONGEST_LINE]
     kept = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c)[0] != "C")
     flat = " ".join(kept.split())
-    return flat if len(flat) <= _LONGEST_NAME else flat[: _LONGEST_NAME - 1] + "…"
+    return one_line(flat, most)
 
 
 def one_line(text: str, most: int) -> str:
@@ -66,14 +70,27 @@ def cut_bytes(text: str, most: int, note: str) -> str:
     return data[: max(0, most - len(note.encode()))].decode("utf-8", "ignore") + note
 
 
+def cut_above(text: str, most: int, note: str) -> str:
+    """The text in at most so many bytes, its last line kept: the alert's id stands there."""
+    if len(text.encode()) <= most:
+        return text
+    above, _, last = text.rstrip("\n").rpartition("\n")
+    return cut_bytes(above, most - len(last.encode()) - 1, note) + "\n" + last
+
+
+def line(value: object) -> str:
+    """A line's value, whose names are short already."""
+    return plain(value, _LONGEST_LINE)
+
+
 def markdown(value: object) -> str:
-    """A name for a chat's Markdown: nothing in it can mark up, link or mention."""
-    return plain(value).translate(_MARKS)
+    """A value for a chat: nothing in it can mark up, link or mention."""
+    return line(value).replace("://", "：//").translate(_MARKS)
 
 
 def as_html(value: object) -> str:
-    """A name for an HTML mail."""
-    return html.escape(plain(value), quote=True)
+    """A value for an HTML mail."""
+    return html.escape(line(value), quote=True)
 
 
 @cache
@@ -85,11 +102,11 @@ def _environment() -> ImmutableSandboxedEnvironment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(md=markdown, html=as_html, plain=plain)
+    environment.filters.update(md=markdown, html=as_html, plain=line)
     return environment
 
 
-def _lines(message: Message, words: Mapping[str, str]) -> list[tuple[str, str]]:
+def _lines(message: Message, words: Words) -> list[tuple[str, str]]:
     """Label and value of everything that is known about the alert, in reading order."""
     if message.kind != "budget":
         return _other_lines(message, words)
@@ -97,17 +114,14 @@ def _lines(message: Message, words: Mapping[str, str]) -> list[tuple[str, str]]:
     measure, currency = str(facts.get("measure")), str(facts.get("currency"))
 
     def amount(value: object) -> str | None:
-        return _amount(value, measure, currency)
+        return _amount(value, measure, currency, words)
 
-    lines: list[tuple[str, str | None]] = [
+    known: list[tuple[str, str | None]] = [
         (words["tenant"], _text(facts.get("tenant_name"))),
         (words["environment"], _text(facts.get("environment"))),
         (words["scope"], _text(facts.get("scope_name"))),
-        (
-            words["spent"],
-            f"{amount(facts.get('spent'))} / {amount(facts.get('limit'))} ({_percent(facts.get('ratio'))})",
-        ),
-        (words["also"], _also(facts, measure, currency)),
+        (words["spent"], _spent(amount(facts.get("spent")), amount(facts.get("limit")), facts)),
+        (words["also"], _also(facts, measure, currency, words)),
         (words["period"], _period(facts, words)),
         (words["burn"], amount(facts.get("burn_last_hour"))),
         (words["forecast"], amount(facts.get("forecast"))),
@@ -117,50 +131,70 @@ def _lines(message: Message, words: Mapping[str, str]) -> list[tuple[str, str]]:
     ]
     top = facts.get("top")
     if isinstance(top, Mapping):
-        lines += [(words[f"top_{kind}"], _top(top.get(kind))) for kind in ("callers", "projects", "models", "nodes")]
-    lines.append((words["actions"], _actions(facts, words)))
-    return [(label, value) for label, value in lines if value]
+        known += [(words[f"top_{kind}"], _top(top.get(kind))) for kind in ("callers", "projects", "models", "nodes")]
+    known.append((words["actions"], _actions(facts, words)))
+    return [(label, value) for label, value in known if value]
 
 
-def _other_lines(message: Message, words: Mapping[str, str]) -> list[tuple[str, str]]:
+def _other_lines(message: Message, words: Words) -> list[tuple[str, str]]:
     facts = message.facts
     if message.kind == "configuration":
         problems = facts.get("problems")
         listed = [str(problem) for problem in problems] if isinstance(problems, list) else []
-        return [(words["problem"], problem) for problem in listed] + [(words["in_force"], words["last_valid"])]
-    pairs = [("alert", "failed_alert"), ("recipient", "recipient"), ("channel", "channel"), ("answer", "answer")]
-    return [(words[label], str(facts[key])) for key, label in pairs if facts.get(key)]
+        since = _moment(facts.get("in_force_since"), facts)
+        in_force = words["last_valid"] + (f" ({since})" if since else "")
+        return [(words["problem"], problem) for problem in listed] + [(words["in_force"], in_force)]
+    pairs = [
+        ("budget_name", "budget"),
+        ("scope_name", "scope"),
+        ("alert", "failed_alert"),
+        ("recipient", "recipient"),
+        ("channel", "channel"),
+        ("answer", "answer"),
+    ]
+    return [(words[label], line(facts[key])) for key, label in pairs if facts.get(key)]
 
 
 def _text(value: object) -> str | None:
-    return str(value) if value not in (None, "") else None
+    return plain(value) or None
 
 
 def _number(value: object) -> Decimal | None:
     try:
-        return None if value is None else Decimal(str(value))
+        number = Decimal(str(value))
     except InvalidOperation:
         return None
+    return number if number.is_finite() and abs(number.adjusted()) < 30 else None
 
 
-def _amount(value: object, measure: str, currency: str) -> str | None:
+def _amount(value: object, measure: str, currency: str, words: Words) -> str | None:
     number = _number(value)
     if number is None:
         return None
     if measure == "cost":
         return f"{_SYMBOLS.get(currency, currency + ' ')}{number:,.2f}"
-    return f"{number:,.0f} {measure.replace('_', ' ')}"
+    return f"{number:,.0f} {words['measures'].get(measure, measure)}"
 
 
-def _also(facts: Mapping[str, object], measure: str, currency: str) -> str | None:
+def _spent(spent: str | None, limit: str | None, facts: Mapping[str, object]) -> str | None:
+    if spent is None or limit is None:
+        return spent or limit
+    return f"{spent} / {limit} ({_percent(facts.get('ratio'))})"
+
+
+def _also(facts: Mapping[str, object], measure: str, currency: str, words: Words) -> str | None:
     """The other of tokens and money, whichever the budget does not limit."""
     other = "tokens" if measure == "cost" else "cost"
-    return _amount(facts.get(other), other, currency)
+    return _amount(facts.get(other), other, currency, words)
 
 
 def _percent(value: object) -> str:
     number = _number(value)
-    return "?" if number is None else f"{number * 100:.0f} %"
+    if number is None:
+        return "?"
+    # Never rounded up: what has not reached its limit must not read as 100 %.
+    percent = (number * 100).quantize(Decimal("0.1"), ROUND_DOWN)
+    return f"{percent:,f}".removesuffix(".0") + " %"
 
 
 def _zone(facts: Mapping[str, object]) -> ZoneInfo:
@@ -182,7 +216,7 @@ def _moment(value: object, facts: Mapping[str, object]) -> str | None:
     return moment.astimezone(_zone(facts)).strftime("%Y-%m-%d %H:%M") if moment else None
 
 
-def _period(facts: Mapping[str, object], words: Mapping[str, str]) -> str | None:
+def _period(facts: Mapping[str, object], words: Words) -> str | None:
     start, end = _parsed(facts.get("period_start")), _parsed(facts.get("period_end"))
     if start is None or end is None:
         return None
@@ -190,8 +224,14 @@ def _period(facts: Mapping[str, object], words: Mapping[str, str]) -> str | None
     first, last = start.astimezone(zone).date(), (end - timedelta(seconds=1)).astimezone(zone).date()
     shown = f"{first}" if first == last else f"{first} – {last}"
     left = end - (_parsed(facts.get("as_of")) or datetime.now(UTC))
-    hours = max(0, int(left.total_seconds() // 3600))
-    return f"{shown} ({zone.key}; {words['left'].format(hours=hours)})"
+    return f"{shown} ({zone.key}; {_time_left(left, words)})"
+
+
+def _time_left(left: timedelta, words: Words) -> str:
+    minutes = max(0, int(left.total_seconds() // 60))
+    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
+    form = words["left_days"] if days else words["left_hours"] if hours else words["left_minutes"]
+    return str(form.format(days=days, hours=hours, minutes=rest))
 
 
 def _top(entries: object) -> str | None:
@@ -203,9 +243,9 @@ def _top(entries: object) -> str | None:
     return ", ".join(parts) or None
 
 
-def _actions(facts: Mapping[str, object], words: Mapping[str, str]) -> str | None:
+def _actions(facts: Mapping[str, object], words: Words) -> str | None:
     actions = facts.get("actions")
     if not isinstance(actions, list) or not actions or facts.get("enforcement_mode") == "off":
         return None
     key = {"auto": "action_auto", "approve": "action_approve"}.get(str(facts.get("enforcement_mode")), "action_dry_run")
-    return words[key].format(actions=", ".join(str(action) for action in actions))
+    return str(words[key].format(actions=", ".join(plain(action) for action in actions)))

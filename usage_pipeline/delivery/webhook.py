@@ -42,7 +42,10 @@ def send(message: Message, recipient: Recipient) -> Outcome:
         ensure_ascii=False,
         sort_keys=True,
     )
-    headers = {"Content-Type": "application/json", **_signed(message, recipient, body)}
+    try:
+        headers = {"Content-Type": "application/json", **_signed(message, recipient, body)}
+    except ValueError:
+        return Outcome("retry", f"{recipient.secret_env} starts with whsec_ but is not base64 after it")
     answer = post(url, body.encode(), headers, public_only=not recipient.allow_private)
     return answer if isinstance(answer, Outcome) else by_status(answer)
 

@@ -6,7 +6,10 @@ WORDS: dict[str, Any] = {
     "zh": {
         "levels": {"info": "提示", "warning": "黄色预警", "critical": "橙色预警", "emergency": "红色告警"},
         "tenant": "工作空间", "environment": "环境", "scope": "范围", "spent": "已用 / 限额", "also": "折合",
-        "period": "周期", "left": "还剩 {hours} 小时", "burn": "近一小时", "forecast": "周期末预测",
+        "period": "周期", "left_days": "还剩 {days} 天 {hours} 小时", "left_hours": "还剩 {hours} 小时 {minutes} 分",
+        "left_minutes": "还剩 {minutes} 分钟", "budget": "预算",
+        "measures": {"tokens": "tokens", "input_tokens": "输入 tokens", "output_tokens": "输出 tokens", "calls": "次调用"},
+        "burn": "近一小时", "forecast": "周期末预测",
         "crossing": "预计触限", "previous": "上一周期", "average": "历史平均", "top_callers": "主要调用方",
         "top_projects": "主要项目", "top_models": "主要模型", "top_nodes": "主要节点", "actions": "处置",
         "action_dry_run": "演练模式：本应执行 {actions}，未实际执行", "action_approve": "等待审批后执行 {actions}",
@@ -18,7 +21,10 @@ WORDS: dict[str, Any] = {
     "en": {
         "levels": {"info": "note", "warning": "yellow", "critical": "orange", "emergency": "RED"},
         "tenant": "Workspace", "environment": "Environment", "scope": "Scope", "spent": "Spent / limit",
-        "also": "That is", "period": "Period", "left": "{hours} h left", "burn": "Last hour",
+        "also": "That is", "period": "Period", "left_days": "{days} d {hours} h left", "left_hours": "{hours} h {minutes} min left",
+        "left_minutes": "{minutes} min left", "budget": "Budget",
+        "measures": {"tokens": "tokens", "input_tokens": "input tokens", "output_tokens": "output tokens", "calls": "calls"},
+        "burn": "Last hour",
         "forecast": "Forecast for the period", "crossing": "Limit crossed at", "previous": "Period before",
         "average": "Average before", "top_callers": "Top callers", "top_projects": "Top projects",
         "top_models": "Top models", "top_nodes": "Top nodes", "actions": "Action",

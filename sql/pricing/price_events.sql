@@ -1,13 +1,14 @@
 -- Gives each staged event its cost, in the currency it was priced in and in the configuration's.
--- Reads stage_event, and the configuration's rules and rates as JSON. Writes stage_event. Safe to run twice.
--- Order: a rule that replaces, the source's own price, a rule that fills, else unpriced (cost null, never zero).
+-- Reads stage_event, the configuration's rules and rates and the catalogue's prices as JSON. Writes stage_event.
+-- Safe to run twice. Providers are named as unpriced_models.sql names them, which runs before.
+-- Order: a rule that replaces, the source's own price, a rule that fills, the catalogue, else unpriced (cost null,
+-- never zero).
 -- Arithmetic is exact: a price per million is multiplied by 0.000001, never divided.
 -- :rules  [{"provider": LIKE, "model": LIKE, "from": date|null, "until": date|null, "input": "2.0", "output": "6.0",
 --           "currency": "CNY", "replace": bool}] in order; the first that fits wins.
+-- :catalogue [{"provider", "model", "from": UTC date|null, "above": input tokens, "input": "2.5", "output": "10"}] in USD;
+--           the newest that has begun and the highest `above` that the call exceeds is in force.
 -- :rates  [{"from": date, "currency": "USD", "rate": "7.10"}]; the newest that has begun is in force.
-UPDATE stage_event SET provider = nullif(regexp_replace(provider, '^.*/', ''), '')
-WHERE provider LIKE '%/%' OR provider = '';
-
 WITH combination AS (
     SELECT DISTINCT provider, model, usage_date FROM stage_event
 ), rule AS (
@@ -28,22 +29,39 @@ WITH combination AS (
         ORDER BY rule.position
         LIMIT 1
     ) AS f ON true
+), listed AS (
+    SELECT c.json ->> 'provider' AS provider, c.json ->> 'model' AS model, (c.json ->> 'from')::date AS starts,
+           (c.json ->> 'above')::bigint AS above, (c.json ->> 'input')::numeric AS input_price,
+           (c.json ->> 'output')::numeric AS output_price
+    FROM jsonb_array_elements(:'catalogue'::jsonb) AS c (json)
 ), priced AS (
     SELECT e.event_id,
            CASE WHEN f.replaces AND e.total_tokens > 0 THEN 'override'
                 WHEN e.logged_cost > 0 OR e.total_tokens = 0 THEN 'dify'
                 WHEN f.input_price IS NOT NULL THEN 'override'
+                WHEN listed.input_price IS NOT NULL THEN 'catalog'
                 ELSE 'unpriced' END AS price_source,
            (e.input_tokens * f.input_price + e.output_tokens * f.output_price) * 0.000001 AS rule_cost,
-           f.currency AS rule_currency
+           f.currency AS rule_currency,
+           (e.input_tokens * listed.input_price + e.output_tokens * listed.output_price) * 0.000001 AS listed_cost
     FROM stage_event e
     JOIN fitting f ON f.provider IS NOT DISTINCT FROM e.provider AND f.model IS NOT DISTINCT FROM e.model
                   AND f.usage_date = e.usage_date
+    LEFT JOIN LATERAL (
+        SELECT l.input_price, l.output_price FROM listed l
+        WHERE l.provider = e.provider AND l.model = e.model AND l.above <= greatest(e.input_tokens - 1, 0)
+          AND (l.starts IS NULL OR l.starts <= (e.occurred_at AT TIME ZONE 'UTC')::date)
+          -- Figures without their split cannot be priced: input and output cost differently.
+          AND e.input_tokens + e.output_tokens = e.total_tokens
+        ORDER BY l.starts DESC NULLS LAST, l.above DESC
+        LIMIT 1
+    ) AS listed ON true
 )
 UPDATE stage_event e
 SET price_source = p.price_source,
-    cost = CASE p.price_source WHEN 'override' THEN p.rule_cost WHEN 'dify' THEN e.logged_cost END,
-    currency = CASE p.price_source WHEN 'override' THEN p.rule_currency
+    cost = CASE p.price_source WHEN 'override' THEN p.rule_cost WHEN 'dify' THEN e.logged_cost
+                               WHEN 'catalog' THEN p.listed_cost END,
+    currency = CASE p.price_source WHEN 'override' THEN p.rule_currency WHEN 'catalog' THEN 'USD'
                     ELSE CASE e.logged_currency WHEN 'RMB' THEN 'CNY' ELSE e.logged_currency END END
 FROM priced p
 WHERE p.event_id = e.event_id;

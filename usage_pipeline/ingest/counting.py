@@ -4,18 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+import psycopg
+
+from usage_pipeline.pricing.catalogue import catalogue_rules
 from usage_pipeline.pricing.price_rules import PriceBook
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 
-_DIFY_ORDER = (
+_DIFY_EVENTS = (
     "ingest/dify_callers",
     "ingest/dify_messages",
     "ingest/dify_nodes",
     "ingest/dify_runs",
     "ingest/attribute_events",
-    "pricing/price_events",
-    "ingest/merge_events",
 )
 _DIFY_AFTERWARDS = ("ingest/dify_open_rows", "ingest/dify_problems")
 
@@ -54,12 +55,19 @@ def count_staged(warehouse: Connection, parameters: Mapping[str, object]) -> int
     """Turns the staged rows into usage events and merges them; gives how many events changed."""
     # Temporary tables have no statistics of their own until somebody asks.
     warehouse.execute("ANALYZE stage_message, stage_run, stage_node")
-    for name in _DIFY_ORDER[:-1]:
+    for name in _DIFY_EVENTS:
         warehouse.execute(statement(name), parameters)
-    cursor = warehouse.execute(statement(_DIFY_ORDER[-1]), parameters)
-    while cursor.nextset():
-        pass
-    row = cursor.fetchone()
+    unpriced = _last_rows(warehouse.execute(statement("pricing/unpriced_models")))
+    catalogue = catalogue_rules((str(provider), str(model)) for provider, model in unpriced)
+    warehouse.execute(statement("pricing/price_events"), {**parameters, "catalogue": catalogue})
+    changed = _last_rows(warehouse.execute(statement("ingest/merge_events"), parameters))
     for name in _DIFY_AFTERWARDS:
         warehouse.execute(statement(name), parameters)
-    return int(str(row[0])) if row else 0
+    return int(str(changed[0][0]))
+
+
+def _last_rows(cursor: psycopg.Cursor[tuple[object, ...]]) -> list[tuple[object, ...]]:
+    """The rows of the last statement of a file."""
+    while cursor.nextset():
+        pass
+    return cursor.fetchall()

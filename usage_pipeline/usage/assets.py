@@ -5,9 +5,10 @@ from datetime import date
 
 import dagster as dg
 
-from usage_pipeline.asset_catalogue import OWNERS, described, partition_days, usage_days
+from usage_pipeline.asset_catalogue import OWNERS, described, partition_days, table_of, usage_days
 from usage_pipeline.usage.roll_up import DAILY_TABLES, changed_days, differences, roll_up
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.statements import statement
 from usage_pipeline.warehouse_resource import Warehouse
 
 _ROW_MEANS = {
@@ -92,5 +93,30 @@ def daily_tables_equal_events(warehouse: Warehouse) -> dg.AssetCheckResult:
     )
 
 
+@dg.asset_check(
+    asset="daily_model_usage",
+    description="Every token of the last 30 days has a price: Dify's, a rule's or the catalogue's, and a rate.",
+)
+def everything_priced(warehouse: Warehouse) -> dg.AssetCheckResult:
+    """A warning that lists models without a price; their tokens count, their cost is unknown, never zero."""
+    with warehouse.connection() as connection:
+        models = connection.execute(statement("usage/unpriced_models")).fetchall()
+        table = table_of(
+            connection,
+            ["provider", "model", "currency", "tokens", "first day", "last day"],
+            statement("usage/unpriced_models"),
+            [],
+        )
+    return dg.AssetCheckResult(
+        passed=not models,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "unpriced_models": len(models),
+            "unpriced": dg.MetadataValue.md(table),
+            "fix": "add a rule to prices: (docs/counting.md), or a rate to exchange_rates:",
+        },
+    )
+
+
 ASSETS: list[dg.AssetsDefinition] = [daily_tables]
-CHECKS: Iterable[dg.AssetChecksDefinition] = [daily_tables_equal_events]
+CHECKS: Iterable[dg.AssetChecksDefinition] = [daily_tables_equal_events, everything_priced]

@@ -32,7 +32,7 @@ WHERE t.source = :'source' AND t.gone_at IS NULL
   AND NOT EXISTS (SELECT FROM stage_tenant s WHERE s.tenant_id = t.tenant_id);
 
 UPDATE usage.project p SET gone_at = :'now'::timestamptz
-WHERE p.source = :'source' AND p.gone_at IS NULL
+WHERE p.source = :'source' AND p.gone_at IS NULL AND p.mode <> 'tools'
   AND NOT EXISTS (SELECT FROM stage_project s WHERE s.app_id = p.app_id);
 
 UPDATE usage.api_key k SET gone_at = :'now'::timestamptz

@@ -36,6 +36,11 @@ CREATE TEMP TABLE IF NOT EXISTS stage_node_model (
     workflow_id text, node_id text, provider text, model text
 ) ON COMMIT DELETE ROWS;
 
+CREATE TEMP TABLE IF NOT EXISTS stage_tool_call (
+    id text, tenant_id text, provider text, tool_type text, tool_name text, input_tokens bigint, output_tokens bigint,
+    price numeric, currency text, created_at timestamptz, caller_id text
+) ON COMMIT DELETE ROWS;
+
 CREATE TEMP TABLE IF NOT EXISTS stage_event (
     event_id text, tenant_id text, app_id text, app_mode text, run_id text, node_id text, node_type text,
     node_title text, caller_kind text, caller_id text, provider text, model text, input_tokens bigint,

@@ -76,7 +76,7 @@ CREATE TABLE usage.usage_event (
     node_title       text,
     api_key_id       text,
     key_attribution  text NOT NULL CHECK (key_attribution IN ('exact', 'sole', 'observed', 'declared', 'shared', 'none')),
-    caller_kind      text NOT NULL,               -- api, web_app, explore, console, debug, trigger, mcp, nested, indexing, unknown
+    caller_kind      text NOT NULL,               -- api, web_app, explore, console, debug, trigger, mcp, nested, tool, indexing, unknown
     caller_id        text,
     provider         text,
     model            text,

@@ -16,6 +16,7 @@ _DIFY_EVENTS = (
     "ingest/dify_messages",
     "ingest/dify_nodes",
     "ingest/dify_runs",
+    "ingest/dify_tool_calls",
     "ingest/attribute_events",
 )
 _DIFY_AFTERWARDS = ("ingest/dify_open_rows", "ingest/dify_problems")

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import psycopg
+
 from usage_pipeline.ingest.counting import CountingRules, count_staged, open_staging
 from usage_pipeline.pricing.price_rules import price_book
 from usage_pipeline.settings import ProjectFacts, Settings
@@ -16,6 +18,7 @@ from usage_pipeline.warehouse.statements import statement
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _SWEEP_EVERY = timedelta(hours=1)
 _OPEN_ROWS_A_BATCH = 2_000
+_UNREAD = "tool_calls_unread"
 
 
 @dataclass
@@ -89,15 +92,16 @@ class _Reading:
             self._source.stage_dimensions(self._warehouse)
             self._warehouse.execute(statement("ingest/remember_dimensions"), self._dimension_parameters())
             self._note_problems()
-        self._read_windows()
+        since = self._first_moment()
+        self._read_windows(since)
+        self._read_tool_calls(since)
         self._read_open_rows(started)
         with self._warehouse.transaction():
             self._warehouse.execute(statement("ingest/source_done"), self._state_parameters(self._clock))
         self._result.read_up_to = self._read_up_to
         return self._result
 
-    def _read_windows(self) -> None:
-        since = self._first_moment()
+    def _read_windows(self, since: datetime) -> None:
         while True:
             until = self._source.window_end(since)
             with self._warehouse.transaction():
@@ -117,6 +121,22 @@ class _Reading:
         reading = self._settings.lookback
         look_back = timedelta(hours=reading.sweep_hours) if self._sweep else timedelta(minutes=reading.recent_minutes)
         return min(self._read_up_to, self._clock) - look_back
+
+    def _read_tool_calls(self, since: datetime) -> None:
+        # They can only be found by reading their table whole: once an hour is soon enough.
+        if not self._sweep:
+            return
+        try:
+            with self._warehouse.transaction():
+                self._source.stage_tool_calls(self._warehouse, since)
+                self._count()
+                self._warehouse.execute(
+                    "DELETE FROM usage.source_problem WHERE source = %s AND kind = %s",
+                    [self._source.source_id, _UNREAD],
+                )
+        except psycopg.errors.QueryCanceled:
+            detail = "the tools' own model calls took too long to read: raise lookback.statement_timeout_seconds"
+            self._note_problem(_UNREAD, "tool_model_invokes", detail)
 
     def _read_open_rows(self, started: datetime) -> None:
         while batch := self._due_open_rows(started):
@@ -170,11 +190,14 @@ class _Reading:
             [self._source.source_id, [name for _, name, _ in problems]],
         )
         for kind, name, detail in problems:
-            self._warehouse.execute(
-                "INSERT INTO usage.source_problem (source, kind, row_id, detail) VALUES (%s, %s, %s, %s)"
-                " ON CONFLICT (source, kind, row_id) DO NOTHING",
-                [self._source.source_id, kind, name, detail],
-            )
+            self._note_problem(kind, name, detail)
+
+    def _note_problem(self, kind: str, name: str, detail: str) -> None:
+        self._warehouse.execute(
+            "INSERT INTO usage.source_problem (source, kind, row_id, detail) VALUES (%s, %s, %s, %s)"
+            " ON CONFLICT (source, kind, row_id) DO NOTHING",
+            [self._source.source_id, kind, name, detail],
+        )
 
     def _dimension_parameters(self) -> Mapping[str, object]:
         names = {str(i): str(name) for i, name in self._warehouse.execute("SELECT tenant_id, name FROM stage_tenant")}

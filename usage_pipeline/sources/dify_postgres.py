@@ -60,7 +60,11 @@ class DifyPostgres:
 
     def problems(self) -> Sequence[tuple[str, str, str]]:
         """Columns that this Dify lacks and that counting would have used."""
-        return [("missing_column", name, f"this Dify has no column {name}") for name in self._schema.missing]
+        found = [("missing_column", name, f"this Dify has no column {name}") for name in self._schema.missing]
+        if not self._schema.has_tool_calls:
+            detail = "the tools' own model calls cannot be read: grant SELECT on tool_model_invokes to the role"
+            found.append(("missing_column", "tool_model_invokes", detail))
+        return found
 
     def stage_dimensions(self, warehouse: Connection) -> None:
         """Fills stage_tenant, stage_project and stage_api_key."""
@@ -98,6 +102,11 @@ class DifyPostgres:
             self._stage(warehouse, "stage_run", self._runs(_RUNS_BY_ID), {"ids": ids})
         self._stage_nodes_of_runs(warehouse)
         self._stage_node_models(warehouse)
+
+    def stage_tool_calls(self, warehouse: Connection, since: datetime) -> None:
+        """Fills stage_tool_call with the model calls that tools made by themselves from ``since`` on."""
+        if self._schema.has_tool_calls:
+            self._stage(warehouse, "stage_tool_call", _select("tool_calls"), {"since": _naive(since)})
 
     def close(self) -> None:
         """Closes the connection."""

@@ -20,6 +20,9 @@ _OPTIONAL = {
                  "answer_unit_price", "status", "invoke_from", "from_source", "from_end_user_id", "from_account_id"),
 }  # fmt: skip
 
+_TOOL_CALLS = {"id", "user_id", "tenant_id", "provider", "tool_type", "tool_name", "prompt_tokens", "answer_tokens",
+               "total_price", "currency", "created_at"}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class DifySchema:
@@ -28,6 +31,7 @@ class DifySchema:
     missing: tuple[str, ...]  # columns that counting would have used, as table.column
     has_pipelines: bool
     app_log_by_run: bool  # workflow_app_logs can be read by run
+    has_tool_calls: bool  # model calls of tools can be read
     node_by_workflow: bool  # node executions can be walked by workflow and node
 
 
@@ -49,6 +53,7 @@ def read_schema(connection: Connection) -> DifySchema:
     return DifySchema(
         missing=missing,
         has_pipelines="pipelines" in columns,
+        has_tool_calls=columns.get("tool_model_invokes", set()) >= _TOOL_CALLS,
         app_log_by_run=("workflow_app_logs", ("workflow_run_id",)) in indexes,
         node_by_workflow=any(
             table == "workflow_node_executions" and names[:3] == ("tenant_id", "workflow_id", "node_id")

@@ -55,6 +55,10 @@ class Source(Protocol):
         """The same for single rows, by primary key."""
         ...
 
+    def stage_tool_calls(self, warehouse: Connection, since: datetime) -> None:
+        """Fills stage_tool_call with the model calls that tools made by themselves from ``since`` on."""
+        ...
+
     def close(self) -> None:
         """Lets go of connections."""
         ...

@@ -17,7 +17,8 @@ def test_a_model_without_a_price_is_a_warning_that_names_it(
     with connected(warehouse_url) as connection:
         connection.execute(
             "INSERT INTO usage.daily_model_usage (usage_date, source, tenant_id, provider, model, currency, calls,"
-            " failed_calls, input_tokens, output_tokens, total_tokens, estimated_tokens, unpriced_tokens, cost, base_cost)"
+            " failed_calls, input_tokens, output_tokens, total_tokens, estimated_tokens, unpriced_tokens, cost,"
+            " base_cost)"
             " VALUES (current_date, 'main', 't', 'vllm', 'in-house|7b', 'USD', 1, 0, 60, 10, 70, 0, %s, 0, 0)",
             [unpriced],
         )

@@ -41,13 +41,22 @@ class Company:
 
 
 def build_company(
-    new_database: Callable[[], str], warehouse_url: str, *, seed: int, days: int = 60, calls_a_day: float = 8.0
+    new_database: Callable[[], str],
+    warehouse_url: str,
+    *,
+    seed: int,
+    days: int = 60,
+    calls_a_day: float = 8.0,
+    version: str = "1.12.1",
 ) -> Company:
     """A company whose Dify is written as of now."""
     history = build_history(seed, datetime.now(UTC), days, calls_a_day)
     url = new_database()
     with connected(url) as connection:
-        create_dify_schema(connection)
+        create_dify_schema(connection, version)
+        # Numbered by Dify's own code up to 1.4; nothing is counted by it.
+        if version in ("0.15.8", "1.0.0", "1.4.0"):
+            connection.execute("ALTER TABLE workflow_runs ALTER COLUMN sequence_number SET DEFAULT 0")
         write_history(connection, history, history.now)
     return Company(url, warehouse_url, history)
 

@@ -34,17 +34,30 @@ def rows_as_of(calls: Iterable[CallScript], until: datetime) -> dict[str, dict[s
 
 
 def copy_rows(connection: Connection, tables: Mapping[str, Mapping[str, Row]]) -> None:
-    """Streams rows in, grouped by the columns they have; columns left out take Dify's defaults."""
+    """Streams rows in, grouped by the columns they have; columns left out take Dify's defaults.
+
+    Tables and columns that this version of Dify does not have yet are left out.
+    """
     for table, rows in tables.items():
+        known = _columns_of(connection, table)
+        if not known:
+            continue
         groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
         for row in rows.values():
-            groups[tuple(sorted(row))].append(row)
+            groups[tuple(sorted(known & row.keys()))].append(row)
         for columns, group in groups.items():
             names = sql.SQL(", ").join(map(sql.Identifier, columns))
             statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), names)
             with connection.cursor() as cursor, cursor.copy(statement) as copy:
                 for row in group:
                     copy.write_row([row[name] for name in columns])
+
+
+def _columns_of(connection: Connection, table: str) -> set[str]:
+    found = connection.execute(
+        "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped", [table]
+    )
+    return {str(name) for (name,) in found}
 
 
 def write_step(connection: Connection, step: Step, *, insert: bool) -> None:

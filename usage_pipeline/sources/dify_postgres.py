@@ -117,14 +117,15 @@ class DifyPostgres:
         return _select("runs", selection=selection, created_from=created_from)
 
     def _stage_nodes_of_runs(self, warehouse: Connection) -> None:
-        ids = [str(row[0]) for row in warehouse.execute("SELECT id FROM stage_run ORDER BY id")]
-        for batch in _batches(ids, _RUNS_A_BATCH):
-            self._stage_nodes(warehouse, _NODES_BY_RUN, {"ids": batch})
+        selection = _nodes_by_run(self._schema)
+        runs = warehouse.execute("SELECT id, tenant_id, app_id, workflow_id FROM stage_run ORDER BY id").fetchall()
+        for start in range(0, len(runs), _RUNS_A_BATCH):
+            ids, tenants, apps, workflows = zip(*runs[start : start + _RUNS_A_BATCH], strict=True)
+            parameters = {"ids": list(ids), "tenants": list(tenants), "apps": list(apps), "workflows": list(workflows)}
+            self._stage_nodes(warehouse, selection, parameters)
 
     def _stage_single_steps(self, warehouse: Connection, since: datetime) -> None:
-        if self._schema.node_by_workflow:
-            selection = statement(f"{_FOLDER}/single_step_nodes")
-            self._stage_nodes(warehouse, selection, {"since": _naive(since)})
+        self._stage_nodes(warehouse, _single_steps(self._schema), {"since": _naive(since)})
 
     def _stage_nodes(self, warehouse: Connection, selection: LiteralString, parameters: Parameters) -> None:
         try:
@@ -230,6 +231,14 @@ def _batches(ids: Sequence[str], size: int) -> Iterator[list[str]]:
         yield list(ids[start : start + size])
 
 
+def _nodes_by_run(schema: DifySchema) -> LiteralString:
+    return _NODES_BY_RUN if schema.node_by_run else statement(f"{_FOLDER}/nodes_of_runs")
+
+
+def _single_steps(schema: DifySchema) -> LiteralString:
+    return statement(f"{_FOLDER}/single_step_nodes{'' if schema.node_by_workflow else '_by_app'}")
+
+
 def _naive(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None)
 
@@ -242,7 +251,6 @@ def iter_extraction_statements(schema: DifySchema) -> Iterator[tuple[str, sql.SQ
     yield "messages by id", _select("messages", selection=_MESSAGES_BY_ID)
     yield "runs by time", _select("runs", selection=_RUNS_BY_TIME, created_from=created_from)
     yield "runs by id", _select("runs", selection=_RUNS_BY_ID, created_from=created_from)
-    yield "nodes by run", _select("nodes", selection=_NODES_BY_RUN)
-    yield "nodes by run, as text", _select("nodes_text", selection=_NODES_BY_RUN)
-    single_steps = statement(f"{_FOLDER}/single_step_nodes")
-    yield "single steps", _select("nodes", selection=single_steps)
+    yield "nodes by run", _select("nodes", selection=_nodes_by_run(schema))
+    yield "nodes by run, as text", _select("nodes_text", selection=_nodes_by_run(schema))
+    yield "single steps", _select("nodes", selection=_single_steps(schema))

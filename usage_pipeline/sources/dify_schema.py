@@ -32,6 +32,7 @@ class DifySchema:
     has_pipelines: bool
     app_log_by_run: bool  # workflow_app_logs can be read by run
     has_tool_calls: bool  # model calls of tools can be read
+    node_by_run: bool  # node executions can be read by run alone
     node_by_workflow: bool  # node executions can be walked by workflow and node
 
 
@@ -55,6 +56,9 @@ def read_schema(connection: Connection) -> DifySchema:
         has_pipelines="pipelines" in columns,
         has_tool_calls=columns.get("tool_model_invokes", set()) >= _TOOL_CALLS,
         app_log_by_run=("workflow_app_logs", ("workflow_run_id",)) in indexes,
+        node_by_run=any(
+            table == "workflow_node_executions" and names[0] == "workflow_run_id" for table, names in indexes
+        ),
         node_by_workflow=any(
             table == "workflow_node_executions" and names[:3] == ("tenant_id", "workflow_id", "node_id")
             for table, names in indexes

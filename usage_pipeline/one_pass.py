@@ -7,6 +7,7 @@ from pathlib import Path
 
 from usage_pipeline.alerts.configuration_alerts import raise_configuration_alert
 from usage_pipeline.alerts.judge_and_alert import judge_and_alert
+from usage_pipeline.alerts.source_alerts import raise_source_alerts
 from usage_pipeline.budgets.evaluate import Evaluation
 from usage_pipeline.budgets.past_days import judge_days
 from usage_pipeline.configuration import InForce, configuration_in_force
@@ -54,9 +55,11 @@ def run_pass(
     summary.ingested, summary.source_errors = read_every_source(
         connection, configuration.settings, sweep=sweep, progress=progress
     )
+    summary.alerts = raise_source_alerts(connection, configuration, datetime.now(UTC))
     summary.days = changed_days(connection)
     roll_up(connection, summary.days)
-    summary.evaluation, summary.alerts = judge_and_alert(connection, configuration, datetime.now(UTC))
+    summary.evaluation, raised = judge_and_alert(connection, configuration, datetime.now(UTC))
+    summary.alerts += raised
     if deliver:
         summary.delivery = deliver_due(connection, configuration.settings, by=by)
     summary.differences = differences(connection, summary.days)

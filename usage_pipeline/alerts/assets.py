@@ -7,6 +7,7 @@ import dagster as dg
 
 from usage_pipeline.alerts.configuration_alerts import raise_configuration_alert
 from usage_pipeline.alerts.judge_and_alert import judge_and_alert
+from usage_pipeline.alerts.source_alerts import raise_source_alerts
 from usage_pipeline.asset_catalogue import (
     OWNERS,
     described,
@@ -43,7 +44,8 @@ def budget_status(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg
         raised: list[str] = []
         if is_pass(context):
             raise_configuration_alert(connection, configuration)
-            _, raised = judge_and_alert(connection, configuration, datetime.now(UTC))
+            raised = raise_source_alerts(connection, configuration, datetime.now(UTC))
+            raised += judge_and_alert(connection, configuration, datetime.now(UTC))[1]
         else:
             judge_days(connection, configuration, partition_days(context))
         counted = connection.execute("SELECT count(*) FROM usage.budget_status WHERE period_end > now()").fetchone()

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from usage_pipeline.alerts.operators import operators
 from usage_pipeline.alerts.record import NewAlert, raise_alert
 from usage_pipeline.configuration import InForce
 from usage_pipeline.warehouse.connection import Connection
@@ -13,9 +14,7 @@ def raise_configuration_alert(connection: Connection, configuration: InForce) ->
     """Writes the alert, once a refused version of the file; False when nothing is refused or it was told already."""
     if configuration.refused is None or configuration.refused_hash is None:
         return False
-    settings = configuration.settings
-    named = [name for tier in settings.tiers for name in tier.notify if name in settings.recipients]
-    names = list(dict.fromkeys(named)) or list(settings.recipients)
+    recipients = operators(configuration.settings)
     problems = configuration.refused.problems
     alert = NewAlert(
         kind="configuration",
@@ -30,9 +29,9 @@ def raise_configuration_alert(connection: Connection, configuration: InForce) ->
             "problems": [str(problem) for problem in problems[:10]],
             "in_force_version": configuration.version,
             "level": "critical",
-            "recipients": names,
+            "recipients": [name for name, _ in recipients],
         },
         config_version=configuration.version,
     )
     with connection.transaction():
-        return raise_alert(connection, alert, [(name, settings.recipients[name].channel) for name in names])
+        return raise_alert(connection, alert, recipients)

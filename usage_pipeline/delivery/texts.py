@@ -41,6 +41,8 @@ def title(message: Message) -> str:
     level = words["levels"].get(message.level, message.level)
     if message.kind == "configuration":
         return f"[{level}] {words['configuration_refused']}"
+    if message.kind == "source":
+        return f"[{level}] {words['source_unread'].format(source=plain(facts.get('source')))}"
     if message.kind == "delivery":
         return f"[{level}] {words['delivery_failed']}: {plain(facts.get('recipient'))}"
     scope = plain(facts.get("scope_name"))
@@ -144,6 +146,10 @@ def _other_lines(message: Message, words: Words) -> list[tuple[str, str]]:
         since = _moment(facts.get("in_force_since"), facts)
         in_force = words["last_valid"] + (f" ({since})" if since else "")
         return [(words["problem"], problem) for problem in listed] + [(words["in_force"], in_force)]
+    if message.kind == "source":
+        last = _moment(facts.get("last_read_at"), facts) or words["never"]
+        return [(words["last_read"], last), (words["problem"], line(facts.get("error"))),
+                (words["meanwhile"], words["not_watched"])]  # fmt: skip
     pairs = [
         ("budget_name", "budget"),
         ("scope_name", "scope"),

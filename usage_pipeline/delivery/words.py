@@ -17,6 +17,8 @@ WORDS: dict[str, Any] = {
         "action_auto": "将自动执行 {actions}", "id": "告警编号", "look": "查看",
         "configuration_refused": "配置文件有误，未生效", "problem": "问题", "in_force": "当前生效",
         "last_valid": "上一个有效版本", "delivery_failed": "告警未能送达", "failed_alert": "未送达的告警",
+        "source_unread": "数据源 {source} 无法读取", "last_read": "最近一次读取", "never": "从未成功",
+        "meanwhile": "影响", "not_watched": "恢复之前，该处的用量不受监控",
         "recipient": "接收人", "channel": "渠道", "answer": "渠道答复",
     },
     "en": {
@@ -35,6 +37,8 @@ WORDS: dict[str, Any] = {
         "id": "Alert", "look": "Look at it", "configuration_refused": "The configuration file is refused",
         "problem": "Problem", "in_force": "In force", "last_valid": "the last valid version",
         "delivery_failed": "An alert could not be delivered", "failed_alert": "Undelivered alert",
+        "source_unread": "Source {source} cannot be read", "last_read": "Last read", "never": "never",
+        "meanwhile": "Meanwhile", "not_watched": "what is spent there is not watched",
         "recipient": "Recipient", "channel": "Channel", "answer": "Channel's answer",
     },
 }  # fmt: skip

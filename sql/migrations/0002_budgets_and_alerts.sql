@@ -38,7 +38,7 @@ CREATE INDEX budget_status_period ON usage.budget_status (period_end);
 
 CREATE TABLE usage.alert (
     alert_id        text PRIMARY KEY,             -- short, for people; made from the key below
-    kind            text NOT NULL,                -- budget, configuration, delivery, source
+    kind            text NOT NULL,                -- budget, configuration, delivery, source, test
     budget_id       text NOT NULL,                -- for kinds other than budget: what it is about
     scope_value     text NOT NULL,
     period_start    timestamptz NOT NULL,

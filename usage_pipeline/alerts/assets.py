@@ -116,7 +116,8 @@ def alerts_delivered(warehouse: Warehouse) -> dg.AssetCheckResult:
     with warehouse.connection() as connection:
         row = connection.execute(
             "SELECT count(*) FILTER (WHERE state = 'failed'), count(*) FILTER (WHERE state IN ('pending', 'sending')"
-            " AND created_at < now() - interval '5 minutes') FROM usage.delivery"
+            " AND d.created_at < now() - interval '5 minutes')"
+            " FROM usage.delivery d JOIN usage.alert a USING (alert_id) WHERE a.kind <> 'test'"
         ).fetchone()
     failed, waiting = (int(str(value)) for value in row) if row else (0, 0)
     return dg.AssetCheckResult(passed=failed + waiting == 0, metadata={"failed": failed, "waiting": waiting})

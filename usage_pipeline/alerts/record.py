@@ -16,7 +16,7 @@ from usage_pipeline.warehouse.statements import statement
 class NewAlert:
     """Something that people must be told; the first six fields tell it from every other alert."""
 
-    kind: str  # budget, configuration, delivery, source
+    kind: str  # budget, configuration, delivery, source, test
     budget_id: str
     scope_value: str
     period_start: datetime

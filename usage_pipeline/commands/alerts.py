@@ -1,16 +1,32 @@
 """`usage-pipeline alerts`: every alert there ever was, and each attempt to deliver it."""
 
+import time
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from usage_pipeline.commands.output import AsJson, Mistake, as_dicts, for_people, print_json, show_rows
-from usage_pipeline.commands.workplace import open_warehouse
+from usage_pipeline.alerts.trial_alerts import raise_trial_alert
+from usage_pipeline.commands.output import (
+    EXIT_FAILED,
+    AsJson,
+    Mistake,
+    as_dicts,
+    for_people,
+    out,
+    print_json,
+    show_rows,
+)
+from usage_pipeline.commands.workplace import open_warehouse, open_workplace
+from usage_pipeline.delivery.outbox import deliver_due
+from usage_pipeline.settings.model import Level
+from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 
 app = typer.Typer(no_args_is_help=True, help="Every alert there ever was, and each attempt to deliver it.")
 _COLUMNS = ("alert", "raised", "level", "kind", "about", "scope", "tier", "delivered", "waiting", "failed")
 _ATTEMPTS = ("recipient", "channel", "attempt", "started", "outcome", "status", "answer", "by")
+_LONGEST_WAIT_S = 60.0
 
 
 @app.command(name="list")
@@ -54,3 +70,41 @@ def show(
             "Facts when it was raised", ("fact", "value"), [(k, v) for k, v in facts.items() if v not in (None, [])]
         )
     show_rows("Attempts", _ATTEMPTS, attempts, right=("attempt",))
+
+
+@app.command(name="test")
+@for_people
+def send_test(
+    recipient: Annotated[str, typer.Argument(help="A name under recipients: in the configuration.")],
+    level: Annotated[Level, typer.Option(help="The level that the message is marked with.")] = "info",
+    as_json: AsJson = False,
+) -> None:
+    """Sends a marked test through the real pipeline and prints the channel's answer. Exit 0 only if it was accepted."""
+    with open_workplace() as (connection, configuration):
+        names = configuration.settings.recipients
+        if recipient not in names:
+            raise Mistake(
+                f"there is no recipient {recipient!r}; the configuration has {', '.join(sorted(names)) or 'none'}"
+            )
+        alert_id = raise_trial_alert(connection, configuration, recipient, level, datetime.now(UTC))
+        deliver_due(connection, configuration.settings, by="usage-pipeline alerts test")
+        attempts = _first_attempts(connection, alert_id)
+    accepted = any(row[_ATTEMPTS.index("outcome")] == "accepted" for row in attempts)
+    if as_json:
+        print_json({"alert_id": alert_id, "accepted": accepted, "attempts": as_dicts(_ATTEMPTS, attempts)})
+    else:
+        show_rows(f"Test {alert_id}", _ATTEMPTS, attempts, right=("attempt",))
+        out.print("Accepted." if accepted else "Not accepted; what is only refused for now is tried again by the pass.")
+    if not accepted:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _first_attempts(connection: Connection, alert_id: str) -> list[tuple[object, ...]]:
+    """The attempts once the first has ended: a running daemon may have taken the delivery before us."""
+    until = time.monotonic() + _LONGEST_WAIT_S
+    while True:
+        rows = connection.execute(statement("reports/attempts_of_alert"), {"alert_id": alert_id}).fetchall()
+        waits = any(row[_ATTEMPTS.index("outcome")] in ("pending", "sending") for row in rows)
+        if not waits or time.monotonic() > until:
+            return rows
+        time.sleep(0.2)

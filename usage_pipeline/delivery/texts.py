@@ -41,6 +41,8 @@ def title(message: Message) -> str:
     level = words["levels"].get(message.level, message.level)
     if message.kind == "configuration":
         return f"[{level}] {words['configuration_refused']}"
+    if message.kind == "test":
+        return f"[{words['test']} · {level}] usage_pipeline"
     if message.kind == "source":
         return f"[{level}] {words['source_unread'].format(source=plain(facts.get('source')))}"
     if message.kind == "delivery":
@@ -146,6 +148,10 @@ def _other_lines(message: Message, words: Words) -> list[tuple[str, str]]:
         since = _moment(facts.get("in_force_since"), facts)
         in_force = words["last_valid"] + (f" ({since})" if since else "")
         return [(words["problem"], problem) for problem in listed] + [(words["in_force"], in_force)]
+    if message.kind == "test":
+        sent = _moment(facts.get("as_of"), facts) or "?"
+        return [(words["recipient"], line(facts.get("recipient"))), (words["channel"], line(facts.get("channel"))),
+                (words["sent"], sent), (words["meaning"], words["only_a_test"])]  # fmt: skip
     if message.kind == "source":
         last = _moment(facts.get("last_read_at"), facts) or words["never"]
         return [(words["last_read"], last), (words["problem"], line(facts.get("error"))),

@@ -19,7 +19,6 @@ _FIRST_WAIT_S = 5.0
 _LONGEST_WAIT_S = 900.0
 _LONGEST_ASKED_S = 86_400.0
 _MOST_ATTEMPTS = 12
-_A_BATCH = 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Clock = Callable[[], datetime]
@@ -54,17 +53,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def due(connection: Connection, now: datetime) -> int:
-    """How many deliveries could be sent now."""
-    row = connection.execute(statement("delivery/due"), {"now": now}).fetchone()
-    return int(str(row[0])) if row else 0
-
-
 def claim(
     connection: Connection,
     by: str,
     now: datetime,
-    limit: int = _A_BATCH,
+    limit: int = 1,
     lease: timedelta = LEASE,
     skip: Sequence[str] = (),
 ) -> list[Claimed]:
@@ -110,9 +103,7 @@ def _claimed(row: tuple[object, ...]) -> Claimed:
     )
 
 
-def record(
-    connection: Connection, claimed: Claimed, outcome: Outcome, now: datetime, settings: Settings | None = None
-) -> str:
+def record(connection: Connection, claimed: Claimed, outcome: Outcome, now: datetime, settings: Settings) -> str:
     """Writes what the channel answered; gives the delivery's state. What fails for good is itself alerted."""
     exhausted = claimed.attempt >= _MOST_ATTEMPTS
     state = {"accepted": "delivered", "permanent": "failed"}.get(outcome.kind, "failed" if exhausted else "pending")
@@ -150,11 +141,11 @@ def _wait(attempt_number: int, asked_s: float | None) -> timedelta:
     return timedelta(seconds=max(random.uniform(0.0, most), asked_s or 0.0))  # noqa: S311  (no secret)
 
 
-def _raise_failure(connection: Connection, claimed: Claimed, outcome: Outcome, settings: Settings | None) -> None:
+def _raise_failure(connection: Connection, claimed: Claimed, outcome: Outcome, settings: Settings) -> None:
     # Nobody is told that a test failed: whoever made it sees the answer.
     if claimed.kind in ("delivery", "test"):
         return
-    recipients = _told_instead(claimed, _channels(connection, claimed, settings))
+    recipients = _told_instead(claimed, _channels(settings))
     known = {key: claimed.facts[key] for key in ("budget_name", "scope_name") if claimed.facts.get(key)}
     alert = NewAlert(
         kind="delivery",
@@ -188,11 +179,8 @@ def _told_instead(claimed: Claimed, channels: Mapping[str, str]) -> list[tuple[s
     return []
 
 
-def _channels(connection: Connection, claimed: Claimed, settings: Settings | None) -> dict[str, str]:
-    if settings is not None:
-        return {name: r.channel for name, r in settings.recipients.items() if r.channel in CHANNELS}
-    rows = connection.execute(statement("delivery/channels"), {"alert_id": claimed.alert_id}).fetchall()
-    return {str(name): str(channel) for name, channel in rows}
+def _channels(settings: Settings) -> dict[str, str]:
+    return {name: r.channel for name, r in settings.recipients.items() if r.channel in CHANNELS}
 
 
 def deliver_due(
@@ -211,7 +199,7 @@ def deliver_due(
     summary = DeliverySummary()
     tried: list[str] = []
     while limit is None or len(tried) < limit:
-        batch = claim(connection, by, clock(), limit=1, skip=tried)
+        batch = claim(connection, by, clock(), skip=tried)
         if not batch:
             break
         claimed = batch[0]

@@ -145,8 +145,7 @@ def _other_lines(message: Message, words: Words) -> list[tuple[str, str]]:
     if message.kind == "configuration":
         problems = facts.get("problems")
         listed = [str(problem) for problem in problems] if isinstance(problems, list) else []
-        since = _moment(facts.get("in_force_since"), facts)
-        in_force = words["last_valid"] + (f" ({since})" if since else "")
+        in_force = f"{words['last_valid']} ({plain(facts.get('in_force_version'))})"
         return [(words["problem"], problem) for problem in listed] + [(words["in_force"], in_force)]
     if message.kind == "test":
         sent = _moment(facts.get("as_of"), facts) or "?"

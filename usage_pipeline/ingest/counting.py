@@ -30,7 +30,7 @@ class CountingRules:
     zone: str
     key_rules: str  # JSON, see sql/ingest/attribute_events.sql
     prices: PriceBook
-    default_environment: str = "prod"
+    default_environment: str
 
     def parameters(self, now: datetime, give_up: datetime) -> Mapping[str, object]:
         """The variables of the SQL files."""

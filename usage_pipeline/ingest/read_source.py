@@ -75,7 +75,13 @@ class _Reading:
         self._settings = settings
         self._progress = progress
         self._clock = source.clock()
-        self._rules = CountingRules(source.source_id, settings.timezone, _key_rules(settings), price_book(settings))
+        self._rules = CountingRules(
+            source_id=source.source_id,
+            zone=settings.timezone,
+            key_rules=_key_rules(settings),
+            prices=price_book(settings),
+            default_environment=settings.default_environment,
+        )
         self._result = IngestResult(source.source_id)
         state = warehouse.execute(
             "SELECT read_up_to, last_sweep_at FROM usage.source_state WHERE source = %s", [source.source_id]

@@ -135,7 +135,7 @@ def test_a_lease_that_ran_out_is_taken_over_and_its_attempt_is_unknown(
         deliver_due(warehouse, settings, by="second", clock=clock)
     assert attempts(warehouse) == [(1, "unknown"), (2, "accepted")]
     # The first worker wakes up: its refusal must not undo the delivery.
-    record(warehouse, lost[0], Outcome("retry", "late", 200), clock())
+    record(warehouse, lost[0], Outcome("retry", "late", 200), clock(), settings)
     assert warehouse.execute("SELECT state, attempts FROM usage.delivery").fetchone() == ("delivered", 2)
 
 

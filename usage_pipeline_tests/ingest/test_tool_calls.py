@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from usage_pipeline.warehouse.connection import Connection, connected
-from usage_pipeline_tests.company import KEY_RULES, Company, assert_events_equal, build_company
+from usage_pipeline_tests.company import EXAMPLE, KEY_RULES, Company, assert_events_equal, build_company
 
 
 @pytest.fixture
@@ -64,6 +65,22 @@ def test_each_stands_in_one_event_and_its_update_is_seen(company: Company) -> No
         assert tokens == (65,)
         connection.execute("DELETE FROM usage.usage_event WHERE event_id LIKE 'tool_call:%'")
         assert_events_equal(connection, company.history.truth(company.history.now, KEY_RULES))
+
+
+def test_they_stand_in_the_configured_environment(company: Company, tmp_path: Path) -> None:
+    company.config = tmp_path / "c.yaml"
+    company.config.write_text(
+        EXAMPLE.read_text(encoding="utf-8").replace("version: 1", "version: 1\ndefault_environment: live", 1),
+        encoding="utf-8",
+    )
+    with connected(company.dify_url) as dify:
+        call(dify, tokens=7, price="0.1", moment=datetime.now(UTC) - timedelta(hours=1))
+    company.run()
+    with connected(company.warehouse_url) as connection:
+        rows = connection.execute(
+            "SELECT DISTINCT environment FROM usage.usage_event WHERE event_id LIKE 'tool_call:%'"
+        ).fetchall()
+    assert rows == [("live",)]
 
 
 def test_what_dify_deletes_stays_counted(company: Company) -> None:

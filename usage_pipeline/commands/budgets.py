@@ -1,5 +1,7 @@
 """`usage-pipeline budgets`: check the configuration file, and see where every budget stands."""
 
+from collections.abc import Sequence, Set
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +9,7 @@ import typer
 
 from usage_pipeline.commands.output import AsJson, Mistake, as_dicts, for_people, out, print_json, show_rows
 from usage_pipeline.commands.workplace import open_workplace
-from usage_pipeline.settings import SettingsError, load_settings
+from usage_pipeline.settings import Budget, SettingsError, load_settings
 from usage_pipeline.settings.environment import config_path
 from usage_pipeline.warehouse.statements import statement
 
@@ -49,9 +51,22 @@ def show(
         if budget_id is not None and budget_id not in known:
             raise Mistake(f"there is no budget {budget_id!r}; the configuration has: {', '.join(known) or 'none'}")
         rows = connection.execute(statement("reports/budget_rows"), {"budget_id": budget_id}).fetchall()
+    asked = [b for b in configuration.settings.budgets if budget_id in (None, b.id)]
+    rows += _without_spending(asked, {str(row[0]) for row in rows})
     if as_json:
         print_json(as_dicts(_COLUMNS, rows))
         return
     shown = [(r[0], r[2], r[4], r[6], r[7], r[8], r[9], r[10], r[11], r[13]) for r in rows]
     columns = ("budget", "scope", "period from", "measure", "spent", "limit", "ratio", "level", "forecast", "version")
     show_rows("Budgets", columns, shown, right=("spent", "limit", "ratio", "forecast", "version"))
+
+
+def _without_spending(budgets: Sequence[Budget], judged: Set[str]) -> list[tuple[object, ...]]:
+    """A row for each budget that has no value in its current period: nothing that it takes in has spent yet."""
+    return [
+        (b.id, None, "nothing spent yet", b.period, None, None, measure, Decimal(0), limit, Decimal(0), "ok",
+         None, None, None)
+        for b in budgets
+        if b.id not in judged
+        for measure, limit in [min(b.limit.measures().items())]
+    ]  # fmt: skip

@@ -1,6 +1,7 @@
 """The demo, as a stranger runs it, in a home of its own; then what it left behind is searched for secrets."""
 
 import json
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -9,6 +10,7 @@ from usage_pipeline.demo.dify_history import build_history
 from usage_pipeline.demo.play import SEED
 from usage_pipeline.warehouse.embedded import EmbeddedServer
 from usage_pipeline_tests.commands.conftest import Played
+from usage_pipeline_tests.company import EXAMPLE
 
 HOUSE = ("warehouse", "dagster")
 
@@ -38,6 +40,18 @@ def test_listings_speak_json(played: Played) -> None:
     shown = json.loads(played.command("alerts", "show", alerts[0]["alert"], "--json").stdout)
     assert shown["attempts"]
     assert shown["facts"]["scope_name"] == "lead-enricher"
+
+
+def test_a_budget_that_nothing_was_spent_of_is_listed_too(played: Played, tmp_path: Path) -> None:
+    config = tmp_path / "with_one_more.yaml"
+    more = "  - {id: no-such-project, scope: {project: nobody-made-it}, per: project, period: day, limit: {calls: 5}}\n"
+    config.write_text(EXAMPLE.read_text("utf-8").replace("budgets:\n", "budgets:\n" + more), "utf-8")
+    played.environment["USAGE_PIPELINE_CONFIG"] = str(config)
+    try:
+        (row,) = json.loads(played.command("budgets", "show", "no-such-project", "--json").stdout)
+    finally:
+        del played.environment["USAGE_PIPELINE_CONFIG"]
+    assert (row["measure"], row["spent"], row["limit"], row["level"]) == ("calls", "0", "5", "ok")
 
 
 @pytest.mark.parametrize(

@@ -97,18 +97,20 @@ def write_history_to_mysql(connection: Connection, history: History, until: date
 
 def insert_rows(connection: Connection, tables: Mapping[str, Mapping[str, Row]], zone: tzinfo = UTC) -> None:
     """Writes rows; columns left out take Dify's defaults."""
+    columns_of = _columns(connection)
     for table, rows in tables.items():
-        known = _columns_of(connection, table)
-        groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
-        for row in rows.values():
-            groups[tuple(sorted(known & row.keys()))].append(row)
-        for columns, group in groups.items():
-            names = ", ".join(f"`{name}`" for name in columns)
-            values = [[_value(table, name, row[name], zone) for name in columns] for row in group]
-            with connection.cursor() as cursor:
-                cursor.executemany(
-                    f"INSERT INTO `{table}` ({names}) VALUES ({', '.join(['%s'] * len(columns))})", values
-                )
+        _insert(connection, table, rows, columns_of[table], zone)
+
+
+def _insert(connection: Connection, table: str, rows: Mapping[str, Row], known: set[str], zone: tzinfo) -> None:
+    groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for row in rows.values():
+        groups[tuple(sorted(known & row.keys()))].append(row)
+    for columns, group in groups.items():
+        names = ", ".join(f"`{name}`" for name in columns)
+        values = [[_value(table, name, row[name], zone) for name in columns] for row in group]
+        with connection.cursor() as cursor:
+            cursor.executemany(f"INSERT INTO `{table}` ({names}) VALUES ({', '.join(['%s'] * len(columns))})", values)
 
 
 def write_steps_to_mysql(
@@ -116,18 +118,19 @@ def write_steps_to_mysql(
 ) -> None:
     """The writes that a running Dify commits after ``since`` and up to ``until``, each by itself."""
     steps = sorted((s for call in history.calls for s in call.steps), key=lambda step: step.at)
+    columns_of = _columns(connection)
     begun = {(step.table, step.key) for step in steps if step.at <= since}
     for step in steps:
         if since < step.at <= until:
             if (step.table, step.key) in begun:
-                _update(connection, step, zone)
+                _update(connection, step, columns_of[step.table], zone)
             else:
-                insert_rows(connection, {step.table: {step.key: step.values}}, zone)
+                _insert(connection, step.table, {step.key: step.values}, columns_of[step.table], zone)
             begun.add((step.table, step.key))
 
 
-def _update(connection: Connection, step: Step, zone: tzinfo) -> None:
-    names = [name for name in step.values if name in _columns_of(connection, step.table)]
+def _update(connection: Connection, step: Step, known: set[str], zone: tzinfo) -> None:
+    names = [name for name in step.values if name in known]
     key = "workflow_run_id" if step.table in ("workflow_app_logs", "workflow_trigger_logs") else "id"
     values = [_value(step.table, name, step.values[name], zone) for name in names]
     with connection.cursor() as cursor:
@@ -153,9 +156,12 @@ def _tag_rows(world: World) -> dict[str, dict[str, Row]]:
     return {"tags": tags, "tag_bindings": bindings}
 
 
-def _columns_of(connection: Connection, table: str) -> set[str]:
-    return {str(name) for (name,) in read(connection, "SELECT column_name FROM information_schema.columns"
-            " WHERE table_schema = DATABASE() AND table_name = %s", [table])}  # fmt: skip
+def _columns(connection: Connection) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for table, column in read(connection, "SELECT table_name, column_name FROM information_schema.columns"
+                              " WHERE table_schema = DATABASE()"):  # fmt: skip
+        found[str(table)].add(str(column))
+    return found
 
 
 def read(connection: Connection, statement: str, parameters: Iterable[object] = ()) -> list[tuple[object, ...]]:

@@ -50,12 +50,12 @@ class DifyMysql:
         self._source_id = source_id
         self._reader = MysqlReader(url, statement_timeout=statement_timeout)
         try:
-            self._schema, self._indexes = read_mysql_schema(self._reader)
+            self._schema, self._tables = read_mysql_schema(self._reader)
             self._zone = server_zone(self._reader, database_timezone)
         except BaseException:
             self._reader.close()
             raise
-        self._statements = MysqlStatements(self._schema, self._indexes)
+        self._statements = MysqlStatements(self._schema, self._tables)
 
     @property
     def source_id(self) -> str:
@@ -75,7 +75,7 @@ class DifyMysql:
     @property
     def unindexed(self) -> tuple[str, ...]:
         """Tables that each pass reads whole, for they have no index on their time."""
-        known = {"messages": self._indexes.messages_by_time, "workflow_runs": self._indexes.runs_by_time}
+        known = {"messages": self._tables.messages_by_time, "workflow_runs": self._tables.runs_by_time}
         return tuple(table for table, index in known.items() if index is None)
 
     @property

@@ -16,17 +16,20 @@ _GRANT = re.compile(r"^GRANT (?P<rights>.+?) ON (?:TABLE )?(?P<database>`[^`]*`|
 
 
 @dataclass(frozen=True)
-class MysqlIndexes:
-    """The names of the indexes that reading goes along; None where this Dify has none that fits."""
+class MysqlTables:
+    """What statements are fitted to: the names of indexes to go along, None where this Dify has none that fits."""
 
+    message_columns: frozenset[str]
     messages_by_time: str | None
     runs_by_time: str | None
     nodes_by_run: str | None
     nodes_by_origin: str | None  # tenant_id, app_id, workflow_id, triggered_from
     nodes_by_origin_and_run: str | None  # the same and workflow_run_id
+    thoughts_by_message: str | None
+    app_logs_by_run: str | None
 
 
-def read_mysql_schema(reader: MysqlReader) -> tuple[DifySchema, MysqlIndexes]:
+def read_mysql_schema(reader: MysqlReader) -> tuple[DifySchema, MysqlTables]:
     """Probes columns and indexes. Raises SourceError when the database is not Dify's or may not be read."""
     columns: dict[str, set[str]] = defaultdict(set)
     for table, column in reader.rows(statement(f"{_FOLDER}/columns")):
@@ -35,12 +38,15 @@ def read_mysql_schema(reader: MysqlReader) -> tuple[DifySchema, MysqlIndexes]:
         raise SourceError(_not_dify(reader))
     indexes = _index_columns(reader)
     schema = schema_of(columns, {(table, names) for (table, _), names in indexes.items()})
-    return schema, MysqlIndexes(
+    return schema, MysqlTables(
+        message_columns=frozenset(columns["messages"]),
         messages_by_time=_led_by(indexes, "messages", ("created_at",)),
         runs_by_time=_led_by(indexes, "workflow_runs", ("created_at",)),
         nodes_by_run=_led_by(indexes, "workflow_node_executions", ("workflow_run_id",)),
         nodes_by_origin=_led_by(indexes, "workflow_node_executions", _BY_ORIGIN),
         nodes_by_origin_and_run=_led_by(indexes, "workflow_node_executions", (*_BY_ORIGIN, "workflow_run_id")),
+        thoughts_by_message=_led_by(indexes, "message_agent_thoughts", ("message_id",)),
+        app_logs_by_run=_led_by(indexes, "workflow_app_logs", ("workflow_run_id",)),
     )
 
 

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from usage_pipeline.sources.dify_schema import DifySchema
-from usage_pipeline.sources.mysql_schema import MysqlIndexes
+from usage_pipeline.sources.mysql_schema import MysqlTables
 from usage_pipeline.warehouse.statements import statement
 
 _FOLDER = "sources/dify_mysql"
 MESSAGES_A_WINDOW = 20_000
 RUNS_A_WINDOW = 5_000
-_CREATED_FROM = "(SELECT l.created_from FROM workflow_app_logs l WHERE l.workflow_run_id = r.id LIMIT 1)"
+_CREATED_FROM = "(SELECT l.created_from FROM workflow_app_logs l {0} WHERE l.workflow_run_id = r.id LIMIT 1)"
 _PIPELINES = "SELECT p.id, p.tenant_id, p.name FROM pipelines p"
 _NO_PIPELINES = "SELECT NULL AS id, NULL AS tenant_id, NULL AS name FROM DUAL WHERE FALSE"
 _TIME = "{0}.created_at >= @since AND {0}.created_at < @until"
@@ -28,9 +28,9 @@ class NodeStatements:
 class MysqlStatements:
     """Every statement by what it selects; parameters are the driver's, ``%(since)s``."""
 
-    def __init__(self, schema: DifySchema, indexes: MysqlIndexes) -> None:
+    def __init__(self, schema: DifySchema, tables: MysqlTables) -> None:
         self._schema = schema
-        self._indexes = indexes
+        self._tables = tables
 
     def tenants(self) -> str:
         """Workspaces."""
@@ -52,15 +52,15 @@ class MysqlStatements:
         """Where a window should end; ``since`` in UTC and ``since_server`` in the server's time."""
         return _select(
             "window_end",
-            message_index=_forced(self._indexes.messages_by_time),
-            run_index=_forced(self._indexes.runs_by_time),
+            message_index=_forced(self._tables.messages_by_time),
+            run_index=_forced(self._tables.runs_by_time),
             messages=str(MESSAGES_A_WINDOW),
             runs=str(RUNS_A_WINDOW),
         )
 
     def messages_by_time(self) -> str:
         """Messages from ``since`` to ``until``, in the server's time."""
-        return self._messages(_TIME.format("m"), self._indexes.messages_by_time)
+        return self._messages(_TIME.format("m"), self._tables.messages_by_time)
 
     def messages_by_id(self) -> str:
         """Messages by ``ids``."""
@@ -68,7 +68,7 @@ class MysqlStatements:
 
     def runs_by_time(self) -> str:
         """Runs from ``since`` to ``until``, in UTC."""
-        return self._runs(_TIME.format("r"), self._indexes.runs_by_time)
+        return self._runs(_TIME.format("r"), self._tables.runs_by_time)
 
     def runs_by_id(self) -> str:
         """Runs by ``ids``."""
@@ -76,10 +76,10 @@ class MysqlStatements:
 
     def nodes_by_run(self) -> NodeStatements:
         """Node executions of runs by ``ids`` of the runs."""
-        if self._indexes.nodes_by_run:
-            return _nodes(f"workflow_node_executions n {_forced(self._indexes.nodes_by_run)}",
+        if self._tables.nodes_by_run:
+            return _nodes(f"workflow_node_executions n {_forced(self._tables.nodes_by_run)}",
                           "n.workflow_run_id IN @ids")  # fmt: skip
-        index = self._indexes.nodes_by_origin_and_run
+        index = self._tables.nodes_by_origin_and_run
         return _nodes(_select("nodes_of_runs", index=_forced(index)), "r.id IN @ids")
 
     def nodes_by_id(self) -> NodeStatements:
@@ -88,7 +88,7 @@ class MysqlStatements:
 
     def single_steps(self) -> NodeStatements:
         """Single-step debugging of drafts, from ``since`` in UTC on."""
-        source = _select("single_step_nodes", index=_forced(self._indexes.nodes_by_origin))
+        source = _select("single_step_nodes", index=_forced(self._tables.nodes_by_origin))
         return _nodes(source, "d.version = 'draft' AND n.created_at >= @since")
 
     def node_models(self) -> str:
@@ -108,13 +108,14 @@ class MysqlStatements:
         yield "single steps", self.single_steps().reduced
 
     def _messages(self, selection: str, index: str | None) -> str:
-        text = _select("messages", selection=selection, index=_forced(index))
-        for name in self._schema.missing:
-            text = re.sub(rf"\bm\.{name.removeprefix('messages.')}\b", "NULL", text)
-        return text
+        thoughts = _forced(self._tables.thoughts_by_message)
+        text = _select("messages", selection=selection, index=_forced(index), thought_index=thoughts)
+        known = self._tables.message_columns
+        return re.sub(r"\bm\.(\w+)", lambda found: found[0] if found[1] in known else "NULL", text)
 
     def _runs(self, selection: str, index: str | None) -> str:
-        created_from = _CREATED_FROM if self._schema.app_log_by_run else "NULL"
+        app_logs = self._tables.app_logs_by_run
+        created_from = _CREATED_FROM.format(_forced(app_logs)) if app_logs else "NULL"
         return _select("runs", selection=selection, index=_forced(index), created_from=created_from)
 
 

@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -18,22 +19,24 @@ def mariadb() -> Iterator[MariaDB]:
         yield server
 
 
+@contextmanager
+def new_database_on(server: MariaDB) -> Iterator[str]:
+    """A new, empty database by its name, which goes with the block; sessions that begin now are at +08:00."""
+    name = f"t{os.getpid()}_{next(_numbers)}"
+    execute(server, "SET GLOBAL time_zone = '+08:00'")
+    execute(server, f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
+    yield name
+    execute(server, f"DROP DATABASE `{name}`")
+
+
 @pytest.fixture
 def new_mysql_database(mariadb: MariaDB) -> Iterator[Callable[[], str]]:
-    """Makes new, empty databases and gives their names; they go with the test. New sessions are at +08:00."""
-    names: list[str] = []
-
-    def make() -> str:
-        names.append(f"t{os.getpid()}_{next(_numbers)}")
-        _execute(mariadb, f"CREATE DATABASE `{names[-1]}` CHARACTER SET utf8mb4")
-        return names[-1]
-
-    _execute(mariadb, "SET GLOBAL time_zone = '+08:00'")
-    yield make
-    for name in names:
-        _execute(mariadb, f"DROP DATABASE `{name}`")
+    """Makes new, empty databases and gives their names; they go with the test."""
+    with ExitStack() as databases:
+        yield lambda: databases.enter_context(new_database_on(mariadb))
 
 
-def _execute(server: MariaDB, statement: str) -> None:
+def execute(server: MariaDB, statement: str) -> None:
+    """Runs a statement as root."""
     with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute(statement)

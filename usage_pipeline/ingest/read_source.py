@@ -10,7 +10,7 @@ import psycopg
 from usage_pipeline.ingest.counting import CountingRules, count_staged, open_staging
 from usage_pipeline.pricing.price_rules import price_book
 from usage_pipeline.settings import ProjectFacts, Settings
-from usage_pipeline.sources.seam import Source, SourceError, Window
+from usage_pipeline.sources.seam import Source, SourceError, SourceTooSlowError, Window
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.patterns import like_pattern
 from usage_pipeline.warehouse.statements import statement
@@ -140,7 +140,7 @@ class _Reading:
                     "DELETE FROM usage.source_problem WHERE source = %s AND kind = %s",
                     [self._source.source_id, _UNREAD],
                 )
-        except psycopg.errors.QueryCanceled:
+        except (psycopg.errors.QueryCanceled, SourceTooSlowError):
             detail = "the tools' own model calls took too long to read: raise lookback.statement_timeout_seconds"
             self._note_problem(_UNREAD, "tool_model_invokes", detail)
 

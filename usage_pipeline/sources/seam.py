@@ -12,6 +12,10 @@ class SourceError(Exception):
     """A source cannot be read; the text says what is wrong and what to do, without any secret."""
 
 
+class SourceTooSlowError(SourceError):
+    """A statement on a source took longer than it may."""
+
+
 @dataclass(frozen=True)
 class Window:
     """Rows created from ``since`` (inclusive) up to ``until`` (exclusive; None: all there is)."""

@@ -1,6 +1,6 @@
 -- Our sum of a day, the source's own sums, and each part by which the rules of counting explain their difference; what
 -- is left over is unexplained. Parts are signed: the source's sums and all parts add up to ours.
--- Reads own_sum, own_run, own_unit, stage_event, usage.usage_event, usage.run_ledger, usage.project, usage.tenant.
+-- Reads own_sum, own_run, own_unit, stage_event, our_event, our_run, usage.project, usage.tenant.
 -- Writes nothing.
 WITH own AS (
     SELECT s.* FROM own_sum s
@@ -19,10 +19,10 @@ WITH own AS (
     SELECT e.event_id, e.run_id, e.total_tokens, e.base_cost, e.gone_at_source, e.caller_kind,
            split_part(e.event_id, ':', 1) AS kind, l.run_id IS NOT NULL AS in_ledger, r.id IS NOT NULL AS of_the_day,
            coalesce(l.created_at, e.occurred_at) >= :'until'::timestamptz AS is_later
-    FROM usage.usage_event e
+    FROM our_event e
     LEFT JOIN own_run r ON r.id = e.run_id
-    LEFT JOIN usage.run_ledger l ON l.source = :'source' AND l.run_id = e.run_id
-    WHERE e.source = :'source' AND e.usage_date = :'day'::date AND e.basis = 'logged'
+    LEFT JOIN our_run l ON l.run_id = e.run_id
+    WHERE e.usage_date = :'day'::date AND e.basis = 'logged'
 ), mine AS (
     SELECT count(*) AS our_events, coalesce(sum(total_tokens), 0) AS our_tokens,
            coalesce(sum(base_cost), 0) AS our_base_cost,
@@ -38,11 +38,11 @@ WITH own AS (
     FROM event
 ), to_other_days AS (
     SELECT coalesce(sum(e.total_tokens), 0) AS tokens
-    FROM own_run r JOIN usage.usage_event e ON e.source = :'source' AND e.run_id = r.id
+    FROM own_run r JOIN our_event e ON e.run_id = r.id
     WHERE e.usage_date <> :'day'::date AND e.basis = 'logged'
 ), gone_leaf AS (
     SELECT e.run_id, sum(e.total_tokens) AS tokens
-    FROM own_run r JOIN usage.usage_event e ON e.source = :'source' AND e.run_id = r.id
+    FROM own_run r JOIN our_event e ON e.run_id = r.id
     WHERE e.event_id LIKE 'node:%' AND e.gone_at_source IS NOT NULL
       AND NOT EXISTS (SELECT FROM stage_event s WHERE s.event_id = e.event_id)
     GROUP BY e.run_id

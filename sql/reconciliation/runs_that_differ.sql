@@ -1,8 +1,8 @@
 -- Runs of the day that do not fit: their own total, a leaf, a residual, or that they are on one side only.
--- Reads own_run, stage_event (the source's leaves), own_unit, usage.usage_event, usage.run_ledger, usage.tenant.
+-- Reads own_run, stage_event (the source's leaves), own_unit, our_event, our_run, usage.tenant.
 -- Writes nothing.
 WITH known AS (
-    SELECT e.* FROM own_run r JOIN usage.usage_event e ON e.source = :'source' AND e.run_id = r.id
+    SELECT e.* FROM own_run r JOIN our_event e ON e.run_id = r.id
     WHERE e.event_id LIKE 'node:%' OR e.event_id LIKE 'residual:%'
 ), residual AS (
     SELECT r.id, r.finished, r.total_tokens - r.nested_tokens
@@ -13,18 +13,18 @@ WITH known AS (
     LEFT JOIN known k ON k.run_id = r.id
     GROUP BY r.id, r.finished, r.total_tokens, r.nested_tokens
 ), ledger AS (
-    SELECT l.run_id FROM usage.run_ledger l
+    SELECT l.run_id FROM our_run l
     LEFT JOIN usage.tenant t ON t.source = :'source' AND t.tenant_id = l.tenant_id
-    WHERE l.source = :'source' AND l.created_at >= :'since'::timestamptz AND l.created_at < :'until'::timestamptz
+    WHERE l.created_at >= :'since'::timestamptz AND l.created_at < :'until'::timestamptz
       AND (l.created_at AT TIME ZONE coalesce(t.timezone, :'zone'))::date = :'day'::date
 )
 SELECT r.id FROM own_run r
-LEFT JOIN usage.run_ledger l ON l.source = :'source' AND l.run_id = r.id
+LEFT JOIN our_run l ON l.run_id = r.id
 WHERE l.run_id IS NULL OR (l.total_tokens, l.status) <> (r.total_tokens, r.status)
 UNION
 SELECT s.run_id FROM own_run r
 JOIN stage_event s ON s.run_id = r.id
-LEFT JOIN usage.usage_event e ON e.source = :'source' AND e.event_id = s.event_id
+LEFT JOIN our_event e ON e.event_id = s.event_id
 WHERE e.event_id IS NULL OR e.gone_at_source IS NOT NULL
    OR (e.run_id, e.app_id, e.input_tokens, e.output_tokens, e.total_tokens, e.logged_cost, e.occurred_at)
       IS DISTINCT FROM
@@ -39,11 +39,11 @@ WHERE booked <> CASE WHEN finished THEN greatest(rest, 0) ELSE 0 END OR gone
 UNION
 SELECT l.run_id FROM ledger l
 WHERE NOT EXISTS (SELECT FROM own_run r WHERE r.id = l.run_id)
-  AND EXISTS (SELECT FROM usage.usage_event e
-              WHERE e.source = :'source' AND e.run_id = l.run_id AND e.gone_at_source IS NULL)
+  AND EXISTS (SELECT FROM our_event e
+              WHERE e.run_id = l.run_id AND e.gone_at_source IS NULL)
 UNION
-SELECT e.run_id FROM usage.usage_event e
-WHERE e.source = :'source' AND e.usage_date = :'day'::date AND e.run_id IS NOT NULL AND e.gone_at_source IS NULL
+SELECT e.run_id FROM our_event e
+WHERE e.usage_date = :'day'::date AND e.run_id IS NOT NULL AND e.gone_at_source IS NULL
   AND e.occurred_at < :'until'::timestamptz
-  AND NOT EXISTS (SELECT FROM usage.run_ledger l WHERE l.source = :'source' AND l.run_id = e.run_id)
+  AND NOT EXISTS (SELECT FROM our_run l WHERE l.run_id = e.run_id)
   AND NOT EXISTS (SELECT FROM own_unit u WHERE u.event_id = e.event_id)

@@ -1,6 +1,6 @@
 -- Apps and quarters of an hour in which the source's messages and our events of them are not the same rows with the
 -- same figures: their number or their digest (sql/sources/*/message_sums.sql) differs.
--- Reads own_sum, usage.usage_event along occurred_at, usage.project, usage.tenant. Writes nothing.
+-- Reads own_sum, our_event, usage.project, usage.tenant. Writes nothing.
 WITH theirs AS (
     SELECT s.app_id, s.slot, sum(s.units) AS units, sum(s.digest) AS digest
     FROM own_sum s
@@ -16,9 +16,9 @@ WITH theirs AS (
                || round(coalesce(e.logged_cost, 0), 12) || '|'
                || to_char(e.occurred_at AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISSUS')
            ), 14))::bit(56)::bigint)::numeric AS digest
-    FROM usage.usage_event e
+    FROM our_event e
     LEFT JOIN usage.tenant t ON t.source = :'source' AND t.tenant_id = e.tenant_id
-    WHERE e.source = :'source' AND e.event_id LIKE 'message:%' AND e.gone_at_source IS NULL AND e.basis = 'logged'
+    WHERE e.event_id LIKE 'message:%' AND e.gone_at_source IS NULL AND e.basis = 'logged'
       AND e.occurred_at >= :'since'::timestamptz AND e.occurred_at < :'until'::timestamptz
       AND (e.occurred_at AT TIME ZONE coalesce(t.timezone, :'zone'))::date = :'day'::date
     GROUP BY 1, 2

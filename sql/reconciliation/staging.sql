@@ -10,6 +10,11 @@ CREATE TEMP TABLE IF NOT EXISTS own_run (
     container_tokens bigint, created_at timestamptz
 ) ON COMMIT DELETE ROWS;
 
+-- Our side of the day: its events, those of its runs and of its rows, and the runs behind them.
+CREATE TEMP TABLE IF NOT EXISTS our_event (LIKE usage.usage_event, is_sealed boolean) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS our_run (LIKE usage.run_ledger) ON COMMIT DELETE ROWS;
+
 CREATE TEMP TABLE IF NOT EXISTS misfit (
     event_id text, what text, pending boolean, ours jsonb, theirs jsonb
 ) ON COMMIT DELETE ROWS;

@@ -72,15 +72,14 @@ def day_of(warehouse: Connection, source: Source, day: date, zone: str) -> Day |
     starts = [datetime.combine(day, time(), ZoneInfo(name)).astimezone(UTC) for name in zones]
     ends = [datetime.combine(day + timedelta(days=1), time(), ZoneInfo(name)).astimezone(UTC) for name in zones]
     row = warehouse.execute(
-        "SELECT read_up_to, coalesce(last_sweep_at, '-infinity'::timestamptz) = '-infinity', last_sweep_at"
-        " FROM usage.source_state WHERE source = %s",
+        "SELECT read_up_to, last_sweep_at FROM usage.source_state WHERE source = %s",
         [source.source_id],
     ).fetchone()
     read_up_to = row[0] if row else None
     if not isinstance(read_up_to, datetime):
         return None
     read = min(read_up_to, source.clock()) - SETTLING
-    swept = row[2] if row and isinstance(row[2], datetime) else datetime(1970, 1, 1, tzinfo=UTC)
+    swept = row[1] if row and isinstance(row[1], datetime) else datetime(1970, 1, 1, tzinfo=UTC)
     since, end = min(starts), max(ends)
     if read <= since:
         return None
@@ -104,6 +103,7 @@ def look(warehouse: Connection, source: Comparable, day: Day) -> Found:
         warehouse.execute("ANALYZE stage_run, stage_node")
         warehouse.execute(statement("ingest/dify_nodes"), parameters)
         warehouse.execute(statement("reconciliation/own_runs"), parameters)
+        warehouse.execute(statement("reconciliation/our_side"), parameters)
         found.slots = [
             (str(app_id), slot)
             for app_id, slot in warehouse.execute(statement("reconciliation/slots_that_differ"), parameters)

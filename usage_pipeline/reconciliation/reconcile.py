@@ -35,6 +35,7 @@ class DayResult:
     compared_until: datetime | None = None
     sums: dict[str, object] = field(default_factory=dict)
     misfits: list[Misfit] = field(default_factory=list)
+    failed: bool = False  # the source could not be read; another time it can be
 
 
 def reconcile(
@@ -71,7 +72,7 @@ def _of_source(
     try:
         opened = open_source(source, settings)
     except SourceError as error:
-        return [_not_compared(source.id, day, str(error)) for day in days]
+        return [_not_compared(source.id, day, str(error), failed=True) for day in days]
     try:
         if not isinstance(opened, Reconcilable):
             says = f"cannot be reconciled: a source of kind {source.kind} gives no sums of its own"
@@ -81,7 +82,7 @@ def _of_source(
         if warehouse.closed:
             raise
         text = (str(error).strip() or type(error).__name__).splitlines()[0]
-        return [_not_compared(source.id, day, f"could not be compared: {text}") for day in days]
+        return [_not_compared(source.id, day, f"could not be compared: {text}", failed=True) for day in days]
     finally:
         opened.close()
 
@@ -162,8 +163,8 @@ def _names(misfits: Sequence[Misfit]) -> str:
     return f"{first.event_id} ({first.what}){more}"
 
 
-def _not_compared(source_id: str, day: date, says: str) -> DayResult:
-    return DayResult(source_id, day, "not_compared", says)
+def _not_compared(source_id: str, day: date, says: str, *, failed: bool = False) -> DayResult:
+    return DayResult(source_id, day, "not_compared", says, failed=failed)
 
 
 def _keep(warehouse: Connection, result: DayResult) -> None:

@@ -1,9 +1,12 @@
 """A company whose Dify has been read, and the looks that tests take at it."""
 
-from collections.abc import Callable
+import itertools
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+import psycopg
 import pytest
 
 from usage_pipeline.configuration import configuration_in_force
@@ -12,9 +15,12 @@ from usage_pipeline.demo.truth import usage_date
 from usage_pipeline.reconciliation.reconcile import DayResult, reconcile
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection, connected
+from usage_pipeline.warehouse.embedded import EmbeddedServer, create_database
+from usage_pipeline.warehouse.schema import migrate
 from usage_pipeline_tests.company import KEY_RULES, Company, build_company
 
-DAYS = 8
+DAYS = 5
+_numbers = itertools.count()
 
 
 @dataclass
@@ -30,7 +36,7 @@ class Reconciled:
     def days(self, connection: Connection) -> list[date]:
         """Every day of the history, today included."""
         today = self.settings(connection).today()
-        return [today - timedelta(days=number) for number in range(DAYS + 2, -1, -1)]
+        return [today - timedelta(days=number) for number in range(DAYS + 1, -1, -1)]
 
     def run(self, *days: date) -> list[DayResult]:
         """Reconciles the days, or all of them."""
@@ -50,7 +56,7 @@ class Reconciled:
             if unit.event_id.startswith(prefix)
             and unit.total_tokens
             and unit.cost
-            and unit.occurred_at < history.now - timedelta(days=4)
+            and unit.occurred_at < history.now - timedelta(days=3)
         ]
         return sorted(old, key=lambda unit: unit.event_id)[skip]
 
@@ -63,10 +69,39 @@ class Reconciled:
             ).fetchall()
 
 
-@pytest.fixture
-def reconciled(new_database: Callable[[], str], warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> Reconciled:
-    """A company of some days, read by a pass."""
-    company = build_company(new_database, warehouse_url, seed=31, days=DAYS, calls_a_day=12)
-    monkeypatch.setenv("DIFY_DATABASE_URL", company.dify_url)
+@pytest.fixture(scope="session")
+def pattern(postgres: EmbeddedServer) -> Iterator[Company]:
+    """A company of some days, read by a pass; each test works on a copy of it."""
+    names = [f"pattern{os.getpid()}_{part}" for part in ("warehouse", "dify")]
+
+    def make() -> str:
+        with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
+            create_database(connection, names[1])
+        return postgres.url(names[1])
+
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
+        create_database(connection, names[0])
+    migrate(postgres.url(names[0]))
+    company = build_company(make, postgres.url(names[0]), seed=31, days=DAYS, calls_a_day=8)
     assert not company.run().source_errors
-    return Reconciled(company)
+    yield company
+    os.environ.pop("DIFY_DATABASE_URL", None)
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
+        for name in names:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def reconciled(postgres: EmbeddedServer, pattern: Company, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reconciled]:
+    """A copy of the company, for the test alone."""
+    number = next(_numbers)
+    names = {part: f"copy{os.getpid()}_{number}_{part}" for part in ("warehouse", "dify")}
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
+        for part, name in names.items():
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE pattern{os.getpid()}_{part}".encode())
+    company = Company(postgres.url(names["dify"]), postgres.url(names["warehouse"]), pattern.history)
+    monkeypatch.setenv("DIFY_DATABASE_URL", company.dify_url)
+    yield Reconciled(company)
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
+        for name in names.values():
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())

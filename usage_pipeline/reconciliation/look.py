@@ -116,7 +116,7 @@ def look(warehouse: Connection, source: Comparable, day: Day) -> Found:
         for event_id, run_id in warehouse.execute(statement("reconciliation/seals_that_differ"), parameters):
             found.events.add(str(event_id))
             found.runs |= {str(run_id)} if run_id is not None else set()
-        found.sums = _row(warehouse.execute(statement("reconciliation/day_sums"), parameters))
+        found.sums = _sums(warehouse.execute(statement("reconciliation/day_sums"), parameters))
     return found
 
 
@@ -129,7 +129,8 @@ def _windows(source: Source, day: Day) -> Iterator[Window]:
         since = until
 
 
-def _row(cursor: psycopg.Cursor[tuple[object, ...]]) -> dict[str, object]:
+def _sums(cursor: psycopg.Cursor[tuple[object, ...]]) -> dict[str, object]:
+    """The sums by name: rows, events and tokens as whole numbers, money exact."""
     names = [column.name for column in cursor.description or ()]
     row: Sequence[object] = cursor.fetchone() or ()
-    return dict(zip(names, row, strict=True))
+    return {name: value if name == "our_base_cost" else int(str(value)) for name, value in zip(names, row, strict=True)}

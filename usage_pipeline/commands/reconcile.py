@@ -1,6 +1,6 @@
 """`usage-pipeline reconcile`: holds days against the source's own sums."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated
 
@@ -14,6 +14,7 @@ from usage_pipeline.commands.output import (
     as_dicts,
     err,
     for_people,
+    out,
     print_json,
     show_rows,
 )
@@ -111,19 +112,22 @@ def _show(results: Sequence[DayResult]) -> None:
         if result.state != "green" or result.sums.get("gone_events"):
             style = "red" if result.state in _NOT_GREEN else "yellow" if result.state == "not_compared" else None
             err.print(
-                f"{result.source_id} {result.usage_date} {result.state}: {result.says}", markup=False, style=style
+                f"{result.source_id} {result.usage_date} {result.state}: {result.says}",
+                markup=False,
+                style=style,
+                soft_wrap=True,
             )
-    misfits = [(r.usage_date, m.event_id, m.what, _side(m.ours), _side(m.theirs)) for r in results for m in r.misfits]
-    if misfits:
-        show_rows("Rows that did not fit", ("day", "event", "what", "ours", "the source's"), misfits)
+    for result in results:
+        for m in result.misfits:
+            sides = [f"ours {_side(m.ours)}" if m.ours else "", f"the source's {_side(m.theirs)}" if m.theirs else ""]
+            words = "; ".join([m.what, *filter(None, sides)])
+            out.print(f"  {result.usage_date} {m.event_id}: {words}", markup=False, soft_wrap=True)
 
 
 def _number(value: object) -> object:
     return int(value) if not isinstance(value, str | date | None) else value  # type: ignore[call-overload]
 
 
-def _side(words: object) -> str | None:
-    if not isinstance(words, dict):
-        return None
+def _side(words: Mapping[str, object]) -> str:
     cost = "" if words.get("cost") is None else f", cost {words['cost']}"
     return f"{words.get('tokens')} tokens{cost}, {words.get('usage_date')}"

@@ -8,6 +8,7 @@ import psycopg
 from psycopg import ClientCursor, sql
 
 from usage_pipeline.sources.batches import batches
+from usage_pipeline.sources.dify_postgres_sums import DifyPostgresSums
 from usage_pipeline.sources.dify_schema import DifySchema, read_schema, schema_problems
 from usage_pipeline.sources.node_json import node_row
 from usage_pipeline.sources.seam import SourceError, Window
@@ -35,7 +36,7 @@ _NO_PIPELINES = "SELECT NULL::uuid AS id, NULL::uuid AS tenant_id, NULL::text AS
 Parameters = Mapping[str, object]
 
 
-class DifyPostgres:
+class DifyPostgres(DifyPostgresSums):
     """A Dify database on PostgreSQL, in a session that can only read."""
 
     def __init__(self, source_id: str, url: str, *, statement_timeout: timedelta = timedelta(seconds=30)) -> None:
@@ -112,6 +113,9 @@ class DifyPostgres:
     def _runs(self, selection: LiteralString) -> sql.SQL:
         created_from = _CREATED_FROM if self._schema.app_log_by_run else "NULL"
         return _select("runs", selection=selection, created_from=created_from)
+
+    def _runs_by_time(self) -> sql.SQL:
+        return self._runs(_RUNS_BY_TIME)
 
     def _stage_nodes_of_runs(self, warehouse: Connection) -> None:
         selection = _nodes_by_run(self._schema)

@@ -1,5 +1,6 @@
 """Where the console is and as whom it is called; secrets come from the environment and are shown nowhere."""
 
+import base64
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -24,7 +25,8 @@ class ConsoleAccess:
 
     def hide(self, text: str) -> str:
         """The text without our secrets, whoever repeated them."""
-        return redact(text, [self.password, self.admin_key])
+        hidden = base64.b64encode(self.password.encode()).decode()
+        return redact(text, [self.password, hidden, self.admin_key])
 
 
 def console_access(settings: ConsoleSettings, needed_by: str) -> ConsoleAccess:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from usage_pipeline.console.access import ConsoleAccess
 from usage_pipeline.console.errors import ConsoleError, NotFoundError, NotReachableError, UnreadableAnswerError
@@ -189,7 +189,7 @@ class Console:
         return answer
 
 
-_GROWING = wait_exponential_jitter(initial=0.5, max=20)
+_GROWING = wait_random_exponential(multiplier=0.5, max=20)
 
 
 def _wait(state: RetryCallState) -> float:

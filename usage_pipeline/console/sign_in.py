@@ -11,7 +11,6 @@ from usage_pipeline.console.statuses import code_of, error_for
 from usage_pipeline.console.transport import Answer, NoAnswerError, NothingSentError, Request, TooLargeError
 
 Send = Callable[[Request, Mapping[str, str]], Answer]
-_LOCKED = "email_or_password_error_limit"
 _FIX = "correct the variables that `console:` names; an account that logs in by SSO only needs the admin key"
 
 
@@ -67,7 +66,7 @@ class SignIn:
 
     def _stop_unless_wrong_form(self, request: Request, answer: Answer) -> None:
         """Only a refused password is a reason to try the next form."""
-        if code_of(answer) == _LOCKED:
+        if answer.status == 429 and "limit" in code_of(answer):
             if self._refusals:
                 remember_refusal(self._refusals, self._access)
             problem = "too many wrong passwords: Dify has locked the account for a while"

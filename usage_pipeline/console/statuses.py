@@ -31,7 +31,7 @@ _WORDS: dict[int, tuple[type[ConsoleError], str, str]] = {
 
 def error_for(call: str, answer: Answer, hide: Callable[[str], str]) -> ConsoleError:
     """The error of an answer that is not a good one; ``hide`` takes secrets out of the console's own words."""
-    status, code, said = answer.status, code_of(answer), _said(answer, hide)
+    status, code, said = answer.status, hide(code_of(answer)), _said(answer, hide)
     if status in _WORDS:
         kind, problem, way_out = _WORDS[status]
         return kind(call, f"{status}, {problem}{said}", way_out, status=status, code=code)

@@ -28,14 +28,15 @@ def completion(console: Console, app_id: str, conversation_id: str) -> Row:
     return _row(console.get(f"apps/{app_id}/completion-conversations/{conversation_id}"))
 
 
-def messages(console: Console, app_id: str, conversation_id: str) -> Iterator[Row]:
-    """The messages of a conversation, newest block of a hundred first."""
+def messages(console: Console, app_id: str, conversation_id: str) -> Iterator[list[Row]]:
+    """The messages of a conversation in blocks of a hundred, the newest block first."""
     path, first_id = f"apps/{app_id}/chat-messages", ""
     while True:
         query: dict[str, str | int] = {"conversation_id": conversation_id, "limit": _MOST}
         document = console.get(path, {**query, "first_id": first_id} if first_id else query)
         rows = rows_of(f"GET {path}", document)
-        yield from reversed(rows)
+        if rows:
+            yield rows
         if not rows or not (isinstance(document, dict) and document.get("has_more")):
             return
         first_id = str(rows[0]["id"])

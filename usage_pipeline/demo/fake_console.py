@@ -71,6 +71,9 @@ def _handler(console: FakeConsole, dify_url: str) -> type[BaseHTTPRequestHandler
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Headers and body in one packet, at once: else each answer waits for an acknowledgement.
+        disable_nagle_algorithm = True
+        wbufsize = 64 * 1024
         database: Connection | None = None
 
         def answer(self) -> None:
@@ -147,6 +150,7 @@ def _handler(console: FakeConsole, dify_url: str) -> type[BaseHTTPRequestHandler
                 if console.faults.released.is_set():
                     break
                 self.wfile.write(data[position : position + 1])
+                self.wfile.flush()
                 time.sleep(_DRIP_S)
 
         def cut(self) -> None:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from usage_pipeline.settings.recipients import Recipient
+from usage_pipeline.settings.recipients import Recipient, VariableName
 
 Level = Literal["info", "warning", "critical", "emergency"]
 Dimension = Literal["tenant", "environment", "project", "api_key", "caller", "provider", "model"]
@@ -58,10 +58,10 @@ class Model(BaseModel):
 class ConsoleSettings(Model):
     """Where and as whom Dify's console is reached; names of environment variables."""
 
-    url_env: str
-    email_env: str | None = None
-    password_env: str | None = None
-    admin_key_env: str | None = None
+    url_env: VariableName
+    email_env: VariableName | None = None
+    password_env: VariableName | None = None
+    admin_key_env: VariableName | None = None
     requests_per_second: Annotated[Decimal, BeforeValidator(_exact), Field(gt=0, le=1000)] = Decimal(10)
     calls_per_pass: Annotated[int, Field(ge=10, le=1_000_000)] = 2_000
 

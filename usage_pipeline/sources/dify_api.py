@@ -31,6 +31,7 @@ _BASIC = ("completion", "chat", "agent-chat")
 _FLOWS = ("workflow", "advanced-chat")
 _FINAL = ("succeeded", "failed", "stopped", "partial-succeeded")
 _CALLS_A_WINDOW = 200
+_OPEN_ROWS_A_BATCH = 50
 # Messages are committed the moment they are made; only runs may be stored late, and need the long look-back.
 _MESSAGES_LATE = timedelta(minutes=2)
 _LONGEST_LOOKBACK = timedelta(days=32)
@@ -46,8 +47,6 @@ _NOT_VISIBLE = (
 
 class DifyApi:
     """A Dify behind its console."""
-
-    open_rows_a_batch = 50
 
     def __init__(self, source_id: str, console: Console, *, calls_per_pass: int = 2_000) -> None:
         """Signs in. Raises SourceError when the console does not let us in."""
@@ -70,6 +69,11 @@ class DifyApi:
     def source_id(self) -> str:
         """The short id that the configuration gives it."""
         return self._source_id
+
+    @property
+    def open_rows_a_batch(self) -> int:
+        """How many open rows to read at once: each is a call or two."""
+        return max(1, min(_OPEN_ROWS_A_BATCH, self._calls_left // 2))
 
     def clock(self) -> datetime:
         """What time it is at the console, aware UTC, to the second."""
@@ -110,14 +114,13 @@ class DifyApi:
             with _told():
                 self._waiting = sorted(self._new_since(since), key=lambda entry: entry.moment)
         left = [entry.moment for entry in self._waiting if entry.moment >= since]
-        if not left:
-            return None
-        if self._calls_left <= 0:
+        new = [moment for moment in left if self._is_new(moment)]
+        if new and self._calls_left <= 0:
             raise EnoughForNow(
-                f"the console was asked as often as `calls_per_pass` allows; {len(left)} runs and conversations"
-                f" from {left[0]:%Y-%m-%d %H:%M} UTC on are left to the next pass"
+                f"the console was asked as often as `calls_per_pass` allows; {len(new)} runs and conversations"
+                f" from {new[0]:%Y-%m-%d %H:%M} UTC on are left to the next pass"
             )
-        most = min(_CALLS_A_WINDOW, self._calls_left)
+        most = min(_CALLS_A_WINDOW, max(1, self._calls_left))
         # Several may share one second; a window must still move on.
         return max(left[most], since + timedelta(seconds=1)) if len(left) > most else None
 
@@ -148,6 +151,10 @@ class DifyApi:
     def close(self) -> None:
         """Lets go of connections."""
         self._console.close()
+
+    def _is_new(self, moment: datetime) -> bool:
+        """What is read again for its lateness does not count: a pass always gets further than the one before."""
+        return self._read_up_to is None or moment >= self._read_up_to
 
     def _members(self, listed: Sequence[App]) -> dict[str, str]:
         if not any(app.mode in _BASIC for app in listed):
@@ -208,7 +215,7 @@ class DifyApi:
 
     def _stage_runs(self, warehouse: Connection, runs: Iterable[Run]) -> None:
         for run in runs:
-            self._calls_left -= 1
+            self._calls_left -= self._is_new(run.moment)
             try:
                 nodes = logs.node_executions(self._console, run.place.app_id, run.run_id)
                 asker = asker_from_nodes(run, nodes)
@@ -242,7 +249,7 @@ class DifyApi:
         for talk in talks:
             try:
                 for block in self._messages(warehouse, talk):
-                    self._calls_left -= 1
+                    self._calls_left -= self._is_new(talk.moment)
                     _copy(warehouse, "stage_message", [talk.row(message) for message in block])
             except NotFoundError:
                 continue  # deleted since it was listed

@@ -317,6 +317,10 @@ def _told() -> Iterator[None]:
         yield
     except ConsoleError as error:
         raise SourceError(f"Dify's console: {error}") from None
+    except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
+        # The error's own text may hold what somebody wrote into a prompt.
+        way_out = "check that the address is Dify's console, and its version (0.15 to 1.15 are known)"
+        raise SourceError(f"Dify's console answers in an unknown shape ({type(error).__name__}); {way_out}") from None
 
 
 def _copy(warehouse: Connection, table: LiteralString, rows: Iterable[Sequence[object]]) -> None:

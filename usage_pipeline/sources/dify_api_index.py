@@ -16,12 +16,13 @@ _LOG_AFTER_RUN = timedelta(minutes=2)
 def runs_since(console: Console, place: Place, since: datetime) -> Iterator[Run]:
     """Runs of a workflow or chatflow that were created from ``since`` on.
 
-    Lists of runs leave out what triggers started; a workflow's log has it, and who asked for it.
+    Lists of runs leave out what triggers started; a workflow's log has it, and who asked for it: it comes first, and
+    a run may come again.
     """
     chatflow = place.mode == "advanced-chat"
     if not chatflow:
         yield from _logged_runs(console, place, since)
-    for origin in ("app-run", "debugging") if chatflow else ("debugging",):
+    for origin in ("app-run", "debugging"):
         for row in logs.runs(console, place.app_id, origin, chatflow=chatflow):
             if moment_of(row.get("created_at")) < since:
                 break

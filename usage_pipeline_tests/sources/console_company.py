@@ -18,6 +18,10 @@ from usage_pipeline_tests.company import EXAMPLE, KEY_RULES, Company, Row, build
 EMAIL = "li.na@example.com"
 PASSWORD = "correct horse 42 battery"
 _DATABASE = "{id: main, kind: dify, url_env: DIFY_DATABASE_URL}"
+_BY_KEY = (
+    "{{id: main, kind: dify_api, console: {{url_env: DIFY_CONSOLE_URL, admin_key_env: DIFY_ADMIN_KEY,"
+    " requests_per_second: 1000}}}}"
+)
 _CONSOLE = (
     "{{id: main, kind: dify_api, console: {{url_env: DIFY_CONSOLE_URL, email_env: DIFY_EMAIL,"
     " password_env: DIFY_PASSWORD, requests_per_second: 1000, calls_per_pass: {calls}}}}}"
@@ -53,7 +57,7 @@ class ConsoleCompany:
 @contextmanager
 def console_company(
     new_database: Callable[[], str], warehouse_url: str, folder: Path, *, seed: int, days: int = 2,
-    calls_a_day: float = 4.0, calls: int = 100_000,
+    calls_a_day: float = 4.0, calls: int = 100_000, admin_key: str = "",
 ) -> Iterator[ConsoleCompany]:  # fmt: skip
     """A company and its console for the block."""
     company = build_company(new_database, warehouse_url, seed=seed, days=days, calls_a_day=calls_a_day)
@@ -61,10 +65,13 @@ def console_company(
     config = folder / f"console-{seed}.yaml"
     text = EXAMPLE.read_text(encoding="utf-8")
     assert _DATABASE in text
-    config.write_text(text.replace(_DATABASE, _CONSOLE.format(calls=calls)), encoding="utf-8")
-    with fake_console(company.dify_url, accounts=[Account(EMAIL, PASSWORD)]) as fake:
+    config.write_text(
+        text.replace(_DATABASE, (_BY_KEY if admin_key else _CONSOLE).format(calls=calls)), encoding="utf-8"
+    )
+    with fake_console(company.dify_url, accounts=[Account(EMAIL, PASSWORD)], admin_key=admin_key) as fake:
         variables: dict[str, str | None] = {
             "DIFY_CONSOLE_URL": fake.url, "DIFY_EMAIL": EMAIL, "DIFY_PASSWORD": PASSWORD,
+            "DIFY_ADMIN_KEY": admin_key or None,
         }  # fmt: skip
         yield ConsoleCompany(company, fake, config, variables)
 

@@ -124,7 +124,7 @@ def _handler(console: FakeConsole, dify_url: str) -> type[BaseHTTPRequestHandler
             headers = {name.lower(): value for name, value in self.headers.items()}
             return Call(
                 self.command, parts.path, dict(parse_qsl(parts.query)), document if isinstance(document, dict) else {},
-                headers, self.database,
+                headers, self.database, console.sessions.version,
             )  # fmt: skip
 
         def send(self, reply: Reply, fault: Fault | None) -> None:

@@ -23,6 +23,7 @@ class Call:
     body: dict[str, Any]
     headers: Mapping[str, str]
     connection: Connection
+    version: tuple[int, int, int]
     names: dict[str, str] = field(default_factory=dict)  # the parts of the path that a route names
     account_id: str | None = None
     tenant_id: str = ""

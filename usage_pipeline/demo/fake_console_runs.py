@@ -6,6 +6,7 @@ from usage_pipeline.demo.fake_console_calls import Call, DifyError, Route, loade
 from usage_pipeline.demo.fake_console_logs import paged
 
 _LISTED = ("debugging", "app-run")
+_ORIGIN_SINCE = (1, 10, 0)
 
 
 def _app_logs(call: Call) -> object:
@@ -59,6 +60,8 @@ def _run_list(call: Call, app: dict[str, Any], *, chatflow: bool = False) -> dic
     origin = call.query.get("triggered_from", "debugging")
     if origin not in _LISTED:
         raise DifyError(400, "invalid_param", "triggered_from is unknown")
+    if call.version < _ORIGIN_SINCE:
+        origin = "debugging"
     limit = call.number("limit", 20)
     last = call.row("SELECT created_at, id FROM workflow_runs WHERE id::text = %s", call.query.get("last_id"))
     if call.query.get("last_id") and last is None:

@@ -19,14 +19,45 @@ def runs_since(console: Console, place: Place, since: datetime) -> Iterator[Run]
     Lists of runs leave out what triggers started; a workflow's log has it, and who asked for it: it comes first, and
     a run may come again.
     """
-    chatflow = place.mode == "advanced-chat"
-    if not chatflow:
-        yield from _logged_runs(console, place, since)
-    for origin in ("app-run", "debugging"):
-        for row in logs.runs(console, place.app_id, origin, chatflow=chatflow):
-            if moment_of(row.get("created_at")) < since:
+    if place.mode == "advanced-chat":
+        yield from _chatflow_runs(console, place, since)
+        return
+    yield from _logged_runs(console, place, since)
+    for origin in ("debugging", "app-run"):
+        yield from _listed_runs(console, place, origin, since)
+
+
+def _chatflow_runs(console: Console, place: Place, since: datetime) -> Iterator[Run]:
+    """Older versions list what was debugged whatever is asked for: there, messages lead to their runs."""
+    debugged = list(_listed_runs(console, place, "debugging", since))
+    yield from debugged
+    listed = list(_listed_runs(console, place, "app-run", since))
+    filtered = not {run.run_id for run in debugged} & {run.run_id for run in listed}
+    if listed and filtered:
+        yield from listed
+    else:
+        yield from _runs_of_messages(console, place, since)
+
+
+def _listed_runs(console: Console, place: Place, origin: str, since: datetime) -> Iterator[Run]:
+    for row in logs.runs(console, place.app_id, origin, chatflow=place.mode == "advanced-chat"):
+        if moment_of(row.get("created_at")) < since:
+            return
+        yield run_of(place, row, origin, None, asker_of(row))
+
+
+def _runs_of_messages(console: Console, place: Place, since: datetime) -> Iterator[Run]:
+    for conversation in logs.conversations(console, place.app_id):
+        if moment_of(conversation.get("updated_at")) < since:
+            return
+        for block in logs.messages(console, place.app_id, str(conversation["id"])):
+            recent = [message for message in block if moment_of(message.get("created_at")) >= since]
+            for run_id in (message.get("workflow_run_id") for message in recent):
+                if run_id:
+                    detail = logs.run(console, place.app_id, str(run_id))
+                    yield run_of(place, detail, "app-run", None, asker_of(detail))
+            if len(recent) < len(block):
                 break
-            yield run_of(place, row, origin, None, asker_of(row))
 
 
 def _logged_runs(console: Console, place: Place, since: datetime) -> Iterator[Run]:

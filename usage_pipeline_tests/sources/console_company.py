@@ -58,6 +58,7 @@ class ConsoleCompany:
 def console_company(
     new_database: Callable[[], str], warehouse_url: str, folder: Path, *, seed: int, days: int = 2,
     calls_a_day: float = 4.0, calls: int = 100_000, admin_key: str = "",
+    version: tuple[int, int, int] = (1, 12, 1),
 ) -> Iterator[ConsoleCompany]:  # fmt: skip
     """A company and its console for the block."""
     company = build_company(new_database, warehouse_url, seed=seed, days=days, calls_a_day=calls_a_day)
@@ -68,7 +69,9 @@ def console_company(
     config.write_text(
         text.replace(_DATABASE, (_BY_KEY if admin_key else _CONSOLE).format(calls=calls)), encoding="utf-8"
     )
-    with fake_console(company.dify_url, accounts=[Account(EMAIL, PASSWORD)], admin_key=admin_key) as fake:
+    with fake_console(
+        company.dify_url, accounts=[Account(EMAIL, PASSWORD)], admin_key=admin_key, version=version
+    ) as fake:
         variables: dict[str, str | None] = {
             "DIFY_CONSOLE_URL": fake.url, "DIFY_EMAIL": EMAIL, "DIFY_PASSWORD": PASSWORD,
             "DIFY_ADMIN_KEY": admin_key or None,

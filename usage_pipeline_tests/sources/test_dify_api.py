@@ -115,3 +115,20 @@ def test_the_admin_key_reads_every_workspace_without_switching_anybody(
         with connected(warehouse_url) as connection:
             assert_as_shown(connection, read.shown_truth())
         assert {call.method for call in read.fake.faults.calls} == {"GET"}
+
+
+@pytest.mark.parametrize("debugged", [True, False])
+def test_an_older_console_that_lists_only_what_was_debugged_shows_chatflows_by_their_messages(
+    new_database: Callable[[], str], warehouse_url: str, tmp_path: Path, debugged: bool
+) -> None:
+    with console_company(
+        new_database, warehouse_url, tmp_path, seed=25, days=1, calls_a_day=4, version=(1, 9, 1)
+    ) as read:
+        with connected(read.company.dify_url) as dify:
+            if not debugged:
+                dify.execute("DELETE FROM workflow_runs WHERE triggered_from = 'debugging'")
+        assert not read.run().source_errors
+        with connected(warehouse_url) as connection:
+            shown = [unit for unit in read.shown_truth() if debugged or unit.caller_kind != "debug"]
+            assert {unit.app_mode for unit in shown} >= {"workflow", "advanced-chat"}
+            assert_as_shown(connection, shown)

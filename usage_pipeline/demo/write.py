@@ -10,6 +10,7 @@ from psycopg import sql
 from usage_pipeline.demo.dify_history import History
 from usage_pipeline.demo.scripts import CallScript, Step, naive
 from usage_pipeline.demo.world import App, Node, World
+from usage_pipeline.demo.write_console import console_rows, link_configs, workflow_variables
 from usage_pipeline.warehouse.connection import Connection
 
 Row = Mapping[str, object]
@@ -77,7 +78,8 @@ def write_step(connection: Connection, step: Step, *, insert: bool) -> None:
 
 def write_world(connection: Connection, world: World) -> None:
     """Workspaces, accounts, apps, keys, tags, users and workflows."""
-    copy_rows(connection, world_rows(world))
+    copy_rows(connection, {**world_rows(world), **console_rows(world)})
+    link_configs(connection)
     _write_tags(connection, world, naive(world.started), next(iter(world.accounts.values())))
 
 
@@ -102,7 +104,7 @@ def world_rows(world: World) -> dict[str, dict[str, Row]]:
         "workflows": {
             str(row["id"]): row
             for app in world.apps.values() if app.nodes
-            for row in _workflow_rows(app, started, owner)
+            for row in _workflow_rows(world, app, started, owner)
         },
         "end_users": {user.user_id: _user_row(world, key) for key, user in world.users.items()},
     }  # fmt: skip
@@ -131,12 +133,13 @@ def _app_row(app: App, started: datetime, owner: str) -> Row:
     }  # fmt: skip
 
 
-def _workflow_rows(app: App, started: datetime, owner: str) -> list[dict[str, str | datetime]]:
+def _workflow_rows(world: World, app: App, started: datetime, owner: str) -> list[dict[str, object]]:
     graph = json.dumps({"nodes": list(_graph_nodes(app.nodes)), "edges": []})
     kind = "chat" if app.mode == "advanced-chat" else "workflow"
     return [
         {"id": workflow_id, "tenant_id": app.tenant_id, "app_id": app.app_id, "type": kind, "version": version,
-         "graph": graph, "features": "{}", "created_by": owner, "created_at": started, "updated_at": started}
+         "graph": graph, "features": "{}", "created_by": owner, "created_at": started, "updated_at": started,
+         **workflow_variables(world, app)}
         for workflow_id, version in ((app.workflow_id, "2026-01-05 08:00:00"), (app.draft_id, "draft"))
     ]  # fmt: skip
 

@@ -10,7 +10,14 @@ import psycopg
 from usage_pipeline.ingest.counting import CountingRules, count_staged, open_staging
 from usage_pipeline.pricing.price_rules import price_book
 from usage_pipeline.settings import ProjectFacts, Settings
-from usage_pipeline.sources.seam import Source, SourceError, SourceTooSlowError, Window
+from usage_pipeline.sources.seam import (
+    STATED_PROBLEMS,
+    EnoughForNow,
+    Source,
+    SourceError,
+    SourceTooSlowError,
+    Window,
+)
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.patterns import like_pattern
 from usage_pipeline.warehouse.statements import statement
@@ -103,7 +110,11 @@ class _Reading:
 
     def _read_windows(self, since: datetime) -> None:
         while True:
-            until = self._source.window_end(since)
+            try:
+                until = self._source.window_end(since)
+            except EnoughForNow as enough:
+                self._note_problem("behind", "windows", str(enough))
+                return
             with self._warehouse.transaction():
                 self._source.stage_window(self._warehouse, Window(since, until))
                 self._count()
@@ -142,15 +153,21 @@ class _Reading:
         while batch := self._due_open_rows(started):
             message_ids = [row_id for kind, row_id in batch if kind == "message"]
             run_ids = [row_id for kind, row_id in batch if kind == "run"]
-            with self._warehouse.transaction():
-                self._source.stage_rows(self._warehouse, message_ids, run_ids)
-                self._warehouse.execute(
-                    statement("ingest/open_rows_read"),
-                    {"source": self._source.source_id, "messages": message_ids, "runs": run_ids},
-                )
-                self._count()
+            try:
+                self._read_rows(message_ids, run_ids)
+            except EnoughForNow:
+                return
             self._result.open_rows_read += len(batch)
             self._tell()
+
+    def _read_rows(self, message_ids: list[str], run_ids: list[str]) -> None:
+        with self._warehouse.transaction():
+            self._source.stage_rows(self._warehouse, message_ids, run_ids)
+            self._warehouse.execute(
+                statement("ingest/open_rows_read"),
+                {"source": self._source.source_id, "messages": message_ids, "runs": run_ids},
+            )
+            self._count()
 
     def _due_open_rows(self, started: datetime) -> list[tuple[str, str]]:
         found = self._warehouse.execute(
@@ -160,7 +177,8 @@ class _Reading:
                 "now": self._clock,
                 "started": started,
                 "all": self._every_open_row,
-                "most": _OPEN_ROWS_A_BATCH,
+                # A source that pays for each row by a call takes fewer at once.
+                "most": getattr(self._source, "open_rows_a_batch", _OPEN_ROWS_A_BATCH),
             },
         )
         return [(str(kind), str(row_id)) for kind, row_id in found]
@@ -186,8 +204,8 @@ class _Reading:
         problems = self._source.problems()
         self._result.problems = [detail for _, _, detail in problems]
         self._warehouse.execute(
-            "DELETE FROM usage.source_problem WHERE source = %s AND kind = 'missing_column' AND row_id <> ALL(%s)",
-            [self._source.source_id, [name for _, name, _ in problems]],
+            "DELETE FROM usage.source_problem WHERE source = %s AND kind = ANY(%s) AND row_id <> ALL(%s)",
+            [self._source.source_id, list(STATED_PROBLEMS), [name for _, name, _ in problems]],
         )
         for kind, name, detail in problems:
             self._note_problem(kind, name, detail)

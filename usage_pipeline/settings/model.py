@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from usage_pipeline.settings.recipients import Recipient
+from usage_pipeline.settings.recipients import Recipient, VariableName
 
 Level = Literal["info", "warning", "critical", "emergency"]
 Dimension = Literal["tenant", "environment", "project", "api_key", "caller", "provider", "model"]
@@ -58,20 +58,34 @@ class Model(BaseModel):
 class ConsoleSettings(Model):
     """Where and as whom Dify's console is reached; names of environment variables."""
 
-    url_env: str
-    email_env: str | None = None
-    password_env: str | None = None
-    admin_key_env: str | None = None
+    url_env: VariableName
+    email_env: VariableName | None = None
+    password_env: VariableName | None = None
+    admin_key_env: VariableName | None = None
+    requests_per_second: Annotated[Decimal, BeforeValidator(_exact), Field(gt=0, le=1000)] = Decimal(10)
+    calls_per_pass: Annotated[int, Field(ge=10, le=1_000_000)] = 2_000
+
+    @model_validator(mode="after")
+    def _says_as_whom(self) -> Self:
+        if not self.admin_key_env and not (self.email_env and self.password_env):
+            raise ValueError("says not as whom; write email_env and password_env, or admin_key_env")
+        return self
 
 
 class SourceSettings(Model):
     """One place that usage is read from."""
 
     id: Slug
-    kind: Literal["dify"] = "dify"
+    kind: Literal["dify", "dify_api"] = "dify"
     url_env: str = "DIFY_DATABASE_URL"
     database_timezone: Zone | None = None  # of times that a MySQL server makes by itself; left out: it is asked
     console: ConsoleSettings | None = None
+
+    @model_validator(mode="after")
+    def _has_its_way_in(self) -> Self:
+        if self.kind == "dify_api" and self.console is None:
+            raise ValueError("has no console; add console: {url_env: DIFY_CONSOLE_URL, admin_key_env: DIFY_ADMIN_KEY}")
+        return self
 
 
 class PriceRule(Model):

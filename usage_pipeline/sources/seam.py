@@ -16,6 +16,14 @@ class SourceTooSlowError(SourceError):
     """A statement on a source took longer than it may."""
 
 
+class EnoughForNow(Exception):  # noqa: N818  (nothing is wrong)
+    """A source has read as much as one pass may; the next pass goes on. The text says what is left."""
+
+
+# Problems that a source states anew in each pass: those that it no longer states are over.
+STATED_PROBLEMS = ("missing_column", "not_visible", "behind")
+
+
 @dataclass(frozen=True)
 class Window:
     """Rows created from ``since`` (inclusive) up to ``until`` (exclusive; None: all there is)."""
@@ -48,7 +56,10 @@ class Source(Protocol):
         ...
 
     def window_end(self, since: datetime) -> datetime | None:
-        """Where a window from ``since`` should end to hold a moderate number of rows; None when little is left."""
+        """Where a window from ``since`` should end to hold a moderate number of rows; None when little is left.
+
+        Raises EnoughForNow when the rest is left to the next pass.
+        """
         ...
 
     def stage_window(self, warehouse: Connection, window: Window) -> None:

@@ -26,6 +26,10 @@ reports: {daily_at: "08:30"}
 
 # what is replaced, by what, line, field, what the error says, what to do
 CASES = [
+    ("version: 1", "version: 1\nsources: [{id: a, kind: dify_api}]", 2, "sources[0]", "has no console", "DIFY_CONSOLE_URL"),
+    ("version: 1", "version: 1\nsources: [{id: a, console: {url_env: A, email_env: B}}]", 2, "sources[0].console", "says not as whom", "password_env, or admin_key_env"),
+    ("version: 1", "version: 1\nsources: [{id: a, console: {url_env: A, email_env: B, password_env: 'pa55 w0rd!'}}]", 2, "sources[0].console.password_env", "is not a variable's name", "NAME"),
+    ("version: 1", "version: 1\nsources: [{id: a, console: {url_env: A, admin_key_env: B, requests_per_second: 0}}]", 2, "sources[0].console.requests_per_second", "too small", "above 0"),
     ("tokens: 50000", "tokens: 50k", 14, "budgets[1].limit.tokens", '"50k" is not a whole number', "write 50000"),
     ("tokens: 50000", "tokens: 1.5", 14, "budgets[1].limit.tokens", "is not a whole number", "write"),
     ("tokens: 50000", "tokens: -5", 14, "budgets[1].limit.tokens", "-5 is too small", "above 0"),

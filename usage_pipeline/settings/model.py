@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from usage_pipeline.settings.reading import Reading
 from usage_pipeline.settings.recipients import Recipient
 
 Level = Literal["info", "warning", "critical", "emergency"]
@@ -261,6 +262,7 @@ class Settings(Model):
     schedule: Schedule = Schedule()
     delivery: Delivery = Delivery()
     lookback: Lookback = Lookback()
+    reading: Reading = Reading()
     usage_from: date = date(2023, 1, 1)
 
     def tiers_of(self, budget: Budget) -> tuple[Tier, ...]:

@@ -11,7 +11,7 @@ from usage_pipeline.ingest.counting import CountingRules, count_staged, open_sta
 from usage_pipeline.pricing.price_rules import price_book
 from usage_pipeline.settings import ProjectFacts, Settings
 from usage_pipeline.sources.reading import at_home
-from usage_pipeline.sources.seam import Source, SourceError, Window
+from usage_pipeline.sources.seam import ReadsAgain, Source, SourceError, Window
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.patterns import like_pattern
 from usage_pipeline.warehouse.statements import statement
@@ -20,6 +20,8 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _SWEEP_EVERY = timedelta(hours=1)
 _OPEN_ROWS_A_BATCH = 2_000
 _UNREAD = "tool_calls_unread"
+# Kinds of problem that a source has as a whole, or has not.
+_OF_THE_WHOLE = ["missing_column", "no_index", "missing_time"]
 _FOR_OTHERS = timedelta(seconds=60)
 
 
@@ -91,6 +93,7 @@ class _Windows:
         self._settings = settings
         self._progress = progress
         self._stop = stop
+        self._kind = next((s.kind for s in settings.sources if s.id == source.source_id), "dify")
         self._clock = source.clock()
         self._rules = CountingRules(
             source_id=source.source_id,
@@ -113,8 +116,7 @@ class _Windows:
         open_staging(self._warehouse)
         started = self._warehouse_clock()
         with self._warehouse.transaction():
-            self._source.stage_dimensions(self._warehouse)
-            self._warehouse.execute(statement("ingest/remember_dimensions"), self._dimension_parameters())
+            self._remember_dimensions()
             self._note_problems()
         since = self._first_moment()
         self._result.finished = self._read_windows(since) and self._read_the_rest(since, started)
@@ -125,8 +127,14 @@ class _Windows:
         return self._result
 
     def _read_the_rest(self, since: datetime, started: datetime) -> bool:
-        self._read_tool_calls(since)
-        return self._read_open_rows(started)
+        if not isinstance(self._source, ReadsAgain):
+            return True
+        self._read_tool_calls(self._source, since)
+        return self._read_open_rows(self._source, started)
+
+    def _remember_dimensions(self) -> None:
+        self._source.stage_dimensions(self._warehouse)
+        self._warehouse.execute(statement("ingest/remember_dimensions"), self._dimension_parameters())
 
     def _read_windows(self, since: datetime) -> bool:
         """Says whether it came to the end."""
@@ -134,6 +142,8 @@ class _Windows:
             until = self._source.window_end(since)
             with self._warehouse.transaction():
                 self._source.stage_window(self._warehouse, Window(since, until))
+                if self._source.family.names_in_rows:
+                    self._remember_dimensions()
                 self._count()
                 # The clock was read before the rows: whatever is stamped later is read again by the next pass.
                 self._remember_read_up_to(min(until or self._clock, self._clock))
@@ -153,13 +163,13 @@ class _Windows:
         look_back = timedelta(hours=reading.sweep_hours) if self._sweep else timedelta(minutes=reading.recent_minutes)
         return min(self._read_up_to, self._clock) - look_back
 
-    def _read_tool_calls(self, since: datetime) -> None:
+    def _read_tool_calls(self, source: ReadsAgain, since: datetime) -> None:
         # They can only be found by reading their table whole: once an hour is soon enough.
         if not self._sweep:
             return
         try:
             with self._warehouse.transaction():
-                self._source.stage_tool_calls(self._warehouse, since)
+                source.stage_tool_calls(self._warehouse, since)
                 self._count()
                 self._warehouse.execute(
                     "DELETE FROM usage.source_problem WHERE source = %s AND kind = %s",
@@ -169,13 +179,13 @@ class _Windows:
             detail = "the tools' own model calls took too long to read: raise lookback.statement_timeout_seconds"
             self._note_problem(_UNREAD, "tool_model_invokes", detail)
 
-    def _read_open_rows(self, started: datetime) -> bool:
+    def _read_open_rows(self, source: ReadsAgain, started: datetime) -> bool:
         """Says whether every row that is due was read."""
         while batch := self._due_open_rows(started):
             message_ids = [row_id for kind, row_id in batch if kind == "message"]
             run_ids = [row_id for kind, row_id in batch if kind == "run"]
             with self._warehouse.transaction():
-                self._source.stage_rows(self._warehouse, message_ids, run_ids)
+                source.stage_rows(self._warehouse, message_ids, run_ids)
                 self._warehouse.execute(
                     statement("ingest/open_rows_read"),
                     {"source": self._source.source_id, "messages": message_ids, "runs": run_ids},
@@ -203,7 +213,8 @@ class _Windows:
     def _count(self) -> None:
         give_up = self._clock - timedelta(days=self._settings.lookback.give_up_days)
         with at_home():
-            self._result.events_changed += count_staged(self._warehouse, self._rules.parameters(self._clock, give_up))
+            parameters = self._rules.parameters(self._clock, give_up)
+            self._result.events_changed += count_staged(self._warehouse, self._source.family, parameters)
 
     def _remember_read_up_to(self, moment: datetime) -> None:
         self._read_up_to = max(self._read_up_to, moment) if self._read_up_to else moment
@@ -212,7 +223,7 @@ class _Windows:
     def _state_parameters(self, swept_at: datetime | None) -> Mapping[str, object]:
         return {
             "source": self._source.source_id,
-            "kind": "dify",
+            "kind": self._kind,
             "read_up_to": self._read_up_to,
             "swept_at": swept_at if self._sweep else None,
             "changed": self._result.events_changed > 0,
@@ -222,8 +233,8 @@ class _Windows:
         problems = self._source.problems()
         self._result.problems = [detail for _, _, detail in problems]
         self._warehouse.execute(
-            "DELETE FROM usage.source_problem WHERE source = %s AND kind = 'missing_column' AND row_id <> ALL(%s)",
-            [self._source.source_id, [name for _, name, _ in problems]],
+            "DELETE FROM usage.source_problem WHERE source = %s AND kind = ANY(%s) AND row_id <> ALL(%s)",
+            [self._source.source_id, _OF_THE_WHOLE, [name for _, name, _ in problems]],
         )
         for kind, name, detail in problems:
             self._note_problem(kind, name, detail)

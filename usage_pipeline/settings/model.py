@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from usage_pipeline.settings.completion_logs import LogColumns, check_keys_of_kind
 from usage_pipeline.settings.reading import Reading
 from usage_pipeline.settings.recipients import Recipient
 
@@ -69,9 +70,19 @@ class SourceSettings(Model):
     """One place that usage is read from."""
 
     id: Slug
-    kind: Literal["dify"] = "dify"
+    kind: Literal["dify", "completion_logs"] = "dify"
     url_env: str = "DIFY_DATABASE_URL"
     console: ConsoleSettings | None = None
+    # Of completion logs: the zone of times that name none, and the currency of costs that name none.
+    table: str | None = None
+    columns: LogColumns | None = None
+    timezone: Zone | None = None
+    currency: Currency | None = None
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        check_keys_of_kind(self.kind, self.model_fields_set)
+        return self
 
 
 class PriceRule(Model):

@@ -10,7 +10,7 @@ from psycopg import ClientCursor, sql
 from usage_pipeline.sources.dify_schema import DifySchema, read_schema
 from usage_pipeline.sources.node_json import node_row
 from usage_pipeline.sources.reading import end_reading_with, heard_from_source
-from usage_pipeline.sources.seam import SourceError, Window
+from usage_pipeline.sources.seam import DIFY, Family, SourceError, Window
 from usage_pipeline.warehouse.connection import Connection, hang_up, with_addresses
 from usage_pipeline.warehouse.statements import statement
 
@@ -49,6 +49,11 @@ class DifyPostgres:
     def source_id(self) -> str:
         """The short id that the configuration gives it."""
         return self._source_id
+
+    @property
+    def family(self) -> Family:
+        """Dify's messages, runs and node executions."""
+        return DIFY
 
     @property
     def schema(self) -> DifySchema:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from usage_pipeline.settings import Settings, SourceSettings
 from usage_pipeline.settings.environment import MissingSecretError, secret
+from usage_pipeline.sources.completion_logs import CompletionLogs
 from usage_pipeline.sources.dify_postgres import DifyPostgres
 from usage_pipeline.sources.seam import Source, SourceError
 
@@ -14,8 +15,25 @@ def _dify(source: SourceSettings, settings: Settings, url: str) -> Source:
     return DifyPostgres(source.id, url, statement_timeout=timeout)
 
 
+def _completion_logs(source: SourceSettings, settings: Settings, url: str) -> Source:
+    return CompletionLogs(
+        source.id,
+        url,
+        table=source.table or "completion_logs",
+        columns=source.columns,
+        zone=source.timezone or "UTC",
+        currency=source.currency or settings.currency,
+        statement_timeout=timedelta(seconds=settings.lookback.statement_timeout_seconds),
+    )
+
+
+_EXAMPLES = {
+    "dify": "Dify's database, postgresql://reader:password@host:5432/dify",
+    "completion_logs": "the log's database, postgresql://reader:password@host:5432/gateway or sqlite:////path/to/log.db",
+}
 _KINDS: dict[str, Callable[[SourceSettings, Settings, str], Source]] = {
     "dify": _dify,
+    "completion_logs": _completion_logs,
 }
 
 
@@ -24,5 +42,5 @@ def open_source(source: SourceSettings, settings: Settings) -> Source:
     try:
         url = secret(source.url_env, f"source {source.id!r}")
     except MissingSecretError as error:
-        raise SourceError(f"{error}: set it to Dify's database, postgresql://reader:password@host:5432/dify") from None
+        raise SourceError(f"{error}: set it to {_EXAMPLES[source.kind]}") from None
     return _KINDS[source.kind](source, settings, url)

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from usage_pipeline.commands.doctor_logs import look_at_log
 from usage_pipeline.settings import SettingsError, parse_settings
 from usage_pipeline.sources import completion_logs
 from usage_pipeline.sources.log_database import connect_to_log
@@ -357,6 +358,17 @@ def test_an_empty_log_is_read_and_filled_later(log: Log, warehouse: Connection) 
 def test_a_mistake_in_the_configuration_is_said(source: str, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         parse_settings(f"version: 1\nsources:\n  - {source}\n", "c.yaml")
+
+
+def test_doctor_says_what_it_thinks_of_a_log(file_log: Log) -> None:
+    settings = settings_for(columns={"model": "model"})
+    make(file_log, "model TEXT")
+    file_log.do("INSERT INTO completion_logs VALUES ('a', ?, 1, 1, 'm')", [(None,)])
+    states = list(look_at_log(settings.sources[0], settings))
+    assert [state for state, _ in states] == ["ok", "warning", "warning"]
+    assert "no index begins with created_at" in states[1][1]
+    file_log.do("ALTER TABLE completion_logs RENAME COLUMN model TO engine")
+    assert [state for state, _ in look_at_log(settings.sources[0], settings)] == ["wrong"]
 
 
 def test_a_time_index_is_used(new_database: Callable[[], str]) -> None:

@@ -53,8 +53,9 @@ def connect_to_log(url: str, statement_timeout: timedelta) -> sa.Connection:
             case _:
                 raise SourceError(f"a log in {kind} cannot be read; it can in SQLite, PostgreSQL, MySQL and MariaDB")
         connection = engine.connect()
-    if kind in ("mysql", "mariadb"):
-        _limit_statements(connection, seconds)
+        if kind in ("mysql", "mariadb"):
+            connection.exec_driver_sql("SET SESSION TRANSACTION READ ONLY")
+            _limit_statements(connection, seconds)
     heard_from_source()
     return connection
 
@@ -85,7 +86,7 @@ def _mysql(place: sa.URL, seconds: int) -> sa.Engine:
             "read_timeout": seconds + 5,
             "write_timeout": seconds + 5,
             "charset": "utf8mb4",
-            "init_command": "SET SESSION TRANSACTION READ ONLY, time_zone = '+00:00'",
+            "init_command": "SET time_zone = '+00:00'",
         },
     )
 

@@ -1,6 +1,7 @@
 """Reads a completion log: any table with a row a call, in SQLite, PostgreSQL, MySQL or MariaDB."""
 
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from zoneinfo import ZoneInfo
@@ -119,8 +120,8 @@ class CompletionLogs:
                     copy.write_row(staged)
 
     def close(self) -> None:
-        """Closes the connection."""
-        with in_words("the log's database was lost"):
+        """Closes the connection; one that is lost is closed already."""
+        with suppress(SourceError), in_words("the log's database was lost"):
             self._connection.close()
             self._connection.engine.dispose()
 

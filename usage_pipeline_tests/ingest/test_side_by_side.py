@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -140,6 +141,29 @@ def test_one_that_stops_in_mid_stream_is_left_and_read_whole_when_it_is_back(
     warehouse.execute("DELETE FROM usage.usage_event WHERE source = 'refused'")
     assert_events_equal(warehouse, true_events([*place.companies, fourth]))  # type: ignore[arg-type]
     line.cut()
+
+
+def test_a_name_server_that_never_answers_holds_nobody_up(
+    place: Place, warehouse: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.point("hung", "postgresql://reader:x@dify.example.com/dify")
+    answered = threading.Event()
+
+    def look_up(host: str, *words: object, **more: object) -> list[object]:
+        assert host in {"dify.example.com", "127.0.0.1"}
+        return look_up_well(host, *words, **more) if host == "127.0.0.1" else [answered.wait(60)]  # type: ignore[arg-type]
+
+    look_up_well = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    begin = time.monotonic()
+    results, errors = read_every_source(warehouse, place.settings, sweep=False)
+    assert time.monotonic() - begin < SILENT_SECONDS + 5 + 8
+    assert len(results) == len(WELL)
+    assert "gave no answer" in errors["hung"]
+    answered.set()
+    for thread in [thread for thread in threading.enumerate() if thread.name.startswith("reading ")]:
+        thread.join(10)
+    assert not readers_alive(), "the look-up has ended, so must its thread"
 
 
 def test_a_lost_warehouse_is_not_a_sick_source(place: Place, warehouse_url: str) -> None:

@@ -1,6 +1,7 @@
 """A completion log is read whole, incrementally and read-only, whatever its columns are made of."""
 
 import os
+import threading
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -13,12 +14,14 @@ import pytest
 import sqlalchemy as sa
 
 from usage_pipeline.commands.doctor_logs import look_at_log
+from usage_pipeline.ingest.every_source import read_every_source
 from usage_pipeline.settings import SettingsError, parse_settings
 from usage_pipeline.sources import completion_logs
 from usage_pipeline.sources.log_database import connect_to_log
 from usage_pipeline.sources.registry import open_source
 from usage_pipeline.sources.seam import SourceError
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline_tests.lines import Proxy
 from usage_pipeline_tests.sources.logs import PLAIN, Log, column, read, settings_for, sqlite_log
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -369,6 +372,28 @@ def test_doctor_says_what_it_thinks_of_a_log(file_log: Log) -> None:
     assert "no index begins with created_at" in states[1][1]
     file_log.do("ALTER TABLE completion_logs RENAME COLUMN model TO engine")
     assert [state for state, _ in look_at_log(settings.sources[0], settings)] == ["wrong"]
+
+
+def test_a_log_that_stops_in_mid_stream_is_left_and_read_whole_when_it_is_back(
+    new_database: Callable[[], str], warehouse: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Log(new_database())
+    plain(log)
+    log.do("INSERT INTO completion_logs SELECT 'r' || n, now() - n * interval '1 second', n, 1"
+           " FROM generate_series(1, 15000) n")  # fmt: skip
+    line = Proxy(log.url)
+    monkeypatch.setenv("LOG_URL", line.url)
+    settings = settings_for(more={"lookback": {"statement_timeout_seconds": 1}, "reading": {"silent_after_seconds": 1}})
+    line.freeze(after_bytes=200_000)
+    results, errors = read_every_source(warehouse, settings, sweep=True)
+    assert not results
+    assert "gave no answer for 6 seconds" in errors["gateway"]
+    assert not [t.name for t in threading.enumerate() if t.name.startswith("reading ")]
+    assert column(warehouse, "total_tokens") == {}
+    monkeypatch.setenv("LOG_URL", log.url)
+    read(warehouse, settings_for())
+    assert sum(int(str(t)) for t in column(warehouse, "input_tokens").values()) == 15_000 * 15_001 // 2
+    line.cut()
 
 
 def test_a_time_index_is_used(new_database: Callable[[], str]) -> None:

@@ -1,7 +1,8 @@
 -- Gives each staged event its environment, its day in the tenant's zone and, for calls through the API, its key.
 -- Reads stage_event, usage.project, usage.tenant, usage.api_key. Writes stage_event.
 -- A key is told when it is certain (sole: the only one alive at that moment) or declared by a rule of the
--- configuration; with several keys alive it is shared, and no key is named. :key_rules is a JSON list in order:
+-- configuration; with several keys alive it is shared, and no key is named. What the source itself names is exact and
+-- stays; a log shows only the keys that it names, so none of them is the sole one. :key_rules is a JSON list in order:
 -- [{"project": LIKE pattern, "caller": LIKE pattern, "api_key": name or id}].
 UPDATE stage_event e
 SET environment = coalesce(p.environment, :'default_environment'),
@@ -13,7 +14,7 @@ LEFT JOIN usage.project p ON p.source = :'source' AND p.app_id = seen.app_id
 LEFT JOIN usage.tenant t ON t.source = :'source' AND t.tenant_id = seen.tenant_id
 WHERE e.app_id = seen.app_id AND e.tenant_id = seen.tenant_id;
 
-UPDATE stage_event SET key_attribution = 'none' WHERE caller_kind <> 'api';
+UPDATE stage_event SET key_attribution = 'none' WHERE caller_kind <> 'api' AND key_attribution IS NULL;
 
 UPDATE stage_event e
 SET api_key_id = coalesce(alive.sole, declared.api_key),
@@ -26,6 +27,7 @@ CROSS JOIN LATERAL (
     FROM usage.api_key k
     WHERE k.source = :'source' AND k.app_id = s.app_id
       AND k.created_at <= s.occurred_at AND (k.gone_at IS NULL OR k.gone_at > s.occurred_at)
+      AND s.app_mode IS DISTINCT FROM 'log'
 ) AS alive
 LEFT JOIN LATERAL (
     SELECT coalesce(
@@ -39,4 +41,4 @@ LEFT JOIN LATERAL (
     ORDER BY rule.position
     LIMIT 1
 ) AS declared ON true
-WHERE e.event_id = s.event_id AND s.caller_kind = 'api';
+WHERE e.event_id = s.event_id AND s.caller_kind = 'api' AND s.key_attribution IS NULL;

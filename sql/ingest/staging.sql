@@ -1,4 +1,4 @@
--- The tables that a source fills for one window: what Dify's rows say, as far as counting needs it.
+-- The tables that a source fills for one window: what its rows say, as far as counting needs it.
 -- Temporary, so never written to the log and never shared: two sources or two tries cannot meet in them, and a killed
 -- pass leaves nothing behind. Emptied at each commit. Safe to run twice in a session.
 CREATE TEMP TABLE IF NOT EXISTS stage_tenant (tenant_id text, name text) ON COMMIT DELETE ROWS;
@@ -39,6 +39,12 @@ CREATE TEMP TABLE IF NOT EXISTS stage_node_model (
 CREATE TEMP TABLE IF NOT EXISTS stage_tool_call (
     id text, tenant_id text, provider text, tool_type text, tool_name text, input_tokens bigint, output_tokens bigint,
     price numeric, currency text, created_at timestamptz, caller_id text
+) ON COMMIT DELETE ROWS;
+
+-- A call of a log that is not Dify's; figures as the log writes them, a key as its fingerprint and a mask.
+CREATE TEMP TABLE IF NOT EXISTS stage_log (
+    id text, created_at timestamptz, tenant text, app text, app_name text, key_id text, key_shown text, caller text,
+    provider text, model text, input_tokens text, output_tokens text, cost text, currency text, status text
 ) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE IF NOT EXISTS stage_event (

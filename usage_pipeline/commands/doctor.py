@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import typer
 
+from usage_pipeline.commands.doctor_logs import look_at_log
 from usage_pipeline.commands.output import EXIT_FAILED, AsJson, for_people, print_json, show_rows
 from usage_pipeline.console.access import console_access
 from usage_pipeline.console.apps import workspaces
@@ -59,7 +60,10 @@ def _look() -> Iterator[Finding]:
     if settings is None:
         return
     for source in settings.sources:
-        yield from _source(source)
+        if source.kind == "completion_logs":
+            yield from (Finding(f"source {source.id}", *found) for found in look_at_log(source, settings))
+        else:
+            yield from _source(source)
     yield from _secrets(settings)
 
 

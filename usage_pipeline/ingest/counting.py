@@ -8,19 +8,9 @@ import psycopg
 
 from usage_pipeline.pricing.catalogue import catalogue_rules
 from usage_pipeline.pricing.price_rules import PriceBook
+from usage_pipeline.sources.seam import Family
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
-
-_DIFY_EVENTS = (
-    "ingest/dify_callers",
-    "ingest/dify_messages",
-    "ingest/dify_nodes",
-    "ingest/dify_runs",
-    "ingest/dify_tool_calls",
-    "ingest/keep_known",
-    "ingest/attribute_events",
-)
-_DIFY_AFTERWARDS = ("ingest/dify_open_rows", "ingest/dify_problems")
 
 
 @dataclass(frozen=True)
@@ -53,27 +43,27 @@ def open_staging(warehouse: Connection) -> None:
     warehouse.execute(statement("ingest/staging"))
 
 
-def count_staged(warehouse: Connection, parameters: Mapping[str, object]) -> int:
+def count_staged(warehouse: Connection, family: Family, parameters: Mapping[str, object]) -> int:
     """Turns the staged rows into usage events and merges them; gives how many events changed."""
-    make_events(warehouse, parameters)
-    return merge_events(warehouse, parameters)
+    make_events(warehouse, family, parameters)
+    return merge_events(warehouse, family, parameters)
 
 
-def make_events(warehouse: Connection, parameters: Mapping[str, object]) -> None:
+def make_events(warehouse: Connection, family: Family, parameters: Mapping[str, object]) -> None:
     """Turns the staged rows into priced events in stage_event."""
     # Temporary tables have no statistics of their own until somebody asks.
-    warehouse.execute("ANALYZE stage_message, stage_run, stage_node")
-    for name in _DIFY_EVENTS:
+    warehouse.execute(f"ANALYZE {', '.join(family.staged)}".encode())
+    for name in family.events:
         warehouse.execute(statement(name), parameters)
     unpriced = _last_rows(warehouse.execute(statement("pricing/unpriced_models")))
     catalogue = catalogue_rules((str(provider), str(model)) for provider, model in unpriced)
     warehouse.execute(statement("pricing/price_events"), {**parameters, "catalogue": catalogue})
 
 
-def merge_events(warehouse: Connection, parameters: Mapping[str, object]) -> int:
+def merge_events(warehouse: Connection, family: Family, parameters: Mapping[str, object]) -> int:
     """Merges stage_event into usage_event, in the transaction that made it; gives how many events changed."""
     changed = _last_rows(warehouse.execute(statement("ingest/merge_events"), parameters))
-    for name in _DIFY_AFTERWARDS:
+    for name in family.afterwards:
         warehouse.execute(statement(name), parameters)
     return int(str(changed[0][0]))
 

@@ -10,9 +10,11 @@ import psycopg
 from usage_pipeline.ingest.counting import CountingRules, count_staged, open_staging
 from usage_pipeline.pricing.price_rules import price_book
 from usage_pipeline.settings import ProjectFacts, Settings
+from usage_pipeline.sources.reading import at_home
 from usage_pipeline.sources.seam import (
     STATED_PROBLEMS,
     EnoughForNow,
+    ReadsAgain,
     Source,
     SourceError,
     SourceTooSlowError,
@@ -26,6 +28,7 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _SWEEP_EVERY = timedelta(hours=1)
 _OPEN_ROWS_A_BATCH = 2_000
 _UNREAD = "tool_calls_unread"
+_FOR_OTHERS = timedelta(seconds=60)
 
 
 @dataclass
@@ -47,7 +50,16 @@ class IngestResult:
     windows: int = 0
     open_rows_read: int = 0
     read_up_to: datetime | None = None
+    finished: bool = True  # else the next pass goes on where this one was asked to stop
     problems: Sequence[str] = field(default_factory=list)
+
+
+class SourceBusyError(SourceError):
+    """Another pass is reading the source."""
+
+
+def _never() -> bool:
+    return False
 
 
 def read_source(
@@ -57,18 +69,22 @@ def read_source(
     *,
     sweep: bool = False,
     progress: Callable[[Progress], None] | None = None,
+    stop: Callable[[], bool] = _never,
+    wait_for_others: timedelta = _FOR_OTHERS,
 ) -> IngestResult:
     """Brings usage_event up to what the source says now; times are UTC.
 
     With ``sweep`` the long look-back and every open row are read again; without, the long look-back is read once an
     hour. Safe to run twice, to kill anywhere and to run again: each window is one transaction with its watermark.
-    Raises SourceError when another pass is reading the same source, psycopg.Error when a database fails.
+    ``stop`` is asked between windows; when it says so, the rest is left for the next pass.
+    Raises SourceBusyError when another pass reads the same source for longer than we wait, SourceError or
+    psycopg.Error when it fails.
     """
-    with only_reader(warehouse, source.source_id):
-        return _Reading(warehouse, source, settings, sweep, progress).run()
+    with only_reader(warehouse, source.source_id, wait_for_others):
+        return _Windows(warehouse, source, settings, sweep, progress, stop).run()
 
 
-class _Reading:
+class _Windows:
     def __init__(
         self,
         warehouse: Connection,
@@ -76,11 +92,14 @@ class _Reading:
         settings: Settings,
         sweep: bool,
         progress: Callable[[Progress], None] | None,
+        stop: Callable[[], bool],
     ) -> None:
         self._warehouse = warehouse
         self._source = source
         self._settings = settings
         self._progress = progress
+        self._stop = stop
+        self._kind = next((s.kind for s in settings.sources if s.id == source.source_id), "dify")
         self._clock = source.clock()
         self._rules = counting_rules(source.source_id, settings)
         self._result = IngestResult(source.source_id)
@@ -88,6 +107,7 @@ class _Reading:
             "SELECT read_up_to, last_sweep_at FROM usage.source_state WHERE source = %s", [source.source_id]
         ).fetchone()
         self._read_up_to: datetime | None = state[0] if state else None  # type: ignore[assignment]
+        self._began_at = self._read_up_to
         last_sweep = state[1] if state else None
         self._every_open_row = sweep
         self._sweep = sweep or not isinstance(last_sweep, datetime) or self._clock - last_sweep > _SWEEP_EVERY
@@ -96,34 +116,48 @@ class _Reading:
         open_staging(self._warehouse)
         started = self._warehouse_clock()
         with self._warehouse.transaction():
-            self._source.stage_dimensions(self._warehouse)
-            self._warehouse.execute(statement("ingest/remember_dimensions"), self._dimension_parameters())
+            self._remember_dimensions()
             self._note_problems()
         since = self._first_moment()
-        self._read_windows(since)
-        self._read_tool_calls(since)
-        self._read_open_rows(started)
+        self._result.finished = self._read_windows(since) and self._read_the_rest(since, started)
         with self._warehouse.transaction():
-            self._warehouse.execute(statement("ingest/source_done"), self._state_parameters(self._clock))
+            ending = "ingest/source_done" if self._result.finished else "ingest/source_unfinished"
+            self._warehouse.execute(statement(ending), self._state_parameters(self._clock))
         self._result.read_up_to = self._read_up_to
         return self._result
 
-    def _read_windows(self, since: datetime) -> None:
+    def _read_the_rest(self, since: datetime, started: datetime) -> bool:
+        if not isinstance(self._source, ReadsAgain):
+            return True
+        self._read_tool_calls(self._source, since)
+        return self._read_open_rows(self._source, started)
+
+    def _remember_dimensions(self) -> None:
+        self._source.stage_dimensions(self._warehouse)
+        self._warehouse.execute(statement("ingest/remember_dimensions"), self._dimension_parameters())
+
+    def _read_windows(self, since: datetime) -> bool:
+        """Says whether it came to the end."""
         while True:
             try:
                 until = self._source.window_end(since)
             except EnoughForNow as enough:
                 self._note_problem("behind", "windows", str(enough))
-                return
+                return True
             with self._warehouse.transaction():
                 self._source.stage_window(self._warehouse, Window(since, until))
+                if self._source.family.names_in_rows:
+                    self._remember_dimensions()
                 self._count()
                 # The clock was read before the rows: whatever is stamped later is read again by the next pass.
                 self._remember_read_up_to(min(until or self._clock, self._clock))
             self._result.windows += 1
             self._tell()
             if until is None:
-                return
+                return True
+            # Reading again alone brings nobody further: a pass goes at least a window past where the last one was.
+            if self._stop() and (self._began_at is None or until > self._began_at):
+                return False
             since = until
 
     def _first_moment(self) -> datetime:
@@ -133,13 +167,13 @@ class _Reading:
         look_back = timedelta(hours=reading.sweep_hours) if self._sweep else timedelta(minutes=reading.recent_minutes)
         return min(self._read_up_to, self._clock) - look_back
 
-    def _read_tool_calls(self, since: datetime) -> None:
+    def _read_tool_calls(self, source: ReadsAgain, since: datetime) -> None:
         # They can only be found by reading their table whole: once an hour is soon enough.
         if not self._sweep:
             return
         try:
             with self._warehouse.transaction():
-                self._source.stage_tool_calls(self._warehouse, since)
+                source.stage_tool_calls(self._warehouse, since)
                 self._count()
                 self._warehouse.execute(
                     "DELETE FROM usage.source_problem WHERE source = %s AND kind = %s",
@@ -149,20 +183,24 @@ class _Reading:
             detail = "the tools' own model calls took too long to read: raise lookback.statement_timeout_seconds"
             self._note_problem(_UNREAD, "tool_model_invokes", detail)
 
-    def _read_open_rows(self, started: datetime) -> None:
+    def _read_open_rows(self, source: ReadsAgain, started: datetime) -> bool:
+        """Says whether every row that is due was read."""
         while batch := self._due_open_rows(started):
             message_ids = [row_id for kind, row_id in batch if kind == "message"]
             run_ids = [row_id for kind, row_id in batch if kind == "run"]
             try:
-                self._read_rows(message_ids, run_ids)
+                self._read_rows(source, message_ids, run_ids)
             except EnoughForNow:
-                return
+                return True
             self._result.open_rows_read += len(batch)
             self._tell()
+            if self._stop():
+                return False
+        return True
 
-    def _read_rows(self, message_ids: list[str], run_ids: list[str]) -> None:
+    def _read_rows(self, source: ReadsAgain, message_ids: list[str], run_ids: list[str]) -> None:
         with self._warehouse.transaction():
-            self._source.stage_rows(self._warehouse, message_ids, run_ids)
+            source.stage_rows(self._warehouse, message_ids, run_ids)
             self._warehouse.execute(
                 statement("ingest/open_rows_read"),
                 {"source": self._source.source_id, "messages": message_ids, "runs": run_ids},
@@ -185,7 +223,9 @@ class _Reading:
 
     def _count(self) -> None:
         give_up = self._clock - timedelta(days=self._settings.lookback.give_up_days)
-        self._result.events_changed += count_staged(self._warehouse, self._rules.parameters(self._clock, give_up))
+        with at_home():
+            parameters = self._rules.parameters(self._clock, give_up)
+            self._result.events_changed += count_staged(self._warehouse, self._source.family, parameters)
 
     def _remember_read_up_to(self, moment: datetime) -> None:
         self._read_up_to = max(self._read_up_to, moment) if self._read_up_to else moment
@@ -194,7 +234,7 @@ class _Reading:
     def _state_parameters(self, swept_at: datetime | None) -> Mapping[str, object]:
         return {
             "source": self._source.source_id,
-            "kind": "dify",
+            "kind": self._kind,
             "read_up_to": self._read_up_to,
             "swept_at": swept_at if self._sweep else None,
             "changed": self._result.events_changed > 0,
@@ -253,18 +293,20 @@ class _Reading:
 class only_reader:  # noqa: N801  (reads as a statement: `with only_reader(...)`)
     """Holds the source's lock: two passes never read it at once. It goes with the session when we are killed."""
 
-    def __init__(self, warehouse: Connection, source_id: str) -> None:
+    def __init__(self, warehouse: Connection, source_id: str, patience: timedelta = _FOR_OTHERS) -> None:
         self._warehouse = warehouse
         self._key = f"usage_pipeline.ingest.{source_id}"
+        self._seconds = int(patience.total_seconds())
 
     def __enter__(self) -> None:
-        self._warehouse.execute("SET lock_timeout = '60s'")
+        self._warehouse.execute("SELECT set_config('lock_timeout', %s, false)", [f"{self._seconds}s"])
         try:
-            self._warehouse.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [self._key])
-        except Exception as error:
-            if type(error).__name__ != "LockNotAvailable":
-                raise
-            raise SourceError("another pass has been reading this source for over a minute; try again later") from None
+            with at_home():
+                self._warehouse.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [self._key])
+        except psycopg.errors.LockNotAvailable:
+            raise SourceBusyError(
+                f"another pass is reading it, and has not ended within {self._seconds} seconds; try again later"
+            ) from None
         finally:
             self._warehouse.execute("SET lock_timeout = 0")
 

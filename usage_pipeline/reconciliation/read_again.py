@@ -66,9 +66,9 @@ def read_again(warehouse: Connection, source: Comparable, settings: Settings, da
             if any(event_id.startswith(_UNITS) for event_id in found.events):
                 source.stage_single_steps(warehouse, day.since)
                 source.stage_tool_calls(warehouse, day.since)
-            make_events(warehouse, parameters)
+            make_events(warehouse, source.family, parameters)
             rows = _last_rows(warehouse.execute(statement("reconciliation/misfits"), {**parameters, "events": asked}))
-            merge_events(warehouse, parameters)
+            merge_events(warehouse, source.family, parameters)
             warehouse.execute(statement("reconciliation/mark_gone"), parameters)
     return [
         Misfit(

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from usage_pipeline.settings.completion_logs import LogColumns, check_keys_of_kind
+from usage_pipeline.settings.reading import Reading
 from usage_pipeline.settings.recipients import Recipient, VariableName
 
 Level = Literal["info", "warning", "critical", "emergency"]
@@ -76,10 +78,20 @@ class SourceSettings(Model):
     """One place that usage is read from."""
 
     id: Slug
-    kind: Literal["dify", "dify_api"] = "dify"
-    url_env: str = "DIFY_DATABASE_URL"
+    kind: Literal["dify", "dify_api", "completion_logs"] = "dify"
+    url_env: VariableName = "DIFY_DATABASE_URL"
     database_timezone: Zone | None = None  # of times that a MySQL server makes by itself; left out: it is asked
     console: ConsoleSettings | None = None
+    # Of completion logs: the zone of times that name none, and the currency of costs that name none.
+    table: str | None = None
+    columns: LogColumns | None = None
+    timezone: Zone | None = None
+    currency: Currency | None = None
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        check_keys_of_kind(self.kind, self.model_fields_set)
+        return self
 
     @model_validator(mode="after")
     def _has_its_way_in(self) -> Self:
@@ -276,6 +288,7 @@ class Settings(Model):
     schedule: Schedule = Schedule()
     delivery: Delivery = Delivery()
     lookback: Lookback = Lookback()
+    reading: Reading = Reading()
     usage_from: date = date(2023, 1, 1)
 
     def tiers_of(self, budget: Budget) -> tuple[Tier, ...]:

@@ -24,7 +24,8 @@ from usage_pipeline.sources.dify_api_rows import (
     node_row_of,
     run_of,
 )
-from usage_pipeline.sources.seam import EnoughForNow, SourceError, Window
+from usage_pipeline.sources.reading import heard_from_source
+from usage_pipeline.sources.seam import DIFY, EnoughForNow, Family, SourceError, Window
 from usage_pipeline.warehouse.connection import Connection
 
 _BASIC = ("completion", "chat", "agent-chat")
@@ -69,6 +70,11 @@ class DifyApi:
     def source_id(self) -> str:
         """The short id that the configuration gives it."""
         return self._source_id
+
+    @property
+    def family(self) -> Family:
+        """Dify's messages, runs and node executions, as the console shows them."""
+        return DIFY
 
     @property
     def open_rows_a_batch(self) -> int:
@@ -324,6 +330,7 @@ def _told() -> Iterator[None]:
 
 
 def _copy(warehouse: Connection, table: LiteralString, rows: Iterable[Sequence[object]]) -> None:
+    heard_from_source()
     with warehouse.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)

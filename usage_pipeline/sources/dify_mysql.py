@@ -13,7 +13,8 @@ from usage_pipeline.sources.mysql_schema import read_mysql_schema
 from usage_pipeline.sources.mysql_statements import MysqlStatements, NodeStatements
 from usage_pipeline.sources.mysql_zone import ServerZone, server_zone
 from usage_pipeline.sources.node_json import node_row
-from usage_pipeline.sources.seam import Window
+from usage_pipeline.sources.reading import heard_from_source
+from usage_pipeline.sources.seam import DIFY, Family, Window
 from usage_pipeline.warehouse.connection import Connection
 
 _RUNS_A_BATCH = 500
@@ -61,6 +62,11 @@ class DifyMysql:
     def source_id(self) -> str:
         """The short id that the configuration gives it."""
         return self._source_id
+
+    @property
+    def family(self) -> Family:
+        """Dify's messages, runs and node executions."""
+        return DIFY
 
     @property
     def schema(self) -> DifySchema:
@@ -198,6 +204,7 @@ class DifyMysql:
                 copy_in = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), columns)
             with writer.copy(copy_in) as sink:
                 for row in rows:
+                    heard_from_source()
                     plain = [self._converted(name, value) for name, value in zip(names, row, strict=True)]
                     made = make(plain) if make else plain
                     if made is not None:

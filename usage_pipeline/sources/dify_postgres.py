@@ -11,11 +11,13 @@ from usage_pipeline.sources.batches import batches
 from usage_pipeline.sources.dify_postgres_sums import DifyPostgresSums
 from usage_pipeline.sources.dify_schema import DifySchema, read_schema, schema_problems
 from usage_pipeline.sources.node_json import node_row
-from usage_pipeline.sources.seam import SourceError, Window
-from usage_pipeline.warehouse.connection import Connection, plain_url
+from usage_pipeline.sources.reading import end_reading_with, heard_from_source
+from usage_pipeline.sources.seam import DIFY, Family, SourceError, Window
+from usage_pipeline.warehouse.connection import Connection, hang_up, with_addresses
 from usage_pipeline.warehouse.statements import statement
 
 _FOLDER = "sources/dify_postgres"
+_CONNECT_SECONDS = 10
 _MESSAGES_A_WINDOW = 20_000
 _RUNS_A_WINDOW = 5_000
 _RUNS_A_BATCH = 500
@@ -51,6 +53,11 @@ class DifyPostgres(DifyPostgresSums):
         return self._source_id
 
     @property
+    def family(self) -> Family:
+        """Dify's messages, runs and node executions."""
+        return DIFY
+
+    @property
     def schema(self) -> DifySchema:
         """What this Dify's tables and indexes allow."""
         return self._schema
@@ -77,6 +84,7 @@ class DifyPostgres(DifyPostgresSums):
             statement(f"{_FOLDER}/window_end"),
             {"since": _naive(since), "messages": _MESSAGES_A_WINDOW, "runs": _RUNS_A_WINDOW},
         ).fetchone()
+        heard_from_source()
         end = cast(datetime | None, row[0]) if row else None
         # Many rows may share one moment; a window must still move on.
         return max(end, since + timedelta(microseconds=1)) if end else None
@@ -144,6 +152,7 @@ class DifyPostgres(DifyPostgresSums):
         ):
             cursor.execute(_select("nodes_text", selection=selection), parameters)
             for row in cursor:
+                heard_from_source()
                 copy.write_row(node_row(row))
 
     def _stage_node_models(self, warehouse: Connection) -> None:
@@ -172,7 +181,9 @@ class DifyPostgres(DifyPostgresSums):
             reader.copy(copy_out, parameters or {}) as stream,
         ):
             for block in stream:
+                heard_from_source()
                 sink.write(block)
+        heard_from_source()
 
 
 def connect_read_only(url: str, *, statement_timeout: timedelta) -> Connection:
@@ -182,15 +193,17 @@ def connect_read_only(url: str, *, statement_timeout: timedelta) -> Connection:
     """
     try:
         connection = psycopg.connect(
-            plain_url(url),
+            with_addresses(url),
             autocommit=True,
             cursor_factory=ClientCursor,
             application_name="usage-pipeline (read-only)",
-            connect_timeout=10,
+            connect_timeout=_CONNECT_SECONDS,
         )
+        end_reading_with(lambda: hang_up(connection))
         connection.execute(_session(statement_timeout))
     except psycopg.OperationalError as error:
         raise SourceError(explain_connection_error(error)) from None
+    heard_from_source()
     return connection
 
 

@@ -5,8 +5,9 @@ from datetime import date
 
 import dagster as dg
 
-from usage_pipeline.asset_catalogue import OWNERS, described, partition_days, table_of, usage_days
+from usage_pipeline.asset_catalogue import OWNERS, described, markdown_table, partition_days, table_of, usage_days
 from usage_pipeline.usage.roll_up import DAILY_TABLES, changed_days, differences, roll_up
+from usage_pipeline.usage.top_nodes import top_nodes
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 from usage_pipeline.warehouse_resource import Warehouse
@@ -20,6 +21,8 @@ _ROW_MEANS = {
     "daily_node_usage": "One row a day and workflow node: which node burns the most.",
 }
 DAYS_CHECKED = 7
+_NODE_COLUMNS = ("project", "title", "type", "models", "tokens", "tokens_before", "tokens_change_percent", "cost",
+                 "cost_before", "cost_change_percent")  # fmt: skip
 
 
 def _specs() -> list[dg.AssetSpec]:
@@ -49,7 +52,16 @@ def daily_tables(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Ite
         for table in DAILY_TABLES:
             for day, metadata in _measured(connection, table, days).items():
                 context.add_asset_metadata(metadata, asset_key=table, partition_key=day)
-            yield dg.MaterializeResult(asset_key=table)
+            yield dg.MaterializeResult(asset_key=table, metadata=_of_the_whole(connection, table))
+
+
+def _of_the_whole(connection: Connection, table: str) -> dict[str, dg.MetadataValue]:
+    """What is shown of a table as a whole: of the nodes, those that burn the most and what it was a week ago."""
+    if table != "daily_node_usage":
+        return {}
+    rows = [node.as_row(_NODE_COLUMNS) for node in top_nodes(connection, days=7)]
+    headings = ["project", "node", "type", "models", "tokens", "7 days before", "±%", "cost", "7 days before", "±%"]
+    return {"top_nodes_of_7_days": dg.MetadataValue.md(markdown_table(headings, rows))}
 
 
 def _measured(connection: Connection, table: str, days: list[date]) -> dict[str, dict[str, str | int]]:

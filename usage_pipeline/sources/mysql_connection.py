@@ -22,7 +22,7 @@ Parameters = Mapping[str, object]
 _PORT = 3306
 _CONNECT_SECONDS = 10
 # A server that says nothing for longer than a statement may take has been lost.
-_PATIENCE_SECONDS = 10
+_PATIENCE_SECONDS = 5
 _TOO_SLOW = {1205, 1317, 1969, 3024}
 _NOT_ALLOWED = {1044, 1142, 1143, 1227, 1370}
 # Every JSON complaint of MySQL (3140 to 3158) and MariaDB (4037 to 4044).

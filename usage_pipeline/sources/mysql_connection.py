@@ -23,7 +23,7 @@ Parameters = Mapping[str, object]
 _PORT = 3306
 _CONNECT_SECONDS = 10
 # A server that says nothing for longer than a statement may take has been lost.
-_PATIENCE_SECONDS = 10
+_PATIENCE_SECONDS = 5
 _TOO_SLOW = {1205, 1317, 1969, 3024}
 _NOT_ALLOWED = {1044, 1142, 1143, 1227, 1370}
 # Every JSON complaint of MySQL (3140 to 3158) and MariaDB (4037 to 4044).
@@ -36,7 +36,7 @@ _ADVICE = {
     1049: "the database name in the URL is wrong; Dify's is 'dify' unless DB_DATABASE says otherwise",
     1130: "the server does not let this machine in: create the user for its address ('usage_reader'@'%')",
     1226: "the user has no connection left: raise its MAX_USER_CONNECTIONS",
-    1698: "the user cannot log in with a password: create one that can (docs/sources.md, 'dify: a Dify's database')",
+    1698: "the user cannot log in with a password: create one that can (docs/sources.md, 'A Dify on MySQL')",
     2026: "TLS failed: check ssl_ca, ssl_cert, ssl_key and ssl_mode in the URL",
 }  # fmt: skip
 _CHECK_SERVER = "check the host, the port and that the server runs and lets this machine in (bind-address, firewall)"
@@ -153,7 +153,7 @@ def _as_ours(error: pymysql.MySQLError) -> Exception:
             f"{text}; the source was too slow: raise lookback.statement_timeout_seconds or read from a replica"
         )
     if code in _NOT_ALLOWED:
-        return SourceError(f"{text}; grant SELECT on Dify's tables to the user (docs/sources.md, 'dify: a Dify's database')")
+        return SourceError(f"{text}; grant SELECT on Dify's tables to the user (docs/sources.md, 'A Dify on MySQL')")
     if code in (2006, 2013):
         return SourceError(f"{text}; the server went away or hangs: {_CHECK_SERVER}")
     return SourceError(f"Dify's database said: {text}")

@@ -62,7 +62,7 @@ def test_a_database_that_cannot_be_reached_is_said_without_the_password(
     [
         ("{id: a, kind: completion_logs}", "add url_env"),
         ("{id: a, kind: dify, table: x}", "only a log has"),
-        ("{id: a, kind: completion_logs, url_env: X, console: {url_env: Y}}", "only Dify has"),
+        ("{id: a, kind: completion_logs, url_env: X, console: {url_env: Y, admin_key_env: Z}}", "only Dify has"),
         ("{id: a, kind: completion_logs, url_env: X, columns: {modell: m}}", "did you mean 'model'"),
         ("{id: a, kind: completion_logs, url_env: X, timezone: Mars}", "is not a time zone"),
     ],

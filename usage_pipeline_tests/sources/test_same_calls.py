@@ -13,7 +13,7 @@ from usage_pipeline_tests.sources.logs import Log
 # What a log cannot know of Dify, and therefore says otherwise; docs/counting.md lists the same.
 DIFFERENT = {
     "source", "event_id", "tenant_id", "app_id", "app_mode", "caller_kind", "environment", "api_key_id",
-    "key_attribution", "ingested_at",
+    "key_attribution", "ingested_at", "seal",
 }  # fmt: skip
 SAME = {"input_tokens", "output_tokens", "total_tokens", "cost", "currency", "base_cost", "price_source", "provider",
         "model", "caller_id", "status", "occurred_at", "usage_date", "basis"}  # fmt: skip

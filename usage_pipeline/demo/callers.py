@@ -12,7 +12,7 @@ class Caller:
 
     kind: str
     caller_id: str | None
-    invoke_from: str
+    invoke_from: str | None  # None in rows of old versions
     triggered_from: str = "app-run"
     created_from: str | None = None
     user: EndUser | None = None

@@ -47,6 +47,16 @@ def server_home() -> Iterator[Path]:
 @pytest.fixture
 def new_database(postgres: EmbeddedServer) -> Iterator[Callable[[], str]]:
     """Makes new, empty databases and gives their URLs; they go with the test."""
+    yield from _databases(postgres)
+
+
+@pytest.fixture(scope="module")
+def module_database(postgres: EmbeddedServer) -> Iterator[Callable[[], str]]:
+    """The same for databases that all tests of a file share."""
+    yield from _databases(postgres)
+
+
+def _databases(postgres: EmbeddedServer) -> Iterator[Callable[[], str]]:
     names: list[str] = []
 
     def make() -> str:

@@ -117,7 +117,8 @@ def _calls(draw: st.DrawFn) -> CallPlan:
     source = draw(st.sampled_from(spec.sources))
     seed, at, late = draw(st.integers(0, 2**32)), draw(_OFFSETS), draw(_LATE)
     if not spec.nodes:
-        return CallPlan(app, source, at, draw(st.sampled_from(ENDINGS)), seed, late, nameless_entry=draw(_MAYBE))
+        endings = ENDINGS if app in CHEAP else [ending for ending in ENDINGS if ending != "no_price"]
+        return CallPlan(app, source, at, draw(st.sampled_from(endings)), seed, late, nameless_entry=draw(_MAYBE))
     version = draw(st.sampled_from(sorted(VERSIONS)))
     doubled = VERSIONS[version].run_total == "doubled"
     return CallPlan(

@@ -69,7 +69,20 @@ APPS = {
         _llm("chunk", "qwen-plus"), _llm("tag", "qwen-plus"))),
 }  # fmt: skip
 # Apps all of whose models (and whose called workflows' models) stand in no catalogue of list prices.
-CHEAP = ("flow", "flow-local", "deep", "middle", "inner", "looped-call", "odd", "ask-deep", "library")
+CHEAP = (
+    "talk",
+    "talk-local",
+    "talk-in-house-test",
+    "flow",
+    "flow-local",
+    "deep",
+    "middle",
+    "inner",
+    "looped-call",
+    "odd",
+    "ask-deep",
+    "library",
+)
 
 
 def build_small_world(plan: "Plan") -> World:

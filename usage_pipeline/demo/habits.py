@@ -21,6 +21,7 @@ class Habits:
     short_providers: bool = False  # `openai`, before 1.0
     retries_in_rows: bool = False  # each attempt has a row of its own, up to 1.8
     keeps_created_at: bool = True  # of a paused run that is resumed; from 1.13.1
+    pace: float = 1.0  # how much longer everything takes than with quick models
     app_clock: timedelta = timedelta(0)  # how far the application's clock is ahead of the database's
 
     @property

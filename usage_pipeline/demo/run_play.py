@@ -45,7 +45,7 @@ class RunPlay:
 
     def later(self, low: float, high: float) -> datetime:
         """Time goes on; gives the application's clock."""
-        self.clock += timedelta(seconds=self.rng.uniform(low, high))
+        self.clock += timedelta(seconds=self.rng.uniform(low, high) * self.habits.pace)
         return self.clock
 
     def committed(self, moment: datetime) -> datetime:

@@ -97,7 +97,7 @@ _CLOCKS = st.one_of(st.just(timedelta(0)), _seconds(1, 300))
 
 @st.composite
 def _habits(draw: st.DrawFn, app: str, version: str) -> Habits:
-    habits = replace(VERSIONS[version], app_clock=draw(_CLOCKS))
+    habits = replace(VERSIONS[version], app_clock=draw(_CLOCKS), pace=draw(st.sampled_from((1.0, 30.0, 600.0))))
     if app in CHEAP:
         # Where no list price would step in, a price may also be unreadable.
         habits = replace(

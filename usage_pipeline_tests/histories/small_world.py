@@ -109,11 +109,11 @@ def build_small_world(plan: "Plan") -> World:
 
 def play_calls(world: World, plan: "Plan") -> list[CallScript]:
     """The plan's calls, in its order."""
-    return [_play(world, plan.moment, call) for call in plan.calls]
+    return [_play(world, plan.moment, call, number) for number, call in enumerate(plan.calls)]
 
 
-def _play(world: World, moment: datetime, call: "CallPlan") -> CallScript:
-    rng = random.Random(call.seed)
+def _play(world: World, moment: datetime, call: "CallPlan", number: int) -> CallScript:
+    rng = random.Random(f"{number} {call.seed}")  # two calls of one seed are still two calls
     app, at = world.apps[call.app], moment + call.at + timedelta(microseconds=call.seed % 1_000_000)
     source = "debug" if call.source.startswith("single-") else call.source
     caller = caller_for(world, rng, app, source)

@@ -12,7 +12,7 @@ SELECT DISTINCT ON (r.id)
     greatest(coalesce(part.nested, 0), coalesce(known.nested_tokens, 0)),
     greatest(coalesce(part.containers, 0), coalesce(known.container_tokens, 0)),
     c.kind, c.caller_id, least(r.created_at, known.created_at), r.finished_at, coalesce(part.running, false),
-    coalesce(part.largest_container, 0), 0
+    coalesce(part.largest_container, 0), 0, greatest(r.created_at, part.newest)
 FROM stage_run r
 JOIN run_caller c ON c.id = r.id
 LEFT JOIN usage.run_ledger known ON known.source = :'source' AND known.run_id = r.id
@@ -21,6 +21,7 @@ LEFT JOIN (
            sum(total_tokens) FILTER (WHERE kind = 'nested') AS nested,
            sum(total_tokens) FILTER (WHERE kind = 'container') AS containers,
            max(total_tokens) FILTER (WHERE kind = 'container') AS largest_container,
+           max(created_at) AS newest,
            bool_or(status IN ('running', 'pending')) FILTER (WHERE kind = 'leaf') AS running
     FROM staged_figure WHERE run_id IS NOT NULL GROUP BY run_id
 ) AS part ON part.run_id = r.id

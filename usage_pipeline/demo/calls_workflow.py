@@ -56,12 +56,20 @@ def workflow_call(
 
 
 def single_loop(
-    world: World, rng: random.Random, app: App, caller: Caller, at: datetime, node: Node, habits: Habits = DIFY_1_12
+    world: World,
+    rng: random.Random,
+    app: App,
+    caller: Caller,
+    at: datetime,
+    node: Node,
+    *,
+    ending: str = "done",
+    habits: Habits = DIFY_1_12,
 ) -> CallScript:
     """One iteration or loop of a draft, tried by itself in the console: a run whose nodes say `single-step`."""
     script = CallScript()
     alone = replace(app, nodes=(node,))
-    run = _run(world, rng, alone, caller, script, at, "done", 1.0, timedelta(0), habits, "done")
+    run = _run(world, rng, alone, caller, script, at, ending, 1.0, timedelta(0), habits, "done")
     run.origin = "single-step"
     _play(run, None, timedelta(0))
     return script

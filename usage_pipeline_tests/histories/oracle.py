@@ -1,5 +1,6 @@
 """What the warehouse must say after each pass, known from what the calls truly used and from which passes saw it."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -50,12 +51,14 @@ class Oracle:
         self._zones = dict(world.tenants.values())
         self._known: dict[str, Expectation] = {}
         self._swept: list[datetime] = []
+        self._most_of_run: dict[str, int] = {}  # tokens that the source has said of a run at most
         for script in (script for call in calls for script in (*call.units, *call.runs)):
             unit = script.residual if isinstance(script, RunScript) else script.versions[0][1]
             self._known[unit.event_id] = Expectation(script, done.gone_at.get(unit.event_id))
 
     def saw(self, moment: datetime, *, everything: bool) -> None:
         """A pass looked at the source as of a moment; ``everything``: to its end, and all that may have changed."""
+        of_runs: dict[str, int] = defaultdict(int)
         for event_id, known in self._known.items():
             caller_gone = self._done.caller_gone_at.get(event_id)
             if caller_gone and caller_gone <= moment and known.must is None:
@@ -63,12 +66,16 @@ class Oracle:
             if known.gone_at and known.gone_at <= moment:
                 continue
             unit = known.as_of(moment)
+            if unit is not None and unit.run_id:
+                of_runs[unit.run_id] += unit.total_tokens
             if isinstance(known.script, RunScript) and unit is not None:
                 unit = self._dated(known.script, unit)
             if everything:
                 known.must, known.may = unit, []
             elif unit not in known.accepted():
                 known.may.append(unit)
+        for run_id, tokens in of_runs.items():
+            self._most_of_run[run_id] = max(tokens, self._most_of_run.get(run_id, 0))
         if everything:
             self._swept.append(moment)
 
@@ -82,6 +89,7 @@ class Oracle:
     def wrong(self, events: Mapping[str, Mapping[str, object]]) -> list[str]:
         """What the ledger says that is not so, in words; empty when all is well."""
         found = [f"{event_id} was never a call" for event_id in events.keys() - self._known.keys()]
+        found += self._counted_twice(events)
         for event_id, known in self._known.items():
             event, accepted = events.get(event_id), known.accepted()
             if event is None:
@@ -93,6 +101,17 @@ class Oracle:
             elif not any(difference == {} for difference in differences):
                 found.append(f"{event_id} (wanted, found): {differences[0]}")
         return found
+
+    def _counted_twice(self, events: Mapping[str, Mapping[str, object]]) -> list[str]:
+        """Runs of which the ledger has more than the source ever said: a leaf and a residual that stands for it."""
+        of_runs: dict[str, int] = defaultdict(int)
+        for event in events.values():
+            of_runs[str(event["run_id"])] += int(str(event["total_tokens"])) if event["run_id"] else 0
+        return [
+            f"run {run_id} has {tokens} tokens, its source said {self._most_of_run.get(run_id, 0)} at most"
+            for run_id, tokens in of_runs.items()
+            if tokens > self._most_of_run.get(run_id, 0)
+        ]
 
     def _differences(
         self, known: Expectation, unit: TrueUnit, event: Mapping[str, object]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from usage_pipeline.demo.callers import caller_for
 from usage_pipeline.demo.calls_basic import basic_call
 from usage_pipeline.demo.calls_workflow import single_loop, single_step, workflow_call
+from usage_pipeline.demo.model_nodes import MISHAPS
 from usage_pipeline.demo.scripts import CallScript
 from usage_pipeline.demo.world import App, Node, World, new_id
 
@@ -117,11 +118,12 @@ def _play(world: World, moment: datetime, call: "CallPlan", number: int) -> Call
     app, at = world.apps[call.app], moment + call.at + timedelta(microseconds=call.seed % 1_000_000)
     source = "debug" if call.source.startswith("single-") else call.source
     caller = caller_for(world, rng, app, source)
-    if call.source == "single-step":
-        return single_step(world, rng, app, caller, at, app.nodes[0], call.habits) if app.nodes[0].model else (
-            single_loop(world, rng, app, caller, at, app.nodes[0], call.habits))  # fmt: skip
-    if call.source == "single-loop":
-        return single_loop(world, rng, app, caller, at, _container_of(app.nodes), call.habits)
+    ending = call.ending if call.ending in MISHAPS else "done"
+    if call.source == "single-step" and app.nodes[0].model:
+        return single_step(world, rng, app, caller, at, app.nodes[0], call.habits)
+    if call.source.startswith("single-"):
+        loop = _container_of(app.nodes)
+        return single_loop(world, rng, app, caller, at, loop, ending=ending, habits=call.habits)
     if app.nodes:
         return workflow_call(
             world, rng, app, caller, at, ending=call.ending, child_ending=call.child_ending, late=call.late,

@@ -1,11 +1,14 @@
 """Histories that were once counted wrong, by hand: each is played like a random one, at the moments that matter."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from usage_pipeline.demo.habits import Habits
 from usage_pipeline_tests.histories.plans import MOMENTS, VERSIONS, CallPlan, Operation, PassPlan, Plan
+from usage_pipeline_tests.histories.small_world import APPS
 from usage_pipeline_tests.histories.stand import Stand
 from usage_pipeline_tests.ingest.test_random_histories import check
 
@@ -45,9 +48,28 @@ def test_a_leaf_that_comes_late_in_an_iteration_of_one_round_is_a_residual_until
     check(stand, history(call("flow", "late_leaf"), passes=(at_the_end,)))
 
 
-def test_tokens_without_their_split_are_not_priced_by_a_rule_of_two_prices(stand: Stand) -> None:
-    from dataclasses import replace  # noqa: PLC0415
+def test_a_run_that_waited_longer_than_open_rows_are_kept_is_read_to_its_end(stand: Stand) -> None:
+    """Passes look at every moment of it, also while it goes on after ten days."""
+    waiting = call("flow", "paused", waits=timedelta(days=10))
+    check(stand, history(waiting, passes=tuple(PassPlan(step, NOW) for step in range(12))))
 
+
+def test_who_called_a_workflow_stays_known_when_the_calling_app_is_deleted(stand: Stand) -> None:
+    deleted = Operation("delete_app", timedelta(minutes=2), list(APPS).index("ask-deep"))
+    check(stand, history(call("ask-deep"), operations=(deleted,), passes=(PassPlan(-1, NOW),)))
+    kinds = {row["caller_kind"] for row in stand.rows("usage_event") if row["app_mode"] == "workflow"}
+    assert kinds == {"nested"}
+
+
+def test_a_leaf_that_is_read_before_its_run_is_read_again_takes_its_residual_along(stand: Stand) -> None:
+    """A loop tried in the console for longer than passes look back; its last call is committed after its end."""
+    slow = replace(call("flow-local", "late_leaf", source="single-loop"), habits=Habits(pace=600.0), seed=55)
+    before = PassPlan(-1, timedelta(seconds=-10))
+    after = PassPlan(-1, timedelta(seconds=1), sweep=False)
+    check(stand, history(slow, passes=(before, after)))
+
+
+def test_tokens_without_their_split_are_not_priced_by_a_rule_of_two_prices(stand: Stand) -> None:
     figures_only = replace(VERSIONS["1.12.1"], usage_in="nowhere", price="empty")
     check(stand, history(replace(call("flow-local"), habits=figures_only)))
     prices = {(row["model"], row["price_source"], row["cost"]) for row in stand.rows("usage_event")}

@@ -49,6 +49,7 @@ class CallPlan:
     habits: Habits = DIFY_1_12
     child_ending: str = "done"
     waits: timedelta = timedelta(days=3)
+    at_midnight: bool = False  # moved to the moments before the next midnight of its workspace
     nameless_entry: bool = False  # rows of old versions do not say where a call came from
 
 
@@ -118,13 +119,14 @@ def _calls(draw: st.DrawFn) -> CallPlan:
     seed, at, late = draw(st.integers(0, 2**32)), draw(_OFFSETS), draw(_LATE)
     if not spec.nodes:
         endings = ENDINGS if app in CHEAP else [ending for ending in ENDINGS if ending != "no_price"]
-        return CallPlan(app, source, at, draw(st.sampled_from(endings)), seed, late, nameless_entry=draw(_MAYBE))
+        return CallPlan(app, source, at, draw(st.sampled_from(endings)), seed, late, at_midnight=draw(_MAYBE),
+                        nameless_entry=draw(_MAYBE))  # fmt: skip
     version = draw(st.sampled_from(sorted(VERSIONS)))
     doubled = VERSIONS[version].run_total == "doubled"
     return CallPlan(
         app, source, at, draw(st.sampled_from(_PLAIN_ENDINGS if doubled else RUN_ENDINGS)), seed, late, version,
         draw(_habits(app, version)), "done" if doubled else draw(st.sampled_from(CHILD_ENDINGS)),
-        timedelta(hours=draw(st.integers(1, 15 * 24))),
+        timedelta(hours=draw(st.integers(1, 15 * 24))), draw(st.booleans()),
     )  # fmt: skip
 
 

@@ -3,8 +3,9 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from usage_pipeline.demo.callers import caller_for
 from usage_pipeline.demo.calls_basic import basic_call
@@ -116,6 +117,11 @@ def play_calls(world: World, plan: "Plan") -> list[CallScript]:
 def _play(world: World, moment: datetime, call: "CallPlan", number: int) -> CallScript:
     rng = random.Random(f"{number} {call.seed}")  # two calls of one seed are still two calls
     app, at = world.apps[call.app], moment + call.at + timedelta(microseconds=call.seed % 1_000_000)
+    if call.at_midnight:
+        zone = next(zone for tenant_id, zone in world.tenants.values() if tenant_id == app.tenant_id)
+        at = _next_midnight(at, zone) - timedelta(
+            seconds=(call.seed % 8) * call.habits.pace, microseconds=call.seed % 1_000_000
+        )
     source = "debug" if call.source.startswith("single-") else call.source
     caller = caller_for(world, rng, app, source)
     ending = call.ending if call.ending in MISHAPS else "done"
@@ -138,3 +144,8 @@ def _play(world: World, moment: datetime, call: "CallPlan", number: int) -> Call
 def _container_of(nodes: Sequence[Node]) -> Node:
     found = next((node for node in nodes if node.children), None)
     return found or _each(next(node for node in nodes if node.model), 2)
+
+
+def _next_midnight(moment: datetime, zone: str) -> datetime:
+    local = moment.astimezone(ZoneInfo(zone)) + timedelta(days=1)
+    return local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)

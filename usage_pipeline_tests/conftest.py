@@ -18,7 +18,8 @@ from usage_pipeline.warehouse.schema import migrate
 
 # How long an example takes says something of the machine, not of the code.
 hypothesis.settings.register_profile("default", deadline=None)
-hypothesis.settings.load_profile("default")
+hypothesis.settings.register_profile("nightly", deadline=None, max_examples=2_000)
+hypothesis.settings.load_profile(os.environ.get("USAGE_PIPELINE_HYPOTHESIS", "default"))
 
 _numbers = itertools.count()
 

@@ -52,7 +52,9 @@ def model_node(run: RunPlay, node: Node, row_id: str, started: datetime, inside:
     run.tokens += sum(tokens)
     run.price += MODELS[str(node.model)].cost(*tokens)
     run.currency = MODELS[str(node.model)].currency
-    delay = timedelta(seconds=run.rng.uniform(20, 60) * min(run.habits.pace, 10)) if mishap == "late_leaf" else timedelta(0)
+    delay = (
+        timedelta(seconds=run.rng.uniform(20, 60) * min(run.habits.pace, 10)) if mishap == "late_leaf" else timedelta(0)
+    )
     at = run.finish_node(row_id, ended + delay, written.columns())
     script.versions.append((run.seen(at), written.unit(script.versions[-1][1])))
     if mishap == "overwritten":

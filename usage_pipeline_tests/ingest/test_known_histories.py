@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from usage_pipeline.demo.habits import Habits
+from usage_pipeline_tests.histories.features import features
 from usage_pipeline_tests.histories.plans import MOMENTS, VERSIONS, CallPlan, Operation, PassPlan, Plan
 from usage_pipeline_tests.histories.small_world import APPS
 from usage_pipeline_tests.histories.stand import Stand
@@ -67,6 +68,14 @@ def test_a_leaf_that_is_read_before_its_run_is_read_again_takes_its_residual_alo
     before = PassPlan(-1, timedelta(seconds=-10))
     after = PassPlan(-1, timedelta(seconds=1), sweep=False)
     check(stand, history(slow, passes=(before, after)))
+
+
+def test_a_retry_after_midnight_takes_its_call_out_of_the_day_before(stand: Stand) -> None:
+    """The row moves to its last attempt; passes look, and daily tables are made, at every moment of it."""
+    over_midnight = replace(call("flow", "retry"), habits=Habits(pace=30.0), seed=2, at_midnight=True)
+    plan = history(over_midnight, passes=tuple(PassPlan(step, NOW) for step in range(14)))
+    assert "moved to another day" in features(plan)
+    check(stand, plan)
 
 
 def test_tokens_without_their_split_are_not_priced_by_a_rule_of_two_prices(stand: Stand) -> None:

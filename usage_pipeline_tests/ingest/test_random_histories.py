@@ -1,18 +1,19 @@
 """Whatever happens in a Dify and whenever passes look at it, cut off or not, the ledger ends at what was truly used."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 
 import hypothesis
 import pytest
 from hypothesis import given
 
+from usage_pipeline.demo.scripts import CallScript
 from usage_pipeline.demo.write import world_rows
 from usage_pipeline_tests.histories.dify_in_time import DifyInTime
 from usage_pipeline_tests.histories.operations import prepare_operations
 from usage_pipeline_tests.histories.oracle import Oracle
-from usage_pipeline_tests.histories.plans import Plan, plans
+from usage_pipeline_tests.histories.plans import PassPlan, Plan, plans
 from usage_pipeline_tests.histories.small_world import build_small_world, play_calls
 from usage_pipeline_tests.histories.stand import Stand
 
@@ -56,9 +57,7 @@ def check(stand: Stand, plan: Plan) -> None:
     done = prepare_operations(plan, world, calls, dify)
     oracle = Oracle(world, calls, done)
     steps = sorted(step.at for call in calls for step in call.steps)
-    moments = sorted(
-        ((steps[one.step % len(steps)] + one.after, one) for one in plan.passes), key=lambda entry: entry[0]
-    )
+    moments = sorted(((_moment(calls, one), one) for one in plan.passes), key=lambda entry: entry[0])
     for moment, one in moments:
         dify.show(moment)
         result = stand.read(
@@ -80,6 +79,11 @@ def check(stand: Stand, plan: Plan) -> None:
     for app_id, history in done.names.items():
         if app_id not in done.closed_at:
             assert names[app_id] == history[-1][1]
+
+
+def _moment(calls: Sequence[CallScript], one: PassPlan) -> datetime:
+    steps = sorted(step.at for step in calls[one.call % len(calls)].steps)
+    return steps[one.step % len(steps)] + one.after
 
 
 def verify(stand: Stand, oracle: Oracle, *, rolled_up: bool) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from usage_pipeline_tests.histories.features import EVERY_FEATURE, features
 from usage_pipeline_tests.histories.plans import Plan, plans
 
-PLANS = 400
+PLANS = 800
 
 
 def test_every_feature_comes_up() -> None:

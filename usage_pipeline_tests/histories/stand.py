@@ -92,10 +92,6 @@ class Stand:
         create_dify_schema(self.dify, version)
         self.warehouse = connect(self._warehouse_url)
         self._source = self._open_source()
-        self._emptying = {
-            id(connection): _deletes(connection, schema)
-            for connection, schema in ((self.dify, "public"), (self.warehouse, "usage"))
-        }
         self._empty_warehouse = _deletes(self.warehouse, "usage")
         self._empty_dify = _deletes(self.dify, "public")
 

@@ -38,8 +38,10 @@ SELECT DISTINCT ON (r.id) r.id,
         WHEN known.caller_id IS NOT NULL AND coalesce(m.caller_id, r.user_session, r.account_email) IS NULL
         THEN known.caller_kind
         WHEN m.kind IS NOT NULL THEN m.kind
-        -- The message that said who asked may have been read, and deleted, long ago.
-        WHEN known.caller_kind IS NOT NULL AND r.created_from IS NULL THEN known.caller_kind
+        -- The message that said who asked may have been read, and deleted, long ago; so may the caller's own row, which
+        -- goes with the app that called this one as a tool.
+        WHEN known.caller_kind IS NOT NULL
+             AND (r.created_from IS NULL OR (r.user_type IS NULL AND r.account_email IS NULL)) THEN known.caller_kind
         WHEN r.created_from = 'installed-app' THEN 'explore'
         WHEN r.created_from = 'web-app' THEN 'web_app'
         WHEN r.user_type = 'mcp' THEN 'mcp'

@@ -62,10 +62,6 @@ CREATE TEMP TABLE IF NOT EXISTS message_caller (
 
 CREATE TEMP TABLE IF NOT EXISTS run_caller (id text, kind text, caller_id text) ON COMMIT DELETE ROWS;
 
-CREATE TEMP TABLE IF NOT EXISTS staged_leaf (
-    id text, run_id text, kind text, total_tokens bigint
-) ON COMMIT DELETE ROWS;
-
 CREATE TEMP TABLE IF NOT EXISTS staged_figure (
     id text, run_id text, tenant_id text, app_id text, workflow_id text, triggered_from text, node_id text,
     node_type text, title text, status text, created_at timestamptz, account_email text, provider text, model text,
@@ -75,7 +71,8 @@ CREATE TEMP TABLE IF NOT EXISTS staged_figure (
 CREATE TEMP TABLE IF NOT EXISTS run_figure (
     id text, tenant_id text, app_id text, app_mode text, triggered_from text, status text, finished boolean,
     total_tokens bigint, leaf_tokens bigint, nested_tokens bigint, container_tokens bigint, kind text, caller_id text,
-    created_at timestamptz, finished_at timestamptz
+    created_at timestamptz, finished_at timestamptz, leaf_running boolean, largest_container bigint,
+    residual_tokens bigint, active_at timestamptz
 ) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE IF NOT EXISTS gone_residual (run_id text) ON COMMIT DELETE ROWS;

@@ -3,6 +3,8 @@
 -- Safe to run twice. Providers are named as unpriced_models.sql names them, which runs before.
 -- Order: a rule that replaces, the source's own price, a rule that fills, the catalogue, else unpriced (cost null,
 -- never zero).
+-- Figures without their split into input and output cannot be priced where the two cost differently: a rule or the
+-- catalogue then leaves them as they are.
 -- Arithmetic is exact: a price per million is multiplied by 0.000001, never divided.
 -- :rules  [{"provider": LIKE, "model": LIKE, "from": date|null, "until": date|null, "input": "2.0", "output": "6.0",
 --           "currency": "CNY", "replace": bool}] in order; the first that fits wins.
@@ -36,23 +38,27 @@ WITH combination AS (
     FROM jsonb_array_elements(:'catalogue'::jsonb) AS c (json)
 ), priced AS (
     SELECT e.event_id,
-           CASE WHEN f.replaces AND e.total_tokens > 0 THEN 'override'
+           CASE WHEN f.replaces AND e.total_tokens > 0 AND rule_fits THEN 'override'
                 WHEN e.logged_cost > 0 OR e.total_tokens = 0 THEN 'dify'
-                WHEN f.input_price IS NOT NULL THEN 'override'
+                WHEN f.input_price IS NOT NULL AND rule_fits THEN 'override'
                 WHEN listed.input_price IS NOT NULL THEN 'catalog'
                 ELSE 'unpriced' END AS price_source,
-           (e.input_tokens * f.input_price + e.output_tokens * f.output_price) * 0.000001 AS rule_cost,
+           CASE WHEN split.known THEN e.input_tokens * f.input_price + e.output_tokens * f.output_price
+                ELSE e.total_tokens * f.input_price END * 0.000001 AS rule_cost,
            f.currency AS rule_currency,
            (e.input_tokens * listed.input_price + e.output_tokens * listed.output_price) * 0.000001 AS listed_cost
     FROM stage_event e
     JOIN fitting f ON f.provider IS NOT DISTINCT FROM e.provider AND f.model IS NOT DISTINCT FROM e.model
                   AND f.usage_date = e.usage_date
     LEFT JOIN LATERAL (
+        SELECT e.input_tokens + e.output_tokens = e.total_tokens AS known,
+               e.input_tokens + e.output_tokens = e.total_tokens OR f.input_price = f.output_price AS rule_fits
+    ) AS split ON true
+    LEFT JOIN LATERAL (
         SELECT l.input_price, l.output_price FROM listed l
         WHERE l.provider = e.provider AND l.model = e.model AND l.above <= greatest(e.input_tokens - 1, 0)
           AND (l.starts IS NULL OR l.starts <= (e.occurred_at AT TIME ZONE 'UTC')::date)
-          -- Figures without their split cannot be priced: input and output cost differently.
-          AND e.input_tokens + e.output_tokens = e.total_tokens
+          AND split.known
         ORDER BY l.starts DESC NULLS LAST, l.above DESC
         LIMIT 1
     ) AS listed ON true

@@ -12,7 +12,7 @@ class Caller:
 
     kind: str
     caller_id: str | None
-    invoke_from: str
+    invoke_from: str | None  # None in rows of old versions
     triggered_from: str = "app-run"
     created_from: str | None = None
     user: EndUser | None = None
@@ -43,11 +43,17 @@ def caller_for(world: World, rng: random.Random, app: App, source: str) -> Calle
         return Caller("explore", email, "explore", created_from="installed-app", account_id=account)
     if source in ("debug", "single-step"):
         return Caller("debug", email, "debugger", triggered_from="debugging", account_id=account)
+    if source in ("pipeline", "pipeline-debug"):
+        origin = "rag-pipeline-run" if source == "pipeline" else "rag-pipeline-debugging"
+        return Caller("indexing" if source == "pipeline" else "debug", email, "published", origin, account_id=account)
     if source == "schedule":
         return Caller("trigger", "schedule", "service-api", "schedule", "service-api", account_id=account)
-    if source == "webhook":
-        user = end_user(world, rng, app, "trigger", "webhook-1")
-        return Caller("trigger", "webhook", "service-api", "webhook", "service-api", user=user)
+    if source in ("webhook", "plugin"):
+        user = end_user(world, rng, app, "trigger", f"{source}-1")
+        return Caller("trigger", source, "service-api", source, "service-api", user=user)
+    if source == "openapi":
+        user = end_user(world, rng, app, "openapi", f"partner-{rng.randint(1, 3)}")
+        return Caller("api", user.session_id, "openapi", created_from="openapi", user=user)
     session = rng.choice([f"crm-{rng.randint(1000, 1012)}", f"user-{rng.randint(1, 25)}", "DEFAULT-USER"])
     user = end_user(world, rng, app, "service-api", session)
     return Caller("api", session, "service-api", created_from="service-api", user=user)

@@ -26,7 +26,7 @@ WITH staged AS (
             WHEN f.status = 'paused' AND f.created_at > :'now'::timestamptz - interval '90 days' THEN 'paused'
             WHEN f.created_at <= :'give_up'::timestamptz THEN NULL
             WHEN NOT f.finished THEN 'unfinished'
-            WHEN f.total_tokens > f.leaf_tokens + f.nested_tokens THEN 'leaves below total'
+            WHEN f.residual > 0 THEN 'leaves below total'
         END
     FROM run_figure f
 ), closed AS (

@@ -1,7 +1,7 @@
 """Who makes the demo's calls, and what Dify notes of them."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from usage_pipeline.demo.world import App, EndUser, World, end_user
 
@@ -17,6 +17,7 @@ class Caller:
     created_from: str | None = None
     user: EndUser | None = None
     account_id: str | None = None
+    account_email: str | None = None
 
     @property
     def role(self) -> str:
@@ -44,7 +45,8 @@ def caller_for(world: World, rng: random.Random, app: App, source: str) -> Calle
     if source in ("debug", "single-step"):
         return Caller("debug", email, "debugger", triggered_from="debugging", account_id=account)
     if source == "schedule":
-        return Caller("trigger", "schedule", "service-api", "schedule", "service-api", account_id=account)
+        return Caller("trigger", "schedule", "service-api", "schedule", "service-api", account_id=account,
+                      account_email=email)  # fmt: skip
     if source == "webhook":
         user = end_user(world, rng, app, "trigger", "webhook-1")
         return Caller("trigger", "webhook", "service-api", "webhook", "service-api", user=user)
@@ -53,9 +55,15 @@ def caller_for(world: World, rng: random.Random, app: App, source: str) -> Calle
     return Caller("api", session, "service-api", created_from="service-api", user=user)
 
 
-def nested_caller(world: World, rng: random.Random, parent: App, child: App) -> Caller:
-    """How a workflow run as a tool sees its caller: an end user of the parent's app, under the parent's name."""
-    user = end_user(world, rng, parent, "service-api", f"tool-{parent.name}")
-    # Only the app of the end user tells that this was not the child's own API.
-    assert user.app_id != child.app_id  # noqa: S101
-    return Caller("nested", user.session_id, "service-api", created_from="service-api", user=user)
+def nested_caller(caller: Caller, child: App) -> Caller:
+    """How a workflow run as a tool sees its caller: the same user, entry point and all, as the run that calls it.
+
+    Only where the entry point says `service-api` does the end user's app tell that this was not the child's own API.
+    """
+    if caller.kind not in ("api", "trigger", "nested"):
+        return caller
+    if caller.user is None:
+        # A schedule runs as the owner's account: only the tool node that it began in tells whose run this is.
+        return replace(caller, kind="nested", caller_id=caller.account_email, triggered_from="app-run")
+    kind = "nested" if caller.user.app_id != child.app_id else "api"
+    return replace(caller, kind=kind, caller_id=caller.user.session_id, triggered_from="app-run")

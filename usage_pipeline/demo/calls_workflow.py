@@ -38,6 +38,12 @@ class _Run:
     leaves: list[UnitScript] = field(default_factory=list)
     nested: list[tuple[datetime, int]] = field(default_factory=list)
     faulty: bool = False
+    called: bool = False
+
+    @property
+    def draft(self) -> bool:
+        """Debugged in the console; what it calls as a tool is the published version all the same."""
+        return self.caller.triggered_from == "debugging" and not self.called
 
     def later(self, low: float, high: float) -> datetime:
         self.clock += timedelta(seconds=self.rng.uniform(low, high))
@@ -73,10 +79,10 @@ def workflow_call(
 
 def _play(
     world: World, rng: random.Random, app: App, caller: Caller, script: CallScript, at: datetime, ending: str,
-    scale: float, late: timedelta, message_id: str | None,
+    scale: float, late: timedelta, message_id: str | None, *, called: bool = False,
 ) -> tuple[int, datetime]:  # fmt: skip
     """Plays one run; gives its total and when it ended."""
-    run = _Run(world, rng, app, caller, script, new_id(rng), ending, scale, at, late)
+    run = _Run(world, rng, app, caller, script, new_id(rng), ending, scale, at, late, called=called)
     started = run.later(0.01, 0.05)
     script.steps.append(Step(started + late, "workflow_runs", run.run_id, _run_row(run, started)))
     if message_id:
@@ -97,12 +103,11 @@ def _play(
 
 
 def _run_row(run: _Run, started: datetime) -> dict[str, object]:
-    draft = run.caller.triggered_from == "debugging"
     return {
         "id": run.run_id, "tenant_id": run.app.tenant_id, "app_id": run.app.app_id,
-        "workflow_id": run.app.draft_id if draft else run.app.workflow_id,
+        "workflow_id": run.app.draft_id if run.draft else run.app.workflow_id,
         "type": "chat" if run.app.mode == "advanced-chat" else "workflow",
-        "triggered_from": run.caller.triggered_from, "version": "draft" if draft else "2026-01-05 08:00:00",
+        "triggered_from": run.caller.triggered_from, "version": "draft" if run.draft else "2026-01-05 08:00:00",
         "graph": "{}", "inputs": json.dumps({"query": run.rng.choice(run.world.planted)}), "status": "running",
         "total_tokens": 0, "created_by_role": run.caller.role, "created_by": run.caller.creator,
         "created_at": naive(started),
@@ -163,10 +168,9 @@ def _unit_of(run: _Run, started: datetime) -> TrueUnit:
 def _node_row(run: _Run, node: Node, started: datetime) -> tuple[str, dict[str, object]]:
     run.index += 1
     row_id = new_id(run.rng)
-    draft = run.caller.triggered_from == "debugging"
     return row_id, {
         "id": row_id, "tenant_id": run.app.tenant_id, "app_id": run.app.app_id,
-        "workflow_id": run.app.draft_id if draft else run.app.workflow_id, "triggered_from": "workflow-run",
+        "workflow_id": run.app.draft_id if run.draft else run.app.workflow_id, "triggered_from": "workflow-run",
         "workflow_run_id": run.run_id, "index": run.index, "node_id": node.node_id, "node_type": node.kind,
         "title": node.title, "status": "running", "node_execution_id": row_id,
         "inputs": json.dumps({"prompt": run.rng.choice(run.world.planted)}),
@@ -215,10 +219,11 @@ def _container(run: _Run, node: Node, row_id: str) -> None:
 
 def _workflow_tool(run: _Run, node: Node, row_id: str) -> None:
     child = run.world.apps[str(node.calls)]
-    caller = nested_caller(run.world, run.rng, run.app, child)
+    caller = nested_caller(run.caller, child)
     total, ended = _play(
-        run.world, run.rng, child, caller, run.script, run.later(0.01, 0.05), "done", run.scale, run.late, None
-    )
+        run.world, run.rng, child, caller, run.script, run.later(0.01, 0.05), "done", run.scale, run.late, None,
+        called=True,
+    )  # fmt: skip
     run.clock = ended
     run.tokens += total
     metadata = {

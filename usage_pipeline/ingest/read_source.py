@@ -1,24 +1,26 @@
 """Reads one source incrementally: windows of new rows, then the rows that were not final, each in its transaction."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 
-from usage_pipeline.ingest.counting import CountingRules, count_staged, open_staging
-from usage_pipeline.pricing.price_rules import price_book
-from usage_pipeline.settings import ProjectFacts, Settings
-from usage_pipeline.sources.seam import Source, SourceError, Window
+from usage_pipeline.ingest.configured_dimensions import apply_configuration
+from usage_pipeline.ingest.counting import count_staged, counting_rules, open_staging
+from usage_pipeline.ingest.only_reader import only_reader
+from usage_pipeline.settings import Settings
+from usage_pipeline.sources.seam import Source, Window
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.patterns import like_pattern
 from usage_pipeline.warehouse.statements import statement
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _SWEEP_EVERY = timedelta(hours=1)
 _OPEN_ROWS_A_BATCH = 2_000
-_UNREAD = "tool_calls_unread"
+_UNREAD = {
+    "tool_calls_unread": ("tool_model_invokes", "the tools' own model calls took too long to read"),
+    "documents_unread": ("documents", "the embedded documents took too long to read"),
+}
 
 
 @dataclass
@@ -57,7 +59,7 @@ def read_source(
     hour. Safe to run twice, to kill anywhere and to run again: each window is one transaction with its watermark.
     Raises SourceError when another pass is reading the same source, psycopg.Error when a database fails.
     """
-    with _only_reader(warehouse, source.source_id):
+    with only_reader(warehouse, source.source_id):
         return _Reading(warehouse, source, settings, sweep, progress).run()
 
 
@@ -75,13 +77,7 @@ class _Reading:
         self._settings = settings
         self._progress = progress
         self._clock = source.clock()
-        self._rules = CountingRules(
-            source_id=source.source_id,
-            zone=settings.timezone,
-            key_rules=_key_rules(settings),
-            prices=price_book(settings),
-            default_environment=settings.default_environment,
-        )
+        self._rules = counting_rules(settings, source.source_id)
         self._result = IngestResult(source.source_id)
         state = warehouse.execute(
             "SELECT read_up_to, last_sweep_at FROM usage.source_state WHERE source = %s", [source.source_id]
@@ -95,17 +91,29 @@ class _Reading:
         open_staging(self._warehouse)
         started = self._warehouse_clock()
         with self._warehouse.transaction():
-            self._source.stage_dimensions(self._warehouse)
-            self._warehouse.execute(statement("ingest/remember_dimensions"), self._dimension_parameters())
+            self._read_dimensions()
             self._note_problems()
         since = self._first_moment()
         self._read_windows(since)
-        self._read_tool_calls(since)
+        self._read_unindexed(since)
         self._read_open_rows(started)
         with self._warehouse.transaction():
             self._warehouse.execute(statement("ingest/source_done"), self._state_parameters(self._clock))
         self._result.read_up_to = self._read_up_to
         return self._result
+
+    def _read_dimensions(self) -> None:
+        self._source.stage_dimensions(self._warehouse)
+        # Seen no earlier than the pass began; what is missing from the list was deleted before now.
+        parameters = {
+            "source": self._source.source_id,
+            "zone": self._settings.timezone,
+            "default_environment": self._settings.default_environment,
+            "seen_at": self._clock,
+            "now": self._source.clock(),
+        }
+        self._warehouse.execute(statement("ingest/remember_dimensions"), parameters)
+        apply_configuration(self._warehouse, self._source.source_id, self._settings)
 
     def _read_windows(self, since: datetime) -> None:
         while True:
@@ -128,21 +136,27 @@ class _Reading:
         look_back = timedelta(hours=reading.sweep_hours) if self._sweep else timedelta(minutes=reading.recent_minutes)
         return min(self._read_up_to, self._clock) - look_back
 
-    def _read_tool_calls(self, since: datetime) -> None:
-        # They can only be found by reading their table whole: once an hour is soon enough.
+    def _read_unindexed(self, since: datetime) -> None:
+        # These can only be found by reading their tables whole: once an hour is soon enough.
         if not self._sweep:
             return
+        self._read_whole("tool_calls_unread", self._source.stage_tool_calls, since)
+        self._read_whole("documents_unread", self._source.stage_documents, since)
+
+    def _read_whole(self, problem: str, stage: Callable[[Connection, datetime], None], since: datetime) -> None:
+        table, detail = _UNREAD[problem]
         try:
             with self._warehouse.transaction():
-                self._source.stage_tool_calls(self._warehouse, since)
+                stage(self._warehouse, since)
+                self._warehouse.execute(statement("ingest/own_projects"), self._rules.booking_parameters())
+                apply_configuration(self._warehouse, self._source.source_id, self._settings)
                 self._count()
                 self._warehouse.execute(
                     "DELETE FROM usage.source_problem WHERE source = %s AND kind = %s",
-                    [self._source.source_id, _UNREAD],
+                    [self._source.source_id, problem],
                 )
         except psycopg.errors.QueryCanceled:
-            detail = "the tools' own model calls took too long to read: raise lookback.statement_timeout_seconds"
-            self._note_problem(_UNREAD, "tool_model_invokes", detail)
+            self._note_problem(problem, table, f"{detail}: raise lookback.statement_timeout_seconds")
 
     def _read_open_rows(self, started: datetime) -> None:
         while batch := self._due_open_rows(started):
@@ -205,30 +219,6 @@ class _Reading:
             [self._source.source_id, kind, name, detail],
         )
 
-    def _dimension_parameters(self) -> Mapping[str, object]:
-        names = {str(i): str(name) for i, name in self._warehouse.execute("SELECT tenant_id, name FROM stage_tenant")}
-        zones = {tenant_id: self._settings.zone_of_tenant(tenant_id, name) for tenant_id, name in names.items()}
-        projects = self._warehouse.execute("SELECT app_id, tenant_id, name, tags FROM stage_project").fetchall()
-        environments = {
-            str(app_id): self._settings.environment_of(
-                ProjectFacts(
-                    project_id=str(app_id),
-                    project_name=str(name),
-                    workspace_id=str(tenant_id),
-                    workspace_name=names.get(str(tenant_id), ""),
-                    tags=tuple(str(tag) for tag in tags) if isinstance(tags, list) else (),
-                )
-            )
-            for app_id, tenant_id, name, tags in projects
-        }
-        return {
-            "source": self._source.source_id,
-            "zones": json.dumps(zones),
-            "zone": self._settings.timezone,
-            "environments": json.dumps(environments),
-            "now": self._clock,
-        }
-
     def _warehouse_clock(self) -> datetime:
         row = self._warehouse.execute("SELECT clock_timestamp()").fetchone()
         return row[0] if row else datetime.now(UTC)  # type: ignore[return-value]
@@ -236,35 +226,3 @@ class _Reading:
     def _tell(self) -> None:
         if self._progress and self._read_up_to:
             self._progress(Progress(self._source.source_id, self._read_up_to, self._clock, self._result.events_changed))
-
-
-class _only_reader:  # noqa: N801  (reads as a statement: `with _only_reader(...)`)
-    """Holds the source's lock: two passes never read it at once. It goes with the session when we are killed."""
-
-    def __init__(self, warehouse: Connection, source_id: str) -> None:
-        self._warehouse = warehouse
-        self._key = f"usage_pipeline.ingest.{source_id}"
-
-    def __enter__(self) -> None:
-        self._warehouse.execute("SET lock_timeout = '60s'")
-        try:
-            self._warehouse.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [self._key])
-        except Exception as error:
-            if type(error).__name__ != "LockNotAvailable":
-                raise
-            raise SourceError("another pass has been reading this source for over a minute; try again later") from None
-        finally:
-            self._warehouse.execute("SET lock_timeout = 0")
-
-    def __exit__(self, *_: object) -> None:
-        if not self._warehouse.closed:
-            self._warehouse.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [self._key])
-
-
-def _key_rules(settings: Settings) -> str:
-    return json.dumps(
-        [
-            {"project": like_pattern(r.project), "caller": like_pattern(r.caller), "api_key": r.api_key}
-            for r in settings.key_rules
-        ]
-    )

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from usage_pipeline.settings.api_keys import NamedKey
+from usage_pipeline.settings.counting import Counting
 from usage_pipeline.settings.recipients import Recipient
 
 Level = Literal["info", "warning", "critical", "emergency"]
@@ -252,7 +254,9 @@ class Settings(Model):
     environments: tuple[EnvironmentRule, ...] = ()
     default_environment: Slug = "prod"
     tenants: tuple[TenantRule, ...] = ()
+    api_keys: tuple[NamedKey, ...] = ()
     key_rules: tuple[KeyRule, ...] = ()
+    counting: Counting = Counting()
     recipients: dict[str, Recipient] = {}
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1)] = DEFAULT_TIERS
     budgets: tuple[Budget, ...] = ()

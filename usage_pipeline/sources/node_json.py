@@ -9,7 +9,7 @@ _CONTAINERS = ("iteration", "loop")
 
 def node_row(row: Sequence[object]) -> tuple[object, ...]:
     """A row of stage_node from a row of nodes_text.sql; texts of prompts and answers end here."""
-    *plain, metadata_text, process_text, outputs_text = row
+    *plain, finished_at, metadata_text, process_text, outputs_text = row
     metadata, readable_metadata = _object(metadata_text)
     is_container = plain[7] in _CONTAINERS
     process, readable_process = ({}, True) if is_container else _object(process_text)
@@ -34,6 +34,8 @@ def node_row(row: Sequence[object]) -> tuple[object, ...]:
         _figure(process.get("model_provider")),
         _figure(process.get("model_name")),
         readable_metadata and readable_process and readable_outputs,
+        _figure(tool.get("provider_id")) if isinstance(tool, dict) else None,
+        finished_at,
     )
 
 

@@ -40,7 +40,7 @@ class Source(Protocol):
         ...
 
     def stage_dimensions(self, warehouse: Connection) -> None:
-        """Fills stage_tenant, stage_project and stage_api_key."""
+        """Fills stage_tenant, stage_project and stage_api_key; stage_workflow_tool where it knows of such."""
         ...
 
     def window_end(self, since: datetime) -> datetime | None:
@@ -57,6 +57,10 @@ class Source(Protocol):
 
     def stage_tool_calls(self, warehouse: Connection, since: datetime) -> None:
         """Fills stage_tool_call with the model calls that tools made by themselves from ``since`` on."""
+        ...
+
+    def stage_documents(self, warehouse: Connection, since: datetime) -> None:
+        """Fills stage_document with what was embedded from ``since`` on; nothing where the source cannot know."""
         ...
 
     def close(self) -> None:

@@ -5,7 +5,8 @@ from datetime import date
 
 import dagster as dg
 
-from usage_pipeline.asset_catalogue import OWNERS, described, partition_days, table_of, usage_days
+from usage_pipeline.asset_catalogue import OWNERS, described, is_backfill, partition_days, table_of, usage_days
+from usage_pipeline.ingest.recount import recount
 from usage_pipeline.usage.roll_up import DAILY_TABLES, changed_days, differences, roll_up
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
@@ -42,9 +43,15 @@ def _specs() -> list[dg.AssetSpec]:
     specs=_specs(), partitions_def=usage_days(), backfill_policy=dg.BackfillPolicy.single_run(), name="daily_tables"
 )
 def daily_tables(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
-    """Rolls the run's days up from the events, all six tables in one transaction a month of days."""
+    """Rolls the run's days up from the events, all six tables in one transaction a month of days.
+
+    A backfill first books the days' events again under the configuration in force: keys, environments, zones, prices.
+    """
     days = partition_days(context)
     with warehouse.connection() as connection:
+        if is_backfill(context):
+            changed = recount(connection, warehouse.configuration(connection).settings, days)
+            context.log.info(f"{changed} events are booked otherwise than before")
         roll_up(connection, days, progress=lambda done, of: context.log.info(f"{done} of {of} days rolled up"))
         for table in DAILY_TABLES:
             for day, metadata in _measured(connection, table, days).items():

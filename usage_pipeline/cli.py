@@ -6,6 +6,7 @@ from usage_pipeline.commands import alerts, budgets
 from usage_pipeline.commands.backfill import backfill
 from usage_pipeline.commands.demo import demo
 from usage_pipeline.commands.doctor import doctor
+from usage_pipeline.commands.keys import keys
 from usage_pipeline.commands.run import run
 from usage_pipeline.commands.servers import down, up
 
@@ -20,6 +21,7 @@ app.command()(run)
 app.command()(up)
 app.command()(down)
 app.command()(backfill)
+app.command()(keys)
 app.command()(doctor)
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(alerts.app, name="alerts")

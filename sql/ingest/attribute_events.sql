@@ -50,11 +50,11 @@ WITH call AS (
 SELECT a.app_id, a.called_at,
        CASE WHEN max(a.keys) = 1 THEN min(a.api_key_id) END,
        -- Each key was looked at afterwards, and one alone had been used since shortly before the call.
-       CASE WHEN bool_and(look.taken) AND count(*) FILTER (WHERE look.used) = 1
+       CASE WHEN bool_and(look.taken IS NOT NULL) AND count(*) FILTER (WHERE look.used) = 1
             THEN min(a.api_key_id) FILTER (WHERE look.used) END
 FROM alive a
 LEFT JOIN LATERAL (
-    SELECT true AS taken, u.last_used_at >= a.called_at - interval '6 minutes' AS used
+    SELECT true AS taken, u.last_used_at >= a.called_at - interval '7 minutes' AS used
     FROM usage.api_key_use u
     WHERE a.keys > 1 AND u.source = :'source' AND u.api_key_id = a.api_key_id
       AND u.seen_until >= a.called_at + interval '2 minutes'
@@ -63,7 +63,7 @@ LEFT JOIN LATERAL (
                -- Written in batches: one that was written after the call must have been seen by then.
                AND u.seen_until >= (SELECT min(f.seen_from) FROM usage.api_key_use f
                                     WHERE f.source = :'source'
-                                      AND f.last_used_at >= a.called_at + interval '6 minutes')))
+                                      AND f.last_used_at >= a.called_at + interval '7 minutes')))
     ORDER BY u.seen_until
     LIMIT 1
 ) AS look ON true

@@ -1,6 +1,7 @@
 -- Stages events of the ledger once more, as the source logged them, so that they are attributed, priced and merged by
 -- the same statements as new ones. What was booked is left out, what was logged is kept.
--- Reads restaged (event ids), usage.usage_event by primary key. Writes stage_event; an event staged already stays as it is.
+-- Reads restaged (event ids), gone_event, usage.usage_event by primary key. Writes stage_event; an event staged already
+-- stays as it is, one that must go is left out.
 INSERT INTO stage_event (
     event_id, tenant_id, app_id, app_mode, run_id, node_id, node_type, node_title, caller_kind, caller_id, provider,
     model, input_tokens, output_tokens, total_tokens, logged_cost, logged_currency, logged_api_key_id, basis, status,
@@ -12,3 +13,4 @@ SELECT e.event_id, e.tenant_id, coalesce(e.logged_app_id, e.app_id), e.app_mode,
 FROM usage.usage_event e
 JOIN restaged r ON r.event_id = e.event_id
 WHERE e.source = :'source' AND NOT EXISTS (SELECT FROM stage_event s WHERE s.event_id = e.event_id)
+  AND NOT EXISTS (SELECT FROM gone_event g WHERE g.event_id = e.event_id)

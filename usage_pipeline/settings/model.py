@@ -75,17 +75,39 @@ class SourceSettings(Model):
     console: ConsoleSettings | None = None
 
 
+class PriceTier(Model):
+    """Prices of a call whose input has more tokens than ``above``: all of its tokens pay them."""
+
+    above: Count
+    input_per_million: Price
+    output_per_million: Price
+
+
 class PriceRule(Model):
-    """Prices per million tokens for models that fit; fills what is unpriced, or replaces Dify's price."""
+    """Prices per million tokens or per call for models that fit; fills what is unpriced, or replaces Dify's price."""
 
     provider: str = "*"
     model: str
-    input_per_million: Price
-    output_per_million: Price
+    input_per_million: Price | None = None
+    output_per_million: Price | None = None
+    tiers: tuple[PriceTier, ...] = ()
+    per_call: Price | None = None
     currency: Currency
     replace: bool = False
     from_date: date | None = Field(default=None, alias="from")
     until: date | None = None
+
+    @model_validator(mode="after")
+    def _prices_something(self) -> Self:
+        rates = (self.input_per_million, self.output_per_million)
+        if (rates[0] is None) != (rates[1] is None):
+            missing = "input_per_million" if rates[0] is None else "output_per_million"
+            raise ValueError(f"prices one half of a call; add {missing} (0 where it is free)")
+        if rates[0] is None and self.per_call is None:
+            raise ValueError("has no price; write input_per_million and output_per_million, or per_call")
+        if rates[0] is None and self.tiers:
+            raise ValueError("has tiers above no price; add input_per_million and output_per_million")
+        return self
 
 
 class Rates(Model):

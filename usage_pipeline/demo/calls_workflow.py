@@ -39,6 +39,17 @@ class _Run:
     nested: list[tuple[datetime, int]] = field(default_factory=list)
     faulty: bool = False
     called: bool = False
+    quirk: str = ""
+
+    @property
+    def total(self) -> int:
+        """What the run's own row says."""
+        return 0 if self.quirk == "zeros" else self.tokens + (self.containers if self.quirk == "doubled" else 0)
+
+    @property
+    def nodes_from(self) -> str:
+        """Dify's word for where node executions come from."""
+        return "rag-pipeline-run" if self.app.mode == "rag-pipeline" else "workflow-run"
 
     @property
     def draft(self) -> bool:
@@ -60,8 +71,13 @@ def workflow_call(
     ending: str = "done",
     scale: float = 1.0,
     late: timedelta = timedelta(0),
+    quirk: str = "",
 ) -> CallScript:
-    """One run of a workflow app, or one question to a chatflow with its run."""
+    """One run of a workflow app or a RAG pipeline, or one question to a chatflow with its run.
+
+    ``quirk`` is what a version of Dify gets wrong: "zeros" as 1.9.0 does (the run's total stays 0, containers repeat
+    all that came before them), "doubled" as 1.9.2 does (the run's total holds its containers once more).
+    """
     script = CallScript()
     message_id = None
     if app.mode == "advanced-chat":
@@ -73,16 +89,17 @@ def workflow_call(
             Step(first, "messages", message_id, message),
         ]
         at = max(at, born)
-    _play(world, rng, app, caller, script, at, ending, scale, late, message_id)
+    _play(world, rng, app, caller, script, at, ending, scale, late, message_id, quirk=quirk)
     return script
 
 
 def _play(
     world: World, rng: random.Random, app: App, caller: Caller, script: CallScript, at: datetime, ending: str,
     scale: float, late: timedelta, message_id: str | None, *, called: bool = False,
+    quirk: str = "",
 ) -> tuple[int, datetime]:  # fmt: skip
     """Plays one run; gives its total and when it ended."""
-    run = _Run(world, rng, app, caller, script, new_id(rng), ending, scale, at, late, called=called)
+    run = _Run(world, rng, app, caller, script, new_id(rng), ending, scale, at, late, called=called, quirk=quirk)
     started = run.later(0.01, 0.05)
     script.steps.append(Step(started + late, "workflow_runs", run.run_id, _run_row(run, started)))
     if message_id:
@@ -106,7 +123,7 @@ def _run_row(run: _Run, started: datetime) -> dict[str, object]:
     return {
         "id": run.run_id, "tenant_id": run.app.tenant_id, "app_id": run.app.app_id,
         "workflow_id": run.app.draft_id if run.draft else run.app.workflow_id,
-        "type": "chat" if run.app.mode == "advanced-chat" else "workflow",
+        "type": {"advanced-chat": "chat"}.get(run.app.mode, run.app.mode),
         "triggered_from": run.caller.triggered_from, "version": "draft" if run.draft else "2026-01-05 08:00:00",
         "graph": "{}", "inputs": json.dumps({"query": run.rng.choice(run.world.planted)}), "status": "running",
         "total_tokens": 0, "created_by_role": run.caller.role, "created_by": run.caller.creator,
@@ -126,12 +143,13 @@ def _app_log(run: _Run, started: datetime) -> dict[str, object]:
 def _end_run(run: _Run, started: datetime, ended: datetime, message_id: str | None) -> None:
     status = {"failed": "failed", "stopped": "stopped", "branch": "partial-succeeded"}.get(run.ending, "succeeded")
     run.script.steps.append(Step(ended + run.late, "workflow_runs", run.run_id, {
-        "status": status, "total_tokens": run.tokens, "finished_at": naive(ended), "total_steps": run.index,
+        "status": status, "total_tokens": run.total, "finished_at": naive(ended), "total_steps": run.index,
         "elapsed_time": (ended - started).total_seconds(),
         "outputs": json.dumps({"text": run.rng.choice(run.world.planted)}),
     }))  # fmt: skip
     unit = replace(_unit_of(run, started), status=status if status in ("failed", "stopped") else "succeeded")
-    run.script.runs.append(RunScript(ended + run.late, run.tokens, unit, run.leaves, run.nested))
+    known = 0 if run.quirk == "zeros" else run.tokens
+    run.script.runs.append(RunScript(ended + run.late, known, unit, run.leaves, run.nested))
     if run.caller.triggered_from in ("schedule", "webhook"):
         _trigger_log(run, started, ended, status)
     if message_id:
@@ -170,7 +188,7 @@ def _node_row(run: _Run, node: Node, started: datetime) -> tuple[str, dict[str, 
     row_id = new_id(run.rng)
     return row_id, {
         "id": row_id, "tenant_id": run.app.tenant_id, "app_id": run.app.app_id,
-        "workflow_id": run.app.draft_id if run.draft else run.app.workflow_id, "triggered_from": "workflow-run",
+        "workflow_id": run.app.draft_id if run.draft else run.app.workflow_id, "triggered_from": run.nodes_from,
         "workflow_run_id": run.run_id, "index": run.index, "node_id": node.node_id, "node_type": node.kind,
         "title": node.title, "status": "running", "node_execution_id": row_id,
         "inputs": json.dumps({"prompt": run.rng.choice(run.world.planted)}),
@@ -212,7 +230,8 @@ def _container(run: _Run, node: Node, row_id: str) -> None:
     repeated, repeated_price = run.tokens - before, run.price - price_before
     run.containers += repeated
     run.container_price += repeated_price
-    metadata = {"total_tokens": repeated, "total_price": str(repeated_price), "currency": run.currency}
+    shown = run.tokens if run.quirk == "zeros" else repeated
+    metadata = {"total_tokens": shown, "total_price": str(repeated_price), "currency": run.currency}
     ended = run.later(0.01, 0.1)
     _finish_row(run, row_id, ended, {"status": "succeeded", "execution_metadata": json.dumps(metadata)})
 
@@ -222,7 +241,7 @@ def _workflow_tool(run: _Run, node: Node, row_id: str) -> None:
     caller = nested_caller(run.caller, child)
     total, ended = _play(
         run.world, run.rng, child, caller, run.script, run.later(0.01, 0.05), "done", run.scale, run.late, None,
-        called=True,
+        called=True, quirk=run.quirk,
     )  # fmt: skip
     run.clock = ended
     run.tokens += total

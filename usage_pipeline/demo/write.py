@@ -87,7 +87,14 @@ def write_world(connection: Connection, world: World) -> None:
             i: {"id": i, "name": email.split("@")[0], "email": email, "created_at": started}
             for email, i in world.accounts.items()
         },
-        "apps": {app.app_id: _app_row(app, started, owner) for app in world.apps.values()},
+        "apps": {
+            app.app_id: _app_row(app, started, owner) for app in world.apps.values() if app.mode != "rag-pipeline"
+        },
+        "pipelines": {
+            app.app_id: {"id": app.app_id, "tenant_id": app.tenant_id, "name": app.name, "description": "",
+                         "created_at": started, "updated_at": started}
+            for app in world.apps.values() if app.mode == "rag-pipeline"
+        },
         "api_tokens": {
             key_id: {"id": key_id, "app_id": app.app_id, "tenant_id": app.tenant_id, "type": "app", "token": secret,
                      "created_at": naive(created)}

@@ -10,37 +10,51 @@ FROM stage_node n
 JOIN usage.workflow_tool w ON w.source = :'source' AND w.provider_id = n.tool_provider_id
 WHERE n.tool_kind = 'workflow' AND n.run_id IS NOT NULL AND n.finished_at IS NOT NULL
 ORDER BY n.id
-ON CONFLICT (source, call_id) DO UPDATE
+ON CONFLICT (call_id, source) DO UPDATE
 SET child_app_id = excluded.child_app_id, started_at = excluded.started_at, ended_at = excluded.ended_at
 WHERE (known.child_app_id, known.started_at, known.ended_at)
       IS DISTINCT FROM (excluded.child_app_id, excluded.started_at, excluded.ended_at);
 
--- Runs just read, what these runs called, and what that called in turn.
+-- Runs just read, what these runs called, and what that called in turn. Each step is a look-up a run (OFFSET 0),
+-- whatever the planner thinks of tables that have just been filled.
 INSERT INTO asked_run
 WITH RECURSIVE asked AS (
     SELECT f.id AS run_id FROM run_figure f
     UNION
     SELECT child.run_id
     FROM asked a
-    JOIN usage.nested_call c ON c.source = :'source' AND c.run_id = a.run_id
-    JOIN usage.run_ledger child ON child.source = :'source' AND child.app_id = c.child_app_id
-                               AND child.created_at BETWEEN c.started_at AND c.ended_at
+    CROSS JOIN LATERAL (
+        SELECT l.run_id
+        FROM usage.nested_call c
+        JOIN usage.run_ledger l ON l.source = :'source' AND l.app_id = c.child_app_id
+                               AND l.created_at BETWEEN c.started_at AND c.ended_at
+        WHERE c.source = :'source' AND c.run_id = a.run_id
+        OFFSET 0
+    ) AS child
 )
 SELECT run_id FROM asked;
 
 INSERT INTO run_calling
 WITH RECURSIVE up AS (
-    SELECT a.run_id, a.run_id AS above, 0 AS steps FROM asked_run a
+    SELECT a.run_id, a.run_id AS above, NULL::text AS via, 0 AS steps FROM asked_run a
     UNION
-    SELECT u.run_id, k.calling_run_id, u.steps + 1
+    SELECT u.run_id, caller.run_id, u.above, u.steps + 1
     FROM up u
-    JOIN usage.nested_link k ON k.source = :'source' AND k.run_id = u.above
+    CROSS JOIN LATERAL (
+        SELECT k.calling_run_id AS run_id FROM usage.nested_link k
+        WHERE k.source = :'source' AND k.run_id = u.above
+        OFFSET 0
+    ) AS caller
     WHERE u.steps < 10
 ), top AS (
-    SELECT DISTINCT u.run_id, coalesce(l.user_app_id, l.app_id) AS app_id
+    SELECT DISTINCT u.run_id, l.app_id
     FROM up u
-    JOIN usage.run_ledger l ON l.source = :'source' AND l.run_id = u.above
-    WHERE NOT EXISTS (SELECT FROM usage.nested_link k WHERE k.source = :'source' AND k.run_id = u.above)
+    CROSS JOIN LATERAL (
+        SELECT coalesce(r.user_app_id, r.app_id) AS app_id FROM usage.run_ledger r
+        WHERE r.source = :'source' AND r.run_id = u.above
+        OFFSET 0
+    ) AS l
+    WHERE NOT EXISTS (SELECT FROM up v WHERE v.run_id = u.run_id AND v.via = u.above)
 )
 SELECT t.run_id, CASE WHEN count(*) = 1 THEN min(t.app_id) END, string_agg(t.app_id, ', ' ORDER BY t.app_id)
 FROM top t
@@ -66,7 +80,7 @@ WHERE p.source = :'source' AND p.kind = 'nested_ambiguous' AND p.row_id = c.run_
   AND (c.app_id IS NOT NULL OR :'nested' <> 'caller');
 
 INSERT INTO usage.source_problem (source, kind, row_id, detail)
-SELECT :'source', 'nested_ambiguous', c.run_id, 'booked to its own project; projects that may have called it: ' || c.callers
+SELECT :'source', 'nested_ambiguous', c.run_id, 'booked to its own project; several may have called it: ' || c.callers
 FROM run_calling c
 WHERE c.app_id IS NULL AND :'nested' = 'caller'
 ON CONFLICT (source, kind, row_id) DO NOTHING;

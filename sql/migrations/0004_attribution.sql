@@ -40,9 +40,10 @@ CREATE TABLE usage.nested_call (
     child_app_id  text NOT NULL,
     started_at    timestamptz NOT NULL,
     ended_at      timestamptz NOT NULL,
-    PRIMARY KEY (source, call_id)
+    -- Not led by source: a planner without statistics would read a whole source along it, beside the span.
+    PRIMARY KEY (call_id, source)
 );
-CREATE INDEX nested_call_run ON usage.nested_call (source, run_id);
+CREATE INDEX nested_call_run ON usage.nested_call (run_id, source);
 CREATE INDEX nested_call_span ON usage.nested_call USING gist (tstzrange(started_at, ended_at, '[]'));
 
 -- Each run and the runs that may have called it: it began while their tool node ran, for the same user.

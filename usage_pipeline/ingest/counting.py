@@ -94,6 +94,8 @@ def count_staged(warehouse: Connection, parameters: Mapping[str, object]) -> int
 
 def book_staged(warehouse: Connection, parameters: Mapping[str, object]) -> int:
     """Attributes and prices the staged events and merges them into the ledger; gives how many changed."""
+    # The ledger is looked up for what is staged: how much that is decides the way.
+    warehouse.execute("ANALYZE stage_event")
     warehouse.execute(statement("ingest/attribute_events"), parameters)
     unpriced = _last_rows(warehouse.execute(statement("pricing/unpriced_models")))
     catalogue = catalogue_rules((str(provider), str(model)) for provider, model in unpriced)

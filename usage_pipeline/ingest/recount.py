@@ -46,7 +46,7 @@ def _recount_day(connection: Connection, settings: Settings, source_id: str, day
     apply_configuration(connection, source_id, settings)
     parameters = {**counting_rules(settings, source_id).booking_parameters(), "day": day}
     connection.execute(statement("ingest/restage_day"), parameters)
-    connection.execute(statement("ingest/restage"), parameters)
     # Temporary tables have no statistics of their own until somebody asks.
-    connection.execute("ANALYZE stage_event")
+    connection.execute("ANALYZE restaged")
+    connection.execute(statement("ingest/restage"), parameters)
     return book_staged(connection, parameters)

@@ -33,6 +33,8 @@ SELECT DISTINCT ON (r.id) r.id,
         WHEN known.caller_kind IS NOT NULL AND r.created_from IS NULL THEN known.caller_kind
         WHEN r.created_from = 'installed-app' THEN 'explore'
         WHEN r.created_from = 'web-app' THEN 'web_app'
+        -- Where the log of runs cannot be read by run, the visitor's own kind tells.
+        WHEN r.created_from IS NULL AND r.user_type = 'browser' THEN 'web_app'
         WHEN r.user_type = 'mcp' THEN 'mcp'
         WHEN r.user_app_id IS NOT NULL AND r.user_app_id <> r.app_id THEN 'nested'
         WHEN r.created_from = 'openapi' OR r.user_type = 'openapi' THEN 'openapi'

@@ -64,6 +64,9 @@ class DifyPostgres:
         if not self._schema.has_tool_calls:
             detail = "the tools' own model calls cannot be read: grant SELECT on tool_model_invokes to the role"
             found.append(("missing_column", "tool_model_invokes", detail))
+        if not self._schema.has_documents:
+            detail = "embedded documents cannot be estimated: grant SELECT on documents and datasets to the role"
+            found.append(("missing_column", "documents", detail))
         if self._schema.key_records_unindexed:
             detail = (
                 "the fork's record of keys is not used, for a look-up would read it whole: "

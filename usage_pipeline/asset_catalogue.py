@@ -59,6 +59,11 @@ def is_pass(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -
     return context.run.tags.get(WORK_TAG) == PASS and "dagster/backfill" not in context.run.tags
 
 
+def is_backfill(context: dg.AssetExecutionContext) -> bool:
+    """Whether people asked for these days: neither a pass nor the roll-up of days that a pass changed."""
+    return not is_pass(context) and context.run.tags.get(WORK_TAG) != LATE_DAYS
+
+
 def column_schema(table: str) -> dg.TableSchema:
     """A warehouse table's columns, as Dagster shows them."""
     try:

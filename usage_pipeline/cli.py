@@ -6,6 +6,7 @@ from usage_pipeline.commands import alerts, budgets, invoices
 from usage_pipeline.commands.backfill import backfill
 from usage_pipeline.commands.demo import demo
 from usage_pipeline.commands.doctor import doctor
+from usage_pipeline.commands.keys import keys
 from usage_pipeline.commands.nodes import nodes
 from usage_pipeline.commands.reconcile import reconcile_command
 from usage_pipeline.commands.run import run
@@ -23,6 +24,7 @@ app.command()(up)
 app.command()(down)
 app.command()(backfill)
 app.command(name="reconcile")(reconcile_command)
+app.command()(keys)
 app.command()(doctor)
 app.command()(nodes)
 app.add_typer(budgets.app, name="budgets")

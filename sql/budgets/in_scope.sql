@@ -11,7 +11,7 @@ CROSS JOIN LATERAL (
                WHEN 'tenant' THEN coalesce(t.name, d.tenant_id)
                WHEN 'environment' THEN d.environment
                WHEN 'project' THEN coalesce(p.name, d.app_id)
-               WHEN 'api_key' THEN coalesce(p.name, d.app_id) || ' / ' || coalesce(k.masked, d.api_key_id)
+               WHEN 'api_key' THEN coalesce(p.name, d.app_id) || ' / ' || coalesce(k.name, k.masked, d.api_key_id)
                WHEN 'caller' THEN d.caller_id
                WHEN 'provider' THEN d.provider
                WHEN 'model' THEN d.model
@@ -45,7 +45,7 @@ WHERE (:'tenants'::text[] IS NULL OR coalesce(t.name, '') LIKE ANY (:'tenants'::
   AND (:'projects'::text[] IS NULL OR coalesce(p.name, '') LIKE ANY (:'projects'::text[])
        OR d.app_id LIKE ANY (:'projects'::text[]))
   AND (:'api_keys'::text[] IS NULL OR d.api_key_id LIKE ANY (:'api_keys'::text[])
-       OR k.masked LIKE ANY (:'api_keys'::text[]))
+       OR k.masked LIKE ANY (:'api_keys'::text[]) OR k.name LIKE ANY (:'api_keys'::text[]))
   AND (:'callers'::text[] IS NULL OR d.caller_id LIKE ANY (:'callers'::text[]))
   AND (:'providers'::text[] IS NULL OR d.provider LIKE ANY (:'providers'::text[]))
   AND (:'models'::text[] IS NULL OR d.model LIKE ANY (:'models'::text[]))

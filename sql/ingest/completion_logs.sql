@@ -3,7 +3,7 @@
 -- of rows that share an id, the newest stands. A missing or unreadable figure is zero.
 INSERT INTO stage_event (
     event_id, tenant_id, app_id, app_mode, caller_kind, caller_id, provider, model, input_tokens, output_tokens,
-    total_tokens, logged_cost, logged_currency, basis, status, occurred_at, api_key_id, key_attribution
+    total_tokens, logged_cost, logged_currency, basis, status, occurred_at, logged_api_key_id
 )
 SELECT DISTINCT ON (l.id)
     l.id, l.tenant, l.app, 'log', 'api', l.caller, l.provider, l.model, figure.input_tokens, figure.output_tokens,
@@ -16,7 +16,7 @@ SELECT DISTINCT ON (l.id)
         WHEN l.status = 'paused' THEN 'paused'
         ELSE 'succeeded'
     END,
-    l.created_at, l.key_id, CASE WHEN l.key_id IS NOT NULL THEN 'exact' END
+    l.created_at, l.key_id
 FROM stage_log l
 CROSS JOIN LATERAL (
     SELECT coalesce(usage.as_tokens(l.input_tokens), 0) AS input_tokens,

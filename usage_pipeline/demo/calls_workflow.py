@@ -244,10 +244,11 @@ def _container(run: RunPlay, node: Node, row_id: str, inside: dict[str, object])
 
 def _workflow_tool(run: RunPlay, node: Node, row_id: str, inside: dict[str, object]) -> None:
     child_app = run.world.apps[str(node.calls)]
-    caller = nested_caller(run.world, run.rng, run.app, child_app)
+    caller = nested_caller(run.caller, child_app)
     ending = "lost_run" if run.ending == "lost_run" else run.child_ending
     at = run.later(0.01, 0.05) - run.habits.app_clock
     child = _run(run.world, run.rng, child_app, caller, run.script, at, ending, run.scale, run.late, run.habits, "done")
+    child.called = True
     total, run.clock = _play(child, None, timedelta(0))
     metadata: dict[str, object] = {
         "tool_info": {"provider_type": "workflow", "provider_id": child_app.draft_id, "plugin_unique_identifier": None},

@@ -42,6 +42,7 @@ class RunPlay:
     leaves: list[UnitScript] = field(default_factory=list)
     nested: list[tuple[datetime, int]] = field(default_factory=list)
     faulty: bool = False
+    called: bool = False  # as a tool, by another run
 
     def later(self, low: float, high: float) -> datetime:
         """Time goes on; gives the application's clock."""
@@ -68,7 +69,8 @@ class RunPlay:
 
     def is_draft(self) -> bool:
         """Whether the console tries the workflow out."""
-        return self.caller.triggered_from in ("debugging", "rag-pipeline-debugging")
+        # What it calls as a tool is the published version all the same.
+        return self.caller.triggered_from in ("debugging", "rag-pipeline-debugging") and not self.called
 
     def workflow_id(self) -> str:
         """The version of the workflow that runs."""

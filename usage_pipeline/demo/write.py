@@ -112,9 +112,19 @@ def world_rows(world: World) -> dict[str, dict[str, Row]]:
             for app in world.apps.values() if app.nodes
             for row in _workflow_rows(world, app, started, owner)
         },
+        "tool_workflow_providers": {
+            app.draft_id: {"id": app.draft_id, "app_id": app.app_id, "tenant_id": app.tenant_id, "name": app.name,
+                           "icon": "{}", "user_id": owner, "description": app.name, "created_at": started}
+            for app in world.apps.values() if app.name in _called(world)
+        },
         "end_users": {user.user_id: _user_row(world, key) for key, user in world.users.items()},
         **_tag_rows(apps, started, owner),
     }  # fmt: skip
+
+
+def _called(world: World) -> set[str]:
+    """The apps whose workflows others call as tools."""
+    return {str(node.calls) for app in world.apps.values() for node in app.nodes if node.calls}
 
 
 def add_users(connection: Connection, world: World, known: set[str]) -> None:

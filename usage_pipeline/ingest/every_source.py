@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from queue import Empty, SimpleQueue
 
-from usage_pipeline.ingest.read_source import IngestResult, Progress, SourceBusyError
+from usage_pipeline.ingest.only_reader import SourceBusyError
+from usage_pipeline.ingest.read_source import IngestResult, Progress
 from usage_pipeline.ingest.source_reader import SourceReader, in_words
 from usage_pipeline.settings import Settings, SourceSettings
 from usage_pipeline.warehouse.connection import Connection, address_of

@@ -1,34 +1,34 @@
 """Reads one source incrementally: windows of new rows, then the rows that were not final, each in its transaction."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 
-from usage_pipeline.ingest.counting import CountingRules, count_staged, open_staging
-from usage_pipeline.pricing.price_rules import price_book
-from usage_pipeline.settings import ProjectFacts, Settings
+from usage_pipeline.ingest.configured_dimensions import apply_configuration
+from usage_pipeline.ingest.counting import count_staged, counting_rules, open_staging
+from usage_pipeline.ingest.only_reader import PATIENCE, only_reader
+from usage_pipeline.settings import Settings
 from usage_pipeline.sources.reading import at_home
 from usage_pipeline.sources.seam import (
     STATED_PROBLEMS,
     EnoughForNow,
     ReadsAgain,
     Source,
-    SourceError,
     SourceTooSlowError,
     Window,
 )
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.patterns import like_pattern
 from usage_pipeline.warehouse.statements import statement
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _SWEEP_EVERY = timedelta(hours=1)
 _OPEN_ROWS_A_BATCH = 2_000
-_UNREAD = "tool_calls_unread"
-_FOR_OTHERS = timedelta(seconds=60)
+_UNREAD = {
+    "tool_calls_unread": ("tool_model_invokes", "the tools' own model calls took too long to read"),
+    "documents_unread": ("documents", "the embedded documents took too long to read"),
+}
 
 
 @dataclass
@@ -54,10 +54,6 @@ class IngestResult:
     problems: Sequence[str] = field(default_factory=list)
 
 
-class SourceBusyError(SourceError):
-    """Another pass is reading the source."""
-
-
 def _never() -> bool:
     return False
 
@@ -70,7 +66,7 @@ def read_source(
     sweep: bool = False,
     progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] = _never,
-    wait_for_others: timedelta = _FOR_OTHERS,
+    wait_for_others: timedelta = PATIENCE,
 ) -> IngestResult:
     """Brings usage_event up to what the source says now; times are UTC.
 
@@ -101,7 +97,7 @@ class _Windows:
         self._stop = stop
         self._kind = next((s.kind for s in settings.sources if s.id == source.source_id), "dify")
         self._clock = source.clock()
-        self._rules = counting_rules(source.source_id, settings)
+        self._rules = counting_rules(settings, source.source_id)
         self._result = IngestResult(source.source_id)
         state = warehouse.execute(
             "SELECT read_up_to, last_sweep_at FROM usage.source_state WHERE source = %s", [source.source_id]
@@ -116,7 +112,7 @@ class _Windows:
         open_staging(self._warehouse)
         started = self._warehouse_clock()
         with self._warehouse.transaction():
-            self._remember_dimensions()
+            self._read_dimensions()
             self._note_problems()
         since = self._first_moment()
         self._result.finished = self._read_windows(since) and self._read_the_rest(since, started)
@@ -129,12 +125,21 @@ class _Windows:
     def _read_the_rest(self, since: datetime, started: datetime) -> bool:
         if not isinstance(self._source, ReadsAgain):
             return True
-        self._read_tool_calls(self._source, since)
+        self._read_unindexed(self._source, since)
         return self._read_open_rows(self._source, started)
 
-    def _remember_dimensions(self) -> None:
+    def _read_dimensions(self) -> None:
         self._source.stage_dimensions(self._warehouse)
-        self._warehouse.execute(statement("ingest/remember_dimensions"), self._dimension_parameters())
+        # Seen no earlier than the pass began; what is missing from the list was deleted before now.
+        parameters = {
+            "source": self._source.source_id,
+            "zone": self._settings.timezone,
+            "default_environment": self._settings.default_environment,
+            "seen_at": self._clock,
+            "now": self._source.clock(),
+        }
+        self._warehouse.execute(statement("ingest/remember_dimensions"), parameters)
+        apply_configuration(self._warehouse, self._source.source_id, self._settings)
 
     def _read_windows(self, since: datetime) -> bool:
         """Says whether it came to the end."""
@@ -147,7 +152,7 @@ class _Windows:
             with self._warehouse.transaction():
                 self._source.stage_window(self._warehouse, Window(since, until))
                 if self._source.family.names_in_rows:
-                    self._remember_dimensions()
+                    self._read_dimensions()
                 self._count()
                 # The clock was read before the rows: whatever is stamped later is read again by the next pass.
                 self._remember_read_up_to(min(until or self._clock, self._clock))
@@ -167,21 +172,27 @@ class _Windows:
         look_back = timedelta(hours=reading.sweep_hours) if self._sweep else timedelta(minutes=reading.recent_minutes)
         return min(self._read_up_to, self._clock) - look_back
 
-    def _read_tool_calls(self, source: ReadsAgain, since: datetime) -> None:
-        # They can only be found by reading their table whole: once an hour is soon enough.
+    def _read_unindexed(self, source: ReadsAgain, since: datetime) -> None:
+        # These can only be found by reading their tables whole: once an hour is soon enough.
         if not self._sweep:
             return
+        self._read_whole("tool_calls_unread", source.stage_tool_calls, since)
+        self._read_whole("documents_unread", source.stage_documents, since)
+
+    def _read_whole(self, problem: str, stage: Callable[[Connection, datetime], None], since: datetime) -> None:
+        table, detail = _UNREAD[problem]
         try:
             with self._warehouse.transaction():
-                source.stage_tool_calls(self._warehouse, since)
+                stage(self._warehouse, since)
+                self._warehouse.execute(statement("ingest/own_projects"), self._rules.booking_parameters())
+                apply_configuration(self._warehouse, self._source.source_id, self._settings)
                 self._count()
                 self._warehouse.execute(
                     "DELETE FROM usage.source_problem WHERE source = %s AND kind = %s",
-                    [self._source.source_id, _UNREAD],
+                    [self._source.source_id, problem],
                 )
         except (psycopg.errors.QueryCanceled, SourceTooSlowError):
-            detail = "the tools' own model calls took too long to read: raise lookback.statement_timeout_seconds"
-            self._note_problem(_UNREAD, "tool_model_invokes", detail)
+            self._note_problem(problem, table, f"{detail}: raise lookback.statement_timeout_seconds")
 
     def _read_open_rows(self, source: ReadsAgain, started: datetime) -> bool:
         """Says whether every row that is due was read."""
@@ -257,30 +268,6 @@ class _Windows:
             [self._source.source_id, kind, name, detail],
         )
 
-    def _dimension_parameters(self) -> Mapping[str, object]:
-        names = {str(i): str(name) for i, name in self._warehouse.execute("SELECT tenant_id, name FROM stage_tenant")}
-        zones = {tenant_id: self._settings.zone_of_tenant(tenant_id, name) for tenant_id, name in names.items()}
-        projects = self._warehouse.execute("SELECT app_id, tenant_id, name, tags FROM stage_project").fetchall()
-        environments = {
-            str(app_id): self._settings.environment_of(
-                ProjectFacts(
-                    project_id=str(app_id),
-                    project_name=str(name),
-                    workspace_id=str(tenant_id),
-                    workspace_name=names.get(str(tenant_id), ""),
-                    tags=tuple(str(tag) for tag in tags) if isinstance(tags, list) else (),
-                )
-            )
-            for app_id, tenant_id, name, tags in projects
-        }
-        return {
-            "source": self._source.source_id,
-            "zones": json.dumps(zones),
-            "zone": self._settings.timezone,
-            "environments": json.dumps(environments),
-            "now": self._clock,
-        }
-
     def _warehouse_clock(self) -> datetime:
         row = self._warehouse.execute("SELECT clock_timestamp()").fetchone()
         return row[0] if row else datetime.now(UTC)  # type: ignore[return-value]
@@ -288,48 +275,3 @@ class _Windows:
     def _tell(self) -> None:
         if self._progress and self._read_up_to:
             self._progress(Progress(self._source.source_id, self._read_up_to, self._clock, self._result.events_changed))
-
-
-class only_reader:  # noqa: N801  (reads as a statement: `with only_reader(...)`)
-    """Holds the source's lock: two passes never read it at once. It goes with the session when we are killed."""
-
-    def __init__(self, warehouse: Connection, source_id: str, patience: timedelta = _FOR_OTHERS) -> None:
-        self._warehouse = warehouse
-        self._key = f"usage_pipeline.ingest.{source_id}"
-        self._seconds = int(patience.total_seconds())
-
-    def __enter__(self) -> None:
-        self._warehouse.execute("SELECT set_config('lock_timeout', %s, false)", [f"{self._seconds}s"])
-        try:
-            with at_home():
-                self._warehouse.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [self._key])
-        except psycopg.errors.LockNotAvailable:
-            raise SourceBusyError(
-                f"another pass is reading it, and has not ended within {self._seconds} seconds; try again later"
-            ) from None
-        finally:
-            self._warehouse.execute("SET lock_timeout = 0")
-
-    def __exit__(self, *_: object) -> None:
-        if not self._warehouse.closed:
-            self._warehouse.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [self._key])
-
-
-def counting_rules(source_id: str, settings: Settings) -> CountingRules:
-    """What the configuration says about counting a source."""
-    return CountingRules(
-        source_id=source_id,
-        zone=settings.timezone,
-        key_rules=_key_rules(settings),
-        prices=price_book(settings),
-        default_environment=settings.default_environment,
-    )
-
-
-def _key_rules(settings: Settings) -> str:
-    return json.dumps(
-        [
-            {"project": like_pattern(r.project), "caller": like_pattern(r.caller), "api_key": r.api_key}
-            for r in settings.key_rules
-        ]
-    )

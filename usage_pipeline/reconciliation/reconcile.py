@@ -8,8 +8,7 @@ from typing import Literal, cast
 
 import psycopg
 
-from usage_pipeline.ingest.counting import make_events, open_staging
-from usage_pipeline.ingest.read_source import counting_rules
+from usage_pipeline.ingest.counting import counting_rules, make_events, open_staging
 from usage_pipeline.reconciliation.look import Comparable, Day, Found, day_of, look
 from usage_pipeline.reconciliation.read_again import GONE, Misfit, read_again
 from usage_pipeline.settings import Settings, SourceSettings
@@ -105,7 +104,7 @@ def _days(warehouse: Connection, source: Comparable, settings: Settings, days: S
 def _stage_units(warehouse: Connection, source: Comparable, settings: Settings, since: datetime) -> None:
     """Reads once what no sum of the source holds: nodes run by themselves, and tools' own model calls."""
     clock = source.clock()
-    rules = counting_rules(source.source_id, settings)
+    rules = counting_rules(settings, source.source_id)
     warehouse.execute("TRUNCATE own_unit")
     with warehouse.transaction():
         source.stage_single_steps(warehouse, since)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from usage_pipeline.settings.model import OWNER, Settings, Tier
+from usage_pipeline.settings.price_checks import price_findings
 from usage_pipeline.settings.yaml_positions import Path
 
 
@@ -20,6 +21,8 @@ class Finding:
 def cross_check(settings: Settings) -> Iterator[Finding]:
     """Everything that does not fit together, in the file's order of sections."""
     yield from _currencies(settings)
+    yield from (Finding(*found) for found in price_findings(settings))
+    yield from _duplicates("api_keys", [named.key for named in settings.api_keys], "key")
     yield from _duplicates("sources", [source.id for source in settings.sources], "id")
     yield from _duplicates("tenants", [rule.tenant for rule in settings.tenants], "tenant")
     yield from _duplicates("budgets", [budget.id for budget in settings.budgets], "id")

@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from usage_pipeline.settings.api_keys import NamedKey
 from usage_pipeline.settings.completion_logs import LogColumns, check_keys_of_kind
+from usage_pipeline.settings.counting import Counting
 from usage_pipeline.settings.reading import Reading
 from usage_pipeline.settings.recipients import Recipient, VariableName
 
@@ -100,17 +102,39 @@ class SourceSettings(Model):
         return self
 
 
+class PriceTier(Model):
+    """Prices of a call whose input has more tokens than ``above``: all of its tokens pay them."""
+
+    above: Count
+    input_per_million: Price
+    output_per_million: Price
+
+
 class PriceRule(Model):
-    """Prices per million tokens for models that fit; fills what is unpriced, or replaces Dify's price."""
+    """Prices per million tokens or per call for models that fit; fills what is unpriced, or replaces Dify's price."""
 
     provider: str = "*"
     model: str
-    input_per_million: Price
-    output_per_million: Price
+    input_per_million: Price | None = None
+    output_per_million: Price | None = None
+    tiers: tuple[PriceTier, ...] = ()
+    per_call: Price | None = None
     currency: Currency
     replace: bool = False
     from_date: date | None = Field(default=None, alias="from")
     until: date | None = None
+
+    @model_validator(mode="after")
+    def _prices_something(self) -> Self:
+        rates = (self.input_per_million, self.output_per_million)
+        if (rates[0] is None) != (rates[1] is None):
+            missing = "input_per_million" if rates[0] is None else "output_per_million"
+            raise ValueError(f"prices one half of a call; add {missing} (0 where it is free)")
+        if rates[0] is None and self.per_call is None:
+            raise ValueError("has no price; write input_per_million and output_per_million, or per_call")
+        if rates[0] is None and self.tiers:
+            raise ValueError("has tiers above no price; add input_per_million and output_per_million")
+        return self
 
 
 class Rates(Model):
@@ -279,7 +303,9 @@ class Settings(Model):
     environments: tuple[EnvironmentRule, ...] = ()
     default_environment: Slug = "prod"
     tenants: tuple[TenantRule, ...] = ()
+    api_keys: tuple[NamedKey, ...] = ()
     key_rules: tuple[KeyRule, ...] = ()
+    counting: Counting = Counting()
     recipients: dict[str, Recipient] = {}
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1)] = DEFAULT_TIERS
     budgets: tuple[Budget, ...] = ()

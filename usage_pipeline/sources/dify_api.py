@@ -154,6 +154,9 @@ class DifyApi:
     def stage_tool_calls(self, warehouse: Connection, since: datetime) -> None:
         """Nothing: the console does not show what tools call by themselves."""
 
+    def stage_documents(self, warehouse: Connection, since: datetime) -> None:
+        """Nothing: the console does not list what was embedded."""
+
     def close(self) -> None:
         """Lets go of connections."""
         self._console.close()

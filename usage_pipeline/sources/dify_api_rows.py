@@ -63,7 +63,7 @@ class Run:
         return (
             self.run_id, self.place.tenant_id, self.place.app_id, self.workflow_id, kind, self.triggered_from,
             self.status, self.total_tokens, self.moment, self.finished_at, self.created_from, asker.user_type,
-            asker.user_session, None, asker.account_email,
+            asker.user_session, None, asker.account_email, None,
         )  # fmt: skip
 
 
@@ -88,7 +88,7 @@ class Talk:
             int(message.get("message_tokens") or 0), int(message.get("answer_tokens") or 0), 0, None,
             "error" if failed else str(message.get("status") or "normal"), None, self.from_source,
             bool(message.get("answer")), False, moment_of(message.get("created_at")), None, self.session, None,
-            self.email, None, None, None, None, None,
+            self.email, None, None, None, None, None, None, None, None, None,
         )  # fmt: skip
 
 
@@ -120,7 +120,10 @@ def node_row_of(run: Run, node: Answer) -> tuple[object, ...] | None:
         _word(node.get("node_id")), _word(node.get("node_type")), _word(node.get("title")), _word(node.get("status")),
         moment_of(node.get("created_at")), None,
     )  # fmt: skip
-    return node_figures(plain, metadata, _object(node.get("process_data")), _object(node.get("outputs")))
+    return node_figures(
+        plain, metadata, _object(node.get("process_data")), _object(node.get("outputs")),
+        finished_at=moment_of(node.get("finished_at")) if node.get("finished_at") else None,
+    )  # fmt: skip
 
 
 def configured_models(run: Run, graph: object) -> list[tuple[object, ...]]:
@@ -145,7 +148,7 @@ def key_row(place: Place, key: Answer) -> tuple[object, ...]:
     last_used = moment_of(key["last_used_at"]) if key.get("last_used_at") else None
     return (
         str(key["id"]), place.app_id, place.tenant_id, f"{secret[:4]}…{secret[-4:]}" if long else "…",
-        moment_of(key.get("created_at")), last_used,
+        moment_of(key.get("created_at")), last_used, None,
     )  # fmt: skip
 
 

@@ -98,10 +98,12 @@ class DifyMysql:
         return schema_problems(self._schema)
 
     def stage_dimensions(self, warehouse: Connection) -> None:
-        """Fills stage_tenant, stage_project and stage_api_key."""
+        """Fills stage_tenant, stage_project, stage_api_key and stage_workflow_tool."""
         self._stage(warehouse, "stage_tenant", self._statements.tenants())
         self._stage(warehouse, "stage_project", self._statements.projects())
         self._stage(warehouse, "stage_api_key", self._statements.api_keys())
+        if self._schema.has_workflow_tools:
+            self._stage(warehouse, "stage_workflow_tool", self._statements.workflow_tools())
 
     def window_end(self, since: datetime) -> datetime | None:
         """Where a window from ``since`` should end to hold a moderate number of rows; None when little is left."""
@@ -142,6 +144,9 @@ class DifyMysql:
             self._stage(
                 warehouse, "stage_tool_call", self._statements.tool_calls(), {"since": self._zone.earliest(since)}
             )
+
+    def stage_documents(self, warehouse: Connection, since: datetime) -> None:
+        """Nothing: estimates of embedded documents are made for Dify on PostgreSQL alone."""
 
     def close(self) -> None:
         """Closes the connection."""

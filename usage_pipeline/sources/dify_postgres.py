@@ -72,11 +72,14 @@ class DifyPostgres(DifyPostgresSums):
         return schema_problems(self._schema)
 
     def stage_dimensions(self, warehouse: Connection) -> None:
-        """Fills stage_tenant, stage_project and stage_api_key."""
+        """Fills stage_tenant, stage_project, stage_api_key and stage_workflow_tool."""
         pipelines = _PIPELINES if self._schema.has_pipelines else _NO_PIPELINES
         self._stage(warehouse, "stage_tenant", _select("tenants"))
         self._stage(warehouse, "stage_project", _select("projects", pipelines=pipelines))
-        self._stage(warehouse, "stage_api_key", _select("api_keys"))
+        prompt: LiteralString = "true" if self._schema.key_use_is_prompt else "false"
+        self._stage(warehouse, "stage_api_key", _select("api_keys", prompt=prompt))
+        if self._schema.has_workflow_tools:
+            self._stage(warehouse, "stage_workflow_tool", _select("workflow_tools"))
 
     def window_end(self, since: datetime) -> datetime | None:
         """Where a window from ``since`` should end to hold a moderate number of rows; None when little is left."""
@@ -99,6 +102,7 @@ class DifyPostgres(DifyPostgresSums):
         self._stage_nodes_of_runs(warehouse)
         self._stage_single_steps(warehouse, window.since)
         self._stage_node_models(warehouse)
+        self._stage_key_records(warehouse)
 
     def stage_rows(self, warehouse: Connection, message_ids: Sequence[str], run_ids: Sequence[str]) -> None:
         """The same for single rows, by primary key."""
@@ -108,11 +112,17 @@ class DifyPostgres(DifyPostgresSums):
             self._stage(warehouse, "stage_run", self._runs(_RUNS_BY_ID), {"ids": ids})
         self._stage_nodes_of_runs(warehouse)
         self._stage_node_models(warehouse)
+        self._stage_key_records(warehouse)
 
     def stage_tool_calls(self, warehouse: Connection, since: datetime) -> None:
         """Fills stage_tool_call with the model calls that tools made by themselves from ``since`` on."""
         if self._schema.has_tool_calls:
             self._stage(warehouse, "stage_tool_call", _select("tool_calls"), {"since": _naive(since)})
+
+    def stage_documents(self, warehouse: Connection, since: datetime) -> None:
+        """Fills stage_document with what was embedded from ``since`` on."""
+        if self._schema.has_documents:
+            self._stage(warehouse, "stage_document", _select("documents"), {"since": _naive(since)})
 
     def close(self) -> None:
         """Closes the connection."""
@@ -167,6 +177,14 @@ class DifyPostgres(DifyPostgresSums):
             except psycopg.DataError:
                 # A graph that cannot be read leaves its nodes without a model, nothing else.
                 continue
+
+    def _stage_key_records(self, warehouse: Connection) -> None:
+        if self._schema.key_record_type is None:
+            return
+        found = warehouse.execute("SELECT id FROM stage_message UNION SELECT id FROM stage_run ORDER BY id")
+        select = _key_records(self._schema.key_record_type)
+        for ids in batches([str(row[0]) for row in found], _IDS_A_BATCH):
+            self._stage(warehouse, "stage_key_record", select, {"ids": ids})
 
     def _stage(
         self, warehouse: Connection, table: LiteralString, select: sql.SQL, parameters: Parameters | None = None
@@ -248,6 +266,11 @@ def _single_steps(schema: DifySchema) -> LiteralString:
     return statement(f"{_FOLDER}/single_step_nodes{'' if schema.node_by_workflow else '_by_app'}")
 
 
+def _key_records(record_type: str) -> sql.SQL:
+    ids: LiteralString = "%(ids)s::uuid[]" if record_type == "uuid" else "%(ids)s::text[]"
+    return _select("key_records", ids=ids)
+
+
 def _naive(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None)
 
@@ -262,4 +285,6 @@ def iter_extraction_statements(schema: DifySchema) -> Iterator[tuple[str, sql.SQ
     yield "runs by id", _select("runs", selection=_RUNS_BY_ID, created_from=created_from)
     yield "nodes by run", _select("nodes", selection=_nodes_by_run(schema))
     yield "nodes by run, as text", _select("nodes_text", selection=_nodes_by_run(schema))
+    if schema.key_record_type is not None:
+        yield "key records", _key_records(schema.key_record_type)
     yield "single steps", _select("nodes", selection=_single_steps(schema))

@@ -9,14 +9,14 @@ _CONTAINERS = ("iteration", "loop")
 
 def node_row(row: Sequence[object]) -> tuple[object, ...]:
     """A row of stage_node from a row of nodes_text.sql; texts of prompts and answers end here."""
-    *plain, metadata_text, process_text, outputs_text = row
+    *plain, finished_at, metadata_text, process_text, outputs_text = row
     metadata, readable_metadata = _object(metadata_text)
     is_container = plain[7] in _CONTAINERS
     process, readable_process = ({}, True) if is_container else _object(process_text)
     has_usage = isinstance(process.get("usage"), dict)
     outputs, readable_outputs = ({}, True) if has_usage or is_container else _object(outputs_text)
     readable = readable_metadata and readable_process and readable_outputs
-    return node_figures(plain, metadata, process, outputs, readable=readable)
+    return node_figures(plain, metadata, process, outputs, finished_at=finished_at, readable=readable)
 
 
 def node_figures(
@@ -25,6 +25,7 @@ def node_figures(
     process: Mapping[str, object],
     outputs: Mapping[str, object],
     *,
+    finished_at: object,
     readable: bool = True,
 ) -> tuple[object, ...]:
     """A row of stage_node from the columns that stand first in it and the three JSON objects of an execution."""
@@ -48,6 +49,8 @@ def node_figures(
         _figure(process.get("model_provider")),
         _figure(process.get("model_name")),
         readable,
+        _figure(tool.get("provider_id")) if isinstance(tool, dict) else None,
+        finished_at,
     )
 
 

@@ -50,14 +50,18 @@ DIFY = Family(
         "ingest/dify_nodes",
         "ingest/dify_runs",
         "ingest/dify_tool_calls",
+        "ingest/dify_documents",
+        "ingest/dify_key_records",
+        "ingest/dify_stopped",
         "ingest/keep_known",
-        "ingest/attribute_events",
+        "ingest/dify_nested",
+        "ingest/restage",
     ),
     afterwards=("ingest/dify_open_rows", "ingest/dify_problems"),
 )
 LOG = Family(
     staged=("stage_log",),
-    events=("ingest/completion_logs", "ingest/attribute_events"),
+    events=("ingest/completion_logs",),
     afterwards=("ingest/completion_log_problems",),
     names_in_rows=True,
 )
@@ -88,7 +92,10 @@ class Source(Protocol):
         ...
 
     def stage_dimensions(self, warehouse: Connection) -> None:
-        """Fills stage_tenant, stage_project and stage_api_key; what is left out counts as gone."""
+        """Fills stage_tenant, stage_project and stage_api_key; what is left out counts as gone.
+
+        Fills stage_workflow_tool too, where it knows of such.
+        """
         ...
 
     def window_end(self, since: datetime) -> datetime | None:
@@ -117,6 +124,10 @@ class ReadsAgain(Protocol):
 
     def stage_tool_calls(self, warehouse: Connection, since: datetime) -> None:
         """Fills stage_tool_call with the model calls that tools made by themselves from ``since`` on."""
+        ...
+
+    def stage_documents(self, warehouse: Connection, since: datetime) -> None:
+        """Fills stage_document with what was embedded from ``since`` on; nothing where the source cannot know."""
         ...
 
 

@@ -41,7 +41,7 @@ class Answer:
 class _Quiet(logging.Filter):
     """Drops what urllib3 logs about a post of ours: its lines carry the URL, which is a secret."""
 
-    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002  (logging's protocol)
+    def filter(self, record: logging.LogRecord) -> bool:
         """Whether the line may be written."""
         return not _posting.get()
 
@@ -56,6 +56,7 @@ def post(
     body: bytes,
     headers: Mapping[str, str],
     *,
+    method: str = "POST",
     timeouts: Timeouts | None = None,
     public_only: bool = False,
 ) -> Answer | Outcome:
@@ -65,7 +66,7 @@ def post(
     """
     quiet = _posting.set(True)
     try:
-        return _posted(url, body, headers, timeouts or Timeouts(), public_only)
+        return _posted(method, url, body, headers, timeouts or Timeouts(), public_only)
     except PrivateAddressError:
         return Outcome("permanent", "the URL leads to a private address; nothing was sent")
     except requests.Timeout:
@@ -77,12 +78,15 @@ def post(
         _posting.reset(quiet)
 
 
-def _posted(url: str, body: bytes, headers: Mapping[str, str], timeouts: Timeouts, public_only: bool) -> Answer:
+def _posted(
+    method: str, url: str, body: bytes, headers: Mapping[str, str], timeouts: Timeouts, public_only: bool
+) -> Answer:
     with requests.Session() as session:
         if public_only:
             for scheme in ("http://", "https://"):
                 session.mount(scheme, PublicOnlyAdapter())
-        with session.post(
+        with session.request(
+            method,
             url,
             data=body,
             headers={"User-Agent": "usage-pipeline", **headers},

@@ -21,6 +21,8 @@ WORDS: dict[str, Any] = {
         "source_unread": "数据源 {source} 无法读取", "last_read": "最近一次读取", "never": "从未成功",
         "meanwhile": "影响", "not_watched": "恢复之前，该处的用量不受监控",
         "recipient": "接收人", "channel": "渠道", "answer": "渠道答复",
+        "events": {"resolve": "已恢复", "acknowledge": "已确认"}, "and_more": "等，另有 {count} 条",
+        "more": "另有 {count} 条未列出", "cut": "…(已截断)", "acknowledge": "确认", "list": "全部告警",
     },
     "en": {
         "levels": {"info": "note", "warning": "yellow", "critical": "orange", "emergency": "RED"},
@@ -42,5 +44,7 @@ WORDS: dict[str, Any] = {
         "source_unread": "Source {source} cannot be read", "last_read": "Last read", "never": "never",
         "meanwhile": "Meanwhile", "not_watched": "what is spent there is not watched",
         "recipient": "Recipient", "channel": "Channel", "answer": "Channel's answer",
+        "events": {"resolve": "resolved", "acknowledge": "acknowledged"}, "and_more": "and {count} more",
+        "more": "and {count} more", "cut": "…(cut)", "acknowledge": "Acknowledge", "list": "All alerts",
     },
 }  # fmt: skip

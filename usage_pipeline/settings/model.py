@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from usage_pipeline.settings.recipients import Recipient
+from usage_pipeline.settings.templates import TemplateSettings
 
 Level = Literal["info", "warning", "critical", "emergency"]
 Dimension = Literal["tenant", "environment", "project", "api_key", "caller", "provider", "model"]
@@ -254,6 +255,7 @@ class Settings(Model):
     tenants: tuple[TenantRule, ...] = ()
     key_rules: tuple[KeyRule, ...] = ()
     recipients: dict[str, Recipient] = {}
+    templates: TemplateSettings = TemplateSettings()
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1)] = DEFAULT_TIERS
     budgets: tuple[Budget, ...] = ()
     enforcement: Enforcement = Enforcement()

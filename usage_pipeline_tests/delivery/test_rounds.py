@@ -25,7 +25,7 @@ def settings() -> Settings:
         "recipients:\n",
         "recipients:\n"
         "  post: {channel: email, to: owner@example.com}\n"
-        "  phone: {channel: sms, provider: http, to: '123', secret_env: SMS_URL}\n",
+        "  phone: {channel: sms, provider: http, to: '123', url_env: SMS_URL}\n",
     )
     return parse_settings(text, "c.yaml")
 

@@ -69,7 +69,7 @@ class Dingtalk(WebChannel[DingtalkRecipient]):
             url += f"{'&' if urlsplit(url).query else '?'}timestamp={stamp}&sign={quote_plus(signature(stamp, key))}"
         return Request(url, as_json(draft.body), {"Content-Type": JSON})
 
-    def judge(self, answer: Answer) -> Outcome:
+    def judge(self, answer: Answer, recipient: DingtalkRecipient) -> Outcome:
         """By errcode."""
         return _CODES.judge(answer, "errcode")
 

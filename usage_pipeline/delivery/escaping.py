@@ -22,7 +22,11 @@ MARKS: Mapping[str, str] = {
     "lark": "`*[]<>@#&\\|~",
     "slack": "`*[]<>@#&\\|~",
     "teams": "`*[]<>@#&\\|~{}$",
+    "apprise": "`*[]<>@#&\\|~{}$",
+    "sms": "{}$",
 }
+
+_EMOJI_DIALECTS = ("slack", "apprise")
 
 
 def plain(value: object, most: int = LONGEST_NAME) -> str:
@@ -49,8 +53,10 @@ def markup(dialect: str) -> Callable[[object], str]:
 
     def escape(value: object) -> str:
         text = _WWW.sub("www．", line(value).replace("://", "：//")).translate(table)
-        # Inside a word an underscore means nothing to anyone, and names have many.
-        return _EMOJI_CODE.sub("：", _EDGE_UNDERSCORE.sub("＿", text))
+        if dialect != "sms":
+            # Inside a word an underscore means nothing to anyone, and names have many.
+            text = _EDGE_UNDERSCORE.sub("＿", text)
+        return _EMOJI_CODE.sub("：", text) if dialect in _EMOJI_DIALECTS else text
 
     return escape
 

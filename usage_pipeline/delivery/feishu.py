@@ -57,7 +57,7 @@ class Feishu(WebChannel[FeishuRecipient]):
             signed = {"timestamp": stamp, "sign": signature(stamp, key)}
         return Request(self.address(recipient), as_json({**signed, **draft.body}), {"Content-Type": JSON})
 
-    def judge(self, answer: Answer) -> Outcome:
+    def judge(self, answer: Answer, recipient: FeishuRecipient) -> Outcome:
         """By code, which older bots call StatusCode."""
         return _CODES.judge(answer, "code", "StatusCode")
 

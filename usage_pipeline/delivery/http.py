@@ -16,7 +16,7 @@ from usage_pipeline.settings.environment import safe_url
 
 MOST_READ = 64 * 1024
 LONGEST_RETRY_AFTER_S = 86_400.0
-_RETRIED = (408, 425, 429)
+RETRIED = (408, 425, 429)
 _posting: ContextVar[bool] = ContextVar("posting", default=False)
 
 
@@ -136,7 +136,7 @@ def by_status(answer: Answer) -> Outcome:
     """What an HTTP status means where the body says nothing more."""
     if 200 <= answer.status < 300:
         return Outcome("accepted", answer.text, answer.status)
-    if answer.status in _RETRIED or answer.status >= 500:
+    if answer.status in RETRIED or answer.status >= 500:
         return Outcome("retry", answer.text, answer.status, answer.retry_after_s)
     if 300 <= answer.status < 400:
         return Outcome("permanent", "the address redirects elsewhere; redirects are not followed", answer.status)

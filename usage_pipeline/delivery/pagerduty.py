@@ -48,7 +48,7 @@ class Pagerduty(WebChannel[PagerdutyRecipient]):
             {"Content-Type": "application/json"},
         )
 
-    def judge(self, answer: Answer) -> Outcome:
+    def judge(self, answer: Answer, recipient: PagerdutyRecipient) -> Outcome:
         """202 and success; a status of its own words is no acceptance."""
         outcome = by_status(answer)
         if outcome.kind == "accepted" and document_of(answer).get("status") != "success":

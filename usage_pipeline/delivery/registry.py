@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 
+from usage_pipeline.delivery.apprise_service import AppriseService
 from usage_pipeline.delivery.channel import Channel
 from usage_pipeline.delivery.dingtalk import Dingtalk
 from usage_pipeline.delivery.feishu import Feishu, Lark
 from usage_pipeline.delivery.mail import Mail
 from usage_pipeline.delivery.pagerduty import Pagerduty
 from usage_pipeline.delivery.slack import Slack
+from usage_pipeline.delivery.sms import Sms
 from usage_pipeline.delivery.teams import Teams
 from usage_pipeline.delivery.webhook import OwnWebhook
 from usage_pipeline.delivery.wecom import Wecom
@@ -22,4 +24,6 @@ CHANNELS: Mapping[str, Channel] = {
     "email": Mail(),
     "webhook": OwnWebhook(),
     "pagerduty": Pagerduty(),
+    "sms": Sms(),
+    "apprise": AppriseService(),
 }

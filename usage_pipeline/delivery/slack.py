@@ -43,7 +43,7 @@ class Slack(WebChannel[SlackRecipient]):
             blocks.append(_section(mentions))
         return [Draft({"text": subject(message, escape), "blocks": blocks}, text.note)]
 
-    def judge(self, answer: Answer) -> Outcome:
+    def judge(self, answer: Answer, recipient: SlackRecipient) -> Outcome:
         """200 alone is not enough: the body must be ok. Else Slack's word says why."""
         outcome = by_status(answer)
         if outcome.kind == "accepted" and (answer.status != 200 or answer.text.strip() != "ok"):

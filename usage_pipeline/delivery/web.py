@@ -42,16 +42,18 @@ class WebChannel(Channel, Generic[R]):
     recipient_class: ClassVar[type[WebRecipient]]
 
     def __call__(self, message: Message, recipient: Recipient) -> Outcome:
-        """Sends every draft; accepted only when each was. What is refused ends it, and the next attempt sends all."""
+        """Sends every draft, and all of them again at the next attempt; accepted only when each was.
+
+        Where nobody answers, what is left is not tried.
+        """
         mine = self._mine(recipient)
-        outcomes: list[tuple[Outcome, str]] = []
+        outcomes: list[Outcome] = []
         for draft in self.drafts(message, mine):
             outcome = self._sent(self.request(draft, message, mine), mine)
-            outcomes.append((outcome, draft.note))
-            if outcome.kind != "accepted":
+            outcomes.append(replace(outcome, answer=f"{draft.note}; {outcome.answer}") if draft.note else outcome)
+            if outcome.kind == "retry" and outcome.status is None:
                 break
-        outcome, note = outcomes[-1]
-        return replace(outcome, answer=f"{note}; {outcome.answer}") if note else outcome
+        return together(outcomes)
 
     def preview(self, message: Message, recipient: Recipient) -> str:
         """The bodies as they would be sent, and what there is to say about them."""
@@ -85,7 +87,7 @@ class WebChannel(Channel, Generic[R]):
         """The draft as a request: JSON to the address, where nothing else is asked for."""
         return Request(self.address(recipient), as_json(draft.body), {"Content-Type": JSON})
 
-    def judge(self, answer: Answer) -> Outcome:
+    def judge(self, answer: Answer, recipient: R) -> Outcome:
         """What the channel's answer means; the status decides where nothing else does."""
         return by_status(answer)
 
@@ -105,7 +107,17 @@ class WebChannel(Channel, Generic[R]):
             method=request.method,
             public_only=not recipient.allow_private,
         )
-        return answer if isinstance(answer, Outcome) else self.judge(answer)
+        return answer if isinstance(answer, Outcome) else self.judge(answer, recipient)
+
+
+def together(outcomes: Sequence[Outcome]) -> Outcome:
+    """One outcome of several: refused for now before refused for good before accepted, with every answer."""
+    if len(outcomes) == 1:
+        return outcomes[0]
+    worst = min(outcomes, key=lambda outcome: ("retry", "permanent", "accepted").index(outcome.kind))
+    waits = [outcome.retry_after_s for outcome in outcomes if outcome.retry_after_s is not None]
+    answer = " | ".join(f"{number}: {outcome.answer}" for number, outcome in enumerate(outcomes, 1))
+    return replace(worst, answer=answer, retry_after_s=max(waits, default=None))
 
 
 def as_json(body: Mapping[str, Any]) -> bytes:

@@ -44,7 +44,7 @@ class Wecom(WebChannel[WecomRecipient]):
         text = fitted("wecom.md.j2", message, escape, self.most_bytes - len(mentions.encode()))
         return [Draft({"msgtype": "markdown", "markdown": {"content": text.text + mentions}}, text.note)]
 
-    def judge(self, answer: Answer) -> Outcome:
+    def judge(self, answer: Answer, recipient: WecomRecipient) -> Outcome:
         """By errcode."""
         return _CODES.judge(answer, "errcode")
 

@@ -7,10 +7,11 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from usage_pipeline.delivery import http
 from usage_pipeline.delivery.addresses import PrivateAddressError, public_addresses_only
 from usage_pipeline.delivery.channel import Channel, Message, Outcome, hashed
 from usage_pipeline.delivery.escaping import line, markup
-from usage_pipeline.delivery.http import RETRIED, Timeouts
+from usage_pipeline.delivery.http import RETRIED
 from usage_pipeline.delivery.rendering import Rendered, fitted, subject
 from usage_pipeline.settings import Recipient
 from usage_pipeline.settings.environment import MissingSecretError, secret
@@ -89,8 +90,7 @@ def _service(url: str) -> "NotifyBase | None":
     service = Apprise.instantiate(url, asset=asset)
     if service is None:
         return None
-    timeouts = Timeouts()
-    service.socket_connect_timeout, service.socket_read_timeout = timeouts.connect, timeouts.read
+    service.socket_connect_timeout, service.socket_read_timeout = http.TIMEOUTS.connect, http.TIMEOUTS.read
     service.redirects, service.retry, service.verify_certificate = False, 0, True
     return service
 

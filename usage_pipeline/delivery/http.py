@@ -29,6 +29,9 @@ class Timeouts:
     whole: float = 30.0
 
 
+TIMEOUTS = Timeouts()
+
+
 @dataclass(frozen=True)
 class Answer:
     """What came back, cut to a size that cannot hurt."""
@@ -66,7 +69,7 @@ def post(
     """
     quiet = _posting.set(True)
     try:
-        return _posted(method, url, body, headers, timeouts or Timeouts(), public_only)
+        return _posted(method, url, body, headers, timeouts or TIMEOUTS, public_only)
     except PrivateAddressError:
         return Outcome("permanent", "the URL leads to a private address; nothing was sent")
     except requests.Timeout:

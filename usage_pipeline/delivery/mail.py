@@ -45,6 +45,9 @@ class Mail(Channel):
                 return Outcome("retry", f"{mine.smtp_url_env} is not smtp:// or smtps://")
             outcome = _hand_over(parts, mail, mine)
         except smtplib.SMTPResponseException as error:
+            # What smtplib makes up by itself is a str: no server has refused anything.
+            if isinstance(error.smtp_error, str):
+                return Outcome("retry", f"the mail server answers nonsense: {error.smtp_error}")
             outcome = _by_code(error.smtp_code, _text(error.smtp_error))
         except (smtplib.SMTPException, OSError, ValueError) as error:
             outcome = Outcome("retry", f"cannot hand over to the mail server: {type(error).__name__}")

@@ -81,7 +81,7 @@ def moody_http() -> Iterator[MoodyHttp]:
             self.end_headers()
             self.wfile.write(mood.body)
 
-        do_GET = do_PUT = do_POST
+        do_GET = do_PUT = do_POST  # noqa: N815  (the names of the protocol)
 
         def log_message(self, *_: object) -> None:
             """Says nothing."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 from usage_pipeline.delivery.addresses import refused_target
 from usage_pipeline.delivery.channel import Channel, Message, Outcome, hashed
 from usage_pipeline.delivery.http import Answer, by_status, post
+from usage_pipeline.delivery.readable import readable
 from usage_pipeline.settings import Recipient
 from usage_pipeline.settings.environment import MissingSecretError
 from usage_pipeline.settings.recipients import WebRecipient
@@ -60,7 +61,7 @@ class WebChannel(Channel, Generic[R]):
         parts = []
         for draft in self.drafts(message, self._mine(recipient)):
             parts += [draft.note] if draft.note else []
-            parts.append(json.dumps(draft.body, ensure_ascii=False, indent=2))
+            parts.append(readable(draft.body))
         return "\n".join(parts)
 
     def rate_keys(self, recipient: Recipient) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""One recipient of every channel, all led to a server of ours, and what each channel's own side answers when it takes."""
+"""One recipient of every channel, all led to a server of ours, and what each other side answers when it takes."""
 
 from collections.abc import Mapping
 

@@ -42,6 +42,17 @@ def coded(key: str, code: object, outcome: str, wait: float | None = None, words
     return Case(f"200, {key} {code}{f' ({words})' if words else ''}", answers(200, {key: code}), outcome, wait, 200)
 
 
+def worded(status: int, code: str, outcome: str, wait: float | None = None) -> Case:
+    """A word under Code, as Aliyun answers."""
+    return Case(f"{status}, {code}", answers(status, {"Code": code}), outcome, wait, status)
+
+
+def for_a_number(code: str, outcome: str, wait: float | None = None) -> Case:
+    """A word for the one number, as Tencent answers."""
+    body = {"Response": {"SendStatusSet": [{"Code": code}]}}
+    return Case(f"200, a number's code {code}", answers(200, body), outcome, wait, 200)
+
+
 def common(name: str, *, huge: str = "retry", cut: str = "retry") -> list[Case]:
     """What any server may do."""
     taking = TAKES[name]
@@ -67,8 +78,6 @@ def without_waits(cases: list[Case]) -> list[Case]:
     ]
 
 
-ALIYUN_OFTEN = {"Code": "isv.BUSINESS_LIMIT_CONTROL", "Message": "often"}
-ROBOT_OFTEN = {130101: "too often", 410100: "too often"}
 CASES: dict[str, list[Case]] = {
     "wecom": [
         *common("wecom"),
@@ -134,23 +143,18 @@ CASES: dict[str, list[Case]] = {
     ],
     "sms-aliyun": [
         *common("sms-aliyun"),
-        Case("200, isv.BUSINESS_LIMIT_CONTROL", answers(200, ALIYUN_OFTEN), "retry", 60.0, 200),
-        Case("400, Throttling.User", answers(400, {"Code": "Throttling.User"}), "retry", 60.0, 400),
-        Case("200, isv.MOBILE_NUMBER_ILLEGAL", answers(200, {"Code": "isv.MOBILE_NUMBER_ILLEGAL"}), "permanent", None, 200),
-        Case("200, isp.SYSTEM_ERROR", answers(200, {"Code": "isp.SYSTEM_ERROR"}), "retry", None, 200),
-        Case("404, InvalidAccessKeyId.NotFound", answers(404, {"Code": "InvalidAccessKeyId.NotFound"}), "permanent", None, 404),
+        worded(200, "isv.BUSINESS_LIMIT_CONTROL", "retry", 60.0),
+        worded(400, "Throttling.User", "retry", 60.0),
+        worded(200, "isv.MOBILE_NUMBER_ILLEGAL", "permanent"),
+        worded(200, "isp.SYSTEM_ERROR", "retry"),
+        worded(404, "InvalidAccessKeyId.NotFound", "permanent"),
         Case("200, nothing", answers(200), "retry", None, 200),
     ],
     "sms-tencent": [
         *common("sms-tencent"),
-        *(
-            Case(f"200, a number's code {code}", answers(200, {"Response": {"SendStatusSet": [{"Code": code}]}}), outcome, wait, 200)
-            for code, outcome, wait in (
-                ("LimitExceeded.PhoneNumberThirtySecondLimit", "retry", 60.0),
-                ("FailedOperation.PhoneNumberInBlacklist", "permanent", None),
-                ("InternalError.Timeout", "retry", None),
-            )
-        ),
+        for_a_number("LimitExceeded.PhoneNumberThirtySecondLimit", "retry", 60.0),
+        for_a_number("FailedOperation.PhoneNumberInBlacklist", "permanent"),
+        for_a_number("InternalError.Timeout", "retry"),
         Case(
             "200, AuthFailure.SignatureFailure",
             answers(200, {"Response": {"Error": {"Code": "AuthFailure.SignatureFailure"}}}),

@@ -2,10 +2,11 @@
 
 import typer
 
-from usage_pipeline.commands import alerts, budgets
+from usage_pipeline.commands import alerts, budgets, invoices
 from usage_pipeline.commands.backfill import backfill
 from usage_pipeline.commands.demo import demo
 from usage_pipeline.commands.doctor import doctor
+from usage_pipeline.commands.reconcile import reconcile_command
 from usage_pipeline.commands.run import run
 from usage_pipeline.commands.servers import down, up
 
@@ -20,9 +21,11 @@ app.command()(run)
 app.command()(up)
 app.command()(down)
 app.command()(backfill)
+app.command(name="reconcile")(reconcile_command)
 app.command()(doctor)
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(invoices.app, name="invoices")
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import dagster as dg
 from dagster import AssetSelection, DagsterRunStatus, RunsFilter
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from usage_pipeline.asset_catalogue import EXECUTOR, LATE_DAYS, PASS, WORK_TAG, usage_days
+from usage_pipeline.asset_catalogue import EXECUTOR, LATE_DAYS, PASS, RECONCILE, WORK_TAG, usage_days
 from usage_pipeline.delivery.outbox import deliver_due
 from usage_pipeline.ingest.every_source import read_every_source
 from usage_pipeline.usage.roll_up import changed_days
@@ -17,7 +17,7 @@ _RUNS_REMOVED_AT_ONCE = 500
 
 usage_pass = dg.define_asset_job(
     "usage_pass",
-    selection=AssetSelection.all(),
+    selection=AssetSelection.all() - AssetSelection.groups("reconciliation"),
     partitions_def=usage_days(),
     executor_def=EXECUTOR,
     tags={WORK_TAG: PASS},
@@ -31,6 +31,24 @@ late_days = dg.define_asset_job(
     executor_def=EXECUTOR,
     tags={WORK_TAG: LATE_DAYS},
     description="Rolls up older days whose events changed. Asked for by a sensor; sends nothing.",
+)
+
+
+reconcile_days = dg.define_asset_job(
+    "reconcile_days",
+    selection=AssetSelection.assets("reconciliation"),
+    partitions_def=usage_days(),
+    executor_def=EXECUTOR,
+    tags={WORK_TAG: RECONCILE},
+    description="Holds days against the sources' own sums, reads again what does not fit, and names it.",
+)
+
+invoices_covered = dg.define_asset_job(
+    "invoices_covered",
+    selection=AssetSelection.assets("invoice_coverage"),
+    executor_def=EXECUTOR,
+    tags={WORK_TAG: RECONCILE},
+    description="Holds what was counted against the providers' invoices.",
 )
 
 
@@ -88,7 +106,7 @@ def delete_old_runs(context: dg.OpExecutionContext) -> None:
     for record in old:
         run = record.dagster_run
         # Backfills, late days and hand-made runs are history that people look up; a pass is one of thousands.
-        if run.tags.get(WORK_TAG) in (PASS, "delivery", "maintenance"):
+        if run.tags.get(WORK_TAG) in (PASS, RECONCILE, "delivery", "maintenance"):
             instance.delete_run(run.run_id)
             removed += 1
     context.log.info(f"{removed} of {len(old)} old runs removed")
@@ -103,6 +121,8 @@ def remove_old_runs() -> None:
 JOBS: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     usage_pass,
     late_days,
+    reconcile_days,
+    invoices_covered,
     deliver_alerts,
     morning,
     remove_old_runs,

@@ -1,13 +1,15 @@
 """When things run by themselves: the pass, the morning, the removal of old runs."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 
-from usage_pipeline.asset_catalogue import PASS, WORK_TAG, settings_at_load
-from usage_pipeline.jobs import morning, remove_old_runs, usage_pass
+from usage_pipeline.asset_catalogue import PASS, RECONCILE, WORK_TAG, settings_at_load
+from usage_pipeline.jobs import invoices_covered, morning, reconcile_days, remove_old_runs, usage_pass
+from usage_pipeline.reconciliation.assets import DAYS_CHECKED
+from usage_pipeline.warehouse_resource import Warehouse
 
 _RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 _UNFINISHED = [
@@ -70,4 +72,62 @@ hourly_removal = dg.ScheduleDefinition(
     description="Removes runs of the pass and of delivery that are older than two days.",
 )
 
-SCHEDULES = [every_minute, before_the_report, hourly_removal]
+
+def _reconcile(first: date, last: date) -> dg.RunRequest:
+    return dg.RunRequest(tags={WORK_TAG: RECONCILE, **range_tags(first.isoformat(), last.isoformat())})
+
+
+@dg.schedule(
+    job=reconcile_days,
+    cron_schedule="41 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Reconciles yesterday and today, and each day that did not fit when it was compared last.",
+)
+def every_hour_reconcile(context: dg.ScheduleEvaluationContext, warehouse: Warehouse) -> Iterator[dg.RunRequest]:
+    """An hour is what a wrong figure may stand unseen; the days cost a few seconds, most of it on what is new."""
+    today = settings_at_load().today(context.scheduled_execution_time or datetime.now(UTC))
+    yesterday = today - timedelta(days=1)
+    yield _reconcile(yesterday, today)
+    with warehouse.connection() as connection:
+        days = connection.execute(
+            "SELECT DISTINCT usage_date FROM usage.reconciliation WHERE state IN ('red', 'healed')"
+            " AND usage_date < %s AND usage_date > %s ORDER BY 1",
+            [yesterday, today - timedelta(days=DAYS_CHECKED)],
+        ).fetchall()
+    for (day,) in days:
+        if isinstance(day, date):
+            yield _reconcile(day, day)
+
+
+@dg.schedule(
+    job=reconcile_days,
+    cron_schedule="20 1 * * *",
+    execution_timezone=settings_at_load().timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Reconciles the last 35 days, before Dify's own nightly clean-up deletes what is 30 days old.",
+)
+def every_night_reconcile(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Finds rows that were inserted or changed at the source after the look-back, and marks what is gone."""
+    today = settings_at_load().today(context.scheduled_execution_time or datetime.now(UTC))
+    first = max(today - timedelta(days=DAYS_CHECKED), settings_at_load().usage_from)
+    return _reconcile(first, today)
+
+
+nightly_coverage = dg.ScheduleDefinition(
+    name="every_night_invoices",
+    job=invoices_covered,
+    cron_schedule="50 1 * * *",
+    execution_timezone=settings_at_load().timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Holds what was counted against the imported invoices.",
+)
+
+SCHEDULES = [
+    every_minute,
+    before_the_report,
+    hourly_removal,
+    every_hour_reconcile,
+    every_night_reconcile,
+    nightly_coverage,
+]

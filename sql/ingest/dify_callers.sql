@@ -1,9 +1,11 @@
 -- Says who made each staged call: by entry point first, then by the end user or account behind it.
--- Reads stage_message, stage_run, usage.run_ledger. Writes the temporary tables message_caller and run_caller.
+-- Reads stage_message, stage_run, usage.run_ledger, usage.usage_event. Writes the temporary tables message_caller and run_caller.
 -- Order of the tests: trigger, debug, explore, web app, MCP, nested tool, API. Safe to run twice.
+-- Who was told once stays known when Dify has deleted the end user or account since.
 INSERT INTO message_caller
 SELECT DISTINCT ON (m.id) m.id, m.run_id, m.app_id,
     CASE
+        WHEN known.caller_id IS NOT NULL THEN known.caller_kind
         WHEN m.invoke_from = 'trigger' THEN 'trigger'
         WHEN m.invoke_from IN ('debugger', 'validation') THEN 'debug'
         WHEN m.invoke_from = 'explore' THEN 'explore'
@@ -16,8 +18,15 @@ SELECT DISTINCT ON (m.id) m.id, m.run_id, m.app_id,
         WHEN m.account_email IS NOT NULL OR m.from_source = 'console' THEN 'console'
         ELSE 'unknown'
     END,
-    coalesce(m.user_session, m.account_email)
+    coalesce(m.user_session, m.account_email, known.caller_id)
 FROM stage_message m
+LEFT JOIN LATERAL (
+    SELECT e.caller_kind, e.caller_id FROM usage.usage_event e
+    WHERE e.source = :'source' AND e.event_id = 'message:' || m.id
+    UNION ALL
+    SELECT l.caller_kind, l.caller_id FROM usage.run_ledger l WHERE l.source = :'source' AND l.run_id = m.run_id
+    LIMIT 1
+) AS known ON m.user_session IS NULL AND m.account_email IS NULL
 ORDER BY m.id;
 
 INSERT INTO run_caller
@@ -26,6 +35,8 @@ SELECT DISTINCT ON (r.id) r.id,
         WHEN r.triggered_from IN ('webhook', 'schedule', 'plugin') THEN 'trigger'
         WHEN r.triggered_from IN ('debugging', 'single-step', 'rag-pipeline-debugging') THEN 'debug'
         WHEN r.triggered_from = 'rag-pipeline-run' THEN 'indexing'
+        WHEN known.caller_id IS NOT NULL AND coalesce(m.caller_id, r.user_session, r.account_email) IS NULL
+        THEN known.caller_kind
         WHEN m.kind IS NOT NULL THEN m.kind
         -- The message that said who asked may have been read, and deleted, long ago.
         WHEN known.caller_kind IS NOT NULL AND r.created_from IS NULL THEN known.caller_kind

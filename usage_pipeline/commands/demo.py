@@ -16,7 +16,7 @@ from usage_pipeline.demo.channel_servers import channel_servers
 from usage_pipeline.demo.dify_history import History
 from usage_pipeline.demo.live import write_live
 from usage_pipeline.demo.place import DIFY_DATABASE, remove_place
-from usage_pipeline.demo.play import SEED, prepare, run_through_dagster
+from usage_pipeline.demo.play import SEED, prepare, reconcile_newest, run_through_dagster
 from usage_pipeline.one_pass import run_pass
 from usage_pipeline.settings.environment import config_path, project_dir
 from usage_pipeline.warehouse.connection import connected
@@ -49,6 +49,7 @@ def demo(
         with connected(warehouse_url()) as connection:
             summary = run_pass(connection, config_path(), by="usage-pipeline demo")
             show_pass(connection, summary)
+        held &= _reconcile()
         if live:
             held &= _go_on(history, seconds)
     out.print(f"\nThat took {time.monotonic() - started:.0f} s. See it all in the Dagster UI:")
@@ -61,6 +62,17 @@ def demo(
 
 def _show(channel: str, text: str) -> None:
     out.print(Panel(escape(text.strip()), title=f"arrived: {escape(channel)}", title_align="left", border_style="cyan"))
+
+
+def _reconcile() -> bool:
+    results = reconcile_newest()
+    tokens = sum(int(str(result.sums.get("our_tokens", 0))) for result in results)
+    wrong = [result for result in results if result.state != "green"]
+    for result in wrong:
+        err.print(f"reconciliation: {result.usage_date} {result.state}: {result.says}", markup=False, style="red")
+    if not wrong:
+        out.print(f"Reconciliation: green; {tokens:,} tokens of {len(results)} days fit Dify's own sums.")
+    return not wrong
 
 
 def _go_on(history: History, seconds: float) -> bool:

@@ -11,9 +11,7 @@ import typer
 from usage_pipeline.commands.output import EXIT_FAILED, AsJson, for_people, print_json, show_rows
 from usage_pipeline.settings import Settings, SettingsError, SourceSettings, load_settings
 from usage_pipeline.settings.environment import config_path
-from usage_pipeline.sources.dify_postgres import connect_read_only
-from usage_pipeline.sources.dify_schema import read_schema
-from usage_pipeline.sources.rights import writable_tables
+from usage_pipeline.sources.examine import examine
 from usage_pipeline.sources.seam import SourceError
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.embedded import EmbeddedServerError
@@ -81,36 +79,29 @@ def _source(source: SourceSettings) -> Iterator[Finding]:
                       "postgresql://reader:password@host:5432/dify")  # fmt: skip
         return
     try:
-        connection = connect_read_only(url, statement_timeout=timedelta(seconds=15))
+        found = examine(source, url)
     except SourceError as error:
         yield Finding(name, "wrong", str(error))
         return
-    try:
-        schema = read_schema(connection)
-        yield Finding(name, "ok", "a Dify database that can be read")
-        if schema.missing:
-            yield Finding(name, "warning", f"lacks {', '.join(schema.missing)}: counted without")
-        if not schema.app_log_by_run:
-            yield Finding(
-                name, "warning", "workflow_app_logs has no index on workflow_run_id: callers are told by user"
-            )
-        writable = writable_tables(connection)
-        if writable:
-            named = ", ".join(writable[:3]) + (" …" if len(writable) > 3 else "")
-            yield Finding(name, "wrong", f"the role may write to {named}: "
-                          "use a role with SELECT only (README, 'Connect a real Dify'); we never write, but "
-                          "a password that can is worth stealing")  # fmt: skip
-        yield _clock(name, connection.execute("SELECT clock_timestamp()").fetchone())
-    except SourceError as error:
-        yield Finding(name, "wrong", str(error))
-    except psycopg.Error as error:
-        yield Finding(name, "wrong", f"cannot be read: {str(error).splitlines()[0]}; grant SELECT on Dify's tables")
-    finally:
-        connection.close()
+    yield Finding(name, "ok", "a Dify database that can be read")
+    if found.schema.missing:
+        yield Finding(name, "warning", f"lacks {', '.join(found.schema.missing)}: counted without")
+    if not found.schema.app_log_by_run:
+        yield Finding(name, "warning", "workflow_app_logs has no index on workflow_run_id: callers are told by user")
+    if found.unindexed:
+        yield Finding(name, "warning", f"no index on created_at of {', '.join(found.unindexed)}: each pass reads the "
+                      "table whole; upgrade Dify, or read from a replica and raise schedule.every_minutes")  # fmt: skip
+    if found.writable:
+        named = ", ".join(found.writable[:3]) + (" …" if len(found.writable) > 3 else "")
+        yield Finding(name, "wrong", f"the role may write to {named}: "
+                      "use a role with SELECT only (README, 'Connect a real Dify'); we never write, but "
+                      "a password that can is worth stealing")  # fmt: skip
+    if found.zone:
+        yield Finding(name, "ok", f"times that the database makes by itself are read as {found.zone}")
+    yield _clock(name, found.clock)
 
 
-def _clock(name: str, row: tuple[object, ...] | None) -> Finding:
-    there = row[0] if row and isinstance(row[0], datetime) else datetime.now(UTC)
+def _clock(name: str, there: datetime) -> Finding:
     apart = abs(datetime.now(UTC) - there)
     if apart > _CLOCKS_APART:
         return Finding(name, "warning", f"its clock is {apart} apart from ours: synchronise both")

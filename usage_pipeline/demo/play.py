@@ -3,13 +3,16 @@
 import os
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from usage_pipeline.demo.dify_history import History, build_history
 from usage_pipeline.demo.dify_schema import create_dify_schema
 from usage_pipeline.demo.place import DIFY_DATABASE, make_place
 from usage_pipeline.demo.write import write_history
+from usage_pipeline.reconciliation.reconcile import DayResult, reconcile
+from usage_pipeline.settings import load_settings
+from usage_pipeline.settings.environment import config_path
 from usage_pipeline.usage.roll_up import changed_days
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline.warehouse.location import embedded, prepare_dagster_environment, warehouse_url
@@ -17,6 +20,7 @@ from usage_pipeline.warehouse.schema import migrate
 
 SEED = 20_26
 _ROUNDS_OF_DELIVERY = 20
+_DAYS_RECONCILED = 14
 # What runs do stands in the event log; the terminal belongs to the demo's own story.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -64,6 +68,14 @@ def run_through_dagster(tell: Callable[[str], None]) -> bool:
         held &= execute(instance, "usage_pass", pass_tags(datetime.now(UTC)))
         tell("delivering alerts")
         return _deliver(connection, lambda: execute(instance, "deliver_alerts", {})) and held
+
+
+def reconcile_newest() -> list[DayResult]:
+    """Holds the newest days against the made-up Dify's own sums."""
+    settings = load_settings(config_path())
+    days = [settings.today() - timedelta(days=number) for number in range(_DAYS_RECONCILED)]
+    with connected(warehouse_url()) as connection:
+        return reconcile(connection, settings, days)
 
 
 def _deliver(connection: Connection, execute: Callable[[], bool]) -> bool:

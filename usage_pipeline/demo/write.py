@@ -77,9 +77,15 @@ def write_step(connection: Connection, step: Step, *, insert: bool) -> None:
 
 def write_world(connection: Connection, world: World) -> None:
     """Workspaces, accounts, apps, keys, tags, users and workflows."""
+    copy_rows(connection, world_rows(world))
+    _write_tags(connection, world, naive(world.started), next(iter(world.accounts.values())))
+
+
+def world_rows(world: World) -> dict[str, dict[str, Row]]:
+    """By table and key, what stands in Dify before the first call; all but the tags."""
     started = naive(world.started)
     owner = next(iter(world.accounts.values()))
-    tables: dict[str, dict[str, Row]] = {
+    return {
         "tenants": {
             i: {"id": i, "name": name, "created_at": started} for name, (i, _) in world.tenants.items()
         },
@@ -100,8 +106,6 @@ def write_world(connection: Connection, world: World) -> None:
         },
         "end_users": {user.user_id: _user_row(world, key) for key, user in world.users.items()},
     }  # fmt: skip
-    copy_rows(connection, tables)
-    _write_tags(connection, world, started, owner)
 
 
 def add_users(connection: Connection, world: World, known: set[str]) -> None:

@@ -17,6 +17,7 @@ _DIFY_EVENTS = (
     "ingest/dify_nodes",
     "ingest/dify_runs",
     "ingest/dify_tool_calls",
+    "ingest/keep_known",
     "ingest/attribute_events",
 )
 _DIFY_AFTERWARDS = ("ingest/dify_open_rows", "ingest/dify_problems")
@@ -54,6 +55,12 @@ def open_staging(warehouse: Connection) -> None:
 
 def count_staged(warehouse: Connection, parameters: Mapping[str, object]) -> int:
     """Turns the staged rows into usage events and merges them; gives how many events changed."""
+    make_events(warehouse, parameters)
+    return merge_events(warehouse, parameters)
+
+
+def make_events(warehouse: Connection, parameters: Mapping[str, object]) -> None:
+    """Turns the staged rows into priced events in stage_event."""
     # Temporary tables have no statistics of their own until somebody asks.
     warehouse.execute("ANALYZE stage_message, stage_run, stage_node")
     for name in _DIFY_EVENTS:
@@ -61,6 +68,10 @@ def count_staged(warehouse: Connection, parameters: Mapping[str, object]) -> int
     unpriced = _last_rows(warehouse.execute(statement("pricing/unpriced_models")))
     catalogue = catalogue_rules((str(provider), str(model)) for provider, model in unpriced)
     warehouse.execute(statement("pricing/price_events"), {**parameters, "catalogue": catalogue})
+
+
+def merge_events(warehouse: Connection, parameters: Mapping[str, object]) -> int:
+    """Merges stage_event into usage_event, in the transaction that made it; gives how many events changed."""
     changed = _last_rows(warehouse.execute(statement("ingest/merge_events"), parameters))
     for name in _DIFY_AFTERWARDS:
         warehouse.execute(statement(name), parameters)

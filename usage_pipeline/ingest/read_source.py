@@ -10,7 +10,7 @@ import psycopg
 from usage_pipeline.ingest.counting import CountingRules, count_staged, open_staging
 from usage_pipeline.pricing.price_rules import price_book
 from usage_pipeline.settings import ProjectFacts, Settings
-from usage_pipeline.sources.seam import Source, SourceError, Window
+from usage_pipeline.sources.seam import Source, SourceError, SourceTooSlowError, Window
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.patterns import like_pattern
 from usage_pipeline.warehouse.statements import statement
@@ -57,7 +57,7 @@ def read_source(
     hour. Safe to run twice, to kill anywhere and to run again: each window is one transaction with its watermark.
     Raises SourceError when another pass is reading the same source, psycopg.Error when a database fails.
     """
-    with _only_reader(warehouse, source.source_id):
+    with only_reader(warehouse, source.source_id):
         return _Reading(warehouse, source, settings, sweep, progress).run()
 
 
@@ -75,13 +75,7 @@ class _Reading:
         self._settings = settings
         self._progress = progress
         self._clock = source.clock()
-        self._rules = CountingRules(
-            source_id=source.source_id,
-            zone=settings.timezone,
-            key_rules=_key_rules(settings),
-            prices=price_book(settings),
-            default_environment=settings.default_environment,
-        )
+        self._rules = counting_rules(source.source_id, settings)
         self._result = IngestResult(source.source_id)
         state = warehouse.execute(
             "SELECT read_up_to, last_sweep_at FROM usage.source_state WHERE source = %s", [source.source_id]
@@ -140,7 +134,7 @@ class _Reading:
                     "DELETE FROM usage.source_problem WHERE source = %s AND kind = %s",
                     [self._source.source_id, _UNREAD],
                 )
-        except psycopg.errors.QueryCanceled:
+        except (psycopg.errors.QueryCanceled, SourceTooSlowError):
             detail = "the tools' own model calls took too long to read: raise lookback.statement_timeout_seconds"
             self._note_problem(_UNREAD, "tool_model_invokes", detail)
 
@@ -238,7 +232,7 @@ class _Reading:
             self._progress(Progress(self._source.source_id, self._read_up_to, self._clock, self._result.events_changed))
 
 
-class _only_reader:  # noqa: N801  (reads as a statement: `with _only_reader(...)`)
+class only_reader:  # noqa: N801  (reads as a statement: `with only_reader(...)`)
     """Holds the source's lock: two passes never read it at once. It goes with the session when we are killed."""
 
     def __init__(self, warehouse: Connection, source_id: str) -> None:
@@ -259,6 +253,17 @@ class _only_reader:  # noqa: N801  (reads as a statement: `with _only_reader(...
     def __exit__(self, *_: object) -> None:
         if not self._warehouse.closed:
             self._warehouse.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [self._key])
+
+
+def counting_rules(source_id: str, settings: Settings) -> CountingRules:
+    """What the configuration says about counting a source."""
+    return CountingRules(
+        source_id=source_id,
+        zone=settings.timezone,
+        key_rules=_key_rules(settings),
+        prices=price_book(settings),
+        default_environment=settings.default_environment,
+    )
 
 
 def _key_rules(settings: Settings) -> str:

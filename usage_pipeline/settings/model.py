@@ -71,6 +71,7 @@ class SourceSettings(Model):
     id: Slug
     kind: Literal["dify"] = "dify"
     url_env: str = "DIFY_DATABASE_URL"
+    database_timezone: Zone | None = None  # of times that a MySQL server makes by itself; left out: it is asked
     console: ConsoleSettings | None = None
 
 

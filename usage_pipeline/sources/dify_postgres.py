@@ -7,7 +7,9 @@ from typing import LiteralString, cast
 import psycopg
 from psycopg import ClientCursor, sql
 
-from usage_pipeline.sources.dify_schema import DifySchema, read_schema
+from usage_pipeline.sources.batches import batches
+from usage_pipeline.sources.dify_postgres_sums import DifyPostgresSums
+from usage_pipeline.sources.dify_schema import DifySchema, read_schema, schema_problems
 from usage_pipeline.sources.node_json import node_row
 from usage_pipeline.sources.seam import SourceError, Window
 from usage_pipeline.warehouse.connection import Connection, plain_url
@@ -34,7 +36,7 @@ _NO_PIPELINES = "SELECT NULL::uuid AS id, NULL::uuid AS tenant_id, NULL::text AS
 Parameters = Mapping[str, object]
 
 
-class DifyPostgres:
+class DifyPostgres(DifyPostgresSums):
     """A Dify database on PostgreSQL, in a session that can only read."""
 
     def __init__(self, source_id: str, url: str, *, statement_timeout: timedelta = timedelta(seconds=30)) -> None:
@@ -60,11 +62,7 @@ class DifyPostgres:
 
     def problems(self) -> Sequence[tuple[str, str, str]]:
         """Columns that this Dify lacks and that counting would have used."""
-        found = [("missing_column", name, f"this Dify has no column {name}") for name in self._schema.missing]
-        if not self._schema.has_tool_calls:
-            detail = "the tools' own model calls cannot be read: grant SELECT on tool_model_invokes to the role"
-            found.append(("missing_column", "tool_model_invokes", detail))
-        return found
+        return schema_problems(self._schema)
 
     def stage_dimensions(self, warehouse: Connection) -> None:
         """Fills stage_tenant, stage_project and stage_api_key."""
@@ -96,9 +94,9 @@ class DifyPostgres:
 
     def stage_rows(self, warehouse: Connection, message_ids: Sequence[str], run_ids: Sequence[str]) -> None:
         """The same for single rows, by primary key."""
-        for ids in _batches(message_ids, _IDS_A_BATCH):
+        for ids in batches(message_ids, _IDS_A_BATCH):
             self._stage(warehouse, "stage_message", _select("messages", selection=_MESSAGES_BY_ID), {"ids": ids})
-        for ids in _batches(run_ids, _IDS_A_BATCH):
+        for ids in batches(run_ids, _IDS_A_BATCH):
             self._stage(warehouse, "stage_run", self._runs(_RUNS_BY_ID), {"ids": ids})
         self._stage_nodes_of_runs(warehouse)
         self._stage_node_models(warehouse)
@@ -115,6 +113,9 @@ class DifyPostgres:
     def _runs(self, selection: LiteralString) -> sql.SQL:
         created_from = _CREATED_FROM if self._schema.app_log_by_run else "NULL"
         return _select("runs", selection=selection, created_from=created_from)
+
+    def _runs_by_time(self) -> sql.SQL:
+        return self._runs(_RUNS_BY_TIME)
 
     def _stage_nodes_of_runs(self, warehouse: Connection) -> None:
         selection = _nodes_by_run(self._schema)
@@ -150,7 +151,7 @@ class DifyPostgres:
             "SELECT DISTINCT workflow_id FROM stage_node"
             " WHERE node_type IN ('agent', 'knowledge-retrieval') AND model IS NULL"
         )
-        for batch in _batches([str(row[0]) for row in found], _RUNS_A_BATCH):
+        for batch in batches([str(row[0]) for row in found], _RUNS_A_BATCH):
             try:
                 with warehouse.transaction():
                     self._stage(warehouse, "stage_node_model", _select("node_models"), {"workflow_ids": batch})
@@ -224,11 +225,6 @@ def _select(name: str, **raw: LiteralString) -> sql.SQL:
     for variable, value in raw.items():
         text = text.replace(f":{variable}", value)
     return sql.SQL(text)
-
-
-def _batches(ids: Sequence[str], size: int) -> Iterator[list[str]]:
-    for start in range(0, len(ids), size):
-        yield list(ids[start : start + size])
 
 
 def _nodes_by_run(schema: DifySchema) -> LiteralString:

@@ -1,5 +1,6 @@
 """Finds out what a Dify database has: its columns and indexes are probed, its version string is not trusted."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from usage_pipeline.sources.seam import SourceError
@@ -39,8 +40,18 @@ class DifySchema:
 def read_schema(connection: Connection) -> DifySchema:
     """Probes columns and indexes. Raises SourceError when the database is not Dify's or may not be read."""
     columns = _columns(connection)
-    if not {"messages", "apps"} <= columns.keys():
+    if not is_dify(columns):
         raise SourceError(_not_dify(connection))
+    return schema_of(columns, _index_columns(connection))
+
+
+def is_dify(columns: Mapping[str, set[str]]) -> bool:
+    """Whether tables with these columns can be Dify's."""
+    return {"messages", "apps"} <= columns.keys()
+
+
+def schema_of(columns: Mapping[str, set[str]], indexes: set[tuple[str, tuple[str, ...]]]) -> DifySchema:
+    """What columns by table, and indexes as (table, columns), allow. Raises SourceError when too much is missing."""
     lacking = [f"{table}.{name}" for table, names in _NEEDED.items() for name in names
                if name not in columns.get(table, ())]  # fmt: skip
     if lacking:
@@ -50,7 +61,6 @@ def read_schema(connection: Connection) -> DifySchema:
         )
     missing = tuple(f"{table}.{name}" for table, names in _OPTIONAL.items() for name in names
                     if name not in columns[table])  # fmt: skip
-    indexes = _index_columns(connection)
     return DifySchema(
         missing=missing,
         has_pipelines="pipelines" in columns,
@@ -64,6 +74,15 @@ def read_schema(connection: Connection) -> DifySchema:
             for table, names in indexes
         ),
     )
+
+
+def schema_problems(schema: DifySchema) -> list[tuple[str, str, str]]:
+    """Columns that this Dify lacks and that counting would have used: (kind, name, detail)."""
+    found = [("missing_column", name, f"this Dify has no column {name}") for name in schema.missing]
+    if not schema.has_tool_calls:
+        detail = "the tools' own model calls cannot be read: grant SELECT on tool_model_invokes to the role"
+        found.append(("missing_column", "tool_model_invokes", detail))
+    return found
 
 
 def _columns(connection: Connection) -> dict[str, set[str]]:

@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from usage_pipeline.warehouse.connection import Connection
 
 
 class SourceError(Exception):
     """A source cannot be read; the text says what is wrong and what to do, without any secret."""
+
+
+class SourceTooSlowError(SourceError):
+    """A statement on a source took longer than it may."""
 
 
 @dataclass(frozen=True)
@@ -61,4 +65,32 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Lets go of connections."""
+        ...
+
+
+@runtime_checkable
+class Reconcilable(Protocol):
+    """What a source can do further when its days can be held against its own sums.
+
+    A source without it is said to be not compared. Tables named own_* are those of sql/reconciliation/staging.sql.
+    """
+
+    def stage_own_sums(self, warehouse: Connection, window: Window) -> None:
+        """Fills own_sum with the source's own sums over what was created in the window, made where the rows lie."""
+        ...
+
+    def stage_runs(self, warehouse: Connection, windows: Sequence[Window]) -> None:
+        """Fills stage_run and stage_node with the runs that were created in the windows."""
+        ...
+
+    def stage_single_steps(self, warehouse: Connection, since: datetime) -> None:
+        """Fills stage_node with nodes that were run by themselves from ``since`` on."""
+        ...
+
+    def message_ids(self, app_id: str, window: Window) -> Sequence[str]:
+        """The ids of an app's messages that were created in the window."""
+        ...
+
+    def can_be_row(self, row_id: str) -> bool:
+        """Whether an id has the shape of the source's ids."""
         ...

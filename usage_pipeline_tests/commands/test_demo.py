@@ -19,7 +19,7 @@ def test_it_ends_well_and_shows_the_whole_story(played: Played) -> None:
     assert played.code == 0, played.output[-3000:]
     for words in ("Usage by project", "lead-enricher", "Budgets", "emergency", "arrived: WeCom group",
                   "arrived: mail to marketing-owner@example.com", "arrived: ITSM webhook", '"errcode": 0',
-                  "250 taken for", "Every step held", "usage-pipeline up"):  # fmt: skip
+                  "250 taken for", "Every step held", "Reconciliation: green", "usage-pipeline up"):  # fmt: skip
         assert words in played.output, words
 
 

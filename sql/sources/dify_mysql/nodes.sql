@@ -1,0 +1,53 @@
+-- One row a node execution that may carry tokens, with its JSON columns cut down on the server to the members that hold
+-- figures, so that prompts and answers never leave it. A text that the server cannot read as JSON is given as '?':
+-- nodes_text.sql then reads that row. JSON_VALID stands before each JSON_EXTRACT, for MySQL fails on what is not JSON.
+-- Reads workflow_node_executions as :nodes joins it, along the index that fits :selection. Writes nothing.
+-- Left out are node types that call no model and say nothing of tokens; containers are kept to explain a run's total.
+-- In the mysql client: sed "s/:nodes/workflow_node_executions n/; s/:selection/n.workflow_run_id = '...'/" nodes.sql
+SELECT
+    n.id,
+    n.workflow_run_id AS run_id,
+    n.tenant_id,
+    n.app_id,
+    n.workflow_id,
+    n.triggered_from,
+    n.node_id,
+    n.node_type,
+    n.title,
+    n.status,
+    n.created_at,
+    CASE WHEN n.workflow_run_id IS NULL THEN
+        (SELECT a.email FROM accounts a WHERE a.id = n.created_by) END AS account_email,
+    CASE
+        WHEN JSON_VALID(n.execution_metadata) THEN JSON_OBJECT(
+            'total_tokens', JSON_EXTRACT(n.execution_metadata, '$.total_tokens'),
+            'total_price', JSON_EXTRACT(n.execution_metadata, '$.total_price'),
+            'currency', JSON_EXTRACT(n.execution_metadata, '$.currency'),
+            'tool_info', JSON_OBJECT('provider_type', JSON_EXTRACT(n.execution_metadata, '$.tool_info.provider_type'))
+        )
+        WHEN n.execution_metadata <> '' THEN '?'
+    END AS metadata,
+    CASE
+        WHEN n.node_type IN ('iteration', 'loop') THEN NULL
+        WHEN JSON_VALID(n.process_data) THEN JSON_OBJECT(
+            'usage', JSON_EXTRACT(n.process_data, '$.usage'),
+            'model_provider', JSON_EXTRACT(n.process_data, '$.model_provider'),
+            'model_name', JSON_EXTRACT(n.process_data, '$.model_name')
+        )
+        WHEN n.process_data <> '' THEN '?'
+    END AS process,
+    CASE
+        WHEN n.node_type IN ('iteration', 'loop') THEN NULL
+        WHEN JSON_VALID(n.process_data) AND JSON_TYPE(JSON_EXTRACT(n.process_data, '$.usage')) = 'OBJECT' THEN NULL
+        WHEN INSTR(CAST(n.outputs AS BINARY), '"total_tokens"') = 0 THEN NULL
+        WHEN JSON_VALID(n.outputs) THEN JSON_OBJECT(
+            'usage', JSON_EXTRACT(n.outputs, '$.usage'),
+            '__usage', JSON_EXTRACT(n.outputs, '$.__usage')
+        )
+        WHEN n.outputs <> '' THEN '?'
+    END AS outputs
+FROM :nodes
+WHERE :selection
+  AND (n.node_type IN ('llm', 'question-classifier', 'parameter-extractor', 'knowledge-retrieval', 'agent', 'tool',
+                       'iteration', 'loop')
+       OR INSTR(CAST(n.execution_metadata AS BINARY), '"total_tokens"') > 0)

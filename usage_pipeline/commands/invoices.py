@@ -1,0 +1,50 @@
+"""`usage-pipeline invoices`: import what providers invoiced, and see how much of it was counted."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from usage_pipeline.commands.output import AsJson, Mistake, as_dicts, err, for_people, out, print_json, show_rows
+from usage_pipeline.commands.workplace import open_warehouse, open_workplace
+from usage_pipeline.invoices.coverage import COLUMNS, coverage, keep_invoices
+from usage_pipeline.invoices.invoice_file import InvoiceFileError, read_invoice_file
+
+app = typer.Typer(no_args_is_help=True, help="Import what providers invoiced, and see how much of it was counted.")
+_RIGHT = ("amount", "invoiced", "counted", "ratio", "tokens", "unpriced_tokens")
+
+
+@app.command(name="import")
+@for_people
+def import_file(
+    file: Annotated[Path, typer.Argument(help="CSV: provider, model (optional), month (2026-11), amount, currency.")],
+    as_json: AsJson = False,
+) -> None:
+    """Take a CSV file of invoices. The same file again changes nothing, a corrected amount replaces."""
+    try:
+        lines = read_invoice_file(file)
+    except InvoiceFileError as error:
+        raise Mistake(str(error)) from None
+    with open_warehouse() as connection:
+        counts = keep_invoices(connection, lines)
+    if as_json:
+        print_json(counts)
+        return
+    out.print(f"{counts['new']} new, {counts['corrected']} corrected, {counts['unchanged']} known already")
+
+
+@app.command()
+@for_people
+def show(as_json: AsJson = False) -> None:
+    """By month, provider and model: invoiced, counted and their ratio, in the configuration's currency."""
+    with open_workplace() as (connection, configuration):
+        rows = coverage(connection, configuration.settings)
+        currency = configuration.settings.currency
+    if as_json:
+        print_json({"currency": currency, "rows": as_dicts(COLUMNS, rows)})
+        return
+    shown = [(f"{row[0]:%Y-%m}", *row[1:7], None if row[7] is None else f"{row[7]:.1%}", *row[8:]) for row in rows]
+    show_rows(f"Coverage: invoiced and counted in {currency}", COLUMNS, shown, right=_RIGHT)
+    missing = sorted({str(row[4]) for row in rows if row[3] is not None and row[5] is None})
+    if missing:
+        err.print(f"no exchange rate for {', '.join(missing)}: add it to exchange_rates:", markup=False, style="yellow")

@@ -1,0 +1,133 @@
+"""`usage-pipeline reconcile`: holds days against the source's own sums."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from usage_pipeline.commands.output import (
+    EXIT_FAILED,
+    AsJson,
+    Mistake,
+    as_dicts,
+    err,
+    for_people,
+    out,
+    print_json,
+    show_rows,
+)
+from usage_pipeline.commands.workplace import open_workplace
+from usage_pipeline.reconciliation.reconcile import DayResult, reconcile
+from usage_pipeline.settings import Settings
+
+_FORMATS = ["%Y-%m-%d"]
+_SHOWN = ("ours", "messages", "runs", "rolled up", "thoughts", "nested", "beside total", "other day", "single steps",
+          "tools", "other", "gone", "late", "unexplained")  # fmt: skip
+_SUMS = ("our_tokens", "message_tokens", "run_tokens", "rolled_up_tokens", "thought_tokens", "nested_tokens",
+         "beside_total_tokens", "other_day_tokens", "single_step_tokens", "tool_call_tokens", "other_tokens",
+         "gone_tokens", "late_tokens", "unexplained_tokens")  # fmt: skip
+_NOT_GREEN = ("red", "healed")
+
+
+@for_people
+def reconcile_command(
+    first: Annotated[datetime, typer.Option("--from", formats=_FORMATS, help="First usage date.")],
+    last: Annotated[datetime, typer.Option("--to", formats=_FORMATS, help="Last usage date.")],
+    source: Annotated[str | None, typer.Option(help="One source; left out: all of them.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold each day against the source's own sums; what does not fit is read again and named.
+
+    messages + runs + every part to their right = ours. Exit 1 when a day did not fit, also when reading again healed
+    it (figures told before were wrong; the next time it is green), or when a source could not be read.
+    """
+    with open_workplace() as (connection, configuration):
+        settings = configuration.settings
+        days = _days(first.date(), last.date(), settings)
+        if source is not None and source not in [known.id for known in settings.sources]:
+            raise Mistake(
+                f"there is no source {source!r}; the configuration has: {', '.join(s.id for s in settings.sources)}"
+            )
+        with Progress(
+            TextColumn("reconciling {task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} days"),
+            TimeElapsedColumn(), console=err, transient=True, disable=as_json or not err.is_terminal,
+        ) as bar:  # fmt: skip
+            count = len(days) * (1 if source else len(settings.sources))
+            task = bar.add_task("", total=count)
+            results = reconcile(
+                connection, settings, days, source_id=source,
+                progress=lambda r: bar.update(task, advance=1, description=f"{r.source_id} {r.usage_date}"),
+            )  # fmt: skip
+    if as_json:
+        print_json({"green": not _failed(results), "days": [_document(result) for result in results]})
+    else:
+        _show(results)
+    if _failed(results):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _days(first: date, last: date, settings: Settings) -> list[date]:
+    if last < first:
+        raise Mistake(f"--to {last} lies before --from {first}: exchange them")
+    newest = settings.today() + timedelta(days=1)
+    if first > newest:
+        raise Mistake(f"--from {first} lies in the future: today is {settings.today()} in {settings.timezone}")
+    return [first + timedelta(days=number) for number in range((min(last, newest) - first).days + 1)]
+
+
+def _failed(results: Sequence[DayResult]) -> bool:
+    return any(r.state in _NOT_GREEN or r.failed for r in results)
+
+
+def _document(result: DayResult) -> dict[str, object]:
+    return {
+        "source": result.source_id,
+        "usage_date": result.usage_date,
+        "state": result.state,
+        "says": result.says,
+        "compared_until": result.compared_until,
+        **result.sums,
+        "misfits": [
+            dict(as_dicts(("event_id", "what", "ours", "theirs"), [(m.event_id, m.what, m.ours, m.theirs)])[0])
+            for m in result.misfits
+        ],
+    }
+
+
+def _show(results: Sequence[DayResult]) -> None:
+    columns = ("source", "day", "state", *_SHOWN)
+    rows = [(r.source_id, r.usage_date, r.state, *(r.sums.get(name) for name in _SUMS)) for r in results]
+    # A column that is nothing everywhere only takes room.
+    kept = [i for i, name in enumerate(columns) if name in ("source", "day", "state", "ours", "unexplained")
+            or any(str(row[i]) not in ("0", "None") for row in rows)]  # fmt: skip
+    show_rows(
+        "Reconciliation, in tokens: messages + runs + each part = ours",
+        [columns[i] for i in kept],
+        [[_number(row[i]) for i in kept] for row in rows],
+        right=_SHOWN,
+    )
+    for result in results:
+        if result.state != "green" or result.sums.get("gone_events"):
+            style = "red" if result.state in _NOT_GREEN else "yellow" if result.state == "not_compared" else None
+            err.print(
+                f"{result.source_id} {result.usage_date} {result.state}: {result.says}",
+                markup=False,
+                style=style,
+                soft_wrap=True,
+            )
+    for result in results:
+        for m in result.misfits:
+            sides = [f"ours {_side(m.ours)}" if m.ours else "", f"the source's {_side(m.theirs)}" if m.theirs else ""]
+            words = "; ".join([m.what, *filter(None, sides)])
+            out.print(f"  {result.usage_date} {m.event_id}: {words}", markup=False, soft_wrap=True)
+
+
+def _number(value: object) -> object:
+    return int(value) if not isinstance(value, str | date | None) else value  # type: ignore[call-overload]
+
+
+def _side(words: Mapping[str, object]) -> str:
+    cost = "" if words.get("cost") is None else f", cost {words['cost']}"
+    return f"{words.get('tokens')} tokens{cost}, {words.get('usage_date')}"

@@ -1,0 +1,1 @@
+"""Invoices of providers, held against what was counted."""

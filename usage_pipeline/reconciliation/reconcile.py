@@ -1,0 +1,189 @@
+"""Reconciles days: looks, reads again what does not fit, looks again, and keeps the result of each day."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal, cast
+
+import psycopg
+
+from usage_pipeline.ingest.counting import make_events, open_staging
+from usage_pipeline.ingest.read_source import counting_rules
+from usage_pipeline.reconciliation.look import Comparable, Day, Found, day_of, look
+from usage_pipeline.reconciliation.read_again import GONE, Misfit, read_again
+from usage_pipeline.settings import Settings, SourceSettings
+from usage_pipeline.sources.registry import open_source
+from usage_pipeline.sources.seam import Reconcilable, SourceError
+from usage_pipeline.usage.roll_up import changed_days, roll_up
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.statements import statement
+
+State = Literal["green", "healed", "red", "not_compared"]
+_ROUNDS = 3
+_ROWS_NAMED = 50
+
+
+@dataclass
+class DayResult:
+    """How a day of a source came out; ``sums`` are the columns of usage.reconciliation."""
+
+    source_id: str
+    usage_date: date
+    state: State
+    says: str
+    compared_until: datetime | None = None
+    sums: dict[str, object] = field(default_factory=dict)
+    misfits: list[Misfit] = field(default_factory=list)
+    failed: bool = False  # the source could not be read; another time it can be
+
+
+def reconcile(
+    warehouse: Connection,
+    settings: Settings,
+    days: Sequence[date],
+    *,
+    source_id: str | None = None,
+    roll_up_healed: bool = True,
+    progress: Callable[[DayResult], None] | None = None,
+) -> list[DayResult]:
+    """Holds days against every source's own sums (or one source's), oldest first; each source fails alone.
+
+    Days are usage dates in the tenants' zones. Safe to run twice, beside a pass, and to kill anywhere. With
+    ``roll_up_healed`` the daily tables of days that reading again changed are made again; without, they stay marked.
+    """
+    results: list[DayResult] = []
+    for source in settings.sources:
+        if source_id not in (None, source.id):
+            continue
+        for result in _of_source(warehouse, source, settings, sorted(days)):
+            _keep(warehouse, result)
+            results.append(result)
+            if progress:
+                progress(result)
+    if roll_up_healed and any(result.misfits for result in results):
+        roll_up(warehouse, changed_days(warehouse))
+    return results
+
+
+def _of_source(
+    warehouse: Connection, source: SourceSettings, settings: Settings, days: Sequence[date]
+) -> list[DayResult]:
+    try:
+        opened = open_source(source, settings)
+    except SourceError as error:
+        return [_not_compared(source.id, day, str(error), failed=True) for day in days]
+    try:
+        if not isinstance(opened, Reconcilable):
+            says = f"cannot be reconciled: a source of kind {source.kind} gives no sums of its own"
+            return [_not_compared(source.id, day, says) for day in days]
+        return _days(warehouse, cast(Comparable, opened), settings, days)
+    except (SourceError, psycopg.Error) as error:
+        if warehouse.closed:
+            raise
+        text = (str(error).strip() or type(error).__name__).splitlines()[0]
+        return [_not_compared(source.id, day, f"could not be compared: {text}", failed=True) for day in days]
+    finally:
+        opened.close()
+
+
+def _days(warehouse: Connection, source: Comparable, settings: Settings, days: Sequence[date]) -> list[DayResult]:
+    open_staging(warehouse)
+    warehouse.execute(statement("reconciliation/staging"))
+    spans = {day: day_of(warehouse, source, day, settings.timezone) for day in days}
+    read = [span for span in spans.values() if span]
+    if read:
+        _stage_units(warehouse, source, settings, min(span.since for span in read))
+    return [
+        _one_day(warehouse, source, settings, span)
+        if span
+        else _not_compared(source.source_id, day, "not read yet: run `usage-pipeline run` first")
+        for day, span in spans.items()
+    ]
+
+
+def _stage_units(warehouse: Connection, source: Comparable, settings: Settings, since: datetime) -> None:
+    """Reads once what no sum of the source holds: nodes run by themselves, and tools' own model calls."""
+    clock = source.clock()
+    rules = counting_rules(source.source_id, settings)
+    warehouse.execute("TRUNCATE own_unit")
+    with warehouse.transaction():
+        source.stage_single_steps(warehouse, since)
+        source.stage_tool_calls(warehouse, since)
+        parameters = rules.parameters(clock, clock - timedelta(days=settings.lookback.give_up_days))
+        make_events(warehouse, parameters)
+        warehouse.execute(statement("reconciliation/own_units"), parameters)
+
+
+def _one_day(warehouse: Connection, source: Comparable, settings: Settings, day: Day) -> DayResult:
+    healed: dict[str, Misfit] = {}
+    left: list[Misfit] = []
+    found = look(warehouse, source, day)
+    for _ in range(_ROUNDS):
+        if found.fits:
+            left = []
+            break
+        left = read_again(warehouse, source, settings, day, found)
+        if not any(misfit.can_be_healed for misfit in left):
+            break
+        healed |= {misfit.event_id: misfit for misfit in left if misfit.can_be_healed}
+        if any(event.startswith(("node:", "tool_call:")) for event in found.events):
+            _stage_units(warehouse, source, settings, day.since)
+        found = look(warehouse, source, day)
+    return _judged(day, found, healed, left)
+
+
+def _judged(day: Day, found: Found, healed: dict[str, Misfit], left: list[Misfit]) -> DayResult:
+    """The day's result from what was found last, what reading again put right, and what is left."""
+    sums = dict(found.sums)
+    unexplained = int(str(sums["unexplained_tokens"]))
+    if unexplained and left and all(misfit.expected for misfit in left):
+        # Calls under way change faster than they can be compared; they are compared again next time.
+        sums["late_tokens"] = int(str(sums["late_tokens"])) + unexplained
+        unexplained = sums["unexplained_tokens"] = 0
+    wrong = [misfit for misfit in left if not misfit.expected]
+    put_right = [m for m in healed.values() if not m.expected and m.event_id not in {w.event_id for w in wrong}]
+    misfits = wrong + put_right
+    gone = int(str(sums["gone_events"]))
+    remark = f"; {gone} events are gone at the source and stay counted" if gone else ""
+    state: State = "green"
+    says = f"fits to the last token{remark}"
+    if wrong:
+        state, says = "red", f"{_names(wrong)} does not fit{remark}"
+    elif unexplained:
+        state, says = "red", f"{unexplained} tokens are not explained by any row{remark}"
+    elif put_right:
+        state, says = "healed", f"{_names(put_right)} did not fit; healed by reading again{remark}"
+    return DayResult(day.source_id, day.date, state, says, day.until, sums, misfits)
+
+
+def _names(misfits: Sequence[Misfit]) -> str:
+    first = misfits[0]
+    more = f" and {len(misfits) - 1} more" if len(misfits) > 1 else ""
+    return f"{first.event_id} ({first.what}){more}"
+
+
+def _not_compared(source_id: str, day: date, says: str, *, failed: bool = False) -> DayResult:
+    return DayResult(source_id, day, "not_compared", says, failed=failed)
+
+
+def _keep(warehouse: Connection, result: DayResult) -> None:
+    rows = [
+        {"event_id": m.event_id, "what": m.what, "ours": m.ours, "theirs": m.theirs}
+        for m in result.misfits[:_ROWS_NAMED]
+    ]
+    healed = any(misfit.what != GONE for misfit in result.misfits) and result.state == "healed"
+    warehouse.execute(
+        statement("reconciliation/keep_day"),
+        {
+            "source": result.source_id,
+            "day": result.usage_date,
+            "state": result.state,
+            "says": result.says,
+            "compared_until": result.compared_until,
+            "sums": json.dumps(result.sums, default=str),
+            "misfits": len(result.misfits),
+            "rows": json.dumps(rows, default=str),
+            "healed_at": datetime.now(UTC) if healed else None,
+        },
+    )

@@ -1,0 +1,218 @@
+"""Reads a Dify database on MySQL or MariaDB: short read-only statements along indexes that Dify has, row by row."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import LiteralString, cast
+
+from psycopg import sql
+
+from usage_pipeline.sources.batches import batches
+from usage_pipeline.sources.dify_schema import DifySchema, schema_problems
+from usage_pipeline.sources.mysql_connection import BrokenJsonError, MysqlReader
+from usage_pipeline.sources.mysql_schema import read_mysql_schema
+from usage_pipeline.sources.mysql_statements import MysqlStatements, NodeStatements
+from usage_pipeline.sources.mysql_zone import ServerZone, server_zone
+from usage_pipeline.sources.node_json import node_row
+from usage_pipeline.sources.seam import Window
+from usage_pipeline.warehouse.connection import Connection
+
+_RUNS_A_BATCH = 500
+_IDS_A_BATCH = 1_000
+# A chatflow's message is inserted moments before its run and its time is cut to the second: read a little before the
+# window, so that a run always meets the message that says who asked.
+_MESSAGE_OVERLAP = timedelta(minutes=2)
+_LEAST_WINDOW = timedelta(minutes=1)
+_FOREVER = datetime(9999, 1, 1)  # noqa: DTZ001  (Dify's times are naive)
+
+# Columns with this ending hold the server's local time; all other times are UTC.
+_SERVER_TIME = "_server"
+_UNREAD_TEXT = "?"
+
+Parameters = Mapping[str, object]
+Converted = Sequence[object]
+
+
+class DifyMysql:
+    """A Dify database on MySQL or MariaDB, in a session that can only read."""
+
+    def __init__(
+        self,
+        source_id: str,
+        url: str,
+        *,
+        statement_timeout: timedelta = timedelta(seconds=30),
+        database_timezone: str | None = None,
+    ) -> None:
+        """Connects. Raises SourceError when it cannot, or when the database is not Dify's.
+
+        ``database_timezone`` is the zone in which the server fills times by itself; left out, the server is asked.
+        """
+        self._source_id = source_id
+        self._reader = MysqlReader(url, statement_timeout=statement_timeout)
+        try:
+            self._schema, self._tables = read_mysql_schema(self._reader)
+            self._zone = server_zone(self._reader, database_timezone)
+        except BaseException:
+            self._reader.close()
+            raise
+        self._statements = MysqlStatements(self._schema, self._tables)
+
+    @property
+    def source_id(self) -> str:
+        """The short id that the configuration gives it."""
+        return self._source_id
+
+    @property
+    def schema(self) -> DifySchema:
+        """What this Dify's tables and indexes allow."""
+        return self._schema
+
+    @property
+    def zone(self) -> ServerZone:
+        """The zone of times that the database makes by itself."""
+        return self._zone
+
+    @property
+    def unindexed(self) -> tuple[str, ...]:
+        """Tables that each pass reads whole, for they have no index on their time."""
+        known = {"messages": self._tables.messages_by_time, "workflow_runs": self._tables.runs_by_time}
+        return tuple(table for table, index in known.items() if index is None)
+
+    @property
+    def reader(self) -> MysqlReader:
+        """The session."""
+        return self._reader
+
+    def clock(self) -> datetime:
+        """What time it is at the database, aware UTC."""
+        return cast(datetime, self._reader.rows("SELECT UTC_TIMESTAMP(6)")[0][0]).replace(tzinfo=UTC)
+
+    def problems(self) -> Sequence[tuple[str, str, str]]:
+        """Columns that this Dify lacks and that counting would have used."""
+        return schema_problems(self._schema)
+
+    def stage_dimensions(self, warehouse: Connection) -> None:
+        """Fills stage_tenant, stage_project and stage_api_key."""
+        self._stage(warehouse, "stage_tenant", self._statements.tenants())
+        self._stage(warehouse, "stage_project", self._statements.projects())
+        self._stage(warehouse, "stage_api_key", self._statements.api_keys())
+
+    def window_end(self, since: datetime) -> datetime | None:
+        """Where a window from ``since`` should end to hold a moderate number of rows; None when little is left."""
+        found = self._reader.rows(
+            self._statements.window_end(), {"since": _naive(since), "since_server": self._zone.earliest(since)}
+        )
+        message_end, run_end = cast(tuple[datetime | None, datetime | None], found[0])
+        ends = [self._zone.to_utc(message_end)] if message_end else []
+        ends += [run_end.replace(tzinfo=UTC)] if run_end else []
+        # Rows may share a second, and a clock that was set back shows an hour twice: a window must still move on.
+        return max(min(ends), since + _LEAST_WINDOW) if ends else None
+
+    def stage_window(self, warehouse: Connection, window: Window) -> None:
+        """Fills the staging tables with what was created in the window, and with its runs' node executions."""
+        messages = {
+            "since": self._zone.earliest(window.since - _MESSAGE_OVERLAP),
+            "until": self._zone.latest(window.until) if window.until else _FOREVER,
+        }
+        runs = {"since": _naive(window.since), "until": _naive(window.until) if window.until else _FOREVER}
+        self._stage(warehouse, "stage_message", self._statements.messages_by_time(), messages)
+        self._stage(warehouse, "stage_run", self._statements.runs_by_time(), runs)
+        self._stage_nodes_of_runs(warehouse)
+        self._stage_nodes(warehouse, self._statements.single_steps(), {"since": _naive(window.since)})
+        self._stage_node_models(warehouse)
+
+    def stage_rows(self, warehouse: Connection, message_ids: Sequence[str], run_ids: Sequence[str]) -> None:
+        """The same for single rows, by primary key."""
+        for ids in batches(message_ids, _IDS_A_BATCH):
+            self._stage(warehouse, "stage_message", self._statements.messages_by_id(), {"ids": ids})
+        for ids in batches(run_ids, _IDS_A_BATCH):
+            self._stage(warehouse, "stage_run", self._statements.runs_by_id(), {"ids": ids})
+        self._stage_nodes_of_runs(warehouse)
+        self._stage_node_models(warehouse)
+
+    def stage_tool_calls(self, warehouse: Connection, since: datetime) -> None:
+        """Fills stage_tool_call with the model calls that tools made by themselves from ``since`` on."""
+        if self._schema.has_tool_calls:
+            self._stage(
+                warehouse, "stage_tool_call", self._statements.tool_calls(), {"since": self._zone.earliest(since)}
+            )
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._reader.close()
+
+    def _stage_nodes_of_runs(self, warehouse: Connection) -> None:
+        runs = warehouse.execute("SELECT id FROM stage_run ORDER BY id").fetchall()
+        for ids in batches([str(row[0]) for row in runs], _RUNS_A_BATCH):
+            self._stage_nodes(warehouse, self._statements.nodes_by_run(), {"ids": ids})
+
+    def _stage_nodes(self, warehouse: Connection, selected: NodeStatements, parameters: Parameters) -> None:
+        unread: list[str] = []
+        try:
+            with warehouse.transaction():
+                self._copy_nodes(warehouse, selected.reduced, parameters, unread)
+        except BrokenJsonError:
+            # The server cannot read a row's JSON and does not say which: the batch is read as text, row by row here.
+            self._copy_nodes(warehouse, selected.as_text, parameters, [])
+            return
+        for ids in batches(unread, _IDS_A_BATCH):
+            self._copy_nodes(warehouse, self._statements.nodes_by_id().as_text, {"ids": ids}, [])
+
+    def _copy_nodes(self, warehouse: Connection, select: str, parameters: Parameters, unread: list[str]) -> None:
+        """Streams node executions in; ids of rows whose JSON the server could not read go to ``unread`` instead."""
+
+        def figures(row: Converted) -> Converted | None:
+            if _UNREAD_TEXT in row[-3:]:
+                unread.append(str(row[0]))
+                return None
+            return node_row(row)
+
+        self._stage(warehouse, "stage_node", select, parameters, figures)
+
+    def _stage_node_models(self, warehouse: Connection) -> None:
+        found = warehouse.execute(
+            "SELECT DISTINCT workflow_id FROM stage_node"
+            " WHERE node_type IN ('agent', 'knowledge-retrieval') AND model IS NULL"
+        )
+        for batch in batches([str(row[0]) for row in found], _RUNS_A_BATCH):
+            try:
+                with warehouse.transaction():
+                    self._stage(warehouse, "stage_node_model", self._statements.node_models(), {"ids": batch})
+            except BrokenJsonError:
+                # A graph that cannot be read leaves its nodes without a model, nothing else.
+                continue
+
+    def _stage(
+        self,
+        warehouse: Connection,
+        table: LiteralString,
+        select: str,
+        parameters: Parameters | None = None,
+        make: Callable[[Converted], Converted | None] | None = None,
+    ) -> None:
+        """Streams a SELECT of the source into a staging table, row by row; ``make`` gives a whole row of the table."""
+        with self._reader.stream(select, parameters) as (names, rows), warehouse.cursor() as writer:
+            copy_in = sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(table))
+            if make is None:
+                columns = sql.SQL(", ").join(sql.Identifier(name.removesuffix(_SERVER_TIME)) for name in names)
+                copy_in = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), columns)
+            with writer.copy(copy_in) as sink:
+                for row in rows:
+                    plain = [self._converted(name, value) for name, value in zip(names, row, strict=True)]
+                    made = make(plain) if make else plain
+                    if made is not None:
+                        sink.write_row(made)
+
+    def _converted(self, name: str, value: object) -> object:
+        """A value as PostgreSQL takes it."""
+        if isinstance(value, str):
+            if name == "tags":
+                return sorted(set(value.split("\n")))
+            return value.replace("\x00", "") if "\x00" in value else value
+        if isinstance(value, datetime):
+            return self._zone.to_utc(value) if name.endswith(_SERVER_TIME) else value.replace(tzinfo=UTC)
+        return [] if value is None and name == "tags" else value
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,57 @@
+"""Looks at a Dify database before anything is read from it: what it has, who we are there, what time it is."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+import psycopg
+
+from usage_pipeline.settings import SourceSettings
+from usage_pipeline.sources.dify_mysql import DifyMysql
+from usage_pipeline.sources.dify_postgres import connect_read_only
+from usage_pipeline.sources.dify_schema import DifySchema, read_schema
+from usage_pipeline.sources.mysql_connection import is_mysql_url
+from usage_pipeline.sources.mysql_schema import tables_it_may_write
+from usage_pipeline.sources.rights import writable_tables
+from usage_pipeline.sources.seam import SourceError
+
+_TIMEOUT = timedelta(seconds=15)
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What was found at a Dify database."""
+
+    schema: DifySchema
+    writable: list[str]  # tables that the role could change; a reader's list is empty
+    clock: datetime  # aware UTC
+    zone: str | None  # in which the database makes times; None where the session says UTC itself
+    unindexed: tuple[str, ...]  # tables that each pass reads whole
+
+
+def examine(source: SourceSettings, url: str) -> Examination:
+    """Connects and looks. Raises SourceError that says what is wrong and what to do, without the password."""
+    return _mysql(source, url) if is_mysql_url(url) else _postgres(url)
+
+
+def _postgres(url: str) -> Examination:
+    connection = connect_read_only(url, statement_timeout=_TIMEOUT)
+    try:
+        schema = read_schema(connection)
+        row = connection.execute("SELECT clock_timestamp()").fetchone()
+        clock = cast(datetime, row[0]) if row else datetime.now(UTC)
+        return Examination(schema, writable_tables(connection), clock, None, ())
+    except psycopg.Error as error:
+        raise SourceError(f"cannot be read: {str(error).splitlines()[0]}; grant SELECT on Dify's tables") from None
+    finally:
+        connection.close()
+
+
+def _mysql(source: SourceSettings, url: str) -> Examination:
+    opened = DifyMysql(source.id, url, statement_timeout=_TIMEOUT, database_timezone=source.database_timezone)
+    try:
+        return Examination(
+            opened.schema, tables_it_may_write(opened.reader), opened.clock(), str(opened.zone), opened.unindexed
+        )
+    finally:
+        opened.close()

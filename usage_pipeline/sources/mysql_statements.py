@@ -1,0 +1,136 @@
+"""The statements that a pass runs on a Dify on MySQL, fitted to the columns and indexes that it has."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from usage_pipeline.sources.dify_schema import DifySchema
+from usage_pipeline.sources.mysql_schema import MysqlTables
+from usage_pipeline.warehouse.statements import statement
+
+_FOLDER = "sources/dify_mysql"
+MESSAGES_A_WINDOW = 20_000
+RUNS_A_WINDOW = 5_000
+_CREATED_FROM = "(SELECT l.created_from FROM workflow_app_logs l {0} WHERE l.workflow_run_id = r.id LIMIT 1)"
+_PIPELINES = "SELECT p.id, p.tenant_id, p.name FROM pipelines p"
+_NO_PIPELINES = "SELECT NULL AS id, NULL AS tenant_id, NULL AS name FROM DUAL WHERE FALSE"
+_TIME = "{0}.created_at >= @since AND {0}.created_at < @until"
+
+
+@dataclass(frozen=True)
+class NodeStatements:
+    """The same node executions twice: cut down to figures on the server, and with their texts."""
+
+    reduced: str
+    as_text: str
+
+
+class MysqlStatements:
+    """Every statement by what it selects; parameters are the driver's, ``%(since)s``."""
+
+    def __init__(self, schema: DifySchema, tables: MysqlTables) -> None:
+        self._schema = schema
+        self._tables = tables
+
+    def tenants(self) -> str:
+        """Workspaces."""
+        return _select("tenants")
+
+    def projects(self) -> str:
+        """Apps and RAG pipelines."""
+        return _select("projects", pipelines=_PIPELINES if self._schema.has_pipelines else _NO_PIPELINES)
+
+    def api_keys(self) -> str:
+        """API keys, masked."""
+        return _select("api_keys")
+
+    def tool_calls(self) -> str:
+        """Model calls of tools, from ``since`` in the server's time on."""
+        return _select("tool_calls")
+
+    def window_end(self) -> str:
+        """Where a window should end; ``since`` in UTC and ``since_server`` in the server's time."""
+        return _select(
+            "window_end",
+            message_index=_forced(self._tables.messages_by_time),
+            run_index=_forced(self._tables.runs_by_time),
+            messages=str(MESSAGES_A_WINDOW),
+            runs=str(RUNS_A_WINDOW),
+        )
+
+    def messages_by_time(self) -> str:
+        """Messages from ``since`` to ``until``, in the server's time."""
+        return self._messages(_TIME.format("m"), self._tables.messages_by_time)
+
+    def messages_by_id(self) -> str:
+        """Messages by ``ids``."""
+        return self._messages("m.id IN @ids", "PRIMARY")
+
+    def runs_by_time(self) -> str:
+        """Runs from ``since`` to ``until``, in UTC."""
+        return self._runs(_TIME.format("r"), self._tables.runs_by_time)
+
+    def runs_by_id(self) -> str:
+        """Runs by ``ids``."""
+        return self._runs("r.id IN @ids", "PRIMARY")
+
+    def nodes_by_run(self) -> NodeStatements:
+        """Node executions of runs by ``ids`` of the runs."""
+        if self._tables.nodes_by_run:
+            return _nodes(f"workflow_node_executions n {_forced(self._tables.nodes_by_run)}",
+                          "n.workflow_run_id IN @ids")  # fmt: skip
+        index = self._tables.nodes_by_origin_and_run
+        return _nodes(_select("nodes_of_runs", index=_forced(index)), "r.id IN @ids")
+
+    def nodes_by_id(self) -> NodeStatements:
+        """Node executions by ``ids``."""
+        return _nodes("workflow_node_executions n", "n.id IN @ids")
+
+    def single_steps(self) -> NodeStatements:
+        """Single-step debugging of drafts, from ``since`` in UTC on."""
+        source = _select("single_step_nodes", index=_forced(self._tables.nodes_by_origin))
+        return _nodes(source, "d.version = 'draft' AND n.created_at >= @since")
+
+    def node_models(self) -> str:
+        """Models that graphs configure, by ``ids`` of the workflows."""
+        return _select("node_models", selection="w.id IN @ids")
+
+    def reading_big_tables(self) -> Iterator[tuple[str, str]]:
+        """Every statement that a pass runs on messages, runs and node executions, by name: for EXPLAIN."""
+        yield "window_end", self.window_end()
+        yield "messages by time", self.messages_by_time()
+        yield "messages by id", self.messages_by_id()
+        yield "runs by time", self.runs_by_time()
+        yield "runs by id", self.runs_by_id()
+        yield "nodes by run", self.nodes_by_run().reduced
+        yield "nodes by run, as text", self.nodes_by_run().as_text
+        yield "nodes by id, as text", self.nodes_by_id().as_text
+        yield "single steps", self.single_steps().reduced
+
+    def _messages(self, selection: str, index: str | None) -> str:
+        thoughts = _forced(self._tables.thoughts_by_message)
+        text = _select("messages", selection=selection, index=_forced(index), thought_index=thoughts)
+        known = self._tables.message_columns
+        return re.sub(r"\bm\.(\w+)", lambda found: found[0] if found[1] in known else "NULL", text)
+
+    def _runs(self, selection: str, index: str | None) -> str:
+        app_logs = self._tables.app_logs_by_run
+        created_from = _CREATED_FROM.format(_forced(app_logs)) if app_logs else "NULL"
+        return _select("runs", selection=selection, index=_forced(index), created_from=created_from)
+
+
+def _nodes(nodes: str, selection: str) -> NodeStatements:
+    return NodeStatements(*(_select(name, nodes=nodes, selection=selection) for name in ("nodes", "nodes_text")))
+
+
+def _forced(index: str | None) -> str:
+    """Takes the choice from a planner whose statistics may be stale: it must never read a big table whole."""
+    return f"FORCE INDEX (`{index}`)" if index else ""
+
+
+def _select(name: str, **raw: str) -> str:
+    """The SQL of a file with ``:words`` replaced and user variables (``@since``) turned into parameters."""
+    text: str = statement(f"{_FOLDER}/{name}")
+    for variable, value in raw.items():
+        text = re.sub(rf":{variable}\b", lambda _, value=value: value, text)  # type: ignore[misc]
+    return re.sub(r"(?<![@\w])@(\w+)", r"%(\1)s", text)

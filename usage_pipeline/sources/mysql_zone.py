@@ -1,0 +1,75 @@
+"""The zone in which a MySQL server fills times by itself: found by asking what its clock shows, or as configured."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo, available_timezones
+
+from usage_pipeline.sources.mysql_connection import MysqlReader
+from usage_pipeline.sources.seam import SourceError
+from usage_pipeline.warehouse.statements import statement
+
+# No zone has moved its clocks by more, nor twice in so short a time.
+_LONGEST_CHANGE = timedelta(hours=3)
+
+
+class ServerZone:
+    """Turns the server's local times into UTC and back."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        self._zone = zone
+
+    def __str__(self) -> str:
+        return str(self._zone)
+
+    def to_utc(self, local: datetime) -> datetime:
+        """The moment that a local time means. In the hour that a zone repeats it may mean two: then the first."""
+        return local.replace(tzinfo=self._zone).astimezone(UTC)
+
+    def earliest(self, moment: datetime) -> datetime:
+        """The smallest local time that the server's clock shows at the moment or later."""
+        # A clock set back soon after it will show smaller times once more.
+        return self._local(moment, min(self._offset(moment), self._offset(moment + _LONGEST_CHANGE)))
+
+    def latest(self, moment: datetime) -> datetime:
+        """A local time that the server's clock has not reached before the moment, whatever it was set to."""
+        return self._local(moment, max(self._offset(moment), self._offset(moment - _LONGEST_CHANGE)))
+
+    def _offset(self, moment: datetime) -> timedelta:
+        return moment.astimezone(self._zone).utcoffset() or timedelta(0)
+
+    @staticmethod
+    def _local(moment: datetime, offset: timedelta) -> datetime:
+        return moment.astimezone(UTC).replace(tzinfo=None) + offset
+
+
+def server_zone(reader: MysqlReader, configured: str | None) -> ServerZone:
+    """The zone of times that the server makes: as configured, else as the server's own clock shows it.
+
+    Raises SourceError when the clock follows no zone that is known.
+    """
+    if configured:
+        return ServerZone(ZoneInfo(configured))
+    seen = [
+        (datetime.fromtimestamp(int(str(moment)), UTC), shown)
+        for moment, shown in reader.rows(statement("sources/dify_mysql/zone"))
+        if isinstance(shown, datetime)
+    ]
+    return ServerZone(zone_shown(seen, str(reader.rows("SELECT @@session.time_zone")[0][0])))
+
+
+def zone_shown(seen: Sequence[tuple[datetime, datetime]], name: str) -> tzinfo:
+    """The zone of a clock that showed these local times at these moments; ``name`` is what the server calls it."""
+    offsets = [shown - moment.replace(tzinfo=None) for moment, shown in seen]
+    if len(set(offsets)) == 1:
+        return UTC if offsets[0] == timedelta(0) else timezone(offsets[0])
+    moments = [moment for moment, _ in seen]
+    known = available_timezones()
+    # SYSTEM, or an abbreviation such as CET, does not say by which rule clocks change: the clock itself does.
+    for candidate in [name] if name in known else sorted(known, key=lambda zone: ("/" not in zone, zone)):
+        zone = ZoneInfo(candidate)
+        if all(moment.astimezone(zone).utcoffset() == offset for moment, offset in zip(moments, offsets, strict=True)):
+            return zone
+    raise SourceError(
+        f"the zone of Dify's database server ({name}) cannot be told: name it in the configuration, "
+        "`database_timezone: Europe/Berlin` on the source"
+    )

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 LONGEST_NAME = 120
 LONGEST_LINE = 600
@@ -31,7 +32,12 @@ _EMOJI_DIALECTS = ("slack", "apprise")
 
 def plain(value: object, most: int = LONGEST_NAME) -> str:
     """A name from outside as one harmless line: no control or direction marks, no line breaks, not too long."""
-    text = "" if value is None else str(value)[: 4 * LONGEST_LINE]
+    return _plain("" if value is None else str(value)[: 4 * LONGEST_LINE], most)
+
+
+@lru_cache(maxsize=4096)
+def _plain(text: str, most: int) -> str:
+    """The alerts of a group name the same things again and again."""
     kept = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c)[0] != "C")
     return one_line(kept, most)
 

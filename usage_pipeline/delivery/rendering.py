@@ -11,6 +11,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from usage_pipeline.delivery.channel import Alert, Message
 from usage_pipeline.delivery.escaping import cut_above, cut_bytes, line, one_line
+from usage_pipeline.delivery.kind_texts import TOLD_ONLY
 from usage_pipeline.delivery.texts import lines_of, summary, title, title_of
 from usage_pipeline.delivery.words import WORDS
 from usage_pipeline.settings.environment import config_path
@@ -36,13 +37,19 @@ def size_in_bytes(text: str) -> int:
     return len(text.encode())
 
 
-def render(template: str, message: Message, escape: Escape, shown: int | None = None) -> Rendered:
-    """The whole text of a message, or of its ``shown`` most severe alerts and the number of the others.
+def render(template: str, message: Message, escape: Escape) -> Rendered:
+    """The whole text of a message.
 
     Values reach the template escaped, so that no template can forget it; in HTML they are escaped where they are put.
     A user's template that cannot be used gives way to ours, and the note says why.
     """
-    context = _context(message, escape, shown or len(message.alerts))
+    return _rendered(template, message, _context(message, escape))
+
+
+def _rendered(template: str, message: Message, whole: Mapping[str, Any], shown: int | None = None) -> Rendered:
+    """All alerts, or so many of the most severe and the number of the others."""
+    listed = whole["alerts"][:shown]
+    context = {**whole, "alerts": listed, "more": whole["count"] - len(listed)}
     own = _own(template, message)
     if own is not None:
         try:
@@ -56,19 +63,20 @@ def render(template: str, message: Message, escape: Escape, shown: int | None = 
 
 def fitted(template: str, message: Message, escape: Escape, most: int, size: Size = size_in_bytes) -> Rendered:
     """As many of the alerts as fit, the most severe first; one that is too long alone is cut, its last line kept."""
-    whole = render(template, message, escape)
+    context = _context(message, escape)
+    whole = _rendered(template, message, context)
     if size(whole.text) <= most:
         return whole
     fits, too_many = 0, len(message.alerts)
     while too_many - fits > 1:
         half = (fits + too_many) // 2
-        if size(render(template, message, escape, half).text) <= most:
+        if size(_rendered(template, message, context, half).text) <= most:
             fits = half
         else:
             too_many = half
     if fits:
-        return render(template, message, escape, fits)
-    one = render(template, message, escape, 1)
+        return _rendered(template, message, context, fits)
+    one = _rendered(template, message, context, 1)
     return Rendered(_cut(one.text, most, f"\n{WORDS[message.language]['cut']}", size), one.note)
 
 
@@ -91,14 +99,14 @@ def _cut(text: str, most: int, note: str, size: Size) -> str:
     return ""
 
 
-def _context(message: Message, escape: Escape, shown: int) -> dict[str, Any]:
+def _context(message: Message, escape: Escape) -> dict[str, Any]:
     words, alerts = WORDS[message.language], message.alerts
-    listed = [_view(alert, message, escape) for alert in alerts[:shown]]
+    listed = [_view(alert, message, escape) for alert in alerts]
     return {
         "title": subject(message, escape),
         "alerts": listed,
         "alert": listed[0],
-        "more": len(alerts) - len(listed),
+        "more": 0,
         "count": len(alerts),
         "event": message.event,
         "language": message.language,
@@ -114,7 +122,9 @@ def _view(alert: Alert, message: Message, escape: Escape) -> Mapping[str, Any]:
         "level": escape(alert.level),
         "title": escape(title_of(alert, message)),
         "summary": escape(summary(alert, words)),
-        "lines": [(label, escape(value)) for label, value in lines_of(alert, words)],
+        "to_acknowledge": message.event == "trigger" and alert.kind not in TOLD_ONLY,
+        # A report's labels may be names too.
+        "lines": [(escape(label), escape(value)) for label, value in lines_of(alert, words)],
         "facts": _escaped(alert.facts, escape),
     }
 

@@ -14,6 +14,8 @@ from usage_pipeline.settings.recipients import SlackRecipient
 
 _BLOCK = 3000
 _LONGEST_TITLE = 150
+# Slack takes 50 blocks: the title and the mentions are one each.
+_MOST_SECTIONS = 48
 _WHOLE_CHANNEL = {"@all": "<!channel>", "@channel": "<!channel>", "@here": "<!here>", "@everyone": "<!everyone>"}
 
 
@@ -36,7 +38,7 @@ class Slack(WebChannel[SlackRecipient]):
         title = subject(message, line, _LONGEST_TITLE)
         blocks: list[dict[str, object]] = [
             {"type": "header", "text": {"type": "plain_text", "text": title, "emoji": False}},
-            *(_section(part) for part in _parts(text.text)),
+            *(_section(part) for part in _sections(text.text)),
         ]
         mentions = " ".join(_mention(who) for who in recipient.mention)
         if mentions:
@@ -53,6 +55,15 @@ class Slack(WebChannel[SlackRecipient]):
 
 def _section(text: str) -> dict[str, object]:
     return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
+
+
+def _sections(text: str) -> list[str]:
+    """Between lines where that gives few enough; else cut where a block is full."""
+    parts = list(_parts(text))
+    if len(parts) <= _MOST_SECTIONS:
+        return parts
+    whole = text.strip()
+    return [whole[at : at + _BLOCK] for at in range(0, len(whole), _BLOCK)]
 
 
 def _parts(text: str) -> Iterator[str]:

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 from usage_pipeline.delivery.amounts import Words, amount, moment, number, percent, period
 from usage_pipeline.delivery.channel import Alert, Message
-from usage_pipeline.delivery.escaping import line, plain
+from usage_pipeline.delivery.escaping import plain
+from usage_pipeline.delivery.kind_texts import lines_of_kind, title_of_kind
 from usage_pipeline.delivery.words import WORDS
 
 
@@ -24,14 +25,11 @@ def title_of(alert: Alert, message: Message) -> str:
     level = words["levels"].get(alert.level, alert.level)
     if message.event != "trigger":
         level = f"{words['events'][message.event]} · {level}"
-    if alert.kind == "configuration":
-        return f"[{level}] {words['configuration_refused']}"
     if alert.kind == "test":
         return f"[{words['test']} · {level}] usage_pipeline"
-    if alert.kind == "source":
-        return f"[{level}] {words['source_unread'].format(source=plain(facts.get('source')))}"
-    if alert.kind == "delivery":
-        return f"[{level}] {words['delivery_failed']}: {plain(facts.get('recipient'))}"
+    said = title_of_kind(alert.kind, facts, words)
+    if said is not None:
+        return f"[{level}] {said}"
     scope = plain(facts.get("scope_name"))
     name = plain(facts.get("budget_name") or facts.get("budget_id") or alert.kind)
     ratio = f": {percent(facts['ratio'])}" if facts.get("ratio") is not None else ""
@@ -47,7 +45,7 @@ def summary(alert: Alert, words: Words) -> str:
 def lines_of(alert: Alert, words: Words) -> list[tuple[str, str]]:
     """Label and value of everything that is known about the alert, in reading order, not escaped."""
     if alert.kind != "budget":
-        return _other_lines(alert, words)
+        return lines_of_kind(alert.kind, alert.facts, words)
     facts = alert.facts
     measure, currency = str(facts.get("measure")), str(facts.get("currency"))
 
@@ -72,32 +70,6 @@ def lines_of(alert: Alert, words: Words) -> list[tuple[str, str]]:
         known += [(words[f"top_{kind}"], _top(top.get(kind))) for kind in ("callers", "projects", "models", "nodes")]
     known.append((words["actions"], _actions(facts, words)))
     return [(label, value) for label, value in known if value]
-
-
-def _other_lines(alert: Alert, words: Words) -> list[tuple[str, str]]:
-    facts = alert.facts
-    if alert.kind == "configuration":
-        problems = facts.get("problems")
-        listed = [line(problem) for problem in problems] if isinstance(problems, list) else []
-        in_force = f"{words['last_valid']} ({plain(facts.get('in_force_version'))})"
-        return [(words["problem"], problem) for problem in listed] + [(words["in_force"], in_force)]
-    if alert.kind == "test":
-        sent = moment(facts.get("as_of"), facts) or "?"
-        return [(words["recipient"], line(facts.get("recipient"))), (words["channel"], line(facts.get("channel"))),
-                (words["sent"], sent), (words["meaning"], words["only_a_test"])]  # fmt: skip
-    if alert.kind == "source":
-        last = moment(facts.get("last_read_at"), facts) or words["never"]
-        return [(words["last_read"], last), (words["problem"], line(facts.get("error"))),
-                (words["meanwhile"], words["not_watched"])]  # fmt: skip
-    pairs = [
-        ("budget_name", "budget"),
-        ("scope_name", "scope"),
-        ("alert", "failed_alert"),
-        ("recipient", "recipient"),
-        ("channel", "channel"),
-        ("answer", "answer"),
-    ]
-    return [(words[label], line(facts[key])) for key, label in pairs if facts.get(key)]
 
 
 def _text(value: object) -> str | None:

@@ -8,7 +8,7 @@ from usage_pipeline.delivery.channel import Message, Outcome, Rate
 from usage_pipeline.delivery.escaping import line, markup
 from usage_pipeline.delivery.http import Answer, by_status
 from usage_pipeline.delivery.rendering import fitted, subject
-from usage_pipeline.delivery.web import Draft, WebChannel
+from usage_pipeline.delivery.web import Draft, WebChannel, as_json
 from usage_pipeline.settings.environment import secret
 from usage_pipeline.settings.recipients import SlackRecipient
 
@@ -34,16 +34,16 @@ class Slack(WebChannel[SlackRecipient]):
     def drafts(self, message: Message, recipient: SlackRecipient) -> Sequence[Draft]:
         """Title, text in as many sections as it takes, and mentions."""
         escape = markup("slack")
-        text = fitted("slack.md.j2", message, escape, self.most_bytes)
         title = subject(message, line, _LONGEST_TITLE)
-        blocks: list[dict[str, object]] = [
-            {"type": "header", "text": {"type": "plain_text", "text": title, "emoji": False}},
-            *(_section(part) for part in _sections(text.text)),
-        ]
+        header = {"type": "header", "text": {"type": "plain_text", "text": title, "emoji": False}}
         mentions = " ".join(_mention(who) for who in recipient.mention)
-        if mentions:
-            blocks.append(_section(mentions))
-        return [Draft({"text": subject(message, escape), "blocks": blocks}, text.note)]
+
+        def body(text: str) -> dict[str, object]:
+            sections = [_section(part) for part in _sections(text)] + ([_section(mentions)] if mentions else [])
+            return {"text": subject(message, escape), "blocks": [header, *sections]}
+
+        text = fitted("slack.md.j2", message, escape, self.most_bytes, lambda text: len(as_json(body(text))))
+        return [Draft(body(text.text), text.note)]
 
     def judge(self, answer: Answer, recipient: SlackRecipient) -> Outcome:
         """200 alone is not enough: the body must be ok. Else Slack's word says why."""

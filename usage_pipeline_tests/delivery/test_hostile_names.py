@@ -238,7 +238,8 @@ def seen_in_mail(mail_server: MoodySmtp) -> Seen:
     assert page is not None
     tree = Tree()
     tree.feed(page.get_content())
-    return Seen(plain=[mail["Subject"], *text.get_content().split("\n")], rest=(sorted(mail.keys()), tree.tags))
+    lines = text.get_content().replace("\r\n", "\n").split("\n")  # SMTP's own line ends
+    return Seen(plain=[mail["Subject"], *lines], rest=(sorted(mail.keys()), tree.tags))
 
 
 def compare(hostile: Seen, harmless: Seen) -> None:
@@ -331,7 +332,7 @@ def test_everyone_is_mentioned_only_by_the_configuration(
     robot = every.recipients["wecom"].model_copy(update={"mention": ("@all",)})
     server.mood = TAKES["wecom"]
     for hostile in NAMES:
-        for others in (0, 100):
+        for others in (0, 20):
             assert CHANNELS["wecom"](about(hostile, others=others), robot).kind == "accepted"
             body = json.loads(server.taken[-1].body)
             assert body["text"]["mentioned_list"] == ["@all"]

@@ -124,6 +124,7 @@ def _log_to_ourselves() -> Iterator[list[str]]:
     said: list[str] = []
     token = _said.set(said)
     try:
-        yield said
+        with http.quiet():
+            yield said
     finally:
         _said.reset(token)

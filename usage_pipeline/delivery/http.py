@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,6 +55,16 @@ for _name in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retr
     logging.getLogger(_name).addFilter(_QUIET)
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """While it holds, this thread's requests leave no URL in any log, whichever library makes them."""
+    token = _posting.set(True)
+    try:
+        yield
+    finally:
+        _posting.reset(token)
+
+
 def post(
     url: str,
     body: bytes,
@@ -67,9 +78,9 @@ def post(
 
     With ``public_only`` the address that was really connected to is looked at before anything is sent to it.
     """
-    quiet = _posting.set(True)
     try:
-        return _posted(method, url, body, headers, timeouts or TIMEOUTS, public_only)
+        with quiet():
+            return _posted(method, url, body, headers, timeouts or TIMEOUTS, public_only)
     except PrivateAddressError:
         return Outcome("permanent", "the URL leads to a private address; nothing was sent")
     except requests.Timeout:
@@ -77,8 +88,6 @@ def post(
     except Exception as error:
         # The exception's own text carries the URL, which is a secret: only its kind is told.
         return Outcome("retry", f"cannot reach {_shown(url)}: {type(error).__name__}")
-    finally:
-        _posting.reset(quiet)
 
 
 def _posted(

@@ -14,7 +14,7 @@ _LOOK_ALIKES = {
 }  # fmt: skip
 _EDGE_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 _EMOJI_CODE = re.compile(r":(?=[\w+'-]+:)")
-_WWW = re.compile(r"(?i)\bwww\.")
+_WWW = re.compile(r"(?i)www\.")
 
 # What means something to each channel; the rest of a name stays as it is.
 MARKS: Mapping[str, str] = {

@@ -148,3 +148,12 @@ def _crossing(item: Reached, burn: object, as_of: datetime) -> str | None:
 @cache
 def _facts_query() -> sql.SQL:
     return sql.SQL(statement("alerts/facts").replace(":in_scope", in_scope("usage.usage_event")))
+
+
+def facts_for(
+    connection: Connection, settings: Settings, budget: Budget, tier: Tier, item: Reached, as_of: datetime
+) -> dict[str, object]:
+    """The facts that an alert of this tier would have at ``as_of`` (aware UTC). Reads only."""
+    tenant = _tenant_of(connection, item)
+    recipients = [name for name, _ in recipients_of(settings, budget, tier, tenant)]
+    return _facts(connection, settings, budget, tier, item, tenant, recipients, as_of)

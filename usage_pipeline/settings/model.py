@@ -13,6 +13,7 @@ from usage_pipeline.settings.completion_logs import LogColumns, check_keys_of_ki
 from usage_pipeline.settings.counting import Counting
 from usage_pipeline.settings.reading import Reading
 from usage_pipeline.settings.recipients import Recipient, VariableName
+from usage_pipeline.settings.templates import TemplateSettings
 
 Level = Literal["info", "warning", "critical", "emergency"]
 Dimension = Literal["tenant", "environment", "project", "api_key", "caller", "provider", "model"]
@@ -307,6 +308,7 @@ class Settings(Model):
     key_rules: tuple[KeyRule, ...] = ()
     counting: Counting = Counting()
     recipients: dict[str, Recipient] = {}
+    templates: TemplateSettings = TemplateSettings()
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1)] = DEFAULT_TIERS
     budgets: tuple[Budget, ...] = ()
     enforcement: Enforcement = Enforcement()

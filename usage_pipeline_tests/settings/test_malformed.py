@@ -14,7 +14,7 @@ exchange_rates: {USD: 7.10}
 prices:
   - {model: "qwen3-*", input_per_million: 2.0, output_per_million: 6.0, currency: CNY}
 recipients:
-  ops: {channel: wecom, secret_env: WECOM_OPS_URL}
+  ops: {channel: wecom, secret_env: WECOM_OPS_URL, allow_private: true}
 tiers:
   - {at: 80, level: warning, notify: [ops]}
   - {at: 100, level: emergency, notify: [ops]}
@@ -68,8 +68,8 @@ CASES = [
     ("version: 1", "version: 1\napi_keys: [{key: app-AbCdEf, name: crm}]", 2, "api_keys[0].key", "is the secret itself", "usage-pipeline keys"),
     ("version: 1", "version: 1\napi_keys: [{key: a...b, name: crm}, {key: a…b, name: erp}]", 2, "api_keys[1].key", "is the key of api_keys[0] already", "rename"),
     ("version: 1", "version: 1\ncounting: {nested: parent}", 2, "counting.nested", "is not one of the words", "'child'"),
-    ("channel: wecom", "channel: wechat", 8, "recipients.ops", "has no channel that is known", "wecom, email"),
-    ("channel: wecom, ", "", 8, "recipients.ops", "has no channel that is known", "wecom, email"),
+    ("channel: wecom", "channel: wechat", 8, "recipients.ops", "has no channel that is known", "wecom, dingtalk"),
+    ("channel: wecom, ", "", 8, "recipients.ops", "has no channel that is known", "wecom, dingtalk"),
     ("secret_env: WECOM_OPS_URL", "secret_env: wecom url", 8, "recipients.ops.secret_env", "is not a variable's name", "NAME"),
     (", secret_env: WECOM_OPS_URL", "", 8, "recipients.ops.secret_env", "", "NAME"),
     ("at: 80", "at: 120", 11, "tiers[1].at", "does not stand above", "lowest to the highest"),

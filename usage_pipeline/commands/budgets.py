@@ -64,7 +64,7 @@ def show(
 def _without_spending(budgets: Sequence[Budget], judged: Set[str]) -> list[tuple[object, ...]]:
     """A row for each budget that has no value in its current period: nothing that it takes in has spent yet."""
     return [
-        (b.id, None, "nothing spent yet", b.period, None, None, measure, Decimal(0), limit, Decimal(0), "ok",
+        (b.id, None, "nothing spent yet", b.period_key, None, None, measure, Decimal(0), limit, Decimal(0), "ok",
          None, None, None)
         for b in budgets
         if b.id not in judged

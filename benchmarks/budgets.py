@@ -45,7 +45,8 @@ INSERT INTO usage.usage_event (
     occurred_at, usage_date)
 SELECT 'main', 'message:' || %(first)s + n, 't' || app %% %(tenants)s,
        CASE WHEN app %% 7 = 0 THEN 'dev' ELSE 'prod' END, 'a' || app, 'k' || app, 'sole', 'api', 'user-' || n %% 3,
-       'openai', 'gpt-' || app %% 4, 700, 300, 1000, 0.0123, 'CNY', 0.0123, 'dify', 'logged', 'succeeded', at, (at AT TIME ZONE 'UTC')::date
+       'openai', 'gpt-' || app %% 4, 700, 300, 1000, 0.0123, 'CNY', 0.0123, 'dify',
+       'logged', 'succeeded', at, (at AT TIME ZONE 'UTC')::date
 FROM (SELECT n, (n::bigint * 7919) %% %(projects)s AS app,
              %(until)s::timestamptz - n * (%(span)s::interval / %(events)s) AS at
       FROM generate_series(0, %(events)s - 1) n) AS made
@@ -161,11 +162,9 @@ def main(millions: int) -> None:
         print(f"{size} million events, {rows:,} budgets: judged in {seconds:.2f} s after a tick of {TICK:,} events;"
               f" {seconds / scans[size]:.2f} times a plain scan of the events ({scans[size]:.2f} s);"
               f" memory {memory:.0f} MB; the day's roll-up before it {rolled:.2f} s")  # fmt: skip
-    budgets = results[large, 200][1] / results[large, 2][1]
-    print(f"{budgets:.0f} times as many budgets take {results[large, 200][0] / results[large, 2][0]:.1f} times as long")
-    print(
-        f"{large / small:.0f} times as many events take {results[large, 200][0] / results[small, 200][0]:.2f} times as long"
-    )
+    most, few, fewer_events = results[large, 200], results[large, 2], results[small, 200]
+    print(f"{most[1] / few[1]:.0f} times as many budgets take {most[0] / few[0]:.1f} times as long")
+    print(f"{large / small:.0f} times as many events take {most[0] / fewer_events[0]:.2f} times as long")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"this process at most {peak:.0f} MB; {os.cpu_count()} cores")
 

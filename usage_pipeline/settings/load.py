@@ -230,7 +230,7 @@ def _words(detail: ErrorDetails, path: FieldPath) -> tuple[str, str]:  # noqa: P
 
 
 def _pattern_words(name: str) -> str:
-    if name == "daily_at":
+    if name in ("daily_at", "from", "to"):
         return 'write a time of day such as "08:30"'
     return "write lower-case letters, digits, - and _, such as dev-daily"
 

@@ -53,14 +53,14 @@ class Campaign(Model):
 
 def _read(value: object) -> object:
     words = get_args(CalendarPeriod)
-    known = f"write {', '.join(words[:-1])} or {words[-1]}, {{rolling: 24h}}, or {{from: 2026-11-01, to: 2026-12-01}}"
+    known = f"write {', '.join(map(repr, words))}, {{rolling: 24h}}, or {{from: 2026-11-01, to: 2026-12-01}}"
     if isinstance(value, Rolling | Campaign) or value in words:
         return value
     if isinstance(value, dict) and "rolling" in value:
         return Rolling.model_validate(value)
     if isinstance(value, dict) and value.keys() & {"from", "to"}:
         return Campaign.model_validate(value)
-    raise ValueError(f"is not one of the periods that are known here; {known}")
+    raise ValueError(f"is not one of the words that are known here; {known}")
 
 
 Period = Annotated[

@@ -2,10 +2,12 @@
 -- A value of a dimension carries a bit for each definition that accepts it; a row belongs to the definitions whose bit is
 -- set in all of its values. Names are matched once a value, not once a row.
 -- Reads :rows (rows_of_days.sql or rows_of_events.sql, as :by_event says), stage_stale, stage_definition,
--- stage_condition, stage_mask, usage.tenant, usage.project, usage.api_key. Writes stage_row, stage_bits, stage_part,
+-- stage_condition, stage_mask, usage.tenant, usage.project, usage.api_key. Writes stage_*,
 -- usage.budget_value, usage.budget_spent, usage.budget_day. Safe to run twice: a day's sums replace what was there.
 DELETE FROM stage_row;
 DELETE FROM stage_bits;
+DELETE FROM stage_marked;
+DELETE FROM stage_taken;
 DELETE FROM stage_part;
 
 INSERT INTO stage_row
@@ -56,25 +58,30 @@ GROUP BY v.dimension, v.source, v.id, k.base;
 
 ANALYZE stage_bits;
 
-WITH marked AS MATERIALIZED (
-    SELECT r.*, coalesce(bt.bits, :'absent_tenant'::varbit) & coalesce(be.bits, :'absent_environment'::varbit)
-              & coalesce(bp.bits, :'absent_project'::varbit) & coalesce(bk.bits, :'absent_api_key'::varbit)
-              & coalesce(bc.bits, :'absent_caller'::varbit) & coalesce(bv.bits, :'absent_provider'::varbit)
-              & coalesce(bm.bits, :'absent_model'::varbit) & coalesce(bn.bits, :'absent_node'::varbit) AS bits
-    FROM stage_row r
-    LEFT JOIN stage_bits bt ON bt.dimension = 'tenant' AND bt.source = r.source AND bt.id = r.tenant_id
-    LEFT JOIN stage_bits be ON be.dimension = 'environment' AND be.id = r.environment
-    LEFT JOIN stage_bits bp ON bp.dimension = 'project' AND bp.source = r.source AND bp.id = r.app_id
-    LEFT JOIN stage_bits bk ON bk.dimension = 'api_key' AND bk.source = r.source AND bk.id = r.api_key_id
-    LEFT JOIN stage_bits bc ON bc.dimension = 'caller' AND bc.id = r.caller_id
-    LEFT JOIN stage_bits bv ON bv.dimension = 'provider' AND bv.id = r.provider
-    LEFT JOIN stage_bits bm ON bm.dimension = 'model' AND bm.id = r.model
-    LEFT JOIN stage_bits bn ON bn.dimension = 'node' AND bn.source = r.node_title AND bn.id = r.node_id
-), taken AS (
-    SELECT c.bits, d.*
-    FROM (SELECT DISTINCT bits FROM marked) AS c
-    JOIN stage_definition d ON get_bit(c.bits, d.n) = 1 AND d.by_event = :'by_event'::boolean
-), summed AS (
+INSERT INTO stage_marked
+SELECT r.*, coalesce(bt.bits, :'absent_tenant'::varbit) & coalesce(be.bits, :'absent_environment'::varbit)
+          & coalesce(bp.bits, :'absent_project'::varbit) & coalesce(bk.bits, :'absent_api_key'::varbit)
+          & coalesce(bc.bits, :'absent_caller'::varbit) & coalesce(bv.bits, :'absent_provider'::varbit)
+          & coalesce(bm.bits, :'absent_model'::varbit) & coalesce(bn.bits, :'absent_node'::varbit)
+FROM stage_row r
+LEFT JOIN stage_bits bt ON bt.dimension = 'tenant' AND bt.source = r.source AND bt.id = r.tenant_id
+LEFT JOIN stage_bits be ON be.dimension = 'environment' AND be.id = r.environment
+LEFT JOIN stage_bits bp ON bp.dimension = 'project' AND bp.source = r.source AND bp.id = r.app_id
+LEFT JOIN stage_bits bk ON bk.dimension = 'api_key' AND bk.source = r.source AND bk.id = r.api_key_id
+LEFT JOIN stage_bits bc ON bc.dimension = 'caller' AND bc.id = r.caller_id
+LEFT JOIN stage_bits bv ON bv.dimension = 'provider' AND bv.id = r.provider
+LEFT JOIN stage_bits bm ON bm.dimension = 'model' AND bm.id = r.model
+LEFT JOIN stage_bits bn ON bn.dimension = 'node' AND bn.source = r.node_title AND bn.id = r.node_id;
+
+INSERT INTO stage_taken
+SELECT c.bits, c.usage_date, d.n
+FROM (SELECT DISTINCT bits, usage_date FROM stage_marked) AS c
+JOIN stage_definition d ON get_bit(c.bits, d.n) = 1 AND d.by_event = :'by_event'::boolean
+JOIN stage_stale s ON s.n = d.n AND s.usage_date = c.usage_date;
+
+ANALYZE stage_marked, stage_taken;
+
+WITH summed AS (
     SELECT t.n, m.usage_date, CASE WHEN t.by_quarter THEN m.starts_at ELSE '-infinity' END AS starts_at,
            CASE WHEN t.per_tenant OR t.per_project OR t.per_api_key OR t.per_caller OR t.per_node THEN m.source END AS source,
            CASE WHEN t.per_tenant OR t.per_caller THEN m.tenant_id END AS by_tenant,
@@ -90,9 +97,9 @@ WITH marked AS MATERIALIZED (
            sum(m.input_tokens) AS input_tokens, sum(m.output_tokens) AS output_tokens,
            sum(m.total_tokens) AS total_tokens, sum(m.estimated_tokens) AS estimated_tokens,
            sum(m.base_cost) AS base_cost
-    FROM marked m
-    JOIN taken t ON t.bits = m.bits
-    JOIN stage_stale s ON s.n = t.n AND s.usage_date = m.usage_date
+    FROM stage_marked m
+    JOIN stage_taken USING (bits, usage_date)
+    JOIN stage_definition t USING (n)
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
 )
 INSERT INTO stage_part

@@ -19,19 +19,22 @@ SELECT s.budget_id, v.scope_value,
            'model', v.model, 'node_id', v.node_id)),
        s.period, s.zone, s.starts, s.ends, s.tokens, s.input_tokens, s.output_tokens, s.cost, s.calls
 FROM (
-    SELECT b.budget_id, b.n, v.value_id, c.period, c.zone, c.starts, c.ends, sum(s.total_tokens) AS tokens,
-           sum(s.input_tokens) AS input_tokens, sum(s.output_tokens) AS output_tokens, sum(s.base_cost) AS cost,
-           sum(s.calls) AS calls
+    SELECT b.budget_id, b.n, v.value_id, c.period, c.zone, c.starts, c.ends, sums.*
     FROM stage_budget b
     JOIN stage_definition d USING (n)
     JOIN usage.budget_value v ON v.definition_id = d.definition_id
     LEFT JOIN usage.tenant t ON t.source = v.source AND t.tenant_id = v.tenant_id
     JOIN stage_cut c ON c.period = b.period
      AND c.zone = CASE WHEN b.follows_tenant THEN coalesce(t.timezone, b.zone) ELSE b.zone END
-    JOIN usage.budget_spent s ON s.value_id = v.value_id AND s.usage_date >= c.first_day AND s.usage_date < c.end_day
-     AND (s.starts_at = '-infinity' OR s.starts_at >= c.starts AND s.starts_at < c.ends)
-     AND (:'until'::date IS NULL OR s.usage_date <= :'until'::date)
-    GROUP BY b.budget_id, b.n, v.value_id, c.period, c.zone, c.starts, c.ends
+    CROSS JOIN LATERAL (
+        SELECT sum(s.total_tokens) AS tokens, sum(s.input_tokens) AS input_tokens, sum(s.output_tokens) AS output_tokens,
+               sum(s.base_cost) AS cost, sum(s.calls) AS calls
+        FROM usage.budget_spent s
+        WHERE s.value_id = v.value_id AND s.usage_date >= c.first_day AND s.usage_date < c.end_day
+          AND (s.starts_at = '-infinity' OR s.starts_at >= c.starts AND s.starts_at < c.ends)
+          AND (:'until'::date IS NULL OR s.usage_date <= :'until'::date)
+    ) AS sums
+    WHERE sums.calls IS NOT NULL
 ) AS s
 JOIN stage_definition d USING (n)
 JOIN usage.budget_value v USING (value_id)
@@ -54,4 +57,16 @@ SELECT k.budget_id, k.scope_value, k.scope_name, k.scope, k.period, k.zone, k.pe
 FROM usage.budget_status k
 JOIN stage_budget b ON b.budget_id = k.budget_id AND b.period = k.period
 JOIN stage_cut c ON c.period = k.period AND c.zone = k.zone AND c.starts = k.period_start AND c.ends = k.period_end
+ON CONFLICT DO NOTHING;
+
+-- A window from which all spending has rolled out is judged too while a tier of it still stands.
+INSERT INTO stage_spent
+SELECT DISTINCT ON (k.budget_id, k.scope_value) k.budget_id, k.scope_value, k.scope_name, k.scope, k.period, k.zone,
+       c.starts, c.ends, 0, 0, 0, 0, 0
+FROM usage.budget_tier t
+JOIN usage.budget_status k USING (budget_id, scope_value)
+JOIN stage_budget b ON b.budget_id = k.budget_id AND b.period = k.period
+JOIN stage_cut c ON c.period = k.period AND c.zone = k.zone
+WHERE t.period_start = '-infinity' AND k.period LIKE 'rolling:%'
+ORDER BY k.budget_id, k.scope_value, k.period_start DESC
 ON CONFLICT DO NOTHING;

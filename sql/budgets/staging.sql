@@ -45,6 +45,10 @@ CREATE TEMP TABLE IF NOT EXISTS stage_row (
 
 CREATE TEMP TABLE IF NOT EXISTS stage_bits (dimension text, source text, id text, bits varbit) ON COMMIT DELETE ROWS;
 
+CREATE TEMP TABLE IF NOT EXISTS stage_marked (LIKE stage_row, bits varbit) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS stage_taken (bits varbit, usage_date date, n integer) ON COMMIT DELETE ROWS;
+
 CREATE TEMP TABLE IF NOT EXISTS stage_part (
     definition_id integer, scope_value text, usage_date date, starts_at timestamptz, source text, tenant_id text,
     environment text, app_id text, api_key_id text, caller_kind text, caller_id text, provider text, model text,
@@ -60,6 +64,7 @@ CREATE TEMP TABLE IF NOT EXISTS stage_spent (
 CREATE TEMP TABLE IF NOT EXISTS stage_allowance (
     budget_id text, scope_value text, period_start timestamptz, measure text, amount numeric, reason text
 ) ON COMMIT DELETE ROWS;
+CREATE INDEX IF NOT EXISTS stage_allowance_value ON stage_allowance (budget_id, scope_value, period_start);
 
 CREATE TEMP TABLE IF NOT EXISTS stage_status (
     budget_id text, scope_value text, scope_name text, scope jsonb, period text, zone text, period_start timestamptz,

@@ -97,6 +97,7 @@ CREATE TABLE usage.budget_spent (
     base_cost         numeric NOT NULL,
     PRIMARY KEY (value_id, usage_date, starts_at)
 ) WITH (fillfactor = 80);
+CREATE INDEX budget_spent_day ON usage.budget_spent (usage_date);
 
 CREATE TABLE usage.budget_day (
     definition_id  integer NOT NULL REFERENCES usage.budget_definition ON DELETE CASCADE,

@@ -18,7 +18,8 @@ from usage_pipeline.warehouse.statements import statement
 CLOSING_TIME = timedelta(hours=6)
 _STAGES = (
     "stage_definition, stage_condition, stage_mask, stage_budget, stage_limit, stage_tier, stage_cut, stage_stale,"
-    " stage_changed_member, stage_row, stage_bits, stage_part, stage_spent, stage_allowance, stage_status, stage_passed"
+    " stage_changed_member, stage_row, stage_bits,"
+    " stage_marked, stage_taken, stage_part, stage_spent, stage_allowance, stage_status, stage_passed"
 )
 
 
@@ -111,9 +112,11 @@ def judge(
     connection.execute("ANALYZE stage_budget, stage_definition, stage_cut")
     connection.execute(statement("budgets/spent"), {"until": until})
     connection.execute(statement("budgets/allowances"))
-    connection.execute("ANALYZE stage_spent, stage_limit, stage_tier, stage_allowance")
+    connection.execute(
+        "ANALYZE stage_spent (budget_id, scope_value, period_start), stage_limit, stage_tier, stage_allowance"
+    )
     connection.execute(statement("budgets/judge"), {"judged_at": judged_at or max(moments)})
-    connection.execute("ANALYZE stage_status, stage_passed")
+    connection.execute("ANALYZE stage_status (budget_id, scope_value, period_start), stage_passed")
 
 
 def _count_days(connection: Connection, parameters: Mapping[str, object]) -> None:

@@ -88,7 +88,11 @@ def described(table: str) -> dict[str, object]:
 
 def table_of(connection: Connection, columns: Sequence[str], query: str, parameters: Sequence[object]) -> str:
     """A query's rows as a Markdown table, for metadata; names are escaped, they come from Dify's users."""
-    rows = connection.execute(query.encode(), list(parameters)).fetchall()
+    return table_of_rows(columns, connection.execute(query.encode(), list(parameters)).fetchall())
+
+
+def table_of_rows(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Rows as a Markdown table, for metadata; names are escaped."""
     lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
     lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
     return "\n".join(lines)

@@ -1,8 +1,21 @@
 -- What every budget's values have spent in the periods of stage_cut, a row for each.
 -- Reads stage_budget, stage_cut, usage.budget_value, usage.budget_spent, usage.tenant, usage.project, usage.api_key,
--- usage.budget_status. Writes stage_spent. Safe to run twice.
+-- usage.budget_status. Writes stage_span, stage_spent. Safe to run twice.
+-- A pass (:passed_at) judges a period that has ended only under the terms that were in force while it ran: a changed file
+-- says nothing about yesterday.
 -- A period is cut in the zone of the value's tenant where the value has one, else in the budget's. Days are compared as
 -- dates: a usage date is a day of its tenant's zone already. With :until, only what was spent up to that day.
+INSERT INTO stage_span
+SELECT b.budget_id, c.*
+FROM stage_budget b
+JOIN stage_cut c USING (period)
+WHERE :'passed_at'::timestamptz IS NULL OR c.ends > :'passed_at'::timestamptz OR EXISTS (
+    SELECT FROM usage.budget_status k
+    WHERE k.budget_id = b.budget_id AND k.terms = b.terms AND k.period_start < c.ends
+);
+
+ANALYZE stage_span;
+
 INSERT INTO stage_spent
 SELECT s.budget_id, v.scope_value,
        concat_ws(' · ', CASE WHEN d.per_tenant THEN coalesce(t.name, v.tenant_id) END, v.environment,
@@ -24,7 +37,7 @@ FROM (
     JOIN stage_definition d USING (n)
     JOIN usage.budget_value v ON v.definition_id = d.definition_id
     LEFT JOIN usage.tenant t ON t.source = v.source AND t.tenant_id = v.tenant_id
-    JOIN stage_cut c ON c.period = b.period
+    JOIN stage_span c ON c.budget_id = b.budget_id
      AND c.zone = CASE WHEN b.follows_tenant THEN coalesce(t.timezone, b.zone) ELSE b.zone END
     CROSS JOIN LATERAL (
         SELECT sum(s.total_tokens) AS tokens, sum(s.input_tokens) AS input_tokens, sum(s.output_tokens) AS output_tokens,
@@ -47,7 +60,7 @@ ON CONFLICT DO NOTHING;
 INSERT INTO stage_spent
 SELECT b.budget_id, '', '', '{}'::jsonb, b.period, b.zone, c.starts, c.ends, 0, 0, 0, 0, 0
 FROM stage_budget b
-JOIN stage_cut c ON c.period = b.period AND c.zone = b.zone
+JOIN stage_span c ON c.budget_id = b.budget_id AND c.zone = b.zone
 WHERE NOT b.divided
 ON CONFLICT DO NOTHING;
 
@@ -56,7 +69,7 @@ INSERT INTO stage_spent
 SELECT k.budget_id, k.scope_value, k.scope_name, k.scope, k.period, k.zone, k.period_start, k.period_end, 0, 0, 0, 0, 0
 FROM usage.budget_status k
 JOIN stage_budget b ON b.budget_id = k.budget_id AND b.period = k.period
-JOIN stage_cut c ON c.period = k.period AND c.zone = k.zone AND c.starts = k.period_start AND c.ends = k.period_end
+JOIN stage_span c ON c.budget_id = k.budget_id AND c.zone = k.zone AND c.starts = k.period_start AND c.ends = k.period_end
 ON CONFLICT DO NOTHING;
 
 -- A window from which all spending has rolled out is judged too while a tier of it still stands.
@@ -66,7 +79,7 @@ SELECT DISTINCT ON (k.budget_id, k.scope_value) k.budget_id, k.scope_value, k.sc
 FROM usage.budget_tier t
 JOIN usage.budget_status k USING (budget_id, scope_value)
 JOIN stage_budget b ON b.budget_id = k.budget_id AND b.period = k.period
-JOIN stage_cut c ON c.period = k.period AND c.zone = k.zone
+JOIN stage_span c ON c.budget_id = k.budget_id AND c.zone = k.zone
 WHERE t.period_start = '-infinity' AND k.period LIKE 'rolling:%'
 ORDER BY k.budget_id, k.scope_value, k.period_start DESC
 ON CONFLICT DO NOTHING;

@@ -29,6 +29,8 @@ CREATE TEMP TABLE IF NOT EXISTS stage_cut (
     period text, zone text, first_day date, end_day date, starts timestamptz, ends timestamptz
 ) ON COMMIT DELETE ROWS;
 
+CREATE TEMP TABLE IF NOT EXISTS stage_span (budget_id text, LIKE stage_cut) ON COMMIT DELETE ROWS;
+
 CREATE TEMP TABLE IF NOT EXISTS stage_stale (
     n integer, definition_id integer, usage_date date, version bigint, by_event boolean, PRIMARY KEY (n, usage_date)
 ) ON COMMIT DELETE ROWS;

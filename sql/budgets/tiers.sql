@@ -16,7 +16,8 @@ INSERT INTO usage.budget_event (
 SELECT :'judged_at'::timestamptz, b.budget_id, b.scope_value, b.period_start, 'resolved', b.tier_on, b.tier_at, b.level,
        s.measure, s.spent, s."limit", :'config_version'::bigint
 FROM below b
-JOIN stage_status s USING (budget_id, scope_value, period_start);
+JOIN stage_status s USING (budget_id, scope_value, period_start)
+ORDER BY b.budget_id, b.scope_value, b.period_start, b.tier_on DESC, b.tier_at;
 
 -- What never counted is forgotten, and what a window has moved away from: it may be reached anew.
 DELETE FROM usage.budget_tier k
@@ -60,7 +61,8 @@ INSERT INTO usage.budget_event (
 SELECT :'judged_at'::timestamptz, c.budget_id, c.scope_value, c.period_start,
        CASE WHEN c.reached_at IS NULL OR c.higher THEN 'reached' ELSE 'reopened' END, c.tier_on, c.tier_at, c.level,
        c.measure, c.spent, c."limit", :'config_version'::bigint
-FROM counting c;
+FROM counting c
+ORDER BY c.budget_id, c.scope_value, c.period_start, c.tier_on DESC, c.tier_at;
 
 UPDATE stage_passed p SET counts = false
 FROM usage.budget_tier k

@@ -1,7 +1,7 @@
 """The assets budget_status and alert_audit, and one check a budget."""
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import dagster as dg
 
@@ -9,15 +9,20 @@ from usage_pipeline.alerts.configuration_alerts import raise_configuration_alert
 from usage_pipeline.alerts.judge_and_alert import judge_and_alert
 from usage_pipeline.alerts.source_alerts import raise_source_alerts
 from usage_pipeline.asset_catalogue import (
+    LATE_DAYS,
     OWNERS,
+    WORK_TAG,
     described,
     is_pass,
     partition_days,
     settings_at_load,
     table_of,
+    table_of_rows,
     usage_days,
 )
-from usage_pipeline.budgets.past_days import judge_days
+from usage_pipeline.budgets.past_days import correct_days, judge_days
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.statements import statement
 from usage_pipeline.warehouse_resource import Warehouse
 
 _RED = ("critical", "emergency")
@@ -37,17 +42,22 @@ def budget_status(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg
     """One row a budget, scope value and period: spent against limit, level and forecast.
 
     A pass judges the current periods and writes the alerts of tiers reached, in one transaction. A backfill judges
-    past days under the configuration in force and tells nobody.
+    past days under the configuration in force, beside what was in force then (budget_status_what_if), and tells nobody.
     """
     with warehouse.connection() as connection:
         configuration = warehouse.configuration(connection)
         raised: list[str] = []
+        what_if: dict[str, dg.MetadataValue[str]] = {}
         if is_pass(context):
             raise_configuration_alert(connection, configuration)
             raised = raise_source_alerts(connection, configuration, datetime.now(UTC))
             raised += judge_and_alert(connection, configuration, datetime.now(UTC))[1]
+        elif context.run.tags.get(WORK_TAG) == LATE_DAYS:
+            correct_days(connection, configuration, partition_days(context))
         else:
-            judge_days(connection, configuration, partition_days(context))
+            days = partition_days(context)
+            judge_days(connection, configuration, days)
+            what_if = _what_if(connection, configuration.version, days)
         counted = connection.execute("SELECT count(*) FROM usage.budget_status WHERE period_end > now()").fetchone()
         table = table_of(
             connection,
@@ -63,8 +73,20 @@ def budget_status(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg
             "sends": "alerts" if is_pass(context) else "nothing",
             "config_version": configuration.version,
             "highest": dg.MetadataValue.md(table),
+            **what_if,
         }
     )
+
+
+def _what_if(connection: Connection, version: int, days: list[date]) -> dict[str, dg.MetadataValue[str]]:
+    """The days that would have alerted under the file now in force, beside what was in force then."""
+    rows = table_of_rows(
+        ["day", "budget", "scope", "tier", "level", "measure", "spent", "limit", "level then", "limit then", "version"],
+        connection.execute(
+            statement("reports/what_if_alerts"), {"config_version": version, "days": days}
+        ).fetchall(),
+    )  # fmt: skip
+    return {"would_have_alerted": dg.MetadataValue.md(rows)}
 
 
 @dg.asset(

@@ -17,7 +17,7 @@ from usage_pipeline.warehouse.statements import statement
 # A period that has just ended is judged a while longer: calls that were logged late still count, and still alert.
 CLOSING_TIME = timedelta(hours=6)
 _STAGES = (
-    "stage_definition, stage_condition, stage_mask, stage_budget, stage_limit, stage_tier, stage_cut, stage_stale,"
+    "stage_definition, stage_condition, stage_mask, stage_budget, stage_limit, stage_tier, stage_cut, stage_span, stage_stale,"
     " stage_changed_member, stage_row, stage_bits,"
     " stage_marked, stage_taken, stage_part, stage_spent, stage_allowance, stage_status, stage_passed"
 )
@@ -66,7 +66,7 @@ def evaluate_budgets(connection: Connection, settings: Settings, version: int, a
     found = Evaluation()
     lock_evaluation(connection)
     hours = int(CLOSING_TIME / timedelta(hours=1))
-    judge(connection, settings, [as_of - timedelta(hours=number) for number in range(hours + 1)])
+    judge(connection, settings, [as_of - timedelta(hours=number) for number in range(hours + 1)], passed_at=as_of)
     now = {"judged_at": as_of, "config_version": version}
     connection.execute(statement("budgets/tiers"), now)
     connection.execute(with_levels("budgets/write_status"), now)
@@ -92,11 +92,13 @@ def judge(
     *,
     judged_at: datetime | None = None,
     until: date | None = None,
+    passed_at: datetime | None = None,
 ) -> None:
     """Fills stage_status and stage_passed for the periods that the moments lie in; tells nobody, writes no status.
 
     Of rolling windows, only the one at the last moment. ``judged_at`` is the moment that forecasts start from; left
-    out: the last one. ``until`` leaves out what was spent on later days. Days that changed since they were counted are
+    out: the last one. ``until`` leaves out what was spent on later days; ``passed_at`` leaves out
+    periods that ended before it under other terms. Days that changed since they were counted are
     counted first.
     """
     connection.execute(f"TRUNCATE {_STAGES}".encode())
@@ -110,7 +112,7 @@ def judge(
     )
     _count_days(connection, parameters)
     connection.execute("ANALYZE stage_budget, stage_definition, stage_cut")
-    connection.execute(statement("budgets/spent"), {"until": until})
+    connection.execute(statement("budgets/spent"), {"until": until, "passed_at": passed_at})
     connection.execute(statement("budgets/allowances"))
     connection.execute(
         "ANALYZE stage_spent (budget_id, scope_value, period_start), stage_limit, stage_tier, stage_allowance"

@@ -1,10 +1,11 @@
-"""The assets budget_status and alert_audit, and one check a budget."""
+"""The assets budget_status and alert_audit, and their checks."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
 import dagster as dg
 
+from usage_pipeline.alerts.budget_checks import budget_checks
 from usage_pipeline.alerts.configuration_alerts import raise_configuration_alert
 from usage_pipeline.alerts.judge_and_alert import judge_and_alert
 from usage_pipeline.alerts.source_alerts import raise_source_alerts
@@ -15,7 +16,6 @@ from usage_pipeline.asset_catalogue import (
     described,
     is_pass,
     partition_days,
-    settings_at_load,
     table_of,
     table_of_rows,
     usage_days,
@@ -24,8 +24,6 @@ from usage_pipeline.budgets.past_days import correct_days, judge_days
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 from usage_pipeline.warehouse_resource import Warehouse
-
-_RED = ("critical", "emergency")
 
 
 @dg.asset(
@@ -145,56 +143,5 @@ def alerts_delivered(warehouse: Warehouse) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=failed + waiting == 0, metadata={"failed": failed, "waiting": waiting})
 
 
-def check_name(budget_id: str) -> str:
-    """The check of a budget: its id with what Dagster allows in names."""
-    return "budget_" + "".join(c if c.isalnum() else "_" for c in budget_id)
-
-
-def _budget_checks() -> list[dg.AssetChecksDefinition]:
-    budgets = settings_at_load().budgets
-    if not budgets:
-        return []
-
-    @dg.multi_asset_check(
-        specs=[
-            dg.AssetCheckSpec(
-                check_name(budget.id),
-                asset="budget_status",
-                description=f"{budget.name or budget.id} is under its limit.",
-            )
-            for budget in budgets
-        ],
-        name="budget_levels",
-    )
-    def budget_levels(warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
-        """One check a budget: a warning from the critical level on, red at the emergency level."""
-        with warehouse.connection() as connection:
-            for budget in budgets:
-                rows = connection.execute(
-                    "SELECT level, max(ratio) FROM usage.budget_status WHERE budget_id = %s AND period_end > now()"
-                    " GROUP BY level",
-                    [budget.id],
-                ).fetchall()
-                levels = {str(level) for level, _ in rows}
-                table = table_of(
-                    connection,
-                    ["scope", "period from", "spent", "limit", "ratio", "level", "forecast"],
-                    'SELECT scope_name, (period_start AT TIME ZONE zone)::date, round(spent, 2), "limit",'
-                    " round(ratio, 3), level, round(forecast, 0) FROM usage.budget_status"
-                    " WHERE budget_id = %s AND period_end > now()"
-                    " ORDER BY ratio DESC LIMIT 20",
-                    [budget.id],
-                )
-                yield dg.AssetCheckResult(
-                    asset_key="budget_status",
-                    check_name=check_name(budget.id),
-                    passed=not levels & set(_RED),
-                    severity=dg.AssetCheckSeverity.ERROR if "emergency" in levels else dg.AssetCheckSeverity.WARN,
-                    metadata={"highest": dg.MetadataValue.md(table)},
-                )
-
-    return [budget_levels]
-
-
 ASSETS: list[dg.AssetsDefinition] = [budget_status, alert_audit]
-CHECKS: Iterable[dg.AssetChecksDefinition] = [budgets_valid, alerts_delivered, *_budget_checks()]
+CHECKS: Iterable[dg.AssetChecksDefinition] = [budgets_valid, alerts_delivered, *budget_checks()]

@@ -16,11 +16,11 @@ from usage_pipeline.warehouse.statements import statement
 
 # A period that has just ended is judged a while longer: calls that were logged late still count, and still alert.
 CLOSING_TIME = timedelta(hours=6)
-_STAGES = (
-    "stage_definition, stage_condition, stage_mask, stage_budget, stage_limit, stage_tier, stage_cut, stage_span, stage_stale,"
-    " stage_changed_member, stage_row, stage_bits,"
-    " stage_marked, stage_taken, stage_part, stage_spent, stage_allowance, stage_status, stage_passed"
-)
+_STAGES = ", ".join(
+    f"stage_{name}"
+    for name in ("definition", "condition", "mask", "budget", "limit", "tier", "cut", "span", "stale", "changed_member",
+                 "row", "bits", "marked", "taken", "part", "spent", "allowance", "status", "passed")
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

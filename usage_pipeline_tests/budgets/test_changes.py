@@ -45,12 +45,19 @@ def config(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(warehouse: Connection, warehouse_url: str, config: Path, monkeypatch: pytest.MonkeyPatch, now: datetime) -> Run:
+def run(
+    request: pytest.FixtureRequest,
+    warehouse: Connection,
+    warehouse_url: str,
+    config: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    now: datetime,
+) -> Run:
     """The command, over a warehouse in which sales-bot spends 600,000 tokens a day and was judged each day."""
     monkeypatch.setenv("WAREHOUSE_URL", warehouse_url)
     monkeypatch.setenv("USAGE_PIPELINE_CONFIG", str(config))
     write_world(warehouse, WORLD)
-    days = [now - timedelta(days=number) for number in range(30)]
+    days = [now - timedelta(days=number) for number in range(getattr(request, "param", 4))]
     write_events(warehouse, WORLD, [
         Event(number=number, tenant=0, project=0, key=None, caller="alice", model="gpt-5", node=None, occurred_at=day,
               input_tokens=500_000, output_tokens=100_000, cost=Decimal(1)) for number, day in enumerate(days)
@@ -101,7 +108,7 @@ def test_a_changed_file_says_nothing_about_yesterday(
     in_force = configuration_in_force(warehouse, config)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     judge_and_alert(warehouse, in_force, midnight + timedelta(hours=1))
-    days = warehouse.execute("SELECT DISTINCT period_start FROM usage.alert").fetchall()
+    days = warehouse.execute("SELECT DISTINCT period_start FROM usage.alert WHERE budget_id = 'bots'").fetchall()
     assert days == [(midnight,)]
 
 
@@ -113,6 +120,7 @@ def test_a_mistake_in_the_changed_file_is_one_line(run: Run, tmp_path: Path) -> 
     assert "budgets[1].limit.tokens" in result.stderr
 
 
+@pytest.mark.parametrize("run", [30], indirect=True)
 def test_past_days_under_a_new_file_stand_beside_what_was_in_force(
     run: Run, warehouse: Connection, config: Path, now: datetime
 ) -> None:
@@ -148,7 +156,8 @@ def test_show_explains_a_budget(run: Run, warehouse: Connection, config: Path, n
     halve(config)
     judge_and_alert(warehouse, configuration_in_force(warehouse, config), now)
     text = run("budgets", "show", "bots").stdout
-    for said in ("for each", "project", "sales-bot", "600,000 of 500,000", "api: alice", "gpt-5", "reached: 80% of spent",
+    for said in ("for each", "project", "sales-bot", "600,000 of 500,000", "api: alice", "gpt-5",
+                 "reached: 80% of spent",
                  "no override is in force", "limit.tokens 1000000 -> 500000", "within"):  # fmt: skip
         assert said in text, said
     found = json.loads(run("budgets", "show", "bots", "--at", "now", "--json").stdout)
@@ -163,15 +172,13 @@ def test_show_at_a_moment_counts_only_up_to_it(run: Run, now: datetime) -> None:
     at = (yesterday - timedelta(minutes=1)).isoformat()
     found = json.loads(run("budgets", "show", "company", "--at", at, "--json").stdout)
     if (yesterday - timedelta(minutes=1)).date() == yesterday.date():
-        spent_before = 600_000 * (yesterday.day - 1)
+        spent_before = 600_000 * min(yesterday.day - 1, 2)
         assert [Decimal(item["spent"]) for item in found] == [spent_before]
     assert run("budgets", "show", "company", "--at", "soon").exit_code == 2
     assert run("budgets", "show", "--at", "2026-01-01").exit_code == 2
 
 
-def test_late_usage_corrects_a_past_day_under_the_same_terms(
-    run: Run, warehouse: Connection, config: Path, now: datetime
-) -> None:
+def test_late_usage_corrects_a_past_day(run: Run, warehouse: Connection, now: datetime) -> None:
     day = now - timedelta(days=3)
     write_events(warehouse, WORLD, [
         Event(number=99, tenant=0, project=0, key=None, caller=None, model=None, node=None, occurred_at=day,

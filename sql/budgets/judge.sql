@@ -1,7 +1,10 @@
 -- Holds what was spent against the limits: the measure with the highest ratio decides.
--- Reads stage_spent, stage_limit, stage_tier, stage_allowance. Writes stage_status and, a row a tier, stage_passed.
+-- Reads stage_spent, stage_limit, stage_allowance. Writes stage_status, with the straight line as forecast.
 -- Safe to run twice in an emptied session. :judged_at is the moment that forecasts start from.
-INSERT INTO stage_status
+INSERT INTO stage_status (
+    budget_id, scope_value, scope_name, scope, period, zone, period_start, period_end, measure, measures, spent, "limit",
+    ratio, forecast, tokens, input_tokens, output_tokens, cost, calls, allowance
+)
 SELECT s.budget_id, s.scope_value, s.scope_name, s.scope, s.period, s.zone, s.period_start, s.period_end,
        deciding.measure, deciding.measures, deciding.spent, deciding.allowed, deciding.ratio,
        CASE WHEN :'judged_at'::timestamptz >= s.period_end OR :'judged_at'::timestamptz <= s.period_start
@@ -41,19 +44,3 @@ CROSS JOIN LATERAL (
         WHERE l.budget_id = s.budget_id
     ) AS m
 ) AS deciding;
-
--- Compared by multiplication: a ratio cut by a division could miss a tier by a hair.
-INSERT INTO stage_passed
-SELECT s.budget_id, s.scope_value, s.period_start,
-       CASE WHEN s.period LIKE 'rolling:%' THEN '-infinity' ELSE s.period_start END, t.tier_on, t.tier_at, t.level,
-       t.for_seconds, passed.it, passed.it
-FROM stage_status s
-JOIN stage_tier t USING (budget_id)
-CROSS JOIN LATERAL (
-    SELECT CASE t.tier_on WHEN 'forecast' THEN s.forecast ELSE s.spent END * 100 >= t.tier_at * s."limit"
-           AND (t.min_spend IS NULL OR NOT EXISTS (
-               SELECT FROM jsonb_each_text(t.min_spend) AS least (measure, amount)
-               WHERE CASE least.measure WHEN 'tokens' THEN s.tokens WHEN 'input_tokens' THEN s.input_tokens
-                                        WHEN 'output_tokens' THEN s.output_tokens WHEN 'cost' THEN s.cost
-                                        WHEN 'calls' THEN s.calls END < least.amount::numeric)) AS it
-) AS passed;

@@ -72,7 +72,8 @@ CREATE TEMP TABLE IF NOT EXISTS stage_status (
     budget_id text, scope_value text, scope_name text, scope jsonb, period text, zone text, period_start timestamptz,
     period_end timestamptz, measure text, measures jsonb, spent numeric, "limit" numeric, ratio numeric,
     forecast numeric, tokens numeric, input_tokens numeric, output_tokens numeric, cost numeric, calls numeric,
-    allowance jsonb, PRIMARY KEY (budget_id, scope_value, period_start)
+    allowance jsonb, straight_line numeric, forecast_low numeric, forecast_high numeric,
+    PRIMARY KEY (budget_id, scope_value, period_start)
 ) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE IF NOT EXISTS stage_passed (

@@ -18,8 +18,12 @@ CROSS JOIN LATERAL usage.period_cut(p.period, z.zone, m.moment) AS cut;
 INSERT INTO stage_stale
 SELECT d.n, d.definition_id, r.usage_date, r.version, d.by_event
 FROM (
-    SELECT b.n, min(c.first_day) AS first_day, max(c.end_day) AS end_day
+    -- Forecasts look eight weeks back.
+    SELECT b.n, min(CASE WHEN d.by_event THEN c.first_day
+                         ELSE least(c.first_day, (c.ends AT TIME ZONE 'UTC')::date - 58) END) AS first_day,
+           max(c.end_day) AS end_day
     FROM stage_budget b
+    JOIN stage_definition d USING (n)
     JOIN stage_cut c USING (period)
     GROUP BY b.n
 ) AS needed

@@ -3,7 +3,8 @@
 SELECT * FROM (
     SELECT DISTINCT ON (b.scope_value, CASE WHEN b.period LIKE 'rolling:%' THEN '-infinity' ELSE b.period_start END)
            b.scope_value, b.scope_name, b.scope, b.period, b.zone, b.period_start, b.period_end, b.measure, b.measures,
-           b.spent, b."limit", b.ratio, b.level, b.forecast, b.as_of, b.config_version, b.allowance
+           b.spent, b."limit", b.ratio, b.level, b.forecast, b.as_of, b.config_version, b.allowance,
+           b.straight_line, b.forecast_low, b.forecast_high, b.previous_period, b.trailing_average
     FROM usage.budget_status b
     WHERE b.budget_id = :'budget_id' AND b.period_start <= :'at'::timestamptz AND b.period_end > :'at'::timestamptz
     ORDER BY b.scope_value, CASE WHEN b.period LIKE 'rolling:%' THEN '-infinity' ELSE b.period_start END,

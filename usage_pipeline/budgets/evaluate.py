@@ -117,8 +117,12 @@ def judge(
     connection.execute(
         "ANALYZE stage_spent (budget_id, scope_value, period_start), stage_limit, stage_tier, stage_allowance"
     )
-    connection.execute(statement("budgets/judge"), {"judged_at": judged_at or max(moments)})
-    connection.execute("ANALYZE stage_status (budget_id, scope_value, period_start), stage_passed")
+    looked_from = {"judged_at": judged_at or max(moments)}
+    connection.execute(statement("budgets/judge"), looked_from)
+    connection.execute("ANALYZE stage_status (budget_id, scope_value, period_start)")
+    connection.execute(statement("budgets/forecast"), looked_from)
+    connection.execute(statement("budgets/passed"))
+    connection.execute("ANALYZE stage_passed")
 
 
 def _count_days(connection: Connection, parameters: Mapping[str, object]) -> None:

@@ -58,6 +58,11 @@ class Explanation:
     forecast: Decimal | None
     allowance: Sequence[object]
     judged_by: Version
+    straight_line: Decimal | None
+    forecast_low: Decimal | None
+    forecast_high: Decimal | None
+    previous_period: Decimal | None
+    trailing_average: Decimal | None
     totals: dict[str, Decimal] = field(default_factory=dict)
     parts: dict[str, list[tuple[str, Decimal]]] = field(default_factory=dict)
     story: list[Happening] = field(default_factory=list)
@@ -76,7 +81,7 @@ def explain(connection: Connection, budget: Budget, at: datetime, *, most: int =
 
 def _explained(connection: Connection, budget: Budget, at: datetime, row: tuple[object, ...]) -> Explanation:
     (value, name, scope, period, zone, start, end, measure, _, _, limit, _, level, forecast, as_of, version,
-     allowance) = row  # fmt: skip
+     allowance, *more) = row  # fmt: skip
     if not (isinstance(start, datetime) and isinstance(end, datetime) and isinstance(as_of, datetime)):
         raise TypeError("sql/reports/values_of_budget.sql gives other columns than expected")
     if not isinstance(scope, dict) or not isinstance(allowance, list):
@@ -95,9 +100,14 @@ def _explained(connection: Connection, budget: Budget, at: datetime, row: tuple[
         limit=Decimal(str(limit)),
         ratio=Decimal(0),
         level=str(level),
-        forecast=None if forecast is None else Decimal(str(forecast)),
+        forecast=_amount(forecast),
         allowance=allowance,
         judged_by=_version(connection, int(str(version))),
+        straight_line=_amount(more[0]),
+        forecast_low=_amount(more[1]),
+        forecast_high=_amount(more[2]),
+        previous_period=_amount(more[3]),
+        trailing_average=_amount(more[4]),
     )
     span = {"period_start": start, "period_end": end, "at": moment}
     parts = connection.execute(
@@ -123,6 +133,10 @@ def _explained(connection: Connection, budget: Budget, at: datetime, row: tuple[
     )
     found.story = [_happening(happening) for happening in story]
     return found
+
+
+def _amount(value: object) -> Decimal | None:
+    return None if value is None else Decimal(str(value))
 
 
 def _happening(row: tuple[object, ...]) -> Happening:

@@ -61,7 +61,8 @@ def show_explanation(settings: Settings, found: Explanation) -> None:
             "spent",
             f"{found.spent:,f} of {found.limit:,f} {unit}, {found.ratio * 100:f}% as of {_local(found.at, zone)}",
         ),
-        ("forecast", "none" if found.forecast is None else f"{found.forecast:,f} {unit} at the period's end"),
+        ("forecast", _forecast(found, unit)),
+        ("before", _before(found, unit)),
         ("raised by", "; ".join(_raise(item) for item in found.allowance) or "nothing: no override is in force"),
         ("judged by", _version(found, zone)),
     ]
@@ -80,6 +81,23 @@ def show_explanation(settings: Settings, found: Explanation) -> None:
     ]
     show_rows(
         "  What happened", ("when", "what", "level", "spent", "limit", "version"), happened, right=("spent", "limit")
+    )
+
+
+def _forecast(found: Explanation, unit: str) -> str:
+    if found.forecast is None:
+        return "none"
+    text = f"{found.forecast:,.2f} {unit} at the period's end"
+    if found.forecast_low is not None and found.forecast_high is not None:
+        text += f", between {found.forecast_low:,.2f} and {found.forecast_high:,.2f} in four of five cases"
+    return text + (f"; straight line {found.straight_line:,.2f}" if found.straight_line is not None else "")
+
+
+def _before(found: Explanation, unit: str) -> str:
+    if found.previous_period is None or found.trailing_average is None:
+        return "nothing is known"
+    return (
+        f"{found.previous_period:,.2f} {unit} in the period before, {found.trailing_average:,.2f} in the mean of seven"
     )
 
 

@@ -21,7 +21,8 @@ from usage_pipeline.warehouse.statements import statement
 
 app = typer.Typer(no_args_is_help=True, help="Check the configuration, and see where every budget stands.")
 _COLUMNS = ("budget_id", "scope_value", "scope", "period", "period_start", "period_end", "measure", "spent", "limit",
-            "ratio", "level", "forecast", "as_of", "config_version", "scope_ids")  # fmt: skip
+            "ratio", "level", "forecast", "as_of", "config_version", "scope_ids",
+            "straight_line", "forecast_low", "forecast_high", "previous_period", "trailing_average", "week_before")  # fmt: skip
 
 
 @app.command()
@@ -154,7 +155,7 @@ def _without_spending(budgets: Sequence[Budget], judged: Set[str]) -> list[tuple
     """A row for each budget that has no value in its current period: nothing that it takes in has spent yet."""
     return [
         (b.id, None, "nothing spent yet", b.period_key, None, None, measure, Decimal(0), limit, Decimal(0), "ok",
-         None, None, None, None)
+         *[None] * 10)
         for b in budgets
         if b.id not in judged
         for measure, limit in [min(b.limit.measures().items())]

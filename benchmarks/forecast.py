@@ -37,11 +37,14 @@ budgets:
 Key = tuple[str, str, datetime]
 
 
-def configuration(folder: Path) -> Path:
-    """Budgets of the company and of each project by day, week and month; of tokens and of cost."""
+def configuration(folder: Path, first: date) -> Path:
+    """Budgets of the company and of each project, of tokens and of cost, by day, week, month and any thirty days."""
+    windows = [(first + timedelta(days=start), first + timedelta(days=start + 30)) for start in (7, 11, 15, 19, 23, 27)]
+    periods = {name: name for name in ("day", "week", "month")}
+    periods |= {f"thirty.{start:%m%d}": f"{{from: {start}, to: {end}}}" for start, end in windows}
     lines = [
-        f"  - {{id: {name}-{period}-{measure}, {per} period: {period}, limit: {{{measure}: 1000000}}}}"
-        for period in ("day", "week", "month")
+        f"  - {{id: {name}-{title}-{measure}, {per} period: {period}, limit: {{{measure}: 1000000}}}}"
+        for title, period in periods.items()
         for measure in ("tokens", "cost")
         for name, per in (("company", ""), ("project", "per: project,"))
     ]
@@ -121,7 +124,8 @@ def report(foreseen: dict[Key, list[tuple[float, ...]]], actual: dict[Key, float
             continue
         for forecast, straight, low, high in moments:
             was = actual[key]
-            kind = key[0].split("-", 1)[1].replace("-", ", ")
+            _, title, measure = key[0].split("-")
+            kind = f"{title.split('.')[0]}, {measure}"
             sums[kind].append((abs(forecast - was), abs(straight - was), low - 1e-6 <= was <= high + 1e-6))
     for kind, errors in sums.items():
         count = len(errors)
@@ -150,10 +154,10 @@ def main(seed: int) -> None:
             os.environ["DIFY_DATABASE_URL"] = server.url("dify")
             migrate(server.url("warehouse"))
             warehouse = connect(server.url("warehouse"))
-            config = configuration(folder)
-            run_pass(warehouse, config, by="benchmark", deliver=False)
             yesterday = datetime.now(ZONE).date() - timedelta(days=1)
             first = yesterday - timedelta(days=58)
+            config = configuration(folder, first)
+            run_pass(warehouse, config, by="benchmark", deliver=False)
             foreseen = replay(warehouse, config, first, yesterday)
             report(foreseen, outcomes(warehouse, config, yesterday))
         finally:

@@ -21,8 +21,8 @@ from usage_pipeline.warehouse.statements import statement
 
 app = typer.Typer(no_args_is_help=True, help="Check the configuration, and see where every budget stands.")
 _COLUMNS = ("budget_id", "scope_value", "scope", "period", "period_start", "period_end", "measure", "spent", "limit",
-            "ratio", "level", "forecast", "as_of", "config_version", "scope_ids",
-            "straight_line", "forecast_low", "forecast_high", "previous_period", "trailing_average", "week_before")  # fmt: skip
+            "ratio", "level", "forecast", "as_of", "config_version", "scope_ids", "straight_line", "forecast_low",
+            "forecast_high", "previous_period", "trailing_average", "week_before")  # fmt: skip
 
 
 @app.command()

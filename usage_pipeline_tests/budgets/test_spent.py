@@ -186,3 +186,26 @@ def test_a_parent_is_the_sum_of_its_children(
         sums = {str(name): tuple(amounts) for name, *amounts in rows}
         nothing = (Decimal(0),) * 3
         assert sums.get("child", nothing) == sums.get("company", nothing) == sums.get("grandchild", nothing)
+
+
+def test_a_renamed_project_takes_its_spending_with_it(warehouse: Connection, version: int) -> None:
+    """No day is rolled up between: only the name has changed."""
+    config = Settings.model_validate({"version": 1, "budgets": [
+        {"id": "bots", "scope": {"project": "*-bot"}, "period": "month", "limit": LIMIT},
+        {"id": "others", "scope": {"not": {"project": "*-bot"}}, "period": "month", "limit": LIMIT},
+    ]})  # fmt: skip
+    moment = datetime(2026, 5, 20, 12, tzinfo=UTC)
+    world = World(("UTC",), ("crm",))
+    events = [Event(number=1, tenant=0, project=0, key=None, caller=None, model=None, node=None,
+                    occurred_at=moment - timedelta(days=9), input_tokens=7, output_tokens=0, cost=None)]  # fmt: skip
+    write_world(warehouse, world)
+    write_events(warehouse, world, events)
+    roll(warehouse, world, events)
+    for name, spent_then in (("crm", (0, 7)), ("crm-bot", (7, 0)), ("crm", (0, 7))):
+        write_world(warehouse, world.renamed(0, name))
+        with warehouse.transaction():
+            evaluate_budgets(warehouse, config, version, moment)
+        rows = warehouse.execute(
+            "SELECT (measures -> 'tokens' ->> 'spent')::int FROM usage.budget_status ORDER BY budget_id"
+        ).fetchall()
+        assert tuple(row[0] for row in rows) == spent_then, name

@@ -1,9 +1,11 @@
 """What all assets have in common: partitions, owners, tags of runs, column schemas read from the warehouse."""
 
+import re
 import warnings
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import cache
+from itertools import count
 
 import dagster as dg
 import psycopg
@@ -111,3 +113,13 @@ def _cell(value: object) -> str:
     for mark in ("\\", "|", "`", "*", "_", "<", ">", "[", "]"):
         text = text.replace(mark, "\\" + mark)
     return " ".join(text.split())[:200]
+
+
+def check_names(prefix: str, ids: Sequence[str]) -> dict[str, str]:
+    """The check of each id, in what Dagster allows in names; told apart where two would be one."""
+    found: dict[str, str] = {}
+    for given in ids:
+        name = f"{prefix}_" + re.sub(r"[^A-Za-z0-9_]", "_", given)
+        others = (f"{name}_{number}" for number in count(2))
+        found[given] = name if name not in found.values() else next(n for n in others if n not in found.values())
+    return found

@@ -7,8 +7,9 @@ from functools import cache
 
 from psycopg import sql
 
+from usage_pipeline.alerts.quiet_hours import end_of_quiet
 from usage_pipeline.alerts.record import NewAlert, raise_alert
-from usage_pipeline.budgets.evaluate import Reached, in_scope, scope_parameters
+from usage_pipeline.budgets.evaluate import Reached, in_scope_parameters
 from usage_pipeline.settings import Budget, Settings, Tier
 from usage_pipeline.settings.model import OWNER
 from usage_pipeline.warehouse.connection import Connection
@@ -26,7 +27,7 @@ def raise_budget_alerts(
     raised = []
     for item in reached:
         budget = budgets[item.budget_id]
-        tier = next(t for t in settings.tiers_of(budget) if t.at == Decimal(item.tier))
+        tier = next(t for t in settings.tiers_of(budget) if t.at == Decimal(item.tier) and t.on == item.tier_on)
         tenant = _tenant_of(connection, item)
         recipients = recipients_of(settings, budget, tier, tenant)
         alert = NewAlert(
@@ -39,8 +40,11 @@ def raise_budget_alerts(
             level=item.level,
             facts=_facts(connection, settings, budget, tier, item, tenant, [name for name, _ in recipients], as_of),
             config_version=version,
+            tier_on=item.tier_on,
+            round=item.round,
         )
-        if raise_alert(connection, alert, recipients):
+        quiet_until = end_of_quiet(tier.quiet, item.zone, as_of) if tier.quiet else None
+        if raise_alert(connection, alert, recipients, not_before=quiet_until):
             raised.append(alert.alert_id)
     return raised
 
@@ -91,7 +95,9 @@ def _facts(
     row = connection.execute(
         _facts_query(),
         {
-            **scope_parameters(settings, budget),
+            **in_scope_parameters(budget, item.scope),
+            "budget_id": budget.id,
+            "period": item.period,
             "as_of": as_of,
             "scope_value": item.scope_value,
             "measure": item.measure,
@@ -108,6 +114,7 @@ def _facts(
         "scope_name": item.scope_name,
         "level": item.level,
         "tier": f"{Decimal(item.tier).normalize():f}",
+        "tier_on": item.tier_on,
         "measure": item.measure,
         "spent": item.spent,
         "limit": item.limit,
@@ -147,7 +154,7 @@ def _crossing(item: Reached, burn: object, as_of: datetime) -> str | None:
 
 @cache
 def _facts_query() -> sql.SQL:
-    return sql.SQL(statement("alerts/facts").replace(":in_scope", in_scope("usage.usage_event")))
+    return sql.SQL(statement("alerts/facts").replace(":in_scope", statement("budgets/in_scope")))
 
 
 def facts_for(

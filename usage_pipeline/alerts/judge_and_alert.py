@@ -6,6 +6,7 @@ from usage_pipeline.alerts.budget_alerts import raise_budget_alerts
 from usage_pipeline.budgets.evaluate import Evaluation, evaluate_budgets
 from usage_pipeline.configuration import InForce
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.statements import statement
 
 
 def judge_and_alert(connection: Connection, configuration: InForce, as_of: datetime) -> tuple[Evaluation, list[str]]:
@@ -17,4 +18,5 @@ def judge_and_alert(connection: Connection, configuration: InForce, as_of: datet
     with connection.transaction():
         found = evaluate_budgets(connection, settings, version, as_of)
         raised = raise_budget_alerts(connection, settings, version, found.reached, as_of)
+        connection.execute(statement("alerts/resolve"), {"as_of": as_of})
     return found, raised

@@ -75,7 +75,7 @@ def _nothing_spent(budget: Budget, settings: Settings, now: datetime) -> Reached
         scope_value="",
         scope_name="",
         scope={},
-        period=budget.period,
+        period=budget.period_key,
         zone=settings.timezone,
         period_start=start,
         period_end=start + timedelta(days=1),

@@ -1,13 +1,11 @@
 """The asset usage_events and its checks."""
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from itertools import count
 
 import dagster as dg
 
-from usage_pipeline.asset_catalogue import OWNERS, described, settings_at_load, table_of
+from usage_pipeline.asset_catalogue import OWNERS, check_names, described, settings_at_load, table_of
 from usage_pipeline.ingest.every_source import read_every_source
 from usage_pipeline.warehouse.statements import statement
 from usage_pipeline.warehouse_resource import Warehouse
@@ -55,18 +53,8 @@ def usage_events(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.
     )
 
 
-def check_names(source_ids: Sequence[str]) -> dict[str, str]:
-    """The check of each source: its id with what Dagster allows in names, told apart where two would be one."""
-    found: dict[str, str] = {}
-    for source_id in source_ids:
-        name = "source_fresh_" + re.sub(r"[^A-Za-z0-9_]", "_", source_id)
-        others = (f"{name}_{number}" for number in count(2))
-        found[source_id] = name if name not in found.values() else next(n for n in others if n not in found.values())
-    return found
-
-
 def _source_checks() -> list[dg.AssetChecksDefinition]:
-    names = check_names([source.id for source in settings_at_load().sources])
+    names = check_names("source_fresh", [source.id for source in settings_at_load().sources])
 
     @dg.multi_asset_check(
         specs=[

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from usage_pipeline.settings.budget_pools import check_pools
 from usage_pipeline.settings.model import OWNER, Settings, Tier
 from usage_pipeline.settings.price_checks import price_findings
 from usage_pipeline.settings.yaml_positions import Path
@@ -32,6 +33,8 @@ def cross_check(settings: Settings) -> Iterator[Finding]:
     for position, budget in enumerate(settings.budgets):
         if budget.tiers is not None:
             yield from _tiers(settings, ("budgets", position, "tiers"), budget.tiers)
+    for position, field, value, message, fix in check_pools(settings.budgets):
+        yield Finding(("budgets", position, *field), value, message, fix)
     yield from _names(settings, ("reports", "recipients"), settings.reports.recipients, owner=False)
 
 
@@ -56,8 +59,9 @@ def _tiers(settings: Settings, path: Path, tiers: tuple[Tier, ...]) -> Iterator[
     if not tiers:
         yield Finding(path, "[]", "has no tier", "write at least one, or leave `tiers` out for the default ones")
     for position, tier in enumerate(tiers):
-        if position and tier.at <= tiers[position - 1].at:
-            yield Finding((*path, position, "at"), str(tier.at), f"does not stand above {tiers[position - 1].at}",
+        before = [other.at for other in tiers[:position] if other.on == tier.on]
+        if before and tier.at <= before[-1]:
+            yield Finding((*path, position, "at"), str(tier.at), f"does not stand above {before[-1]}",
                           "order tiers from the lowest to the highest, each once")  # fmt: skip
         yield from _names(settings, (*path, position, "notify"), tier.notify, owner=True)
         yield from _names(settings, (*path, position, "fallback"), tier.fallback, owner=True)

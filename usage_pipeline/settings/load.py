@@ -239,7 +239,7 @@ def _channels() -> str:
 
 
 def _pattern_words(name: str) -> str:
-    if name == "daily_at":
+    if name in ("daily_at", "from", "to"):
         return 'write a time of day such as "08:30"'
     if name == "mention":
         return "write ids as the channel gives them, or @all where it knows that"

@@ -260,6 +260,6 @@ def test_every_source_has_a_check_of_its_own_name(
     warehouse_url: str, monkeypatch: pytest.MonkeyPatch, ids: list[str], names: list[str]
 ) -> None:
     monkeypatch.setenv("WAREHOUSE_URL", warehouse_url)
-    from usage_pipeline.ingest.assets import check_names  # noqa: PLC0415  (reads the warehouse when loaded)
+    from usage_pipeline.asset_catalogue import check_names  # noqa: PLC0415  (reads the warehouse when loaded)
 
-    assert list(check_names(ids).values()) == names
+    assert list(check_names("source_fresh", ids).values()) == names

@@ -2,7 +2,7 @@
 
 import typer
 
-from usage_pipeline.commands import alerts, budgets
+from usage_pipeline.commands import alerts, budgets, overrides
 from usage_pipeline.commands.backfill import backfill
 from usage_pipeline.commands.demo import demo
 from usage_pipeline.commands.doctor import doctor
@@ -23,6 +23,7 @@ app.command()(backfill)
 app.command()(doctor)
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(overrides.app, name="overrides")
 
 
 def main() -> None:

@@ -1,5 +1,5 @@
 -- Holds what was spent against the limits: the measure with the highest ratio decides, the highest tier reached gives
--- the level. Reads stage_spent and :budgets, a JSON list of {"id", "limits": {measure: limit}, "tiers": [{"at",
+-- the level. Reads stage_spent, usage.budget_override and :budgets, a JSON list of {"id", "limits": {measure: limit}, "tiers": [{"at",
 -- "level"}]}. Writes stage_status and usage.budget_status. Safe to run twice.
 -- A value that was in force and has spent nothing any more (its events moved to another day) is judged with zero.
 INSERT INTO stage_spent (
@@ -33,9 +33,18 @@ CROSS JOIN LATERAL (
            jsonb_object_agg(m.measure, jsonb_build_object(
                'spent', m.spent::text, 'limit', m.allowed::text, 'ratio', round(m.ratio, 6)::text)) AS measures
     FROM (
-        SELECT l.measure, l.allowed::numeric AS allowed, spent.amount AS spent,
-               spent.amount / l.allowed::numeric AS ratio
+        SELECT l.measure, raised.allowed, spent.amount AS spent, spent.amount / raised.allowed AS ratio
         FROM jsonb_each_text(budget.json -> 'limits') AS l (measure, allowed)
+        CROSS JOIN LATERAL (
+            -- Raises that were in force at that moment, or at the period's end when that is past.
+            SELECT l.allowed::numeric
+                   + coalesce(sum(coalesce(o.raise_by, l.allowed::numeric * o.raise_percent * 0.01)), 0) AS allowed
+            FROM usage.budget_override o
+            WHERE o.state IN ('approved', 'ended') AND o.budget_id = s.budget_id AND o.scope_value = s.scope_value
+              AND (o.measure IS NULL OR o.measure = l.measure)
+              AND o.decided_at <= least(:'judged_at'::timestamptz, s.period_end - interval '1 microsecond')
+              AND o.until > least(:'judged_at'::timestamptz, s.period_end - interval '1 microsecond')
+        ) AS raised
         CROSS JOIN LATERAL (
             SELECT CASE l.measure WHEN 'tokens' THEN s.tokens WHEN 'input_tokens' THEN s.input_tokens
                                   WHEN 'output_tokens' THEN s.output_tokens WHEN 'cost' THEN s.cost

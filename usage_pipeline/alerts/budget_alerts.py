@@ -7,6 +7,7 @@ from functools import cache
 
 from psycopg import sql
 
+from usage_pipeline.alerts.operators import operators
 from usage_pipeline.alerts.record import NewAlert, raise_alert
 from usage_pipeline.budgets.evaluate import Reached, in_scope, scope_parameters
 from usage_pipeline.settings import Budget, Settings, Tier
@@ -39,6 +40,7 @@ def raise_budget_alerts(
             level=item.level,
             facts=_facts(connection, settings, budget, tier, item, tenant, [name for name, _ in recipients], as_of),
             config_version=version,
+            at=as_of,
         )
         if raise_alert(connection, alert, recipients):
             raised.append(alert.alert_id)
@@ -54,6 +56,23 @@ def recipients_of(
         every = [name for other in settings.tiers_of(budget) for name in other.notify]
         names = _resolved(settings, every, tenant) or list(settings.recipients)
     return [(name, settings.recipients[name].channel) for name in names]
+
+
+def recipients_of_budget(
+    connection: Connection, settings: Settings, budget_id: str, scope_value: str
+) -> list[tuple[str, str]]:
+    """Everyone whom a tier of the budget names (name, channel); the operators when that is nobody."""
+    budget = next((budget for budget in settings.budgets if budget.id == budget_id), None)
+    row = connection.execute(
+        "SELECT t.tenant_id, t.name FROM usage.budget_status b"
+        " JOIN usage.tenant t ON t.source = b.scope ->> 'source' AND t.tenant_id = b.scope ->> 'tenant_id'"
+        " WHERE b.budget_id = %s AND b.scope_value = %s ORDER BY b.period_start DESC LIMIT 1",
+        [budget_id, scope_value],
+    ).fetchone()
+    tenant = (str(row[0]), str(row[1])) if row else None
+    every = [name for tier in settings.tiers_of(budget) for name in tier.notify] if budget else []
+    names = _resolved(settings, every, tenant)
+    return [(name, settings.recipients[name].channel) for name in names] or operators(settings)
 
 
 def _resolved(settings: Settings, names: Sequence[str], tenant: tuple[str, str] | None) -> list[str]:

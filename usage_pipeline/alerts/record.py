@@ -25,6 +25,7 @@ class NewAlert:
     level: str
     facts: Mapping[str, object]
     config_version: int | None = None
+    at: datetime | None = None  # when it became true; left out: now
 
     @property
     def alert_id(self) -> str:
@@ -53,6 +54,7 @@ def raise_alert(connection: Connection, alert: NewAlert, recipients: Sequence[tu
             "level": alert.level,
             "facts": Json(dict(alert.facts)),
             "config_version": alert.config_version,
+            "at": alert.at,
         },
     ).fetchone()
     if written is None:

@@ -29,6 +29,7 @@ def cross_check(settings: Settings) -> Iterator[Finding]:
     for position, budget in enumerate(settings.budgets):
         if budget.tiers is not None:
             yield from _tiers(settings, ("budgets", position, "tiers"), budget.tiers)
+    yield from _names(settings, ("approvals", "notify"), settings.approvals.notify, owner=True)
     yield from _names(settings, ("reports", "recipients"), settings.reports.recipients, owner=False)
 
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from usage_pipeline.settings.approvals import Approvals
 from usage_pipeline.settings.recipients import Recipient
 
 Level = Literal["info", "warning", "critical", "emergency"]
@@ -256,6 +257,7 @@ class Settings(Model):
     recipients: dict[str, Recipient] = {}
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1)] = DEFAULT_TIERS
     budgets: tuple[Budget, ...] = ()
+    approvals: Approvals = Approvals()
     enforcement: Enforcement = Enforcement()
     reports: Reports = Reports()
     schedule: Schedule = Schedule()

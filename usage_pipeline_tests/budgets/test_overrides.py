@@ -239,7 +239,7 @@ def test_a_request_that_makes_no_sense_is_refused_in_words(story: Story, asked: 
 def test_history_cannot_be_changed(story: Story) -> None:
     story.a_pass()
     story.ask()
-    for change in ("UPDATE usage.budget_event SET by = 'ann'", "DELETE FROM usage.budget_event"):
+    for change in ("UPDATE usage.budget_story SET by = 'ann'", "DELETE FROM usage.budget_story"):
         with pytest.raises(psycopg.errors.RaiseException, match="is history"):
             story.connection.execute(change.encode())
 

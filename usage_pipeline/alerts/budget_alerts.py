@@ -7,6 +7,7 @@ from functools import cache
 
 from psycopg import sql
 
+from usage_pipeline.alerts.operators import operators
 from usage_pipeline.alerts.quiet_hours import end_of_quiet
 from usage_pipeline.alerts.record import NewAlert, raise_alert
 from usage_pipeline.budgets.evaluate import Reached, in_scope_parameters
@@ -42,6 +43,7 @@ def raise_budget_alerts(
             config_version=version,
             tier_on=item.tier_on,
             round=item.round,
+            at=as_of,
         )
         quiet_until = end_of_quiet(tier.quiet, item.zone, as_of) if tier.quiet else None
         if raise_alert(connection, alert, recipients, not_before=quiet_until):
@@ -58,6 +60,23 @@ def recipients_of(
         every = [name for other in settings.tiers_of(budget) for name in other.notify]
         names = _resolved(settings, every, tenant) or list(settings.recipients)
     return [(name, settings.recipients[name].channel) for name in names]
+
+
+def recipients_of_budget(
+    connection: Connection, settings: Settings, budget_id: str, scope_value: str
+) -> list[tuple[str, str]]:
+    """Everyone whom a tier of the budget names (name, channel); the operators when that is nobody."""
+    budget = next((budget for budget in settings.budgets if budget.id == budget_id), None)
+    row = connection.execute(
+        "SELECT t.tenant_id, t.name FROM usage.budget_status b"
+        " JOIN usage.tenant t ON t.source = b.scope ->> 'source' AND t.tenant_id = b.scope ->> 'tenant_id'"
+        " WHERE b.budget_id = %s AND b.scope_value = %s ORDER BY b.period_start DESC LIMIT 1",
+        [budget_id, scope_value],
+    ).fetchone()
+    tenant = (str(row[0]), str(row[1])) if row else None
+    every = [name for tier in settings.tiers_of(budget) for name in tier.notify] if budget else []
+    names = _resolved(settings, every, tenant)
+    return [(name, settings.recipients[name].channel) for name in names] or operators(settings)
 
 
 def _resolved(settings: Settings, names: Sequence[str], tenant: tuple[str, str] | None) -> list[str]:

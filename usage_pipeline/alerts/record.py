@@ -27,6 +27,7 @@ class NewAlert:
     config_version: int | None = None
     tier_on: str = "spent"  # or forecast
     round: int = 0  # grows each time that a raised limit is reached again in the same period
+    at: datetime | None = None  # when it became true; left out: now
 
     @property
     def alert_id(self) -> str:
@@ -66,6 +67,7 @@ def raise_alert(
             "config_version": alert.config_version,
             "tier_on": alert.tier_on,
             "round": alert.round,
+            "at": alert.at,
         },
     ).fetchone()
     if written is None:

@@ -113,7 +113,7 @@ def judge(
     _count_days(connection, parameters)
     connection.execute("ANALYZE stage_budget, stage_definition, stage_cut")
     connection.execute(statement("budgets/spent"), {"until": until, "passed_at": passed_at})
-    connection.execute(statement("budgets/allowances"))
+    connection.execute(statement("budgets/allowances"), {"judged_at": judged_at or max(moments)})
     connection.execute(
         "ANALYZE stage_spent (budget_id, scope_value, period_start), stage_limit, stage_tier, stage_allowance"
     )

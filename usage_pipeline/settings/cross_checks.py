@@ -35,6 +35,7 @@ def cross_check(settings: Settings) -> Iterator[Finding]:
             yield from _tiers(settings, ("budgets", position, "tiers"), budget.tiers)
     for position, field, value, message, fix in check_pools(settings.budgets):
         yield Finding(("budgets", position, *field), value, message, fix)
+    yield from _names(settings, ("approvals", "notify"), settings.approvals.notify, owner=True)
     yield from _names(settings, ("reports", "recipients"), settings.reports.recipients, owner=False)
 
 

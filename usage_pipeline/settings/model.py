@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, model_validator
 
 from usage_pipeline.settings.api_keys import NamedKey
+from usage_pipeline.settings.approvals import Approvals
 from usage_pipeline.settings.budget import DEFAULT_TIERS, OWNER, Budget, Level, Tier
 from usage_pipeline.settings.completion_logs import LogColumns, check_keys_of_kind
 from usage_pipeline.settings.counting import Counting
@@ -208,6 +209,7 @@ class Settings(Model):
     templates: TemplateSettings = TemplateSettings()
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1)] = DEFAULT_TIERS
     budgets: tuple[Budget, ...] = ()
+    approvals: Approvals = Approvals()
     enforcement: Enforcement = Enforcement()
     reports: Reports = Reports()
     schedule: Schedule = Schedule()

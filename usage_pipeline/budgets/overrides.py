@@ -220,7 +220,8 @@ def _value(connection: Connection, budget: Budget, scope: str | None, now: datet
     if len(matching) > 1:
         raise OverrideRefusedError(f"{scope!r} fits several values of {budget.id}: name one of {_listed(matching)}")
     if scope is None:
-        raise OverrideRefusedError(f"{budget.id} is a budget for each {" and ".join(budget.per)}: say which one with --scope")
+        dimensions = " and ".join(budget.per)
+        raise OverrideRefusedError(f"{budget.id} is a budget for each {dimensions}: say which one with --scope")
     raise OverrideRefusedError(
         f"{budget.id} has no value {scope!r} in its current period; it has {_listed(list(known.values()))}"
     )

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from usage_pipeline.delivery.channel import Message
-from usage_pipeline.delivery.texts import render
+from usage_pipeline.delivery.escaping import line
+from usage_pipeline.delivery.rendering import render
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline_tests.company import EXAMPLE, KEY_RULES, Company, assert_events_equal, build_company
 
@@ -77,6 +78,7 @@ def test_every_text_says_which_and_why(company: Company, template: str, language
     with connected(company.warehouse_url) as connection:
         facts = outages(connection)[0][3]
     assert isinstance(facts, dict)
-    text = render(template, Message("d", "S1", "source", "critical", facts, language))  # type: ignore[arg-type]
+    message = Message("d", "S1", "source", "critical", facts, language)  # type: ignore[arg-type]
+    text = render(template, message, line).text
     assert words in text
     assert "connect" in text

@@ -50,6 +50,11 @@ class Story:
             " VALUES (%s, 'main', 'tenant-1', 'dev', 'app-1', 'none', 'debug', 1, 0, %s, 0, %s, 0, 0, 0, 0)",
             [DAY + timedelta(days=day_offset), tokens, tokens],
         )
+        self.connection.execute(
+            "INSERT INTO usage.rolled_day AS known (usage_date) VALUES (%s)"
+            " ON CONFLICT (usage_date) DO UPDATE SET version = known.version + 1",
+            [DAY + timedelta(days=day_offset)],
+        )
 
     def a_pass(self, later: timedelta = timedelta(minutes=1)) -> list[str]:
         """Judges some time later; gives the alerts that are new."""

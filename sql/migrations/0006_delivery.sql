@@ -19,6 +19,8 @@ CREATE INDEX delivery_message ON usage.delivery (message_id) WHERE state IN ('pe
 ALTER TABLE usage.alert_delivery ADD COLUMN message_id text;
 UPDATE usage.alert_delivery SET message_id = delivery_id;
 
+CREATE INDEX alert_emergency ON usage.alert (created_at) WHERE level = 'emergency';
+
 CREATE TABLE usage.channel_turn (
     rate_key    text NOT NULL,                      -- what a channel's rates hold for, hashed
     message_id  text NOT NULL,
@@ -104,12 +106,15 @@ $$;
 CREATE FUNCTION usage.note_delivery() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP = 'UPDATE' AND OLD.state = NEW.state AND OLD.attempts = NEW.attempts THEN
+    IF TG_OP = 'UPDATE' AND OLD.state = NEW.state AND OLD.attempts = NEW.attempts
+       AND (NEW.held_until IS NULL OR OLD.held_until IS NOT DISTINCT FROM NEW.held_until) THEN
         RETURN NULL;
     END IF;
     INSERT INTO usage.alert_event (alert_id, delivery_id, what, from_state, attempt, recipient, channel, detail, by_whom,
                                    config_version)
-    SELECT NEW.alert_id, NEW.delivery_id, NEW.state, CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END,
+    SELECT NEW.alert_id, NEW.delivery_id,
+           CASE WHEN TG_OP = 'UPDATE' AND OLD.state = 'pending' AND NEW.state = 'pending' THEN 'held' ELSE NEW.state END,
+           CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END,
            nullif(NEW.attempts, 0), NEW.recipient, NEW.channel,
            concat_ws('; ', nullif(NEW.occasion, 'alert'), NEW.reason),
            coalesce(NEW.leased_by, CASE WHEN TG_OP = 'UPDATE' THEN OLD.leased_by END, usage.acting()),

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from usage_pipeline.alerts.planning import plan
 from usage_pipeline.alerts.record import NewAlert, raise_alert
 from usage_pipeline.delivery.attempt import Send, attempt
 from usage_pipeline.delivery.channel import Alert, Channel, Message, Outcome, shortened
 from usage_pipeline.delivery.claiming import LEASE, Claimed, Parcel, Round, claim, claim_message, release
-from usage_pipeline.delivery.planning import plan
 from usage_pipeline.delivery.registry import CHANNELS
 from usage_pipeline.delivery.turns import end_turn
 from usage_pipeline.settings import Settings

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from usage_pipeline.settings.alerting import Alerting
 from usage_pipeline.settings.recipients import Recipient
 from usage_pipeline.settings.templates import TemplateSettings
 
@@ -263,6 +264,7 @@ class Settings(Model):
     reports: Reports = Reports()
     schedule: Schedule = Schedule()
     delivery: Delivery = Delivery()
+    alerting: Alerting = Alerting()
     lookback: Lookback = Lookback()
     usage_from: date = date(2023, 1, 1)
 

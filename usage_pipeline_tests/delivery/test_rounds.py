@@ -29,7 +29,7 @@ def settings() -> Settings:
         "  post: {channel: email, to: owner@example.com}\n"
         "  phone: {channel: sms, provider: http, to: '123', url_env: SMS_URL}\n",
     )
-    return parse_settings(text, "c.yaml")
+    return parse_settings(text + "alerting: {fallback_after_minutes: 1440}\n", "c.yaml")
 
 
 def accepted(message: Message, recipient: Recipient) -> Outcome:
@@ -263,7 +263,7 @@ def test_a_failed_alert_about_a_failure_raises_no_further_one(warehouse: Connect
             warehouse, settings, by="t", clock=Clock(), send=lambda message, recipient: Outcome("permanent", "no", 400)
         )
     kinds = warehouse.execute("SELECT kind, count(*) FROM usage.alert GROUP BY kind ORDER BY kind").fetchall()
-    assert kinds == [("budget", 1), ("delivery", 2)]
+    assert kinds == [("budget", 1), ("delivery", 3)], "one for each of the two, and one for the phone that stood in"
 
 
 @pytest.mark.parametrize(("kind", "state"), [("accepted", "delivered"), ("retry", "sending"), ("permanent", "sending")])
@@ -295,7 +295,7 @@ def test_emergencies_go_first_and_those_without_a_recipient_fail(warehouse: Conn
         return Outcome("accepted", "ok", 200)
 
     summary = deliver_due(warehouse, settings, by="t", clock=Clock(), send=send)
-    assert sent == ["emergency", "critical"], "the failure was told in the same round, and the warning with it"
+    assert sent == ["emergency", "critical", "critical"], "the failure was told in the same round, the warning with it"
     assert (summary.delivered, summary.failed) == (4, 1)
     assert any("no longer a recipient" in answer for *_, answer in summary.answers)
 

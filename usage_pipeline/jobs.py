@@ -6,8 +6,10 @@ import dagster as dg
 from dagster import AssetSelection, DagsterRunStatus, RunsFilter
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from usage_pipeline.alerts.acknowledgements import acknowledge
+from usage_pipeline.alerts.retention import remove_old_alerts
 from usage_pipeline.asset_catalogue import EXECUTOR, LATE_DAYS, PASS, RECONCILE, WORK_TAG, usage_days
-from usage_pipeline.delivery.outbox import deliver_due
+from usage_pipeline.delivery.outbox import act_as, deliver_due
 from usage_pipeline.ingest.every_source import read_every_source
 from usage_pipeline.usage.roll_up import changed_days
 from usage_pipeline.warehouse_resource import Warehouse
@@ -57,7 +59,9 @@ def send_due_alerts(context: dg.OpExecutionContext, warehouse: Warehouse) -> Non
     """One claim, send and record for each delivery that is due."""
     with warehouse.connection() as connection:
         configuration = warehouse.configuration(connection)
-        summary = deliver_due(connection, configuration.settings, by=context.run_id)
+        summary = deliver_due(
+            connection, configuration.settings, by=context.run_id, config_version=configuration.version
+        )
     context.log.info(f"{summary}")
 
 
@@ -118,6 +122,55 @@ def remove_old_runs() -> None:
     delete_old_runs()
 
 
+class Acknowledgement(dg.Config):
+    """Which alert was seen, by whom, and what they do about it."""
+
+    alert_id: str
+    by: str
+    note: str = ""
+
+
+@dg.op(description="Says that a person has seen an alert: it is neither repeated nor escalated any more.")
+def acknowledge_one(context: dg.OpExecutionContext, config: Acknowledgement, warehouse: Warehouse) -> None:
+    """Fails when there is no such alert; an alert that was acknowledged before stays as it was."""
+    with warehouse.connection() as connection:
+        act_as(connection, context.run_id)
+        try:
+            first = acknowledge(connection, config.alert_id, config.by, config.note or None, datetime.now(UTC))
+        except LookupError as error:
+            raise dg.Failure(str(error.args[0])) from None
+    context.log.info(f"{config.alert_id} {'acknowledged' if first else 'was acknowledged before'}")
+
+
+@dg.job(
+    executor_def=EXECUTOR,
+    tags={WORK_TAG: "acknowledge"},
+    description="Acknowledges one alert: alert_id, by and note, as `usage-pipeline alerts ack` does it.",
+)
+def acknowledge_alert() -> None:
+    """By hand."""
+    acknowledge_one()
+
+
+@dg.op(description="Removes alerts older than alerting.keep_days, with all that happened to them.")
+def remove_alerts_past_keeping(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
+    """The only way out of the audit."""
+    with warehouse.connection() as connection:
+        removed = remove_old_alerts(connection, warehouse.configuration(connection).settings, datetime.now(UTC))
+    context.log.info(f"{removed} alerts removed")
+
+
+@dg.job(
+    name="remove_old_alerts",
+    executor_def=EXECUTOR,
+    tags={WORK_TAG: "maintenance"},
+    description="Removes alerts that need not be kept any longer.",
+)
+def old_alerts_removed() -> None:
+    """Runs by schedule every night."""
+    remove_alerts_past_keeping()
+
+
 JOBS: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     usage_pass,
     late_days,
@@ -126,4 +179,6 @@ JOBS: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     deliver_alerts,
     morning,
     remove_old_runs,
+    acknowledge_alert,
+    old_alerts_removed,
 ]

@@ -61,7 +61,7 @@ def run_pass(
     summary.evaluation, raised = judge_and_alert(connection, configuration, datetime.now(UTC))
     summary.alerts += raised
     if deliver:
-        summary.delivery = deliver_due(connection, configuration.settings, by=by)
+        summary.delivery = deliver_due(connection, configuration.settings, by=by, config_version=configuration.version)
     summary.differences = differences(connection, summary.days)
     return summary
 

@@ -7,7 +7,14 @@ import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 
 from usage_pipeline.asset_catalogue import PASS, RECONCILE, WORK_TAG, settings_at_load
-from usage_pipeline.jobs import invoices_covered, morning, reconcile_days, remove_old_runs, usage_pass
+from usage_pipeline.jobs import (
+    invoices_covered,
+    morning,
+    old_alerts_removed,
+    reconcile_days,
+    remove_old_runs,
+    usage_pass,
+)
 from usage_pipeline.reconciliation.assets import DAYS_CHECKED
 from usage_pipeline.warehouse_resource import Warehouse
 
@@ -123,6 +130,15 @@ nightly_coverage = dg.ScheduleDefinition(
     description="Holds what was counted against the imported invoices.",
 )
 
+nightly_removal = dg.ScheduleDefinition(
+    name="every_night_old_alerts",
+    job=old_alerts_removed,
+    cron_schedule="10 2 * * *",
+    execution_timezone=settings_at_load().timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Removes alerts older than alerting.keep_days.",
+)
+
 SCHEDULES = [
     every_minute,
     before_the_report,
@@ -130,4 +146,5 @@ SCHEDULES = [
     every_hour_reconcile,
     every_night_reconcile,
     nightly_coverage,
+    nightly_removal,
 ]

@@ -7,7 +7,9 @@ from dagster import AssetSelection, DagsterRunStatus, RunsFilter
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from usage_pipeline.alerts.acknowledgements import acknowledge
+from usage_pipeline.alerts.planning import plan
 from usage_pipeline.alerts.retention import remove_old_alerts
+from usage_pipeline.alerts.watch_alerts import raise_watch_alerts
 from usage_pipeline.asset_catalogue import EXECUTOR, LATE_DAYS, PASS, RECONCILE, WORK_TAG, usage_days
 from usage_pipeline.delivery.outbox import act_as, deliver_due
 from usage_pipeline.ingest.every_source import read_every_source
@@ -75,6 +77,23 @@ def deliver_alerts() -> None:
     send_due_alerts()
 
 
+@dg.op(description="Looks whether passes, channels and sources do what they should, and tells the operators if not.")
+def watch_the_pipeline(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
+    """Not part of the pass: it must work when the pass does not. Follow-ups that are due by now are made, too."""
+    with warehouse.connection() as connection:
+        act_as(connection, context.run_id)
+        configuration = warehouse.configuration(connection)
+        raised = raise_watch_alerts(connection, configuration, datetime.now(UTC))
+        plan(connection, configuration.settings, datetime.now(UTC))
+    context.log.info(f"alerts raised: {raised}")
+
+
+@dg.job(executor_def=EXECUTOR, tags={WORK_TAG: "watch"}, description="Watches the pipeline itself.")
+def watch_pipeline() -> None:
+    """Runs by schedule every five minutes."""
+    watch_the_pipeline()
+
+
 @dg.op(description="Reads the long look-back of every source again, so that yesterday is closed before it is reported.")
 def read_look_back(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
     """Late events mark their days as changed; the sensor for late days rolls them up."""
@@ -110,7 +129,7 @@ def delete_old_runs(context: dg.OpExecutionContext) -> None:
     for record in old:
         run = record.dagster_run
         # Backfills, late days and hand-made runs are history that people look up; a pass is one of thousands.
-        if run.tags.get(WORK_TAG) in (PASS, RECONCILE, "delivery", "maintenance"):
+        if run.tags.get(WORK_TAG) in (PASS, RECONCILE, "delivery", "maintenance", "watch"):
             instance.delete_run(run.run_id)
             removed += 1
     context.log.info(f"{removed} of {len(old)} old runs removed")
@@ -180,5 +199,6 @@ JOBS: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     morning,
     remove_old_runs,
     acknowledge_alert,
+    watch_pipeline,
     old_alerts_removed,
 ]

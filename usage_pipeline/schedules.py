@@ -14,6 +14,7 @@ from usage_pipeline.jobs import (
     reconcile_days,
     remove_old_runs,
     usage_pass,
+    watch_pipeline,
 )
 from usage_pipeline.reconciliation.assets import DAYS_CHECKED
 from usage_pipeline.warehouse_resource import Warehouse
@@ -139,6 +140,15 @@ nightly_removal = dg.ScheduleDefinition(
     description="Removes alerts older than alerting.keep_days.",
 )
 
+five_minutes = dg.ScheduleDefinition(
+    name="every_five_minutes",
+    job=watch_pipeline,
+    cron_schedule="*/5 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Looks whether passes, channels and sources do what they should.",
+)
+
 SCHEDULES = [
     every_minute,
     before_the_report,
@@ -147,4 +157,5 @@ SCHEDULES = [
     every_night_reconcile,
     nightly_coverage,
     nightly_removal,
+    five_minutes,
 ]

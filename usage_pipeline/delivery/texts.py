@@ -6,6 +6,7 @@ from decimal import Decimal
 from usage_pipeline.delivery.amounts import Words, amount, moment, number, percent, period
 from usage_pipeline.delivery.channel import Alert, Message
 from usage_pipeline.delivery.escaping import line, plain
+from usage_pipeline.delivery.watch_texts import watch_lines, watch_title
 from usage_pipeline.delivery.words import WORDS
 
 
@@ -30,6 +31,8 @@ def title_of(alert: Alert, message: Message) -> str:
         return f"[{words['test']} · {level}] usage_pipeline"
     if alert.kind == "source":
         return f"[{level}] {words['source_unread'].format(source=plain(facts.get('source')))}"
+    if alert.kind == "watch":
+        return f"[{level}] {watch_title(facts, words)}"
     if alert.kind == "delivery":
         return f"[{level}] {words['delivery_failed']}: {plain(facts.get('recipient'))}"
     scope = plain(facts.get("scope_name"))
@@ -76,6 +79,8 @@ def lines_of(alert: Alert, words: Words) -> list[tuple[str, str]]:
 
 def _other_lines(alert: Alert, words: Words) -> list[tuple[str, str]]:
     facts = alert.facts
+    if alert.kind == "watch":
+        return watch_lines(facts, words)
     if alert.kind == "configuration":
         problems = facts.get("problems")
         listed = [line(problem) for problem in problems] if isinstance(problems, list) else []

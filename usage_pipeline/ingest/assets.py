@@ -1,11 +1,13 @@
 """The asset usage_events and its checks."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import dagster as dg
 
-from usage_pipeline.asset_catalogue import OWNERS, described, table_of
+from usage_pipeline.asset_catalogue import OWNERS, described, is_pass, table_of
 from usage_pipeline.ingest.every_source import read_every_source
+from usage_pipeline.ingest.pass_record import begin_pass
 from usage_pipeline.warehouse_resource import Warehouse
 
 _FRESH_WITHIN_MINUTES = 15
@@ -25,6 +27,8 @@ def usage_events(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.
     residual. Sources are read only, each by itself: one that fails is red here and does not stop the others.
     """
     with warehouse.connection() as connection:
+        if is_pass(context):
+            begin_pass(connection, context.run_id, datetime.now(UTC))
         configuration = warehouse.configuration(connection)
         results, errors = read_every_source(
             connection,

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from usage_pipeline.alerts import assets as alert_assets
+from usage_pipeline.delivery import assets as delivery_assets
 from usage_pipeline.ingest import assets as ingest_assets
 from usage_pipeline.invoices import assets as invoice_assets
 from usage_pipeline.jobs import JOBS
@@ -19,6 +20,7 @@ defs = dg.Definitions(
         *reconciliation_assets.ASSETS,
         *invoice_assets.ASSETS,
         *alert_assets.ASSETS,
+        *delivery_assets.ASSETS,
     ],
     asset_checks=[
         *ingest_assets.CHECKS,

@@ -6,8 +6,12 @@ import dagster as dg
 from dagster import AssetSelection, DagsterRunStatus, RunsFilter
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from usage_pipeline.alerts.acknowledgements import acknowledge
+from usage_pipeline.alerts.planning import plan
+from usage_pipeline.alerts.retention import remove_old_alerts
+from usage_pipeline.alerts.watch_alerts import raise_watch_alerts
 from usage_pipeline.asset_catalogue import EXECUTOR, LATE_DAYS, PASS, RECONCILE, WORK_TAG, usage_days
-from usage_pipeline.delivery.outbox import deliver_due
+from usage_pipeline.delivery.outbox import act_as, deliver_due
 from usage_pipeline.ingest.every_source import read_every_source
 from usage_pipeline.override_jobs import decide_override, request_override
 from usage_pipeline.usage.roll_up import changed_days
@@ -58,7 +62,9 @@ def send_due_alerts(context: dg.OpExecutionContext, warehouse: Warehouse) -> Non
     """One claim, send and record for each delivery that is due."""
     with warehouse.connection() as connection:
         configuration = warehouse.configuration(connection)
-        summary = deliver_due(connection, configuration.settings, by=context.run_id)
+        summary = deliver_due(
+            connection, configuration.settings, by=context.run_id, config_version=configuration.version
+        )
     context.log.info(f"{summary}")
 
 
@@ -70,6 +76,23 @@ def send_due_alerts(context: dg.OpExecutionContext, warehouse: Warehouse) -> Non
 def deliver_alerts() -> None:
     """One op; two runs at once never send the same delivery."""
     send_due_alerts()
+
+
+@dg.op(description="Looks whether passes, channels and sources do what they should, and tells the operators if not.")
+def watch_the_pipeline(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
+    """Not part of the pass: it must work when the pass does not. Follow-ups that are due by now are made, too."""
+    with warehouse.connection() as connection:
+        act_as(connection, context.run_id)
+        configuration = warehouse.configuration(connection)
+        raised = raise_watch_alerts(connection, configuration, datetime.now(UTC))
+        plan(connection, configuration.settings, datetime.now(UTC))
+    context.log.info(f"alerts raised: {raised}")
+
+
+@dg.job(executor_def=EXECUTOR, tags={WORK_TAG: "watch"}, description="Watches the pipeline itself.")
+def watch_pipeline() -> None:
+    """Runs by schedule every five minutes."""
+    watch_the_pipeline()
 
 
 @dg.op(description="Reads the long look-back of every source again, so that yesterday is closed before it is reported.")
@@ -107,7 +130,7 @@ def delete_old_runs(context: dg.OpExecutionContext) -> None:
     for record in old:
         run = record.dagster_run
         # Backfills, late days and hand-made runs are history that people look up; a pass is one of thousands.
-        if run.tags.get(WORK_TAG) in (PASS, RECONCILE, "delivery", "maintenance"):
+        if run.tags.get(WORK_TAG) in (PASS, RECONCILE, "delivery", "maintenance", "watch"):
             instance.delete_run(run.run_id)
             removed += 1
     context.log.info(f"{removed} of {len(old)} old runs removed")
@@ -117,6 +140,55 @@ def delete_old_runs(context: dg.OpExecutionContext) -> None:
 def remove_old_runs() -> None:
     """Runs by schedule every hour."""
     delete_old_runs()
+
+
+class Acknowledgement(dg.Config):
+    """Which alert was seen, by whom, and what they do about it."""
+
+    alert_id: str
+    by: str
+    note: str = ""
+
+
+@dg.op(description="Says that a person has seen an alert: it is neither repeated nor escalated any more.")
+def acknowledge_one(context: dg.OpExecutionContext, config: Acknowledgement, warehouse: Warehouse) -> None:
+    """Fails when there is no such alert; an alert that was acknowledged before stays as it was."""
+    with warehouse.connection() as connection:
+        act_as(connection, context.run_id)
+        try:
+            first = acknowledge(connection, config.alert_id, config.by, config.note or None, datetime.now(UTC))
+        except LookupError as error:
+            raise dg.Failure(str(error.args[0])) from None
+    context.log.info(f"{config.alert_id} {'acknowledged' if first else 'was acknowledged before'}")
+
+
+@dg.job(
+    executor_def=EXECUTOR,
+    tags={WORK_TAG: "acknowledge"},
+    description="Acknowledges one alert: alert_id, by and note, as `usage-pipeline alerts ack` does it.",
+)
+def acknowledge_alert() -> None:
+    """By hand."""
+    acknowledge_one()
+
+
+@dg.op(description="Removes alerts older than alerting.keep_days, with all that happened to them.")
+def remove_alerts_past_keeping(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
+    """The only way out of the audit."""
+    with warehouse.connection() as connection:
+        removed = remove_old_alerts(connection, warehouse.configuration(connection).settings, datetime.now(UTC))
+    context.log.info(f"{removed} alerts removed")
+
+
+@dg.job(
+    name="remove_old_alerts",
+    executor_def=EXECUTOR,
+    tags={WORK_TAG: "maintenance"},
+    description="Removes alerts that need not be kept any longer.",
+)
+def old_alerts_removed() -> None:
+    """Runs by schedule every night."""
+    remove_alerts_past_keeping()
 
 
 JOBS: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
@@ -129,4 +201,7 @@ JOBS: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     remove_old_runs,
     request_override,
     decide_override,
+    acknowledge_alert,
+    watch_pipeline,
+    old_alerts_removed,
 ]

@@ -8,13 +8,17 @@ from pathlib import Path
 from usage_pipeline.alerts.configuration_alerts import raise_configuration_alert
 from usage_pipeline.alerts.judge_and_alert import judge_and_alert
 from usage_pipeline.alerts.source_alerts import raise_source_alerts
+from usage_pipeline.alerts.watch_alerts import raise_watch_alerts
 from usage_pipeline.budgets.evaluate import Evaluation
 from usage_pipeline.budgets.past_days import judge_days
 from usage_pipeline.configuration import InForce, configuration_in_force
+from usage_pipeline.delivery.heartbeat import send_heartbeat
 from usage_pipeline.delivery.outbox import DeliverySummary, deliver_due
 from usage_pipeline.ingest.every_source import read_every_source
+from usage_pipeline.ingest.pass_record import begin_pass, end_pass
 from usage_pipeline.ingest.read_source import IngestResult, Progress
 from usage_pipeline.ingest.recount import recount
+from usage_pipeline.settings import Settings
 from usage_pipeline.usage.roll_up import Difference, changed_days, differences, roll_up
 from usage_pipeline.warehouse.connection import Connection
 
@@ -49,6 +53,29 @@ def run_pass(
     progress: Callable[[Progress], None] | None = None,
 ) -> PassSummary:
     """One whole pass without a daemon. Safe to run twice, at once with another, and to kill anywhere."""
+    began = datetime.now(UTC)
+    pass_id = f"{by} {began:%Y-%m-%dT%H:%M:%S.%f}"
+    begin_pass(connection, pass_id, began)
+    try:
+        summary, settings = _passed(connection, config, by, sweep, deliver, progress)
+    except Exception as error:
+        if not connection.closed:
+            end_pass(connection, pass_id, datetime.now(UTC), type(error).__name__)
+        raise
+    end_pass(connection, pass_id, datetime.now(UTC))
+    if deliver:
+        send_heartbeat(settings)
+    return summary
+
+
+def _passed(
+    connection: Connection,
+    config: Path,
+    by: str,
+    sweep: bool,
+    deliver: bool,
+    progress: Callable[[Progress], None] | None,
+) -> tuple[PassSummary, Settings]:
     summary = PassSummary()
     configuration = configuration_in_force(connection, config)
     raise_configuration_alert(connection, configuration)
@@ -61,10 +88,11 @@ def run_pass(
     roll_up(connection, summary.days)
     summary.evaluation, raised = judge_and_alert(connection, configuration, datetime.now(UTC))
     summary.alerts += raised
+    summary.alerts += raise_watch_alerts(connection, configuration, datetime.now(UTC))
     if deliver:
-        summary.delivery = deliver_due(connection, configuration.settings, by=by)
+        summary.delivery = deliver_due(connection, configuration.settings, by=by, config_version=configuration.version)
     summary.differences = differences(connection, summary.days)
-    return summary
+    return summary, configuration.settings
 
 
 def backfill(

@@ -7,7 +7,15 @@ import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 
 from usage_pipeline.asset_catalogue import PASS, RECONCILE, WORK_TAG, settings_at_load
-from usage_pipeline.jobs import invoices_covered, morning, reconcile_days, remove_old_runs, usage_pass
+from usage_pipeline.jobs import (
+    invoices_covered,
+    morning,
+    old_alerts_removed,
+    reconcile_days,
+    remove_old_runs,
+    usage_pass,
+    watch_pipeline,
+)
 from usage_pipeline.reconciliation.assets import DAYS_CHECKED
 from usage_pipeline.warehouse_resource import Warehouse
 
@@ -123,6 +131,24 @@ nightly_coverage = dg.ScheduleDefinition(
     description="Holds what was counted against the imported invoices.",
 )
 
+nightly_removal = dg.ScheduleDefinition(
+    name="every_night_old_alerts",
+    job=old_alerts_removed,
+    cron_schedule="10 2 * * *",
+    execution_timezone=settings_at_load().timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Removes alerts older than alerting.keep_days.",
+)
+
+five_minutes = dg.ScheduleDefinition(
+    name="every_five_minutes",
+    job=watch_pipeline,
+    cron_schedule="*/5 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Looks whether passes, channels and sources do what they should.",
+)
+
 SCHEDULES = [
     every_minute,
     before_the_report,
@@ -130,4 +156,6 @@ SCHEDULES = [
     every_hour_reconcile,
     every_night_reconcile,
     nightly_coverage,
+    nightly_removal,
+    five_minutes,
 ]

@@ -11,6 +11,9 @@ from usage_pipeline.schedules import range_tags
 from usage_pipeline.warehouse.statements import statement
 from usage_pipeline.warehouse_resource import Warehouse
 
+# One may wait for a channel that hangs while the other goes on; more would only start and find nothing.
+_WORKERS = 2
+
 
 @dg.sensor(
     job=deliver_alerts,
@@ -19,12 +22,18 @@ from usage_pipeline.warehouse_resource import Warehouse
     description="Asks for one run of the delivery job a batch of alerts that are due.",
 )
 def alerts_due(warehouse: Warehouse) -> dg.RunRequest | dg.SkipReason:
-    """Reads the outbox only. The run key is made of what is due and its attempts: evaluated twice, it asks once."""
+    """Reads the outbox only. The run key is made of what is due, its attempts and the minute: evaluated twice, it asks
+    once; a run that came to nothing is asked for again a minute later.
+    """
+    now = datetime.now(UTC)
     with warehouse.connection() as connection:
-        rows = connection.execute(statement("alerts/due_keys"), {"now": datetime.now(UTC)}).fetchall()
+        rows = connection.execute(statement("alerts/due_keys"), {"now": now}).fetchall()
     if not rows:
         return dg.SkipReason("nothing is due")
-    batch = hashlib.sha256("\n".join(str(key) for (key,) in rows).encode()).hexdigest()[:24]
+    if int(str(rows[0][1])) >= _WORKERS:
+        return dg.SkipReason(f"{_WORKERS} runs are delivering")
+    key = "\n".join([f"{now:%Y-%m-%dT%H:%M}", *(str(key) for key, _ in rows)])
+    batch = hashlib.sha256(key.encode()).hexdigest()[:24]
     return dg.RunRequest(run_key=f"deliver-{batch}")
 
 

@@ -8,6 +8,7 @@ import dagster as dg
 from usage_pipeline.alerts.budget_checks import budget_checks
 from usage_pipeline.alerts.configuration_alerts import raise_configuration_alert
 from usage_pipeline.alerts.judge_and_alert import judge_and_alert
+from usage_pipeline.alerts.planning import plan
 from usage_pipeline.alerts.source_alerts import raise_source_alerts
 from usage_pipeline.asset_catalogue import (
     LATE_DAYS,
@@ -50,6 +51,7 @@ def budget_status(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg
             raise_configuration_alert(connection, configuration)
             raised = raise_source_alerts(connection, configuration, datetime.now(UTC))
             raised += judge_and_alert(connection, configuration, datetime.now(UTC))[1]
+            plan(connection, configuration.settings, datetime.now(UTC))
         elif context.run.tags.get(WORK_TAG) == LATE_DAYS:
             correct_days(connection, configuration, partition_days(context))
         else:
@@ -130,13 +132,16 @@ def budgets_valid(warehouse: Warehouse) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset=alert_audit, description="No alert has failed, and none has waited more than five minutes.")
+@dg.asset_check(
+    asset=alert_audit, description="No alert has failed unseen, and none has waited more than five minutes."
+)
 def alerts_delivered(warehouse: Warehouse) -> dg.AssetCheckResult:
-    """Red while an alert is failed or waits."""
+    """Red while an alert is failed and nobody has acknowledged it, or waits although no quiet hours hold it."""
     with warehouse.connection() as connection:
         row = connection.execute(
-            "SELECT count(*) FILTER (WHERE state = 'failed'), count(*) FILTER (WHERE state IN ('pending', 'sending')"
-            " AND d.created_at < now() - interval '5 minutes')"
+            "SELECT count(*) FILTER (WHERE state = 'failed' AND NOT EXISTS (SELECT FROM usage.acknowledgement k"
+            " WHERE k.alert_id = a.alert_id)), count(*) FILTER (WHERE state IN ('pending', 'sending')"
+            " AND greatest(d.created_at, d.held_until) < now() - interval '5 minutes')"
             " FROM usage.delivery d JOIN usage.alert a USING (alert_id) WHERE a.kind <> 'test'"
         ).fetchone()
     failed, waiting = (int(str(value)) for value in row) if row else (0, 0)

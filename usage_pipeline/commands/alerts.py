@@ -9,6 +9,8 @@ import typer
 from usage_pipeline.alerts.record import delivery_id
 from usage_pipeline.alerts.trial_alerts import raise_trial_alert
 from usage_pipeline.alerts.would_be_alert import would_be_alert
+from usage_pipeline.commands import silences
+from usage_pipeline.commands.alert_history import ack, export
 from usage_pipeline.commands.output import (
     EXIT_FAILED,
     AsJson,
@@ -30,6 +32,9 @@ from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 
 app = typer.Typer(no_args_is_help=True, help="Every alert there ever was, and each attempt to deliver it.")
+app.add_typer(silences.app, name="silence")
+app.command()(ack)
+app.command()(export)
 _COLUMNS = ("alert", "raised", "level", "kind", "about", "scope", "tier", "delivered", "waiting", "failed")
 _ATTEMPTS = ("recipient", "channel", "attempt", "started", "outcome", "status", "answer", "by")
 _LONGEST_WAIT_S = 60.0

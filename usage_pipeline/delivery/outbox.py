@@ -2,46 +2,42 @@
 
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
+from usage_pipeline.alerts.planning import plan
 from usage_pipeline.alerts.record import NewAlert, raise_alert
 from usage_pipeline.delivery.attempt import Send, attempt
-from usage_pipeline.delivery.channel import Message, Outcome, shortened
+from usage_pipeline.delivery.channel import Alert, Channel, Message, Outcome, shortened
+from usage_pipeline.delivery.claiming import LEASE, Claimed, Parcel, Round, claim, claim_message, release
 from usage_pipeline.delivery.registry import CHANNELS
+from usage_pipeline.delivery.turns import end_turn
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 
-LEASE = timedelta(seconds=60)
 _FIRST_WAIT_S = 5.0
 _LONGEST_WAIT_S = 900.0
 _LONGEST_ASKED_S = 86_400.0
 _MOST_ATTEMPTS = 12
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EVENTS: Mapping[str, Literal["trigger", "acknowledge", "resolve"]] = {
+    "acknowledge": "acknowledge",
+    "resolve": "resolve",
+}
+
+__all__ = ["LEASE", "Claimed", "DeliverySummary", "claim", "deliver_due", "record"]
 
 Clock = Callable[[], datetime]
-
-
-@dataclass(frozen=True)
-class Claimed:
-    """A delivery that is ours until its lease ends."""
-
-    delivery_id: str
-    attempt: int
-    alert_id: str
-    recipient: str
-    channel: str
-    kind: str
-    level: str
-    facts: Mapping[str, object]
 
 
 @dataclass
 class DeliverySummary:
     """What a round of delivery did."""
 
+    messages: int = 0
     delivered: int = 0
     retried: int = 0
     failed: int = 0
@@ -53,79 +49,64 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def claim(
-    connection: Connection,
-    by: str,
-    now: datetime,
-    limit: int = 1,
-    lease: timedelta = LEASE,
-    skip: Sequence[str] = (),
-) -> list[Claimed]:
-    """Leases due deliveries to us, emergencies first, each with its attempt on record before anything is sent.
-
-    Two claims at once never get the same delivery. A lease that ran out is taken over, its attempt marked unknown.
-    Deliveries in ``skip`` are left alone.
-    """
-    with connection.transaction():
-        cursor = connection.execute(
-            statement("delivery/claim"),
-            {"now": now, "by": by, "limit": limit, "until": now + lease, "skip": list(skip)},
-        )
-        rows = cursor.fetchall()
-        claimed = [_claimed(row) for row in rows]
-        for item in claimed:
-            connection.execute(
-                statement("delivery/begin_attempt"),
-                {
-                    "delivery_id": item.delivery_id,
-                    "attempt": item.attempt,
-                    "alert_id": item.alert_id,
-                    "recipient": item.recipient,
-                    "channel": item.channel,
-                    "now": now,
-                    "by": by,
-                },
-            )
-    return claimed
-
-
-def _claimed(row: tuple[object, ...]) -> Claimed:
-    delivery_id, number, alert_id, recipient, channel, kind, level, facts = row
-    return Claimed(
-        delivery_id=str(delivery_id),
-        attempt=int(str(number)),
-        alert_id=str(alert_id),
-        recipient=str(recipient),
-        channel=str(channel),
-        kind=str(kind),
-        level=str(level),
-        facts=facts if isinstance(facts, dict) else {},
-    )
-
-
 def record(connection: Connection, claimed: Claimed, outcome: Outcome, now: datetime, settings: Settings) -> str:
     """Writes what the channel answered; gives the delivery's state. What fails for good is itself alerted."""
+    alone = Parcel(claimed.delivery_id, (claimed,))
+    return record_parcel(connection, alone, outcome, now, settings)
+
+
+def record_parcel(connection: Connection, parcel: Parcel, outcome: Outcome, now: datetime, settings: Settings) -> str:
+    """Writes what the channel answered to every delivery of the message, in one transaction; gives their state.
+
+    They have one answer and one time of the next attempt: what went together goes together again.
+    """
+    leader = parcel.leader
+    asked = _asked(outcome.retry_after_s)
+    following = now + _wait(leader.attempt, asked)
+    with connection.transaction():
+        states = {
+            _recorded(connection, claimed, outcome, asked, following, now, settings) for claimed in parcel.members
+        }
+        asks = asked if outcome.kind == "retry" else None
+        channel = _channel_of(settings, leader)
+        end_turn(connection, channel, parcel.keys, (parcel.message_id, leader.attempt), now, asks)
+    release(connection, parcel.message_id)
+    return next((state for state in ("failed", "pending", "delivered") if state in states), "lost")
+
+
+def _recorded(
+    connection: Connection,
+    claimed: Claimed,
+    outcome: Outcome,
+    asked: float | None,
+    following: datetime,
+    now: datetime,
+    settings: Settings,
+) -> str:
     exhausted = claimed.attempt >= _MOST_ATTEMPTS
     state = {"accepted": "delivered", "permanent": "failed"}.get(outcome.kind, "failed" if exhausted else "pending")
-    asked = _asked(outcome.retry_after_s)
-    with connection.transaction():
-        row = connection.execute(
-            statement("delivery/record"),
-            {
-                "delivery_id": claimed.delivery_id,
-                "attempt": claimed.attempt,
-                "outcome": outcome.kind,
-                "status": outcome.status,
-                "answer": shortened(outcome.answer),
-                "retry_after": asked,
-                "state": state,
-                "next": now + _wait(claimed.attempt, asked),
-                "now": now,
-            },
-        ).fetchone()
-        if row and row[0] == "failed":
-            _raise_failure(connection, claimed, outcome, settings)
+    row = connection.execute(
+        statement("delivery/record"),
+        {
+            "delivery_id": claimed.delivery_id,
+            "attempt": claimed.attempt,
+            "outcome": outcome.kind,
+            "status": outcome.status,
+            "answer": shortened(outcome.answer),
+            "retry_after": asked,
+            "state": state,
+            "next": following,
+            "now": now,
+        },
+    ).fetchone()
+    if row and row[0] == "failed":
+        _raise_failure(connection, claimed, outcome, settings)
     return str(row[0]) if row else "lost"
+
+
+def _channel_of(settings: Settings, claimed: Claimed) -> Channel | None:
+    recipient = settings.recipients.get(claimed.recipient)
+    return CHANNELS.get(recipient.channel) if recipient else None
 
 
 def _asked(retry_after_s: float | None) -> float | None:
@@ -191,29 +172,49 @@ def deliver_due(
     clock: Clock = utc_now,
     limit: int | None = None,
     send: Send | None = None,
+    config_version: int | None = None,
 ) -> DeliverySummary:
-    """Delivers everything that is due, each by itself and once a round; ``by`` stands in the record.
+    """Delivers what is due and whose robot has a turn, each message once a round; ``by`` stands in the record.
 
-    One at a time: a lease then covers one attempt, which is bounded to end before it, and never waits in a queue.
+    At most ``limit`` messages. One at a time: a lease then covers one attempt, which is bounded to end before it, and
+    never waits in a queue.
     """
     summary = DeliverySummary()
-    tried: list[str] = []
-    while limit is None or len(tried) < limit:
-        batch = claim(connection, by, clock(), skip=tried)
-        if not batch:
+    act_as(connection, by, config_version)
+    plan(connection, settings, clock())
+    behind, sent = Round(), 0
+    while limit is None or sent < limit:
+        parcel = claim_message(connection, settings, by, clock(), behind)
+        if parcel is None:
             break
-        claimed = batch[0]
-        tried.append(claimed.delivery_id)
-        outcome = _outcome(settings, claimed, send)
-        state = record(connection, claimed, outcome, clock(), settings)
-        summary.answers.append((claimed.delivery_id, claimed.recipient, outcome.kind, shortened(outcome.answer)))
-        summary.delivered += state == "delivered"
-        summary.failed += state == "failed"
-        summary.retried += state == "pending"
+        sent += 1
+        outcome = _outcome(settings, parcel, send)
+        state = record_parcel(connection, parcel, outcome, clock(), settings)
+        if state not in ("delivered", "failed"):
+            behind.tried.append(parcel.message_id)
+        _add(summary, parcel, outcome, state)
     return summary
 
 
-def _outcome(settings: Settings, claimed: Claimed, send: Send | None) -> Outcome:
+def act_as(connection: Connection, by: str, config_version: int | None = None) -> None:
+    """Says for the record who works in this session, and by which configuration."""
+    connection.execute(
+        "SELECT set_config('usage_pipeline.acting', %s, false), set_config('usage_pipeline.config_version', %s, false)",
+        [by, "" if config_version is None else str(config_version)],
+    )
+
+
+def _add(summary: DeliverySummary, parcel: Parcel, outcome: Outcome, state: str) -> None:
+    answer, count = shortened(outcome.answer), len(parcel.members)
+    summary.answers += [(each.delivery_id, each.recipient, outcome.kind, answer) for each in parcel.members]
+    summary.messages += 1
+    summary.delivered += count * (state == "delivered")
+    summary.failed += count * (state == "failed")
+    summary.retried += count * (state == "pending")
+
+
+def _outcome(settings: Settings, parcel: Parcel, send: Send | None) -> Outcome:
+    claimed, *others = parcel.members
     if claimed.attempt > _MOST_ATTEMPTS:
         return Outcome("permanent", f"{_MOST_ATTEMPTS} attempts ended without an answer on record; not sent again")
     recipient = settings.recipients.get(claimed.recipient)
@@ -223,12 +224,14 @@ def _outcome(settings: Settings, claimed: Claimed, send: Send | None) -> Outcome
     if channel is None:
         return Outcome("permanent", f"channel {recipient.channel!r} is not available yet")
     message = Message(
-        delivery_id=claimed.delivery_id,
+        delivery_id=parcel.message_id,
         alert_id=claimed.alert_id,
         kind=claimed.kind,
         level=claimed.level,
         facts=claimed.facts,
         language=recipient.language or settings.language,
+        others=tuple(Alert(each.alert_id, each.kind, each.level, each.facts) for each in others),
+        event=_EVENTS.get(claimed.event, "trigger"),
         templates=settings.templates,
     )
     return attempt(message, recipient, channel)

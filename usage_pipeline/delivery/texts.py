@@ -7,6 +7,7 @@ from usage_pipeline.delivery.amounts import Words, amount, moment, number, perce
 from usage_pipeline.delivery.channel import Alert, Message
 from usage_pipeline.delivery.escaping import plain
 from usage_pipeline.delivery.kind_texts import lines_of_kind, title_of_kind
+from usage_pipeline.delivery.watch_texts import watch_lines, watch_title
 from usage_pipeline.delivery.words import WORDS
 
 
@@ -27,6 +28,8 @@ def title_of(alert: Alert, message: Message) -> str:
         level = f"{words['events'][message.event]} · {level}"
     if alert.kind == "test":
         return f"[{words['test']} · {level}] usage_pipeline"
+    if alert.kind == "watch":
+        return f"[{level}] {watch_title(facts, words)}"
     said = title_of_kind(alert.kind, facts, words)
     if said is not None:
         return f"[{level}] {said}"
@@ -44,6 +47,8 @@ def summary(alert: Alert, words: Words) -> str:
 
 def lines_of(alert: Alert, words: Words) -> list[tuple[str, str]]:
     """Label and value of everything that is known about the alert, in reading order, not escaped."""
+    if alert.kind == "watch":
+        return watch_lines(alert.facts, words)
     if alert.kind != "budget":
         return lines_of_kind(alert.kind, alert.facts, words)
     facts = alert.facts

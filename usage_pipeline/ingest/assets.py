@@ -1,12 +1,13 @@
 """The asset usage_events and its checks."""
 
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from usage_pipeline.asset_catalogue import OWNERS, check_names, described, settings_at_load, table_of
+from usage_pipeline.asset_catalogue import OWNERS, check_names, described, is_pass, settings_at_load, table_of
 from usage_pipeline.ingest.every_source import read_every_source
+from usage_pipeline.ingest.pass_record import begin_pass
 from usage_pipeline.warehouse.statements import statement
 from usage_pipeline.warehouse_resource import Warehouse
 
@@ -27,6 +28,8 @@ def usage_events(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.
     residual. Sources are read only, side by side: one that fails or hangs is red in its check and holds up no other.
     """
     with warehouse.connection() as connection:
+        if is_pass(context):
+            begin_pass(connection, context.run_id, datetime.now(UTC))
         configuration = warehouse.configuration(connection)
         results, errors = read_every_source(
             connection,

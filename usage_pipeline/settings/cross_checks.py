@@ -37,6 +37,10 @@ def cross_check(settings: Settings) -> Iterator[Finding]:
         yield Finding(("budgets", position, *field), value, message, fix)
     yield from _names(settings, ("approvals", "notify"), settings.approvals.notify, owner=True)
     yield from _names(settings, ("reports", "recipients"), settings.reports.recipients, owner=False)
+    for key in ("ops", "escalate_to", "fallback"):
+        yield from _names(settings, ("alerting", key), getattr(settings.alerting, key), owner=False)
+    for position, hours in enumerate(settings.alerting.quiet_hours):
+        yield from _names(settings, ("alerting", "quiet_hours", position, "recipients"), hours.recipients, owner=False)
 
 
 def _currencies(settings: Settings) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 
+from usage_pipeline.settings.alerting import Alerting
 from usage_pipeline.settings.api_keys import NamedKey
 from usage_pipeline.settings.approvals import Approvals
 from usage_pipeline.settings.budget import DEFAULT_TIERS, OWNER, Budget, Level, Tier
@@ -214,6 +215,7 @@ class Settings(Model):
     reports: Reports = Reports()
     schedule: Schedule = Schedule()
     delivery: Delivery = Delivery()
+    alerting: Alerting = Alerting()
     lookback: Lookback = Lookback()
     reading: Reading = Reading()
     usage_from: date = date(2023, 1, 1)

@@ -3,7 +3,9 @@
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import LiteralString
 
 import pytest
 
@@ -27,7 +29,7 @@ def settings() -> Settings:
         "  post: {channel: email, to: owner@example.com}\n"
         "  phone: {channel: sms, provider: http, to: '123', url_env: SMS_URL}\n",
     )
-    return parse_settings(text, "c.yaml")
+    return parse_settings(text + "alerting: {fallback_after_minutes: 1440}\n", "c.yaml")
 
 
 def accepted(message: Message, recipient: Recipient) -> Outcome:
@@ -38,7 +40,7 @@ def accepted(message: Message, recipient: Recipient) -> Outcome:
 def test_slow_sending_never_lets_another_worker_send_the_same(warehouse_url: str, settings: Settings) -> None:
     first, second = connect(warehouse_url), connect(warehouse_url)
     for number in range(8):
-        put(first, [("ops", "wecom")], budget_id=f"b{number}")
+        put(first, [("itsm", "webhook")], budget_id=f"b{number}")
     clock, sent, inside = Clock(), Counter[str](), [False]
 
     def slow(message: Message, recipient: Recipient) -> Outcome:
@@ -60,7 +62,7 @@ def test_slow_sending_never_lets_another_worker_send_the_same(warehouse_url: str
 def test_two_workers_at_once_send_each_delivery_once(warehouse_url: str, settings: Settings) -> None:
     connections = [connect(warehouse_url), connect(warehouse_url)]
     for number in range(40):
-        put(connections[0], [("ops", "wecom")], budget_id=f"b{number}")
+        put(connections[0], [("itsm", "webhook")], budget_id=f"b{number}")
     sent: list[str] = []
 
     def send(message: Message, recipient: Recipient) -> Outcome:
@@ -116,7 +118,7 @@ def test_a_channel_without_end_is_left_before_the_lease_ends(
 
 def test_a_round_sends_no_more_than_it_is_asked_to(warehouse: Connection, settings: Settings) -> None:
     for number in range(5):
-        put(warehouse, [("ops", "wecom")], budget_id=f"b{number}")
+        put(warehouse, [("itsm", "webhook")], budget_id=f"b{number}")
     clock = Clock()
     assert waiting(warehouse) == 5
     assert deliver_due(warehouse, settings, by="t", clock=clock, send=accepted, limit=3).delivered == 3
@@ -165,6 +167,13 @@ def test_a_secret_that_is_no_url_is_one_deliverys_trouble_and_stays_secret(
     assert KEY not in str(summary)
 
 
+def rewrite(connection: Connection, statement: LiteralString, parameters: Sequence[object] = ()) -> None:
+    """Changes what is history, which only a test may: the triggers that guard it are off meanwhile."""
+    with connection.transaction():
+        connection.execute("SET LOCAL session_replication_role = replica")
+        connection.execute(statement, parameters)
+
+
 def waiting(connection: Connection) -> int:
     """How many deliveries nobody has tried."""
     row = connection.execute("SELECT count(*) FROM usage.delivery WHERE state = 'pending' AND attempts = 0").fetchone()
@@ -204,7 +213,7 @@ def test_what_a_channel_echoes_of_a_secret_is_not_kept(
 def test_facts_of_another_shape_stop_no_other_delivery(warehouse: Connection, settings: Settings) -> None:
     put(warehouse, [("ops", "wecom")], budget_id="a")
     put(warehouse, [("more", "wecom")], budget_id="b")
-    warehouse.execute("UPDATE usage.alert SET facts = '[]' WHERE budget_id = 'a'")
+    rewrite(warehouse, "UPDATE usage.alert SET facts = '[]' WHERE budget_id = 'a'")
     assert deliver_due(warehouse, settings, by="t", clock=Clock(), send=accepted).delivered == 2
 
 
@@ -237,7 +246,7 @@ def test_a_failure_is_told_to_a_fallback_that_can_be_reached(
     fallback: list[str], told: list[tuple[str, str]], warehouse: Connection, settings: Settings
 ) -> None:
     put(warehouse, [("ops", "wecom")])
-    warehouse.execute("UPDATE usage.alert SET facts = facts || jsonb_build_object('fallback', %s::text[])", [fallback])
+    rewrite(warehouse, "UPDATE usage.alert SET facts = facts || jsonb_build_object('fallback', %s::text[])", [fallback])
     claimed = claim(warehouse, "t", Clock()())[0]
     record(warehouse, claimed, Outcome("permanent", "93000", 200), Clock()(), settings)
     rows = warehouse.execute(
@@ -254,7 +263,7 @@ def test_a_failed_alert_about_a_failure_raises_no_further_one(warehouse: Connect
             warehouse, settings, by="t", clock=Clock(), send=lambda message, recipient: Outcome("permanent", "no", 400)
         )
     kinds = warehouse.execute("SELECT kind, count(*) FROM usage.alert GROUP BY kind ORDER BY kind").fetchall()
-    assert kinds == [("budget", 1), ("delivery", 2)]
+    assert kinds == [("budget", 1), ("delivery", 3)], "one for each of the two, and one for the phone that stood in"
 
 
 @pytest.mark.parametrize(("kind", "state"), [("accepted", "delivered"), ("retry", "sending"), ("permanent", "sending")])
@@ -276,7 +285,7 @@ def test_after_its_lease_was_lost_only_an_acceptance_counts(
 
 def test_emergencies_go_first_and_those_without_a_recipient_fail(warehouse: Connection, settings: Settings) -> None:
     put(warehouse, [("ops", "wecom")], budget_id="small")
-    warehouse.execute("UPDATE usage.alert SET level = 'warning'")
+    rewrite(warehouse, "UPDATE usage.alert SET level = 'warning'")
     put(warehouse, [("ops", "wecom")], budget_id="big")
     put(warehouse, [("left", "wecom")], budget_id="nobody")
     sent: list[str] = []
@@ -286,7 +295,7 @@ def test_emergencies_go_first_and_those_without_a_recipient_fail(warehouse: Conn
         return Outcome("accepted", "ok", 200)
 
     summary = deliver_due(warehouse, settings, by="t", clock=Clock(), send=send)
-    assert sent == ["emergency", "critical", "critical", "warning"], "the failure was told in the same round"
+    assert sent == ["emergency", "critical", "critical"], "the failure was told in the same round, the warning with it"
     assert (summary.delivered, summary.failed) == (4, 1)
     assert any("no longer a recipient" in answer for *_, answer in summary.answers)
 

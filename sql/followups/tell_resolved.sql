@@ -1,0 +1,19 @@
+-- Who was told of an alert is told that it is over: PagerDuty of each, everyone else of the highest tier from a level on.
+-- Nobody is told of one that was raised when its period was over already.
+-- Reads usage.resolution, usage.alert; writes usage.delivery. Safe to run twice.
+INSERT INTO usage.delivery (delivery_id, alert_id, recipient, channel, occasion, event, next_attempt_at)
+SELECT x.alert_id || '-' || left(encode(sha256(convert_to(x.recipient || '|resolved', 'UTF8')), 'hex'), 10),
+       x.alert_id, x.recipient, x.channel, 'resolved', 'resolve', :'now'::timestamptz
+FROM (
+    SELECT DISTINCT ON (a.alert_id, d.recipient) a.alert_id, d.recipient, d.channel,
+           max(a.tier) OVER (PARTITION BY a.budget_id, a.scope_value, a.period_start, d.recipient) = a.tier AS highest,
+           array_position(ARRAY['emergency', 'critical', 'warning', 'info'], a.level)
+           <= array_position(ARRAY['emergency', 'critical', 'warning', 'info'], :'level') AS severe
+    FROM usage.resolution r
+    JOIN usage.alert a USING (alert_id)
+    JOIN usage.delivery d USING (alert_id)
+    WHERE r.at > :'now'::timestamptz - interval '7 days' AND d.state = 'delivered' AND d.event = 'trigger'
+      AND (a.period_end IS NULL OR a.created_at < a.period_end OR r.why <> 'period_over')
+) AS x
+WHERE (x.channel = 'pagerduty' OR (x.highest AND x.severe))
+ON CONFLICT DO NOTHING

@@ -1,0 +1,260 @@
+"""Workers are killed at random moments, two at a time, under clocks that step, while the database restarts.
+
+USAGE_PIPELINE_KILLS sets another number of kills, for a longer night; USAGE_PIPELINE_SEED repeats one.
+"""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from usage_pipeline.alerts.record import NewAlert, raise_alert
+from usage_pipeline.delivery.outbox import deliver_due
+from usage_pipeline.settings import parse_settings
+from usage_pipeline.warehouse.connection import Connection, connect
+from usage_pipeline.warehouse.embedded import start_embedded, stop_embedded
+from usage_pipeline.warehouse.schema import migrate
+from usage_pipeline_tests.conftest import server_home
+from usage_pipeline_tests.delivery.test_outbox import FACTS
+
+KILLS = int(os.environ.get("USAGE_PIPELINE_KILLS", "300"))
+SEED = int(os.environ.get("USAGE_PIPELINE_SEED", "0")) or random.randrange(1, 10**6)
+CONFIG = """version: 1
+recipients:
+  itsm: {channel: webhook, url_env: ITSM_URL, allow_private: true}
+  group: {channel: dingtalk, secret_env: GROUP_URL, allow_private: true}
+  team: {channel: wecom, secret_env: TEAM_URL, allow_private: true}
+alerting: {repeat_most: 0}
+"""
+CHANNELS = {"itsm": "webhook", "group": "dingtalk", "team": "wecom"}
+# Forks workers as it is told: each is a process of its own, and none pays for the imports again.
+NURSERY = """
+import os, signal, sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from usage_pipeline.delivery.outbox import deliver_due
+from usage_pipeline.settings import parse_settings
+from usage_pipeline.warehouse.connection import connect
+settings = parse_settings(Path(sys.argv[1]).read_text(), "c.yaml")
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+print("ready", flush=True)
+for line in sys.stdin:
+    url, offset = line.split()
+    pid = os.fork()
+    if pid == 0:
+        sys.stderr = open(os.devnull, "w")
+        try:
+            clock = lambda: datetime.now(UTC) + timedelta(seconds=float(offset))
+            deliver_due(connect(url), settings, by=f"worker {os.getpid()}", clock=clock)
+        finally:
+            os._exit(0)
+    print(pid, flush=True)
+"""
+
+
+@dataclass
+class Witness:
+    """A server that writes down what it took: the only truth about what was delivered."""
+
+    dice: random.Random
+    base: str = ""
+    taken: list[tuple[str, str, frozenset[str]]] = field(default_factory=list)  # path, webhook-id, alerts
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def hear(self, path: str, webhook_id: str, body: str) -> bool:
+        """Whether it takes the message: most of the time."""
+        time.sleep(self.dice.random() * 0.01)
+        with self.lock:
+            if self.dice.random() < 0.1:
+                return False
+            self.taken.append((path, webhook_id, frozenset(re.findall(r"\b[BD][a-z2-7]{10}\b", body))))
+            return True
+
+
+@contextmanager
+def witness(dice: random.Random) -> Iterator[Witness]:
+    """Runs the server for the block."""
+    state = Witness(dice)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            path = self.path.split("?")[0]
+            took = state.hear(path, self.headers.get("webhook-id", ""), body)
+            answer = b"{}" if path == "/itsm" else json.dumps({"errcode": 0 if took else -1}).encode()
+            self.send_response(503 if path == "/itsm" and not took else 200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def handle(self) -> None:
+            with suppress(ConnectionError):
+                super().handle()
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    state.base = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@dataclass
+class Nursery:
+    """Where workers are born."""
+
+    process: "subprocess.Popen[str]"
+
+    def worker(self, url: str, offset: float) -> int:
+        """The process id of a new worker whose clock is so many seconds off."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(f"{url} {offset}\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
+
+@contextmanager
+def nursery(config: Path) -> Iterator[Nursery]:
+    """Runs for the block."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", NURSERY, str(config)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
+    try:
+        yield Nursery(process)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def killed(pid: int) -> bool:
+    """Whether the worker was alive until now."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def put(connection: Connection, number: int, dice: random.Random) -> None:
+    """An alert for one to three recipients."""
+    level = dice.choice(["warning", "critical", "emergency"])
+    names = dice.sample(sorted(CHANNELS), dice.randint(1, 3))
+    now = datetime.now(UTC)
+    facts = {**FACTS, "budget_name": f"b{number}", "level": level, "recipients": sorted(CHANNELS)}
+    alert = NewAlert("budget", f"b{number}", "", now, now + timedelta(days=900), "100", level, facts)
+    with connection.transaction():
+        raise_alert(connection, alert, [(name, CHANNELS[name]) for name in names])
+
+
+def test_whatever_is_killed_each_alert_ends_delivered_or_failed_and_told_and_repeats_are_no_more_than_kills(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dice, config = random.Random(SEED), tmp_path / "c.yaml"
+    config.write_text(CONFIG)
+    settings = parse_settings(CONFIG, "c.yaml")
+    with server_home() as home, witness(random.Random(SEED + 1)) as server:
+        for name, path in (("ITSM_URL", "itsm"), ("GROUP_URL", "robot?t=1"), ("TEAM_URL", "send?key=1")):
+            monkeypatch.setenv(name, f"{server.base}/{path}")
+        url = start_embedded(home).url("warehouse")
+        migrate(url)
+        connection, kills, number, offset = connect(url), 0, 0, 5.0
+        with nursery(config) as born:
+            restarts = {KILLS // 3, 2 * KILLS // 3}
+            while kills < KILLS:
+                for _ in range(3):
+                    put(connection, number, dice)
+                    number += 1
+                offset += 25
+                # Each worker has a clock of its own, an hour off as it likes.
+                workers = [born.worker(url, offset + dice.choice([0, 0, 3600, -3600])) for _ in range(2)]
+                time.sleep(0.03 + dice.random() * 0.15)
+                if any(kills >= at for at in restarts):
+                    restarts = {at for at in restarts if at > kills}
+                    stop_embedded(home)
+                    kills += sum(killed(pid) for pid in workers) or 2
+                    url = start_embedded(home).url("warehouse")
+                    connection.close()
+                    connection = connect(url)
+                    continue
+                kills += sum(killed(pid) for pid in workers)
+        _drain(connection, settings, offset)
+        _judge(connection, server, kills)
+        connection.close()
+
+
+def _drain(connection: Connection, settings: object, offset: float) -> None:
+    """Workers that nobody kills, until nothing waits."""
+    for step in range(60):
+        seconds = offset + 4000 + step * 950
+        deliver_due(
+            connection,
+            settings,
+            by="drain",
+            clock=lambda s=seconds: datetime.now(UTC) + timedelta(seconds=s),  # type: ignore[arg-type,misc]
+        )
+        left = connection.execute(
+            "SELECT count(*) FROM usage.delivery WHERE state IN ('pending', 'sending')"
+        ).fetchone()
+        if left == (0,):
+            return
+
+
+def _judge(connection: Connection, server: Witness, kills: int) -> None:
+    path_of = {"itsm": "/itsm", "group": "/robot", "team": "/send"}
+    taken = {(path, alert) for path, _, alerts in server.taken for alert in alerts}
+    rows = connection.execute("SELECT alert_id, recipient, state FROM usage.delivery").fetchall()
+    assert {state for _, _, state in rows} <= {"delivered", "failed"}, f"seed {SEED}"
+    invented = [row for row in rows if row[2] == "delivered" and (path_of[str(row[1])], row[0]) not in taken]
+    assert not invented, f"seed {SEED}: delivered by our word only: {invented[:3]}"
+    told = {
+        (alert, recipient)
+        for alert, recipient in connection.execute(
+            "SELECT facts ->> 'alert', facts ->> 'recipient' FROM usage.alert WHERE kind = 'delivery'"
+        )
+    }
+    silent = [row for row in rows if row[2] == "failed" and str(row[0])[0] == "B" and row[:2] not in told]
+    assert not silent, f"seed {SEED}: failed and nobody was told: {silent[:3]}"
+    sent = Counter((path, webhook_id or alerts) for path, webhook_id, alerts in server.taken)
+    repeats = sum(count - 1 for count in sent.values())
+    assert repeats <= kills, f"seed {SEED}"
+    several = connection.execute(
+        "SELECT delivery_id FROM usage.alert_delivery GROUP BY delivery_id HAVING count(DISTINCT message_id) > 1"
+    ).fetchall()
+    assert several == [], f"seed {SEED}: one id at each attempt"
+    ids = Counter(alert for path, webhook_id, alerts in {each for each in server.taken if each[0] == "/itsm"}
+                  for alert in alerts if alert.startswith("B"))  # fmt: skip
+    more = {alert for alert, count in ids.items() if count > 1}
+    # An alert about a failed delivery names the alert that failed.
+    named = {str(alert) for alert, _ in told}
+    assert more <= named, f"seed {SEED}: {more - named} went to the webhook under more than one id"
+    cut = connection.execute("SELECT count(*) FROM usage.alert_delivery WHERE outcome = 'unknown'").fetchone()
+    assert cut
+    assert int(str(cut[0])) >= kills / 10, "the kills must meet work"
+    delivered = sum(state == "delivered" for _, _, state in rows)
+    print(  # noqa: T201  (the figures are the point of a long night)
+        f"seed {SEED}: {kills} kills, {len(rows)} deliveries, {delivered} delivered, {len(rows) - delivered} failed and"
+        f" told, {len(server.taken)} messages taken, {repeats} repeats, {cut[0]} attempts cut"
+    )

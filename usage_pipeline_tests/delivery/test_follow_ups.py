@@ -1,0 +1,352 @@
+"""What follows an alert: each test reads like its sentence in docs/alerts.md."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import pytest
+from psycopg.types.json import Json
+
+from usage_pipeline.alerts.acknowledgements import acknowledge
+from usage_pipeline.alerts.record import NewAlert, raise_alert
+from usage_pipeline.alerts.silences import Silence, end_silence, make_silence
+from usage_pipeline.delivery.channel import Message, Outcome
+from usage_pipeline.delivery.outbox import deliver_due
+from usage_pipeline.settings import Recipient, Settings, SettingsError, parse_settings
+from usage_pipeline.settings.alerting import QuietHours
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline_tests.delivery.test_outbox import FACTS, Clock
+
+CONFIG = """version: 1
+timezone: Asia/Shanghai
+recipients:
+  ops: {channel: webhook, url_env: OPS_URL}
+  owner: {channel: email, to: owner@example.com}
+  lead: {channel: email, to: lead@example.com}
+  boss: {channel: email, to: boss@example.com}
+  phone: {channel: sms, provider: http, to: '123', url_env: SMS_URL}
+  duty: {channel: pagerduty, secret_env: PAGERDUTY_KEY}
+"""
+LEVELS = {"80": "warning", "95": "critical", "100": "emergency"}
+REFUSED = Outcome("retry", "down", 503)
+
+
+@dataclass
+class House:
+    """A warehouse, a clock, and every message that a channel took."""
+
+    connection: Connection
+    settings: Settings
+    clock: Clock = field(default_factory=Clock)
+    refusing: set[str] = field(default_factory=set)  # names of channels
+    sent: list[tuple[str, str, str]] = field(default_factory=list)  # channel, event, alerts
+    ids: list[str] = field(default_factory=list)
+    day: tuple[datetime, datetime] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.day = (self.clock() - timedelta(hours=4), self.clock() + timedelta(hours=20))
+
+    def send(self, message: Message, recipient: Recipient) -> Outcome:
+        if recipient.channel in self.refusing:
+            return REFUSED
+        names = "+".join(sorted(f"{each.facts['budget_id']}{each.facts['tier']}" for each in message.alerts))
+        who = getattr(recipient, "to", (recipient.channel,))
+        self.sent.append((who[0].split("@")[0] if who else "", message.event, names))
+        self.ids.append(message.delivery_id)
+        return Outcome("accepted", "ok", 200)
+
+    def later(self, **after: float) -> list[tuple[str, str, str]]:
+        """What one round sends after a time."""
+        self.clock.now += timedelta(**after)
+        before = len(self.sent)
+        deliver_due(self.connection, self.settings, by="t", clock=self.clock, send=self.send)
+        return self.sent[before:]
+
+    def alert(
+        self,
+        budget: str = "agent",
+        tier: str = "100",
+        to: tuple[str, ...] = ("ops",),
+        scope: str = "lead-enricher",
+        **facts: object,
+    ) -> str:
+        """A tier that was reached now, in a day that has twenty hours left."""
+        level = LEVELS[tier]
+        told = {**FACTS, "budget_id": budget, "tier": tier, "level": level, "scope_name": scope, **facts}
+        alert = NewAlert("budget", budget, "", *self.day, tier, level, told)
+        with self.connection.transaction():
+            assert raise_alert(self.connection, alert, [(name, self.settings.recipients[name].channel) for name in to])
+        return alert.alert_id
+
+    def status(self, budget: str, ratio: str) -> None:
+        """What budget_status says of the period of the budget's alerts."""
+        self.connection.execute(
+            "INSERT INTO usage.config_version (hash, path, valid) VALUES ('h', 'p', true) ON CONFLICT DO NOTHING"
+        )
+        self.connection.execute(
+            "INSERT INTO usage.budget_status (budget_id, scope_value, period_start, period_end, zone, period,"
+            ' scope_name, scope, measure, measures, spent, "limit", ratio, level, as_of, config_version)'
+            " SELECT DISTINCT budget_id, scope_value, period_start, period_end, 'UTC', 'day', '', %s::jsonb, 'tokens',"
+            " %s::jsonb, 1, 1, %s::numeric, 'ok', now(), (SELECT max(version_id) FROM usage.config_version)"
+            " FROM usage.alert WHERE budget_id = %s"
+            " ON CONFLICT (budget_id, scope_value, period_start) DO UPDATE SET ratio = excluded.ratio",
+            [Json({}), Json({}), ratio, budget],
+        )
+
+    def states(self) -> set[object]:
+        return {state for (state,) in self.connection.execute("SELECT DISTINCT state FROM usage.delivery")}
+
+
+@pytest.fixture
+def house(warehouse: Connection) -> Callable[[str], House]:
+    """A house under a configuration with these alerting settings."""
+
+    def build(alerting: str = "{}") -> House:
+        return House(warehouse, parse_settings(f"{CONFIG}alerting: {alerting}\n", "c.yaml"))
+
+    return build
+
+
+def silence(house: House, **what: object) -> int:
+    """A silence of two hours."""
+    made = Silence(
+        **{"budget": "*", "until": house.clock() + timedelta(hours=2), "reason": "move", "by": "li", **what}  # type: ignore[arg-type]
+    )
+    return make_silence(house.connection, made, house.clock())
+
+
+def test_a_silence_keeps_what_it_covers_from_being_sent_and_leaves_the_alert_on_record(
+    house: Callable[[str], House],
+) -> None:
+    at = house("{}")
+    number = silence(at, budget="agent*", scope="lead-*")
+    at.alert("agent-daily", "80")
+    at.alert("agent-daily2", "80", scope="other")
+    at.alert("company", "80")
+    assert {names for _, _, names in at.later(seconds=1)} == {"agent-daily280", "company80"}
+    assert at.connection.execute("SELECT reason FROM usage.delivery WHERE state = 'silenced'").fetchall() == [
+        (f"silence {number}",)
+    ]
+    assert at.connection.execute("SELECT count(*) FROM usage.alert").fetchone() == (3,)
+
+
+def test_a_silence_never_hides_an_emergency_unless_that_is_said_explicitly(house: Callable[[str], House]) -> None:
+    at = house("{}")
+    silence(at)
+    at.alert("a", "100")
+    at.alert("b", "95")
+    assert at.later(seconds=1) == [("webhook", "trigger", "a100")]
+    silence(at, emergencies=True)
+    at.alert("c", "100")
+    assert at.later(seconds=1) == []
+
+
+def test_a_silence_below_critical_lets_critical_alerts_through(house: Callable[[str], House]) -> None:
+    at = house("{}")
+    silence(at, below="critical")
+    at.alert("a", "95")
+    at.alert("b", "80")
+    assert at.later(seconds=1) == [("webhook", "trigger", "a95")]
+
+
+def test_a_silence_holds_until_its_time_or_until_somebody_ends_it(house: Callable[[str], House]) -> None:
+    at = house("{}")
+    number = silence(at)
+    at.alert("a", "80")
+    assert at.later(seconds=1) == []
+    assert end_silence(at.connection, number, "wang", at.clock())
+    assert not end_silence(at.connection, number, "wang", at.clock())
+    at.alert("b", "80")
+    assert at.later(seconds=1) == [("webhook", "trigger", "b80")]
+    silence(at)
+    at.later(hours=3)
+    at.alert("c", "80")
+    assert at.later(seconds=1) == [("webhook", "trigger", "c80")]
+    said = at.connection.execute(
+        "SELECT what, by_whom FROM usage.alert_event WHERE what LIKE 'silence!_%' ESCAPE '!' ORDER BY 1, 2"
+    )
+    assert said.fetchall() == [("silence_ended", "wang"), ("silence_made", "li"), ("silence_made", "li")]
+
+
+def test_a_silence_that_is_over_before_it_begins_is_refused(house: Callable[[str], House]) -> None:
+    at = house("{}")
+    with pytest.raises(ValueError, match="before it begins"):
+        silence(at, until=at.clock())
+
+
+QUIET = "{quiet_hours: [{recipients: owner, from: '22:00', to: '08:00'}]}"
+
+
+def at_shanghai(house: House, hour: int) -> None:
+    """Moves the clock to the next such hour in Shanghai, at least an hour away."""
+    house.clock.now += timedelta(hours=1)
+    while (house.clock.now.hour + 8) % 24 != hour:
+        house.clock.now += timedelta(hours=1)
+    house.clock.now = house.clock.now.replace(minute=0, second=0, microsecond=0)
+
+
+def test_in_quiet_hours_alerts_wait_and_come_as_one_digest_at_their_end(house: Callable[[str], House]) -> None:
+    at = house(QUIET)
+    at_shanghai(at, 23)
+    for number in range(30):
+        at.alert(f"b{number:02}", "80", to=("owner", "lead"))
+    first = at.later(minutes=1)
+    assert {who for who, _, _ in first} == {"lead"}, "another recipient has no quiet hours"
+    assert at.later(hours=8) == [], "07:01"
+    digest = at.later(hours=1)
+    assert [(who, names.count("+") + 1) for who, _, names in digest] == [("owner", 30)]
+    held = at.connection.execute("SELECT count(*), min(detail) FROM usage.alert_event WHERE what = 'held'").fetchone()
+    assert held == (30, "held until the quiet hours end")
+
+
+def test_quiet_hours_never_hold_an_emergency(house: Callable[[str], House]) -> None:
+    at = house(QUIET)
+    at_shanghai(at, 23)
+    at.alert("a", "100", to=("owner",))
+    at.alert("b", "95", to=("owner",))
+    assert at.later(minutes=1) == [("owner", "trigger", "a100")]
+
+
+def test_quiet_hours_of_a_level_hold_only_that_level(house: Callable[[str], House]) -> None:
+    at = house("{quiet_hours: [{levels: warning, from: '22:00', to: '08:00'}]}")
+    at_shanghai(at, 3)
+    at.alert("a", "95")
+    at.alert("b", "80")
+    assert at.later(minutes=1) == [("webhook", "trigger", "a95")]
+
+
+def test_emergencies_cannot_be_named_as_held_in_quiet_hours() -> None:
+    with pytest.raises(SettingsError, match="quiet_hours"):
+        parse_settings(f"{CONFIG}alerting: {{quiet_hours: [{{levels: emergency, from: '22:00', to: '08:00'}}]}}\n", "c")
+
+
+@pytest.mark.parametrize(
+    ("moment", "end"),
+    [("21:59", None), ("22:00", "26T08:00"), ("23:59", "26T08:00"), ("00:00", "25T08:00"), ("07:59", "25T08:00"),
+     ("08:00", None)],
+)  # fmt: skip
+def test_quiet_hours_over_midnight_end_in_the_morning(moment: str, end: str | None) -> None:
+    hours = QuietHours.model_validate({"from": "22:00", "to": "08:00"})
+    found = hours.end_after(datetime.fromisoformat(f"2026-11-25T{moment}:00+00:00"), "UTC")
+    assert found == (datetime.fromisoformat(f"2026-11-{end}:00+00:00") if end else None)
+
+
+def test_an_emergency_that_nobody_acknowledges_is_repeated_after_some_hours(house: Callable[[str], House]) -> None:
+    at = house("{repeat_after_hours: 3, repeat_most: 2}")
+    at.alert("a", "100")
+    at.alert("b", "95")
+    assert len(at.later(seconds=1)) == 2
+    assert at.later(hours=2.9) == []
+    assert at.later(hours=0.2) == [("webhook", "trigger", "a100")]
+    assert at.later(hours=3.1) == [("webhook", "trigger", "a100")]
+    assert at.later(hours=3.1) == [], "twice, as the configuration says"
+    assert len(set(at.ids)) == 4, "a repeat is a message of its own"
+
+
+def test_an_acknowledged_emergency_is_neither_repeated_nor_escalated(house: Callable[[str], House]) -> None:
+    at = house("{repeat_after_hours: 3, escalate_to: [lead]}")
+    alert_id = at.alert("a", "100")
+    at.later(seconds=1)
+    assert acknowledge(at.connection, alert_id, "zhang", "on it", at.clock())
+    assert not acknowledge(at.connection, alert_id, "wang", None, at.clock())
+    assert at.later(hours=10) == []
+    row = at.connection.execute("SELECT by_whom, detail FROM usage.alert_event WHERE what = 'acknowledged'").fetchall()
+    assert row == [("zhang", "on it")]
+
+
+def test_an_emergency_that_nobody_acknowledges_in_time_goes_to_the_next_recipient_and_then_to_the_one_after(
+    house: Callable[[str], House],
+) -> None:
+    at = house("{escalate_to: [lead, boss], escalate_after_minutes: 20, repeat_after_hours: 9}")
+    at.alert("a", "100")
+    at.alert("b", "95")
+    at.later(seconds=1)
+    assert at.later(minutes=19) == []
+    assert at.later(minutes=2) == [("lead", "trigger", "a100")]
+    assert at.later(minutes=20) == [("boss", "trigger", "a100")]
+    assert at.later(minutes=60) == []
+
+
+def test_an_acknowledged_alert_is_acknowledged_at_pagerduty_too_under_the_same_key(
+    house: Callable[[str], House],
+) -> None:
+    at = house("{}")
+    alert_id = at.alert("a", "100", to=("duty", "ops"))
+    at.later(seconds=1)
+    acknowledge(at.connection, alert_id, "zhang", None, at.clock())
+    assert at.later(seconds=1) == [("pagerduty", "acknowledge", "a100")]
+
+
+def test_when_a_raise_brings_a_budget_back_under_those_who_were_told_hear_that_it_is_over(
+    house: Callable[[str], House],
+) -> None:
+    at = house("{}")
+    for tier in ("80", "95", "100"):
+        at.alert("a", tier)
+        at.status("a", "1.05")
+        at.later(seconds=1)
+    at.alert("b", "80")
+    at.status("b", "0.85")
+    assert at.later(seconds=1) == [("webhook", "trigger", "b80")]
+    at.status("a", "0.70")
+    at.status("b", "0.10")
+    assert at.later(seconds=1) == [("webhook", "resolve", "a100")], "once, of the highest tier; not of a warning"
+    assert at.later(hours=1) == []
+
+
+def test_when_its_period_ends_an_alert_is_over(house: Callable[[str], House]) -> None:
+    at = house("{repeat_after_hours: 100}")
+    at.alert("a", "100", to=("ops", "duty"))
+    at.later(seconds=1)
+    assert at.later(hours=19) == []
+    assert sorted(at.later(hours=2)) == [("pagerduty", "resolve", "a100"), ("webhook", "resolve", "a100")]
+
+
+def test_pagerduty_hears_of_the_end_of_every_tier_because_each_opened_an_incident(
+    house: Callable[[str], House],
+) -> None:
+    at = house("{}")
+    at.alert("a", "80", to=("duty",))
+    at.later(seconds=1)
+    at.alert("a2", "95", to=("duty",))
+    at.later(seconds=1)
+    assert sorted(at.later(hours=21)) == [("pagerduty", "resolve", "a295"), ("pagerduty", "resolve", "a80")]
+
+
+def test_an_emergency_that_gets_through_nowhere_in_time_goes_out_by_sms(house: Callable[[str], House]) -> None:
+    at = house("{}")
+    at.refusing.add("webhook")
+    at.alert("a", "100")
+    at.alert("b", "95")
+    assert at.later(seconds=1) == []
+    assert at.later(seconds=60) == []
+    assert at.later(seconds=90) == [("123", "trigger", "a100")]
+    assert at.later(minutes=10) == [], "once"
+
+
+def test_the_fallback_of_the_tier_comes_before_that_of_the_configuration(house: Callable[[str], House]) -> None:
+    at = house("{fallback: [boss]}")
+    at.refusing.add("webhook")
+    at.alert("a", "100", fallback=["lead"])
+    at.alert("b", "100")
+    at.later(seconds=1)
+    assert sorted(at.later(minutes=3)) == [("boss", "trigger", "b100"), ("lead", "trigger", "a100")]
+
+
+def test_an_emergency_that_one_recipient_got_needs_no_fallback(house: Callable[[str], House]) -> None:
+    at = house("{repeat_after_hours: 100}")
+    at.refusing.add("webhook")
+    at.alert("a", "100", to=("ops", "owner"))
+    assert at.later(seconds=1) == [("owner", "trigger", "a100")]
+    assert at.later(hours=1) == []
+
+
+def test_every_name_in_alerting_must_be_a_recipient() -> None:
+    for part in (
+        "ops: [x]",
+        "escalate_to: [x]",
+        "fallback: x",
+        "quiet_hours: [{recipients: x, from: '01:00', to: '02:00'}]",
+    ):
+        with pytest.raises(SettingsError, match="is not a recipient"):
+            parse_settings(f"{CONFIG}alerting: {{{part}}}\n", "c.yaml")

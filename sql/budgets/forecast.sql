@@ -3,10 +3,16 @@
 -- Days out of the ordinary are capped first: neither a holiday nor a runaway moves what is usual. A value known for less
 -- than a week keeps the straight line. What is usual is found once a day and value.
 -- Reads stage_status, stage_budget, stage_definition, usage.budget_value, usage.budget_spent, usage.daily_hour_usage.
--- Writes usage.budget_rhythm, stage_status. Safe to run twice. :judged_at is the moment to look ahead from.
+-- Writes stage_day, usage.budget_rhythm, stage_status. Safe to run twice. :judged_at is the moment to look ahead from.
 UPDATE stage_status SET straight_line = forecast;
 
-WITH running AS (
+-- Days without usage count as nothing, from the first one on.
+INSERT INTO stage_day
+SELECT r.budget_id, r.scope_value, r.measure, r.day, g.d::date, extract(isodow FROM g.d)::integer,
+       coalesce(CASE r.measure WHEN 'tokens' THEN x.total_tokens WHEN 'input_tokens' THEN x.input_tokens
+                               WHEN 'output_tokens' THEN x.output_tokens WHEN 'cost' THEN x.base_cost
+                               ELSE x.calls END, 0)
+FROM (
     SELECT s.budget_id, s.scope_value, s.measure, (:'judged_at'::timestamptz AT TIME ZONE s.zone)::date AS day, v.value_id
     FROM stage_status s
     JOIN stage_budget b USING (budget_id)
@@ -16,31 +22,29 @@ WITH running AS (
     WHERE NOT d.by_quarter AND s.period NOT LIKE 'rolling:%'
       AND s.period_start <= :'judged_at'::timestamptz AND s.period_end > :'judged_at'::timestamptz
       AND k.day IS DISTINCT FROM (:'judged_at'::timestamptz AT TIME ZONE s.zone)::date
-), spent AS MATERIALIZED (
-    SELECT r.budget_id, r.scope_value, r.measure, r.day, x.usage_date,
-           CASE r.measure WHEN 'tokens' THEN x.total_tokens WHEN 'input_tokens' THEN x.input_tokens
-                          WHEN 'output_tokens' THEN x.output_tokens WHEN 'cost' THEN x.base_cost
-                          ELSE x.calls END AS amount,
-           min(x.usage_date) OVER (PARTITION BY r.budget_id, r.scope_value) AS first_day
-    FROM running r
-    JOIN usage.budget_spent x ON x.value_id = r.value_id AND x.usage_date >= r.day - 56 AND x.usage_date < r.day
-), days AS MATERIALIZED (
-    -- Days without usage count as nothing, from the first one on.
-    SELECT f.budget_id, f.scope_value, f.measure, f.day, g.d::date AS usage_date, extract(isodow FROM g.d)::integer AS weekday,
-           coalesce(s.amount, 0) AS amount
-    FROM (SELECT DISTINCT budget_id, scope_value, measure, day, first_day FROM spent) AS f
-    CROSS JOIN LATERAL generate_series(f.first_day::timestamp, f.day - 1, interval '1 day') AS g (d)
-    LEFT JOIN spent s ON s.budget_id = f.budget_id AND s.scope_value = f.scope_value AND s.usage_date = g.d::date
-), middle AS (
+) AS r
+CROSS JOIN LATERAL (
+    SELECT min(f.usage_date) AS first_day FROM usage.budget_spent f
+    WHERE f.value_id = r.value_id AND f.usage_date >= r.day - 56 AND f.usage_date < r.day
+) AS known
+CROSS JOIN LATERAL generate_series(known.first_day::timestamp, r.day - 1, interval '1 day') AS g (d)
+LEFT JOIN usage.budget_spent x ON x.value_id = r.value_id AND x.usage_date = g.d::date AND x.starts_at = '-infinity';
+
+ANALYZE stage_day;
+
+-- Rows are joined to sums of themselves: hashed, whatever is thought of their number.
+SET LOCAL enable_nestloop = off;
+
+WITH middle AS (
     SELECT budget_id, scope_value, measure, day, weekday > 5 AS weekend, count(*) AS known,
            percentile_cont(0.5) WITHIN GROUP (ORDER BY amount::double precision)::numeric AS median,
            percentile_cont(0.8) WITHIN GROUP (ORDER BY amount::double precision)::numeric AS high
-    FROM days
+    FROM stage_day
     GROUP BY budget_id, scope_value, measure, day, weekday > 5
 ), calm AS (
     -- A runaway counts as a busy day, not as itself.
     SELECT d.*, m.weekend, least(d.amount, 3 * m.median + m.high) AS capped
-    FROM days d
+    FROM stage_day d
     JOIN middle m ON m.budget_id = d.budget_id AND m.scope_value = d.scope_value AND m.measure = d.measure
      AND m.weekend = (d.weekday > 5)
 ), pooled AS (
@@ -51,6 +55,12 @@ WITH running AS (
     FROM calm c
     JOIN pooled p USING (budget_id, scope_value, weekend)
     GROUP BY c.budget_id, c.scope_value, c.weekday, p.amount
+), weekly AS (
+    SELECT v.budget_id, v.scope_value, array_agg(coalesce(u.amount, v.amount) ORDER BY w.weekday) AS usual
+    FROM (SELECT budget_id, scope_value, avg(amount) AS amount FROM usual GROUP BY budget_id, scope_value) AS v
+    CROSS JOIN generate_series(1, 7) AS w (weekday)
+    LEFT JOIN usual u ON u.budget_id = v.budget_id AND u.scope_value = v.scope_value AND u.weekday = w.weekday
+    GROUP BY v.budget_id, v.scope_value
 ), compared AS (
     SELECT c.*, u.amount AS usual
     FROM calm c
@@ -58,11 +68,7 @@ WITH running AS (
 )
 INSERT INTO usage.budget_rhythm AS known
 SELECT c.budget_id, c.scope_value, c.measure, c.day, count(*)::integer,
-       ARRAY(SELECT coalesce((SELECT u.amount FROM usual u
-                              WHERE u.budget_id = c.budget_id AND u.scope_value = c.scope_value AND u.weekday = w),
-                             (SELECT avg(u.amount) FROM usual u
-                              WHERE u.budget_id = c.budget_id AND u.scope_value = c.scope_value))
-             FROM generate_series(1, 7) AS w),
+       y.usual,
        -- The last two weeks against the usual, a quarter believed.
        round(least(2, greatest(0.5, coalesce(
            0.75 + 0.25 * sum(c.capped) FILTER (WHERE c.usage_date >= c.day - 14)
@@ -70,31 +76,42 @@ SELECT c.budget_id, c.scope_value, c.measure, c.day, count(*)::integer,
        -- Measured on the days that the usual was made of: a little more for those to come.
        coalesce(sqrt(sum((c.capped - c.usual)::numeric ^ 2) / greatest(count(*) - 5, 2)), 0)
 FROM compared c
-GROUP BY c.budget_id, c.scope_value, c.measure, c.day
+JOIN weekly y USING (budget_id, scope_value)
+GROUP BY c.budget_id, c.scope_value, c.measure, c.day, y.usual
 ON CONFLICT (budget_id, scope_value, measure) DO UPDATE
 SET day = excluded.day, known_days = excluded.known_days, usual = excluded.usual, trend = excluded.trend,
     spread = excluded.spread;
 
+SET LOCAL enable_nestloop = on;
+
 -- Which part of a day like today is over, by tenant and for all together: the mean of what was over on each of them.
 WITH now_there AS (
-    SELECT DISTINCT s.zone, s.scope ->> 'source' AS source, s.scope ->> 'tenant_id' AS tenant_id,
+    SELECT DISTINCT s.zone, coalesce(s.scope ->> 'source', '') AS source, coalesce(s.scope ->> 'tenant_id', '') AS tenant_id,
            :'judged_at'::timestamptz AT TIME ZONE s.zone AS at
     FROM stage_status s
+), hour AS (
+    SELECT h.source, h.tenant_id, h.usage_date, h.hour, h.total_tokens
+    FROM usage.daily_hour_usage h
+    WHERE h.usage_date > (:'judged_at'::timestamptz AT TIME ZONE 'UTC')::date - 30
+    UNION ALL
+    SELECT '', '', h.usage_date, h.hour, sum(h.total_tokens)
+    FROM usage.daily_hour_usage h
+    WHERE h.usage_date > (:'judged_at'::timestamptz AT TIME ZONE 'UTC')::date - 30
+    GROUP BY h.usage_date, h.hour
 ), shares AS (
     SELECT n.zone, n.source, n.tenant_id, h.usage_date,
            sum(h.total_tokens * least(greatest(extract(epoch FROM n.at - date_trunc('day', n.at)) / 3600 - h.hour, 0), 1))
            / nullif(sum(h.total_tokens), 0) AS over
     FROM now_there n
-    JOIN usage.daily_hour_usage h ON h.usage_date >= n.at::date - 28 AND h.usage_date < n.at::date
+    JOIN hour h ON h.source = n.source AND h.tenant_id = n.tenant_id
+     AND h.usage_date >= n.at::date - 28 AND h.usage_date < n.at::date
      AND (extract(isodow FROM h.usage_date) > 5) = (extract(isodow FROM n.at) > 5)
-     AND (n.tenant_id IS NULL OR h.source = n.source AND h.tenant_id = n.tenant_id)
     GROUP BY n.zone, n.source, n.tenant_id, h.usage_date
 ), elapsed AS (
     SELECT n.zone, n.source, n.tenant_id,
            coalesce(avg(s.over), extract(epoch FROM n.at - date_trunc('day', n.at)) / 86400) AS over
     FROM now_there n
-    LEFT JOIN shares s ON s.zone = n.zone AND s.source IS NOT DISTINCT FROM n.source
-     AND s.tenant_id IS NOT DISTINCT FROM n.tenant_id
+    LEFT JOIN shares s USING (zone, source, tenant_id)
     GROUP BY n.zone, n.source, n.tenant_id, n.at
 ), ahead AS (
     SELECT s.budget_id, s.scope_value, s.period_start, s.spent, k.spread, least(e.over, 1) AS over,
@@ -105,8 +122,8 @@ WITH now_there AS (
     JOIN stage_definition d USING (n)
     JOIN usage.budget_rhythm k USING (budget_id, scope_value, measure)
     JOIN usage.budget_value v ON v.definition_id = d.definition_id AND v.scope_value = s.scope_value
-    JOIN elapsed e ON e.zone = s.zone AND e.source IS NOT DISTINCT FROM s.scope ->> 'source'
-     AND e.tenant_id IS NOT DISTINCT FROM s.scope ->> 'tenant_id'
+    JOIN elapsed e ON e.zone = s.zone AND e.source = coalesce(s.scope ->> 'source', '')
+     AND e.tenant_id = coalesce(s.scope ->> 'tenant_id', '')
     LEFT JOIN LATERAL (
         SELECT CASE s.measure WHEN 'tokens' THEN x.total_tokens WHEN 'input_tokens' THEN x.input_tokens
                               WHEN 'output_tokens' THEN x.output_tokens WHEN 'cost' THEN x.base_cost

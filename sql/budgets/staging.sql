@@ -76,6 +76,10 @@ CREATE TEMP TABLE IF NOT EXISTS stage_status (
     PRIMARY KEY (budget_id, scope_value, period_start)
 ) ON COMMIT DELETE ROWS;
 
+CREATE TEMP TABLE IF NOT EXISTS stage_day (
+    budget_id text, scope_value text, measure text, day date, usage_date date, weekday integer, amount numeric
+) ON COMMIT DELETE ROWS;
+
 CREATE TEMP TABLE IF NOT EXISTS stage_passed (
     budget_id text, scope_value text, period_start timestamptz, state_start timestamptz, tier_on text, tier_at numeric,
     level text, for_seconds numeric, passed boolean, counts boolean,

@@ -19,7 +19,7 @@ CLOSING_TIME = timedelta(hours=6)
 _STAGES = ", ".join(
     f"stage_{name}"
     for name in ("definition", "condition", "mask", "budget", "limit", "tier", "cut", "span", "stale", "changed_member",
-                 "row", "bits", "marked", "taken", "part", "spent", "allowance", "status", "passed")
+                 "row", "bits", "marked", "taken", "part", "spent", "allowance", "status", "day", "passed")
 )  # fmt: skip
 
 

@@ -1,10 +1,9 @@
 """Makes the document of an edition from the warehouse."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import cast
 
 from usage_pipeline.reports.document import (
     ZERO,
@@ -108,8 +107,8 @@ def _rows(connection: Connection, name: str, span: Span, **more: object) -> Rows
 
 def measures_of(values: Sequence[object]) -> Measures:
     """Measures from eight columns in the daily tables' order."""
-    counts = [int(str(value)) for value in values[:7]]
-    return Measures(*counts, base_cost=cast(Decimal, values[7]))
+    names = [field.name for field in fields(Measures)]
+    return Measures(**dict(zip(names, values, strict=True)))  # type: ignore[arg-type]
 
 
 def _spent_by_dimension(connection: Connection, span: Span) -> dict[str, list[Spent]]:

@@ -19,9 +19,7 @@ def movers(now: Sequence[Spent], before: Sequence[Spent], most: int = MOST) -> l
         old = earlier[key].measures if key in earlier else Measures()
         new = later[key].measures if key in later else Measures()
         if new.base_cost != old.base_cost:
-            found.append(
-                Mover(key, named.name, named.belongs_to, old.base_cost, new.base_cost, *why(old, new))
-            )
+            found.append(Mover(key, named.name, named.belongs_to, old.base_cost, new.base_cost, *why(old, new)))
     return sorted(found, key=lambda mover: (-abs(mover.change), mover.key))[:most]
 
 

@@ -109,31 +109,84 @@ def tables(report: Report) -> list[Table]:  # type: ignore[type-arg]
     ]
     return [
         *(Table[Spent](name, _SPENT, rows) for name, rows in report.spent.items()),
-        Table[Comparison]("compared", [*_fields("text", "name"), *span, *_fields("number", "calls", "total_tokens",
-                          "base_cost"), *_fields("ratio", "change")], report.comparisons),  # fmt: skip
-        Table[Mover]("movers", [*_fields("text", "name", "tenant"),
-                     *_fields("money", "before", "now", "change", "by_calls", "by_length", "by_price", total=True),
-                     *_fields("text", "reason")], report.movers),  # fmt: skip
-        Table[BudgetLine]("budgets", [*_fields("text", "budget_id", "scope_name", "period"),
-                          *_fields("date", "first", "last"), *_fields("text", "measure"),
-                          *_fields("number", "spent", "limit"), *_fields("ratio", "ratio"), *_fields("text", "level"),
-                          *_fields("number", "forecast"), *_fields("time", "as_of")], report.budgets),  # fmt: skip
-        Table[AlertLine]("alerts", [*_fields("time", "created_at"), *_fields("text", "alert_id", "kind", "level",
-                         "budget_id", "scope_name"), *_fields("number", "tier"), *_fields("text", "measure"),
-                         *_fields("number", "spent", "limit")], report.alerts),  # fmt: skip
-        Table[ActionLine]("actions", [*_fields("time", "at"), *_fields("text", "action", "target", "state", "detail")],
-                          report.actions),  # fmt: skip
-        Table[Gap]("gaps", [*_fields("text", "kind", "project", "what"), *_fields("count", "calls", "total_tokens"),
-                   *_fields("money", "base_cost")], report.gaps),  # fmt: skip
-        Table[Unreconciled]("unreconciled", [*_fields("date", "usage_date"), *_fields("text", "source", "state"),
-                            *_fields("count", "unexplained_tokens"), *_fields("text", "says")],
-                            report.unreconciled),  # fmt: skip
-        Table[OpenReason]("provisional", [*_fields("text", "reason", "source"), *_fields("date", "usage_date")],
-                          report.open_reasons),  # fmt: skip
-        Table[Saving]("savings", [*_fields("text", "project", "tenant", "model", "instead"),
-                      *_fields("count", "total_tokens"),
-                      *_fields("money", "cost", "estimated_cost", "estimated_saving", total=True)],
-                      report.savings),  # fmt: skip
+        Table[Comparison](
+            "compared",
+            [
+                *_fields("text", "name"),
+                *span,
+                *_fields("number", "calls", "total_tokens", "base_cost"),
+                *_fields("ratio", "change"),
+            ],
+            report.comparisons,
+        ),
+        Table[Mover](
+            "movers",
+            [
+                *_fields("text", "name", "tenant"),
+                *_fields("money", "before", "now", "change", "by_calls", "by_length", "by_price", total=True),
+                *_fields("text", "reason"),
+            ],
+            report.movers,
+        ),
+        Table[BudgetLine](
+            "budgets",
+            [
+                *_fields("text", "budget_id", "scope_name", "period"),
+                *_fields("date", "first", "last"),
+                *_fields("text", "measure"),
+                *_fields("number", "spent", "limit"),
+                *_fields("ratio", "ratio"),
+                *_fields("text", "level"),
+                *_fields("number", "forecast"),
+                *_fields("time", "as_of"),
+            ],
+            report.budgets,
+        ),
+        Table[AlertLine](
+            "alerts",
+            [
+                *_fields("time", "created_at"),
+                *_fields("text", "alert_id", "kind", "level", "budget_id", "scope_name"),
+                *_fields("number", "tier"),
+                *_fields("text", "measure"),
+                *_fields("number", "spent", "limit"),
+            ],
+            report.alerts,
+        ),
+        Table[ActionLine](
+            "actions", [*_fields("time", "at"), *_fields("text", "action", "target", "state", "detail")], report.actions
+        ),
+        Table[Gap](
+            "gaps",
+            [
+                *_fields("text", "kind", "project", "what"),
+                *_fields("count", "calls", "total_tokens"),
+                *_fields("money", "base_cost"),
+            ],
+            report.gaps,
+        ),
+        Table[Unreconciled](
+            "unreconciled",
+            [
+                *_fields("date", "usage_date"),
+                *_fields("text", "source", "state"),
+                *_fields("count", "unexplained_tokens"),
+                *_fields("text", "says"),
+            ],
+            report.unreconciled,
+        ),
+        Table[OpenReason](
+            "provisional", [*_fields("text", "reason", "source"), *_fields("date", "usage_date")], report.open_reasons
+        ),
+        Table[Saving](
+            "savings",
+            [
+                *_fields("text", "project", "tenant", "model", "instead"),
+                *_fields("count", "total_tokens"),
+                *_fields("money", "cost", "estimated_cost", "estimated_saving", total=True),
+            ],
+            report.savings,
+        ),
         Table[Day]("trend", _TREND, report.trend),
         usage_table(report),
     ]

@@ -12,7 +12,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from usage_pipeline.reports.document import ZERO, Report
 from usage_pipeline.reports.safe_text import cell
-from usage_pipeline.reports.tables import Column, Kind, Table, tables
+from usage_pipeline.reports.tables import Kind, Table, tables
 from usage_pipeline.reports.words import words
 
 # Excel has 1,048,576 rows a sheet; what does not fit is summed in one last row.
@@ -37,9 +37,7 @@ def write_xlsx(report: Report, path: Path, language: str) -> None:
         book.set_properties({"title": f"{words(language)['title']} {report.edition.name}"})
         styles = {kind: book.add_format({"num_format": code}) for kind, code in _FORMATS.items()}
         head = book.add_format({"bold": True, "bottom": 1, "bg_color": "#E8EEF4"})
-        total = {
-            kind: book.add_format({"num_format": code, "bold": True, "top": 1}) for kind, code in _FORMATS.items()
-        }
+        total = {kind: book.add_format({"num_format": code, "bold": True, "top": 1}) for kind, code in _FORMATS.items()}
         _summary(book.add_worksheet(words(language)["summary"]), report, language, styles, head)
         for table in tables(report):
             if not table.detail:
@@ -47,9 +45,7 @@ def write_xlsx(report: Report, path: Path, language: str) -> None:
                 _Sheet(sheet, table, report.zone, styles, head, total).write(words(language))
 
 
-def _summary(
-    sheet: Worksheet, report: Report, language: str, styles: dict[Kind, Format], head: Format
-) -> None:
+def _summary(sheet: Worksheet, report: Report, language: str, styles: dict[Kind, Format], head: Format) -> None:
     text = words(language)
     sheet.set_column(0, 0, 34)
     sheet.set_column(1, 1, 26)
@@ -71,7 +67,7 @@ def _summary(
         ("month_forecast", report.month.forecast, "money"),
     ]
     for row, (name, value, kind) in enumerate(lines, start=1):
-        sheet.write_string(row, 0, text[name])
+        sheet.write_string(row, 0, text[name.removesuffix(EXACT)] + (text[EXACT] if name.endswith(EXACT) else ""))
         _write(sheet, row, 1, value, kind, styles, report.zone)
 
 
@@ -152,6 +148,3 @@ def _write(
         sheet.write_number(row, at, float(value), styles[kind])
     else:
         sheet.write_string(row, at, cell(str(value)))
-
-
-__all__ = ["EXACT", "Column", "write_xlsx"]

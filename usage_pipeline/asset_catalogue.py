@@ -89,7 +89,11 @@ def described(table: str) -> dict[str, object]:
 
 def table_of(connection: Connection, columns: Sequence[str], query: str, parameters: Sequence[object]) -> str:
     """A query's rows as a Markdown table, for metadata; names are escaped, they come from Dify's users."""
-    rows = connection.execute(query.encode(), list(parameters)).fetchall()
+    return markdown_table(columns, connection.execute(query.encode(), list(parameters)).fetchall())
+
+
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Rows as a Markdown table; names are escaped, they come from Dify's users."""
     lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
     lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
     return "\n".join(lines)

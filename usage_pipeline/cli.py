@@ -7,6 +7,7 @@ from usage_pipeline.commands.backfill import backfill
 from usage_pipeline.commands.demo import demo
 from usage_pipeline.commands.doctor import doctor
 from usage_pipeline.commands.reconcile import reconcile_command
+from usage_pipeline.commands.report import report
 from usage_pipeline.commands.run import run
 from usage_pipeline.commands.servers import down, up
 
@@ -23,6 +24,7 @@ app.command()(down)
 app.command()(backfill)
 app.command(name="reconcile")(reconcile_command)
 app.command()(doctor)
+app.command()(report)
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(invoices.app, name="invoices")

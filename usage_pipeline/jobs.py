@@ -17,7 +17,7 @@ _RUNS_REMOVED_AT_ONCE = 500
 
 usage_pass = dg.define_asset_job(
     "usage_pass",
-    selection=AssetSelection.all() - AssetSelection.groups("reconciliation"),
+    selection=AssetSelection.all() - AssetSelection.groups("reconciliation", "reports"),
     partitions_def=usage_days(),
     executor_def=EXECUTOR,
     tags={WORK_TAG: PASS},
@@ -93,6 +93,16 @@ def morning() -> None:
     read_look_back()
 
 
+morning_report = dg.define_asset_job(
+    "morning_report",
+    selection=AssetSelection.assets("daily_report"),
+    partitions_def=usage_days(),
+    executor_def=EXECUTOR,
+    tags={WORK_TAG: "report"},
+    description="Writes the finance report of a day. Runs by schedule at reports.daily_at.",
+)
+
+
 @dg.op(description="Removes runs older than two days, but the newest that stands for an asset partition.")
 def delete_old_runs(context: dg.OpExecutionContext) -> None:
     """Keeps Dagster's storage small: a pass a minute is half a million runs a year."""
@@ -125,5 +135,6 @@ JOBS: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     invoices_covered,
     deliver_alerts,
     morning,
+    morning_report,
     remove_old_runs,
 ]

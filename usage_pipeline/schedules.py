@@ -7,7 +7,7 @@ import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 
 from usage_pipeline.asset_catalogue import PASS, RECONCILE, WORK_TAG, settings_at_load
-from usage_pipeline.jobs import invoices_covered, morning, reconcile_days, remove_old_runs, usage_pass
+from usage_pipeline.jobs import invoices_covered, morning, morning_report, reconcile_days, remove_old_runs, usage_pass
 from usage_pipeline.reconciliation.assets import DAYS_CHECKED
 from usage_pipeline.warehouse_resource import Warehouse
 
@@ -63,6 +63,29 @@ before_the_report = dg.ScheduleDefinition(
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Closes yesterday an hour before the morning report.",
 )
+
+
+def _at(time_of_day: str) -> str:
+    hour, minute = (int(part) for part in time_of_day.split(":"))
+    return f"{minute} {hour} * * *"
+
+
+@dg.schedule(
+    job=morning_report,
+    name="every_morning_report",
+    cron_schedule=_at(settings_at_load().reports.daily_at),
+    execution_timezone=settings_at_load().timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Writes yesterday's report, and the one before again: it may have been provisional.",
+)
+def report_every_morning(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Yesterday in the billing zone; where a tenant's own day is not over by then, the report says provisional."""
+    today = settings_at_load().today(context.scheduled_execution_time or datetime.now(UTC))
+    first = max(today - timedelta(days=2), settings_at_load().usage_from)
+    return dg.RunRequest(
+        tags={WORK_TAG: "report", **range_tags(first.isoformat(), (today - timedelta(days=1)).isoformat())}
+    )
+
 
 hourly_removal = dg.ScheduleDefinition(
     name="every_hour",
@@ -126,6 +149,7 @@ nightly_coverage = dg.ScheduleDefinition(
 SCHEDULES = [
     every_minute,
     before_the_report,
+    report_every_morning,
     hourly_removal,
     every_hour_reconcile,
     every_night_reconcile,

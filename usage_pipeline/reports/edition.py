@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Literal
 
 Kind = Literal["day", "week", "month"]
+KINDS: tuple[Kind, ...] = ("day", "week", "month")
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,6 @@ class Edition:
             ("month_before", month_of(before.last), 1),
             ("same_month_last_year", month_of(first.replace(year=first.year - 1)), 1),
         ]
-
-    @property
-    def month_to_date(self) -> Span:
-        """From the first day of the last day's month to that day."""
-        return Span(self.span.last.replace(day=1), self.span.last)
 
 
 def edition_of(kind: Kind, day: date) -> Edition:

@@ -43,7 +43,7 @@ def html(report: Report, language: str) -> str:
         settings=_settings(report, text, language),
         made_at=report.made_at.astimezone(ZoneInfo(report.zone)),
         dimensions=DIMENSIONS,
-        nodes=report.spent["node"][:_NODES_SHOWN],
+        nodes=[node for node in report.spent["node"] if not node.key.endswith("/")][:_NODES_SHOWN],
         budgets=report.budgets[:_BUDGETS_SHOWN],
     )
 

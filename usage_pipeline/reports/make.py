@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from zoneinfo import ZoneInfo
 
 from usage_pipeline.reports.document import (
     ZERO,
@@ -57,7 +58,9 @@ def make_report(
         spent = _spent_by_dimension(connection, edition.span)
         before = _spent_by_dimension(connection, edition.earlier()[0][1])
         totals = spent["total"][0].measures if spent["total"] else Measures()
-        since = Span(edition.span.last - timedelta(days=SAVINGS_DAYS - 1), edition.span.last)
+        # An edition that is not over yet looks back from today.
+        until = min(edition.span.last, moment.astimezone(ZoneInfo(zone)).date())
+        since = Span(until - timedelta(days=SAVINGS_DAYS - 1), until)
         return Report(
             edition=edition,
             tenant=tenant,
@@ -70,9 +73,9 @@ def make_report(
             ],
             totals=totals,
             comparisons=_comparisons(connection, edition, totals),
-            month=_month(connection, edition),
+            month=_month(connection, until),
             spent={name: _with_before(spent[name], before[name]) for name in DIMENSIONS},
-            trend=_days(connection, Span(edition.span.last - timedelta(days=TREND_DAYS - 1), edition.span.last)),
+            trend=_days(connection, Span(until - timedelta(days=TREND_DAYS - 1), until)),
             budgets=[
                 BudgetLine(*row)  # type: ignore[arg-type]
                 for row in _rows(connection, "budgets", edition.span)
@@ -91,7 +94,7 @@ def make_report(
                 Unreconciled(*row)  # type: ignore[arg-type]
                 for row in _rows(connection, "unreconciled", edition.span)
             ],
-            savings=savings(_rows(connection, "project_models", since), settings, edition.span.last),
+            savings=savings(_rows(connection, "project_models", since), settings, until),
             savings_span=since,
             rows=[
                 UsageRow(*row)  # type: ignore[arg-type]
@@ -149,8 +152,8 @@ def _mean(total: Decimal, editions: int) -> Decimal:
     return total if editions == 1 else (total / editions).quantize(_SIX, ROUND_HALF_UP)
 
 
-def _month(connection: Connection, edition: Edition) -> MonthToDate:
-    span = edition.month_to_date
+def _month(connection: Connection, until: date) -> MonthToDate:
+    span = Span(until.replace(day=1), until)
     _, tokens, cost = _sum(_days(connection, span))
     forecast = (cost * month_of(span.last).days / span.days).quantize(_SIX, ROUND_HALF_UP)
     return MonthToDate(span, cost, tokens, forecast)

@@ -198,7 +198,7 @@ class Reports(Model):
     """The morning report."""
 
     daily_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "08:30"
-    formats: tuple[Literal["html", "xlsx", "csv"], ...] = ("html", "xlsx")
+    formats: tuple[Literal["html", "xlsx", "csv", "parquet", "focus"], ...] = ("html", "xlsx")
     recipients: Names = ()
 
 

@@ -108,8 +108,6 @@ def test_a_day_is_final_only_when_over_read_and_reconciled(books: Connection) ->
 
     assert reasons(AFTERWARDS) == set()
     assert reasons(datetime(2026, 3, 31, 17, tzinfo=UTC)) == {"not_over"}, "over in Shanghai, not in Berlin"
-    with books.transaction(force_rollback=True):
-        pass
     for damage, expected in (
         ("UPDATE usage.source_state SET read_up_to = '2026-03-31 20:00Z'", "not_read"),
         ("INSERT INTO usage.changed_day (source, usage_date) VALUES ('main', '2026-03-31')", "changed"),

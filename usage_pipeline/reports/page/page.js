@@ -89,7 +89,7 @@
     for (const at of rows.slice(0, shown)) body.append(line(data.names[dimension][at], cost(at), of, at, most, total));
     const scroll = element("div", undefined, "scroll");
     scroll.tabIndex = 0;
-    scroll.setAttribute("role", "region");
+    scroll.setAttribute("role", "group");
     scroll.setAttribute("aria-labelledby", heading.id);
     scroll.append(table);
     section.append(scroll);

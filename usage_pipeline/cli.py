@@ -6,6 +6,7 @@ from usage_pipeline.commands import alerts, budgets, invoices
 from usage_pipeline.commands.backfill import backfill
 from usage_pipeline.commands.demo import demo
 from usage_pipeline.commands.doctor import doctor
+from usage_pipeline.commands.grant_reader import grant
 from usage_pipeline.commands.reconcile import reconcile_command
 from usage_pipeline.commands.report import report
 from usage_pipeline.commands.run import run
@@ -25,6 +26,7 @@ app.command()(backfill)
 app.command(name="reconcile")(reconcile_command)
 app.command()(doctor)
 app.command()(report)
+app.command("grant-reader")(grant)
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(invoices.app, name="invoices")

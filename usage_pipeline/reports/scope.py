@@ -36,10 +36,11 @@ def tenants(connection: Connection) -> list[Tenant]:
     return [Tenant(*(str(value) for value in row)) for row in rows]
 
 
-def find_tenant(connection: Connection, asked: str) -> Tenant:
-    """The tenant of that id or name. Raises NoSuchTenantError with the names there are."""
+def find_tenant(connection: Connection, asked: str, source: str | None = None) -> Tenant:
+    """The tenant of that id or name, of one source or any. Raises NoSuchTenantError with the names there are."""
     rows = connection.execute(statement("reports/edition/find_tenant"), {"tenant": asked}).fetchall()
-    found = [Tenant(*(str(value) for value in row)) for row in rows]
+    every = [Tenant(*(str(value) for value in row)) for row in rows]
+    found = [tenant for tenant in every if source in (None, tenant.source)]
     if len(found) == 1:
         return found[0]
     if found:

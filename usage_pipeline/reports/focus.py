@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -70,6 +71,7 @@ def write_focus(report: Report, path: Path) -> None:
         writer.writerows([plain(value(row, report.currency)) for value in COLUMNS.values()] for row in report.rows)
 
 
+@cache
 def _midnight(day: date, zone: str) -> datetime:
     return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 

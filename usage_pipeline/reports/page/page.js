@@ -14,13 +14,15 @@
   for (const name of dimensions) columns[name] = Int32Array.from(data.columns[name]);
   for (const name of [...counts, "cost_high", "cost_low"]) columns[name] = Float64Array.from(data.columns[name]);
   const length = columns.calls.length;
+  const every = Int32Array.from({ length }, (_, row) => row);
   const unit = 10 ** data.scale;
   const opened = new Set();
 
   const whole = new Intl.NumberFormat(settings.language);
-  const plain = (value, places) => new Intl.NumberFormat(settings.language,
-    { minimumFractionDigits: places, maximumFractionDigits: places }).format(value);
-  const money = (value) => value === null ? "–" : plain(value, Math.abs(value) >= 1 || value === 0 ? 2 : 4);
+  // Made once: making one takes longer than formatting a whole table.
+  const formats = Object.fromEntries([2, 4].map((places) => [places, new Intl.NumberFormat(settings.language,
+    { minimumFractionDigits: places, maximumFractionDigits: places })]));
+  const money = (value) => value === null ? "–" : formats[Math.abs(value) >= 1 || value === 0 ? 2 : 4].format(value);
   const joined = (high, low) => BigInt(high) * HALF + BigInt(low);
   function exact(value) {
     const digits = value.toString().padStart(data.scale + 1, "0");
@@ -40,29 +42,38 @@
     return made;
   }
 
-  // Sums of the rows that pass the filters: in all, and by each name of each dimension.
-  function sums(chosen) {
-    const names = ["calls", "total_tokens", "cost_high", "cost_low"];
-    const total = Object.fromEntries([...counts, "cost_high", "cost_low"].map((name) => [name, 0]));
-    const by = {};
-    for (const dimension of dimensions) {
-      by[dimension] = Object.fromEntries(names.map((name) => [name, new Float64Array(data.names[dimension].length)]));
-      by[dimension].rows = new Uint8Array(data.names[dimension].length);
+  // The rows that pass the filters, as places in the columns.
+  function passing(chosen) {
+    let rows = every;
+    for (const name of dimensions) {
+      const column = columns[name], value = chosen[name];
+      if (value !== -1) rows = rows.filter((row) => column[row] === value);
     }
-    const filters = dimensions.filter((name) => chosen[name] !== -1).map((name) => [columns[name], chosen[name]]);
-    for (let row = 0; row < length; row++) {
-      if (filters.some(([column, value]) => column[row] !== value)) continue;
-      for (const name in total) total[name] += columns[name][row];
-      for (const dimension of dimensions) {
-        const at = columns[dimension][row], into = by[dimension];
-        into.rows[at] = 1;
-        for (const name of names) into[name][at] += columns[name][row];
+    return rows;
+  }
+
+  // Their sums in all, and by each name of each dimension; column by column, which browsers do fastest.
+  function sums(rows) {
+    const total = {}, by = {};
+    for (const name of [...counts, "cost_high", "cost_low"]) {
+      const column = columns[name];
+      let sum = 0;
+      for (let at = 0; at < rows.length; at++) sum += column[rows[at]];
+      total[name] = sum;
+    }
+    for (const dimension of dimensions) {
+      const size = data.names[dimension].length, places = columns[dimension];
+      const into = by[dimension] = { rows: new Uint8Array(size) };
+      for (let at = 0; at < rows.length; at++) into.rows[places[rows[at]]] = 1;
+      for (const name of ["calls", "total_tokens", "cost_high", "cost_low"]) {
+        const column = columns[name], found = into[name] = new Float64Array(size);
+        for (let at = 0; at < rows.length; at++) found[places[rows[at]]] += column[rows[at]];
       }
     }
     return { total, by };
   }
 
-  function chart(dimension, of, total) {
+  function chart(dimension, of) {
     const section = element("section", undefined, "chart-" + dimension);
     const heading = element("h2", settings.dimensions[dimension]);
     heading.id = "h-by-" + dimension;
@@ -86,7 +97,7 @@
     table.createTHead().append(head);
     const body = table.createTBody();
     const most = Math.max(cost(rows[0]), 1);
-    for (const at of rows.slice(0, shown)) body.append(line(data.names[dimension][at], cost(at), of, at, most, total));
+    for (const at of rows.slice(0, shown)) body.append(line(data.names[dimension][at], cost(at), of, at, most));
     const scroll = element("div", undefined, "scroll");
     scroll.tabIndex = 0;
     scroll.setAttribute("role", "group");
@@ -102,7 +113,7 @@
     return section;
   }
 
-  function line(name, cost, of, at, most, total) {
+  function line(name, cost, of, at, most) {
     const row = element("tr");
     const title = element("th", name);
     title.scope = "row";
@@ -128,7 +139,7 @@
       const value = document.getElementById("filter-" + name).value;
       chosen[name] = value === "" ? -1 : Number(value);
     }
-    const { total, by } = sums(chosen);
+    const { total, by } = sums(passing(chosen));
     const cost = joined(total.cost_high, total.cost_low), approximate = Number(cost) / unit;
     put("cost", money(approximate));
     document.getElementById("total-cost").dataset.exact = exact(cost);
@@ -136,7 +147,7 @@
     put("per-call", money(total.calls ? approximate / total.calls : null));
     put("per-thousand", money(total.total_tokens ? approximate * 1000 / total.total_tokens : null));
     document.getElementById("charts").replaceChildren(
-      ...dimensions.map((dimension) => chart(dimension, by[dimension], total)));
+      ...dimensions.map((dimension) => chart(dimension, by[dimension])));
   }
 
   function trend() {

@@ -6,7 +6,7 @@ import dagster as dg
 from dagster import AssetSelection, DagsterRunStatus, RunsFilter
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from usage_pipeline.asset_catalogue import EXECUTOR, LATE_DAYS, PASS, RECONCILE, WORK_TAG, usage_days
+from usage_pipeline.asset_catalogue import EXECUTOR, LATE_DAYS, MORNING_REPORT, PASS, RECONCILE, WORK_TAG, usage_days
 from usage_pipeline.delivery.outbox import deliver_due
 from usage_pipeline.ingest.every_source import read_every_source
 from usage_pipeline.usage.roll_up import changed_days
@@ -98,7 +98,7 @@ morning_report = dg.define_asset_job(
     selection=AssetSelection.assets("daily_report"),
     partitions_def=usage_days(),
     executor_def=EXECUTOR,
-    tags={WORK_TAG: "report"},
+    tags={WORK_TAG: MORNING_REPORT},
     description="Writes the finance report of a day. Runs by schedule at reports.daily_at.",
 )
 

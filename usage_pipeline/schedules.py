@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 
-from usage_pipeline.asset_catalogue import PASS, RECONCILE, WORK_TAG, settings_at_load
+from usage_pipeline.asset_catalogue import MORNING_REPORT, PASS, RECONCILE, WORK_TAG, settings_at_load
 from usage_pipeline.jobs import invoices_covered, morning, morning_report, reconcile_days, remove_old_runs, usage_pass
 from usage_pipeline.reconciliation.assets import DAYS_CHECKED
 from usage_pipeline.warehouse_resource import Warehouse
@@ -83,7 +83,7 @@ def report_every_morning(context: dg.ScheduleEvaluationContext) -> dg.RunRequest
     today = settings_at_load().today(context.scheduled_execution_time or datetime.now(UTC))
     first = max(today - timedelta(days=2), settings_at_load().usage_from)
     return dg.RunRequest(
-        tags={WORK_TAG: "report", **range_tags(first.isoformat(), (today - timedelta(days=1)).isoformat())}
+        tags={WORK_TAG: MORNING_REPORT, **range_tags(first.isoformat(), (today - timedelta(days=1)).isoformat())}
     )
 
 

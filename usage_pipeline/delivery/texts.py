@@ -47,6 +47,8 @@ def title(message: Message) -> str:
         return f"[{level}] {words['source_unread'].format(source=plain(facts.get('source')))}"
     if message.kind == "delivery":
         return f"[{level}] {words['delivery_failed']}: {plain(facts.get('recipient'))}"
+    if message.kind == "report":
+        return plain(facts.get(f"title_{message.language}"), 200)
     scope = plain(facts.get("scope_name"))
     name = plain(facts.get("budget_name") or facts.get("budget_id"))
     return f"[{level}] {name}{f' · {scope}' if scope else ''}: {_percent(facts.get('ratio'))}"
@@ -155,6 +157,9 @@ def _other_lines(message: Message, words: Words) -> list[tuple[str, str]]:
         last = _moment(facts.get("last_read_at"), facts) or words["never"]
         return [(words["last_read"], last), (words["problem"], line(facts.get("error"))),
                 (words["meanwhile"], words["not_watched"])]  # fmt: skip
+    if message.kind == "report":
+        told = facts.get(f"lines_{message.language}")
+        return [(plain(label), line(value)) for label, value in told] if isinstance(told, list) else []
     pairs = [
         ("budget_name", "budget"),
         ("scope_name", "scope"),

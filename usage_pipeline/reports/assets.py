@@ -1,14 +1,22 @@
 """The asset daily_report, a partition a day: files under USAGE_PIPELINE_HOME/reports/."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import dagster as dg
 
-from usage_pipeline.asset_catalogue import OWNERS, markdown_table, partition_days, usage_days
+from usage_pipeline.asset_catalogue import (
+    MORNING_REPORT,
+    OWNERS,
+    WORK_TAG,
+    markdown_table,
+    partition_days,
+    usage_days,
+)
 from usage_pipeline.reports.document import Report
 from usage_pipeline.reports.edition import edition_of
 from usage_pipeline.reports.files import reports_folder, write_report
 from usage_pipeline.reports.make import key_figures, make_report
+from usage_pipeline.reports.recipients import tell_recipients
 from usage_pipeline.reports.trend_picture import as_markdown, trend_png
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
@@ -30,7 +38,8 @@ def daily_report(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.
     """The finance report of a day, in the formats of the configuration's `reports:`.
 
     Made of what the daily tables say now: a day can be made again after a re-pricing or a budget change. It says
-    provisional until the day is over, read to its end and reconciled.
+    provisional until the day is over, read to its end and reconciled. The morning's own run puts yesterday's report
+    into the outbox for its recipients; a backfill or a run by hand tells nobody.
     """
     days = partition_days(context)
     with warehouse.connection() as connection:
@@ -38,8 +47,15 @@ def daily_report(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.
         for day in days:
             report, metadata = _write(connection, settings, day)
             context.log.info(f"{day}: {report.totals.base_cost} {report.currency}, provisional: {report.provisional}")
+            if is_morning(context) and day == settings.today() - timedelta(days=1):
+                metadata["sent_to"] = tell_recipients(connection, warehouse.configuration(connection), report)
             context.add_asset_metadata(metadata, asset_key="daily_report", partition_key=day.isoformat())
     return dg.MaterializeResult()
+
+
+def is_morning(context: dg.AssetExecutionContext) -> bool:
+    """Whether this run is the schedule's own."""
+    return context.run.tags.get(WORK_TAG) == MORNING_REPORT and "dagster/backfill" not in context.run.tags
 
 
 def _write(connection: Connection, settings: Settings, day: date) -> tuple[Report, dict[str, object]]:

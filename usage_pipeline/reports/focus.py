@@ -15,6 +15,12 @@ from usage_pipeline.reports.edition import month_of
 UNKNOWN = "unknown"
 _TOKENS = "Tokens"
 
+
+@cache
+def _midnight(day: date, zone: str) -> datetime:
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+
+
 # Left out, as the specification allows where a provider does not support what they say: availability zones, regions,
 # commitment discounts, and the unit prices of a published price list (ListUnitPrice, ContractedUnitPrice, SkuPriceId):
 # input and output have prices of their own, so that a row has no single one.
@@ -69,11 +75,6 @@ def write_focus(report: Report, path: Path) -> None:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         writer.writerows([plain(value(row, report.currency)) for value in COLUMNS.values()] for row in report.rows)
-
-
-@cache
-def _midnight(day: date, zone: str) -> datetime:
-    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
 
 def _tags(row: UsageRow) -> str:

@@ -3,12 +3,12 @@
 import base64
 import hashlib
 import json
-from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from usage_pipeline.reports.document import Report
+from usage_pipeline.reports.numbers import count, money, percent, trimmed
 from usage_pipeline.reports.page_data import DIMENSIONS, packed
 from usage_pipeline.reports.words import words
 
@@ -73,26 +73,3 @@ def _settings(report: Report, text: dict[str, str], language: str) -> str:
         ensure_ascii=True,
     )
     return document.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def money(value: Decimal | None) -> str:
-    """Two decimals, four below one; a dash for nothing known."""
-    if value is None:
-        return "–"
-    places = Decimal("0.01") if abs(value) >= 1 or not value else Decimal("0.0001")
-    return f"{value.quantize(places, ROUND_HALF_UP):,f}"
-
-
-def count(value: int | Decimal | None) -> str:
-    """A whole number with separators."""
-    return "–" if value is None else f"{Decimal(value).quantize(Decimal(1), ROUND_HALF_UP):,f}"
-
-
-def percent(value: Decimal | None) -> str:
-    """A ratio as per cent with its sign; a dash for nothing to compare with."""
-    return "–" if value is None else f"{value * 100:+.1f} %"
-
-
-def trimmed(value: Decimal) -> str:
-    """Digits without zeros at the end."""
-    return f"{value.normalize():f}"

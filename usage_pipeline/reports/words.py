@@ -126,6 +126,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         "图表与筛选需要 JavaScript；下方合计不需要。",
     ),
     "other_users": ("(other users)", "（其他用户）"),
+    "files": ("Files", "文件"),
     "chargeback": ("Chargeback statement", "费用分摊账单"),
     "amount": ("Amount", "金额"),
     "provider": ("Provider", "供应商"),

@@ -199,7 +199,9 @@ class Reports(Model):
 
     daily_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "08:30"
     formats: tuple[Literal["html", "xlsx", "csv", "parquet", "focus"], ...] = ("html", "xlsx")
-    recipients: Names = ()
+    recipients: Names = ()  # get the report of all tenants
+    to_tenants: bool = True  # each tenant's recipients get their tenant's report
+    link: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] | None = None  # where the reports' folder is served
 
 
 class Schedule(Model):

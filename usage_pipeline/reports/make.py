@@ -54,6 +54,7 @@ def make_report(
     """
     moment = now or datetime.now(UTC)
     zone = tenant.zone if tenant else settings.timezone
+    sources = [source.id for source in settings.sources]
     with scoped(connection, tenant):
         spent = _spent_by_dimension(connection, edition.span)
         before = _spent_by_dimension(connection, edition.earlier()[0][1])
@@ -69,7 +70,7 @@ def make_report(
             made_at=moment,
             open_reasons=[
                 OpenReason(*row)  # type: ignore[arg-type]
-                for row in _rows(connection, "still_open", edition.span, now=moment)
+                for row in _rows(connection, "still_open", edition.span, now=moment, sources=sources)
             ],
             totals=totals,
             comparisons=_comparisons(connection, edition, totals),

@@ -14,6 +14,7 @@ from usage_pipeline.reports.make import make_report
 from usage_pipeline.reports.movers import movers, why
 from usage_pipeline.reports.savings import smaller_model
 from usage_pipeline.reports.scope import NoSuchTenantError, find_tenant, tenants
+from usage_pipeline.settings.model import SourceSettings
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline_tests.reports.books import ACME, AFTERWARDS, DAY, GLOBEX, LAST, SETTINGS
 
@@ -110,6 +111,7 @@ def test_a_day_is_final_only_when_over_read_and_reconciled(books: Connection) ->
     assert reasons(datetime(2026, 3, 31, 17, tzinfo=UTC)) == {"not_over"}, "over in Shanghai, not in Berlin"
     for damage, expected in (
         ("UPDATE usage.source_state SET read_up_to = '2026-03-31 20:00Z'", "not_read"),
+        ("DELETE FROM usage.source_state", "not_read"),
         ("INSERT INTO usage.changed_day (source, usage_date) VALUES ('main', '2026-03-31')", "changed"),
         ("DELETE FROM usage.reconciliation WHERE usage_date = '2026-03-31'", "not_compared"),
         ("UPDATE usage.reconciliation SET state = 'red', unexplained_tokens = 5", "unreconciled"),
@@ -121,6 +123,34 @@ def test_a_day_is_final_only_when_over_read_and_reconciled(books: Connection) ->
             assert reasons(AFTERWARDS) == {expected}
         finally:
             undo()
+
+
+def test_a_source_that_is_read_no_more_keeps_no_report_open(books: Connection) -> None:
+    elsewhere = SETTINGS.model_copy(update={"sources": (SourceSettings(id="other"),)})
+    undo = _snapshot(books)
+    books.execute("DELETE FROM usage.reconciliation")
+    try:
+        assert not make_report(books, elsewhere, edition_of("day", LAST), now=AFTERWARDS).provisional
+    finally:
+        undo()
+
+
+def test_actions_of_enforcement_stand_in_the_report(books: Connection) -> None:
+    books.execute(
+        "CREATE TABLE usage.enforcement_action (source text, tenant_id text, app_id text, action text, state text,"
+        " alert_id text, created_at timestamptz)"
+    )
+    try:
+        for tenant in (ACME, GLOBEX):
+            books.execute("INSERT INTO usage.enforcement_action VALUES ('main', %s, %s, 'pause_app', 'done', 'B1',"
+                          " '2026-03-17 05:00Z')", [tenant, f"{tenant}-app-1"])  # fmt: skip
+        day = edition_of("day", DAY)
+        everybody = make_report(books, SETTINGS, day, now=AFTERWARDS)
+        own = make_report(books, SETTINGS, day, tenant=find_tenant(books, ACME), now=AFTERWARDS)
+    finally:
+        books.execute("DROP TABLE usage.enforcement_action")
+    assert len(everybody.actions) == 2
+    assert [(action.action, action.target) for action in own.actions] == [("pause_app", f"{ACME}-app-1")]
 
 
 def _snapshot(connection: Connection):  # type: ignore[no-untyped-def]

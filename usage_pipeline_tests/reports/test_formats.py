@@ -219,5 +219,14 @@ def test_the_same_report_gives_the_same_files(report: Report, tmp_path: Path) ->
         assert first.read_bytes() == second.read_bytes(), wanted
 
 
+def test_a_day_without_usage_is_a_report_too(books: Connection, tmp_path: Path) -> None:
+    empty = make_report(books, SETTINGS, edition_of("day", date(2025, 1, 1)), now=AFTERWARDS)
+    files = dict(zip(FORMATS, write_report(empty, FORMATS, tmp_path, "zh"), strict=True))
+    assert csv_tables(files["csv"])["usage"] == []
+    assert parquet.read_table(files["parquet"]).num_rows == 0
+    assert openpyxl.load_workbook(files["xlsx"]).sheetnames
+    assert 'id="total-cost" data-exact="0"' in files["html"].read_text(encoding="utf-8")
+
+
 def test_every_word_is_there_in_both_languages() -> None:
     assert [name for name, (english, chinese) in _WORDS.items() if not (english.strip() and chinese.strip())] == []

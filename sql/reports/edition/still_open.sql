@@ -1,7 +1,11 @@
--- Why the days from :first to :last may still change, as of :now: a row a reason and source.
+-- Why the days from :first to :last may still change, as of :now: a row a reason and source of :sources (those that the
+-- configuration names: what a source that is read no more left behind is final).
 -- Reads report_tenant, report_source, report_reconciliation (scope.sql), usage.changed_day. Writes nothing.
 WITH ends AS (
-    SELECT source, max((:'last'::date + 1)::timestamp AT TIME ZONE timezone) AS day_end FROM report_tenant GROUP BY source
+    SELECT source, max((:'last'::date + 1)::timestamp AT TIME ZONE timezone) AS day_end
+    FROM report_tenant
+    WHERE source = ANY(:'sources'::text[])
+    GROUP BY source
 ), days AS (
     SELECT day::date AS usage_date
     FROM generate_series(:'first'::date::timestamp, :'last'::date::timestamp, interval '1 day') AS day
@@ -9,7 +13,7 @@ WITH ends AS (
 SELECT 'not_over', source, :'last'::date FROM ends WHERE day_end > :'now'::timestamptz
 UNION ALL
 SELECT 'not_read', e.source, :'last'::date
-FROM ends e JOIN report_source s USING (source)
+FROM ends e LEFT JOIN report_source s USING (source)
 WHERE e.day_end <= :'now'::timestamptz AND (s.read_up_to IS NULL OR s.read_up_to < e.day_end)
 UNION ALL
 SELECT 'changed', c.source, max(c.usage_date)

@@ -152,7 +152,9 @@
 
   function trend() {
     const days = settings.trend.map(([day, cost]) => [day, Number(cost)]);
-    const width = 900, height = 220, left = 60, bottom = 26, most = Math.max(...days.map((d) => d[1]), 1e-9);
+    // Drawn in the screen's own pixels, so that its words are as large as the page's.
+    const place = document.getElementById("trend");
+    const width = Math.max(place.clientWidth, 280), height = 200, left = 56, bottom = 26, most = Math.max(...days.map((d) => d[1]), 1e-9);
     const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
     svg.setAttribute("aria-label", document.getElementById("h-trend").textContent);
     const step = (width - left) / Math.max(days.length, 1), room = height - bottom - 14;
@@ -178,7 +180,7 @@
       label(left, height - 6, days[0][0], "start");
       label(width, height - 6, days[days.length - 1][0], "end");
     }
-    document.getElementById("trend").append(svg);
+    place.replaceChildren(svg);
   }
 
   for (const name of dimensions) {
@@ -192,6 +194,10 @@
     show();
   });
   document.getElementById("filters").addEventListener("submit", (event) => event.preventDefault());
+  let drawnAt = 0;
+  new ResizeObserver(([entry]) => {
+    if (Math.abs(entry.contentRect.width - drawnAt) > 1) { drawnAt = entry.contentRect.width; trend(); }
+  }).observe(document.getElementById("trend"));
   show();
   trend();
   document.documentElement.dataset.ready = "yes";

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 TESTS ?=
 
-.PHONY: help install install-dev demo test check lock clean
+.PHONY: help install install-dev demo test nightly check lock clean
 
 help:  ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,6 +33,11 @@ demo: install  ## Set up a made-up Dify and run the whole job on it
 
 test: install-dev  ## All tests; TESTS=path for some
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+
+nightly: install-dev  ## The tests that look for the unlikely, for hours: 2,000 random histories, five minutes of live writing
+	USAGE_PIPELINE_HYPOTHESIS=nightly USAGE_PIPELINE_LIVE_SECONDS=300 $(BIN)/python -m pytest -n 2 --dist loadfile --timeout 14400 \
+		usage_pipeline_tests/ingest/test_random_histories.py usage_pipeline_tests/ingest/test_random_features.py \
+		usage_pipeline_tests/ingest/test_known_histories.py usage_pipeline_tests/ingest/test_live.py
 
 check: install-dev  ## Format, lint, types, import rules
 	$(BIN)/ruff format --check .

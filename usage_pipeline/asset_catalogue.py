@@ -1,9 +1,11 @@
 """What all assets have in common: partitions, owners, tags of runs, column schemas read from the warehouse."""
 
+import re
 import warnings
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import cache
+from itertools import count
 
 import dagster as dg
 import psycopg
@@ -60,6 +62,11 @@ def is_pass(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -
     return context.run.tags.get(WORK_TAG) == PASS and "dagster/backfill" not in context.run.tags
 
 
+def is_backfill(context: dg.AssetExecutionContext) -> bool:
+    """Whether people asked for these days: neither a pass nor the roll-up of days that a pass changed."""
+    return not is_pass(context) and context.run.tags.get(WORK_TAG) != LATE_DAYS
+
+
 def column_schema(table: str) -> dg.TableSchema:
     """A warehouse table's columns, as Dagster shows them."""
     try:
@@ -94,7 +101,7 @@ def table_of(connection: Connection, columns: Sequence[str], query: str, paramet
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Rows as a Markdown table; names are escaped, they come from Dify's users."""
+    """Rows as a Markdown table; names in it are escaped."""
     lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
     lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
     return "\n".join(lines)
@@ -107,3 +114,13 @@ def _cell(value: object) -> str:
     for mark in ("\\", "|", "`", "*", "_", "<", ">", "[", "]"):
         text = text.replace(mark, "\\" + mark)
     return " ".join(text.split())[:200]
+
+
+def check_names(prefix: str, ids: Sequence[str]) -> dict[str, str]:
+    """The check of each id, in what Dagster allows in names; told apart where two would be one."""
+    found: dict[str, str] = {}
+    for given in ids:
+        name = f"{prefix}_" + re.sub(r"[^A-Za-z0-9_]", "_", given)
+        others = (f"{name}_{number}" for number in count(2))
+        found[given] = name if name not in found.values() else next(n for n in others if n not in found.values())
+    return found

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from usage_pipeline.settings import Settings, SettingsError, parse_settings
+from usage_pipeline.settings.authorship import changed_by
+from usage_pipeline.settings.differences import differences
 from usage_pipeline.settings.load import Problem
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
@@ -33,8 +35,25 @@ def configuration_in_force(connection: Connection, path: Path) -> InForce:
         settings = parse_settings(data, str(path))
     except SettingsError as error:
         return _last_valid(connection, path, digest, error)
-    version = _record(connection, path, digest, content=data.decode("utf-8-sig"), error=None)
+    changed, diff = _what_changed(connection, path, digest, settings)
+    content = data.decode("utf-8-sig")
+    version = _record(connection, path, digest, content=content, error=None, by=changed, diff=diff)
     return InForce(settings, version)
+
+
+def _what_changed(connection: Connection, path: Path, digest: str, after: Settings) -> tuple[str | None, str | None]:
+    """Who changed the file and what, in words; nothing when it is the version that was in force already."""
+    row = connection.execute(statement("configuration/last_valid"), {"path": str(path)}).fetchone()
+    if row is not None and row[2] == digest:
+        return None, None
+    who = changed_by(path)
+    if row is None:
+        return who, "the first version"
+    try:
+        before = parse_settings(str(row[1]), str(path))
+    except SettingsError:  # it was valid for an older installation
+        return who, None
+    return who, "\n".join(differences(before, after)) or "nothing but comments or layout"
 
 
 def _read(path: Path) -> tuple[bytes, SettingsError | None]:
@@ -50,14 +69,31 @@ def _last_valid(connection: Connection, path: Path, digest: str, error: Settings
     if row is None:
         raise error
     _record(connection, path, digest, content=None, error=str(error))
-    version, content = row
+    version, content, _ = row
     return InForce(parse_settings(str(content), str(path)), int(str(version)), error, digest)
 
 
-def _record(connection: Connection, path: Path, digest: str, *, content: str | None, error: str | None) -> int:
+def _record(
+    connection: Connection,
+    path: Path,
+    digest: str,
+    *,
+    content: str | None,
+    error: str | None,
+    by: str | None = None,
+    diff: str | None = None,
+) -> int:
     row = connection.execute(
         statement("configuration/record"),
-        {"hash": digest, "path": str(path), "content": content, "valid": error is None, "error": error},
+        {
+            "hash": digest,
+            "path": str(path),
+            "content": content,
+            "valid": error is None,
+            "error": error,
+            "changed_by": by,
+            "diff": diff,
+        },
     ).fetchone()
     if row is None:  # pragma: no cover  (RETURNING always gives the row)
         raise RuntimeError("the configuration's version could not be recorded")

@@ -9,6 +9,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from usage_pipeline.asset_catalogue import EXECUTOR, LATE_DAYS, MORNING_REPORT, PASS, RECONCILE, WORK_TAG, usage_days
 from usage_pipeline.delivery.outbox import deliver_due
 from usage_pipeline.ingest.every_source import read_every_source
+from usage_pipeline.override_jobs import decide_override, request_override
 from usage_pipeline.usage.roll_up import changed_days
 from usage_pipeline.warehouse_resource import Warehouse
 
@@ -137,4 +138,6 @@ JOBS: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     morning,
     morning_report,
     remove_old_runs,
+    request_override,
+    decide_override,
 ]

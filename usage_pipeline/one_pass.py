@@ -14,6 +14,7 @@ from usage_pipeline.configuration import InForce, configuration_in_force
 from usage_pipeline.delivery.outbox import DeliverySummary, deliver_due
 from usage_pipeline.ingest.every_source import read_every_source
 from usage_pipeline.ingest.read_source import IngestResult, Progress
+from usage_pipeline.ingest.recount import recount
 from usage_pipeline.usage.roll_up import Difference, changed_days, differences, roll_up
 from usage_pipeline.warehouse.connection import Connection
 
@@ -73,7 +74,12 @@ def backfill(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Difference]:
-    """Makes the daily tables and budget_status of past days again, under the configuration in force; sends nothing."""
+    """Books past days' events again under the configuration in force, then makes their daily tables and budget_status.
+
+    Keys, projects, environments, zones and prices are told from what the warehouse holds; no source is read, nothing is
+    sent. A day that an event moved to or from, and that was not asked for, is marked as changed for the next pass.
+    """
+    recount(connection, configuration.settings, days)
     roll_up(connection, days, progress=progress)
     judge_days(connection, configuration, days)
     return differences(connection, days)

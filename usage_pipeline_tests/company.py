@@ -62,8 +62,8 @@ def build_company(
 
 
 def events(connection: Connection) -> dict[str, Row]:
-    """What stands in usage_event, by event id."""
-    cursor = connection.execute("SELECT * FROM usage.usage_event")
+    """What the sources logged, as it stands in usage_event, by event id; estimates are left out."""
+    cursor = connection.execute("SELECT * FROM usage.usage_event WHERE basis = 'logged'")
     names = [column.name for column in cursor.description or ()]
     rows = [dict(zip(names, row, strict=True)) for row in cursor]
     return {str(row["event_id"]): row for row in rows}

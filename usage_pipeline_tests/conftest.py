@@ -18,7 +18,8 @@ from usage_pipeline.warehouse.schema import migrate
 
 # How long an example takes says something of the machine, not of the code.
 hypothesis.settings.register_profile("default", deadline=None)
-hypothesis.settings.load_profile("default")
+hypothesis.settings.register_profile("nightly", deadline=None, max_examples=2_000)
+hypothesis.settings.load_profile(os.environ.get("USAGE_PIPELINE_HYPOTHESIS", "default"))
 
 _numbers = itertools.count()
 
@@ -47,6 +48,16 @@ def server_home() -> Iterator[Path]:
 @pytest.fixture
 def new_database(postgres: EmbeddedServer) -> Iterator[Callable[[], str]]:
     """Makes new, empty databases and gives their URLs; they go with the test."""
+    yield from _databases(postgres)
+
+
+@pytest.fixture(scope="module")
+def module_database(postgres: EmbeddedServer) -> Iterator[Callable[[], str]]:
+    """The same for databases that all tests of a file share."""
+    yield from _databases(postgres)
+
+
+def _databases(postgres: EmbeddedServer) -> Iterator[Callable[[], str]]:
     names: list[str] = []
 
     def make() -> str:

@@ -6,7 +6,7 @@ WITH recent AS MATERIALIZED (
            d.model, d.node_title, d.app_mode
     :in_scope
       AND d.occurred_at > :'as_of'::timestamptz - interval '1 hour' AND d.occurred_at <= :'as_of'::timestamptz + interval '5 minutes'
-      AND v.scope_value = :'scope_value' AND d.basis = 'logged'
+      AND d.basis = 'logged'
 ), total AS (
     SELECT coalesce(sum(total_tokens), 0) AS tokens, coalesce(sum(base_cost), 0) AS cost, count(*) AS calls,
            coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(output_tokens), 0) AS output_tokens

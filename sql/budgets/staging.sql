@@ -1,12 +1,83 @@
 -- The tables that an evaluation fills. Temporary: emptied at each commit, safe to run twice in a session.
+CREATE TEMP TABLE IF NOT EXISTS stage_definition (
+    n integer PRIMARY KEY, definition_id integer, hash text, by_event boolean, by_quarter boolean, estimated boolean,
+    per_tenant boolean, per_environment boolean, per_project boolean, per_api_key boolean, per_caller boolean,
+    per_provider boolean, per_model boolean, per_node boolean
+) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS stage_condition (
+    dimension text, hash text, included text[], excluded text[], mask varbit
+) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS stage_mask (dimension text PRIMARY KEY, base varbit, absent varbit) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS stage_budget (
+    budget_id text PRIMARY KEY, n integer, period text, zone text, terms text, rollover numeric, follows_tenant boolean,
+    divided boolean
+) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS stage_limit (
+    budget_id text, measure text, allowed numeric, PRIMARY KEY (budget_id, measure)
+) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS stage_tier (
+    budget_id text, tier_on text, tier_at numeric, level text, for_seconds numeric, min_spend jsonb,
+    PRIMARY KEY (budget_id, tier_on, tier_at)
+) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS stage_cut (
+    period text, zone text, first_day date, end_day date, starts timestamptz, ends timestamptz
+) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS stage_span (budget_id text, LIKE stage_cut) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS stage_stale (
+    n integer, definition_id integer, usage_date date, version bigint, by_event boolean, PRIMARY KEY (n, usage_date)
+) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS stage_changed_member (
+    hash text, dimension text, source text, id text, fits boolean
+) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS stage_row (
+    usage_date date, starts_at timestamptz, source text, tenant_id text, environment text, app_id text, api_key_id text,
+    caller_kind text, caller_id text, provider text, model text, node_id text, node_title text, calls bigint,
+    input_tokens bigint, output_tokens bigint, total_tokens bigint, estimated_tokens bigint, base_cost numeric
+) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS stage_bits (dimension text, source text, id text, bits varbit) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS stage_marked (LIKE stage_row, bits varbit) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS stage_taken (bits varbit, usage_date date, n integer) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS stage_part (
+    definition_id integer, scope_value text, usage_date date, starts_at timestamptz, source text, tenant_id text,
+    environment text, app_id text, api_key_id text, caller_kind text, caller_id text, provider text, model text,
+    node_id text, calls bigint, input_tokens bigint, output_tokens bigint, total_tokens bigint, base_cost numeric
+) ON COMMIT DELETE ROWS;
+
 CREATE TEMP TABLE IF NOT EXISTS stage_spent (
     budget_id text, scope_value text, scope_name text, scope jsonb, period text, zone text, period_start timestamptz,
     period_end timestamptz, tokens numeric, input_tokens numeric, output_tokens numeric, cost numeric, calls numeric,
     PRIMARY KEY (budget_id, scope_value, period_start)
 ) ON COMMIT DELETE ROWS;
 
+CREATE TEMP TABLE IF NOT EXISTS stage_allowance (
+    budget_id text, scope_value text, period_start timestamptz, measure text, amount numeric, reason text
+) ON COMMIT DELETE ROWS;
+CREATE INDEX IF NOT EXISTS stage_allowance_value ON stage_allowance (budget_id, scope_value, period_start);
+
 CREATE TEMP TABLE IF NOT EXISTS stage_status (
     budget_id text, scope_value text, scope_name text, scope jsonb, period text, zone text, period_start timestamptz,
-    period_end timestamptz, measure text, measures jsonb, spent numeric, "limit" numeric, ratio numeric, level text,
-    tier_at numeric, forecast numeric, tokens numeric, cost numeric
+    period_end timestamptz, measure text, measures jsonb, spent numeric, "limit" numeric, ratio numeric,
+    forecast numeric, tokens numeric, input_tokens numeric, output_tokens numeric, cost numeric, calls numeric,
+    allowance jsonb, straight_line numeric, forecast_low numeric, forecast_high numeric,
+    PRIMARY KEY (budget_id, scope_value, period_start)
+) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS stage_passed (
+    budget_id text, scope_value text, period_start timestamptz, state_start timestamptz, tier_on text, tier_at numeric,
+    level text, for_seconds numeric, passed boolean, counts boolean,
+    PRIMARY KEY (budget_id, scope_value, period_start, tier_on, tier_at)
 ) ON COMMIT DELETE ROWS;

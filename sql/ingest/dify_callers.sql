@@ -2,6 +2,7 @@
 -- Reads stage_message, stage_run, usage.run_ledger, usage.usage_event. Writes the temporary tables message_caller and run_caller.
 -- Order of the tests: trigger, debug, explore, web app, MCP, nested tool, API. Safe to run twice.
 -- Who was told once stays known when Dify has deleted the end user or account since.
+-- 'openapi' (Dify 1.15) is a caller with a token of its own, not with an app's key: it is kept apart from 'api'.
 INSERT INTO message_caller
 SELECT DISTINCT ON (m.id) m.id, m.run_id, m.app_id,
     CASE
@@ -12,9 +13,10 @@ SELECT DISTINCT ON (m.id) m.id, m.run_id, m.app_id,
         WHEN m.invoke_from = 'web-app' THEN 'web_app'
         WHEN m.user_type = 'mcp' THEN 'mcp'
         WHEN m.user_app_id IS NOT NULL AND m.user_app_id <> m.app_id THEN 'nested'
-        WHEN m.invoke_from IN ('service-api', 'openapi', 'published') THEN 'api'
+        WHEN m.invoke_from = 'openapi' OR m.user_type = 'openapi' THEN 'openapi'
+        WHEN m.invoke_from IN ('service-api', 'published') THEN 'api'
         WHEN m.user_type = 'browser' THEN 'web_app'
-        WHEN m.user_type IN ('service-api', 'service_api', 'openapi') THEN 'api'
+        WHEN m.user_type IN ('service-api', 'service_api') THEN 'api'
         WHEN m.account_email IS NOT NULL OR m.from_source = 'console' THEN 'console'
         ELSE 'unknown'
     END,
@@ -38,15 +40,22 @@ SELECT DISTINCT ON (r.id) r.id,
         WHEN known.caller_id IS NOT NULL AND coalesce(m.caller_id, r.user_session, r.account_email) IS NULL
         THEN known.caller_kind
         WHEN m.kind IS NOT NULL THEN m.kind
-        -- The message that said who asked may have been read, and deleted, long ago.
-        WHEN known.caller_kind IS NOT NULL AND r.created_from IS NULL THEN known.caller_kind
+        -- The message that said who asked may have been read, and deleted, long ago; so may the caller's own row, which
+        -- goes with the app that called this one as a tool.
+        WHEN known.caller_kind IS NOT NULL
+             AND (r.created_from IS NULL OR (r.user_type IS NULL AND r.account_email IS NULL)) THEN known.caller_kind
         WHEN r.created_from = 'installed-app' THEN 'explore'
         WHEN r.created_from = 'web-app' THEN 'web_app'
+        -- Where the log of runs cannot be read by run, the visitor's own kind tells.
+        WHEN r.created_from IS NULL AND r.user_type = 'browser' THEN 'web_app'
         WHEN r.user_type = 'mcp' THEN 'mcp'
         WHEN r.user_app_id IS NOT NULL AND r.user_app_id <> r.app_id THEN 'nested'
-        WHEN r.created_from IN ('service-api', 'openapi') THEN 'api'
+        WHEN r.created_from = 'openapi' OR r.user_type = 'openapi' THEN 'openapi'
+        -- An API key's caller is an end user: an account there is what a schedule's run called as a tool.
+        WHEN r.created_from = 'service-api' AND r.account_email IS NOT NULL THEN 'nested'
+        WHEN r.created_from = 'service-api' THEN 'api'
         WHEN r.user_type = 'browser' THEN 'web_app'
-        WHEN r.user_type IN ('service-api', 'service_api', 'openapi') THEN 'api'
+        WHEN r.user_type IN ('service-api', 'service_api') THEN 'api'
         WHEN r.account_email IS NOT NULL THEN 'explore'
         ELSE 'unknown'
     END,

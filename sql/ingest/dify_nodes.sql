@@ -1,7 +1,7 @@
 -- One usage event a model-calling leaf of a workflow run, of every status; containers and workflows called as tools
 -- repeat what their leaves say and make none.
 -- Reads stage_node, stage_node_model, stage_run, run_caller, usage.run_ledger, usage.project. Writes stage_event and
--- the temporary table staged_leaf (one row a staged node with its figures as numbers).
+-- the temporary table staged_figure (one row a staged node with its figures as numbers).
 INSERT INTO staged_figure
 SELECT DISTINCT ON (n.id)
     n.id, n.run_id, n.tenant_id, n.app_id, n.workflow_id, n.triggered_from, n.node_id, n.node_type, n.title, n.status,
@@ -18,8 +18,6 @@ SELECT DISTINCT ON (n.id)
     coalesce(n.meta_currency, n.usage_currency)
 FROM stage_node n
 ORDER BY n.id;
-
-INSERT INTO staged_leaf SELECT id, run_id, kind, total_tokens FROM staged_figure WHERE run_id IS NOT NULL;
 
 INSERT INTO stage_event (
     event_id, tenant_id, app_id, app_mode, run_id, node_id, node_type, node_title, caller_kind, caller_id, provider,

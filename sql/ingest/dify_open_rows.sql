@@ -1,7 +1,8 @@
 -- Keeps the list of source rows that are not final: they are read again by primary key until they are, or too old.
--- Reads stage_message, message_caller, stage_run, run_figure, usage.run_ledger. Writes usage.open_row and
+-- Reads stage_message, message_caller, stage_run, staged_figure, run_figure, usage.run_ledger. Writes usage.open_row and
 -- usage.run_ledger (who asked, when a chatflow's message came after its run). Safe to run twice.
--- The older a row, the rarer it is read again: a fiftieth of its age later.
+-- The older a row, the rarer it is read again: a fiftieth of its age later. A run is given up when nothing of it has
+-- happened since :give_up: it was not begun, resumed or continued by a node, nor found paused when it was last read.
 UPDATE usage.run_ledger known
 SET caller_kind = m.kind, caller_id = coalesce(m.caller_id, known.caller_id)
 FROM message_caller m
@@ -24,23 +25,26 @@ WITH staged AS (
     SELECT 'run', f.id, f.created_at,
         CASE
             WHEN f.status = 'paused' AND f.created_at > :'now'::timestamptz - interval '90 days' THEN 'paused'
-            WHEN f.created_at <= :'give_up'::timestamptz THEN NULL
+            WHEN f.active_at <= :'give_up'::timestamptz AND coalesce(o.since, f.active_at) <= :'give_up'::timestamptz
+                 AND o.reason IS DISTINCT FROM 'paused' THEN NULL
             WHEN NOT f.finished THEN 'unfinished'
-            WHEN f.total_tokens > f.leaf_tokens + f.nested_tokens THEN 'leaves below total'
+            WHEN f.residual_tokens > 0 THEN 'leaves below total'
         END
     FROM run_figure f
+    LEFT JOIN usage.open_row o ON o.source = :'source' AND o.kind = 'run' AND o.row_id = f.id
 ), closed AS (
     DELETE FROM usage.open_row o
     USING staged s
     WHERE o.source = :'source' AND o.kind = s.kind AND o.row_id = s.row_id AND s.reason IS NULL
 )
-INSERT INTO usage.open_row AS known (source, kind, row_id, occurred_at, reason, next_read_at)
-SELECT :'source', s.kind, s.row_id, s.occurred_at, s.reason,
+INSERT INTO usage.open_row AS known (source, kind, row_id, occurred_at, reason, since, next_read_at)
+SELECT :'source', s.kind, s.row_id, s.occurred_at, s.reason, :'now'::timestamptz,
        :'now'::timestamptz + greatest(:'now'::timestamptz - s.occurred_at, interval '0') / 50
 FROM staged s
 WHERE s.reason IS NOT NULL
 ON CONFLICT (source, kind, row_id) DO UPDATE
-SET reason = excluded.reason, next_read_at = excluded.next_read_at, read_at = now();
+SET reason = excluded.reason, next_read_at = excluded.next_read_at, read_at = now(),
+    since = CASE WHEN known.reason = 'paused' AND excluded.reason <> 'paused' THEN excluded.since ELSE known.since END;
 
 -- Runs whose events still name somebody else are read again in this very pass.
 INSERT INTO usage.open_row AS known (source, kind, row_id, occurred_at, reason, next_read_at)
@@ -49,4 +53,15 @@ FROM message_caller m
 JOIN usage.run_ledger l ON l.source = :'source' AND l.run_id = m.run_id
 JOIN usage.usage_event e ON e.source = :'source' AND e.run_id = l.run_id
 WHERE (e.caller_kind, e.caller_id) IS DISTINCT FROM (l.caller_kind, l.caller_id)
+ON CONFLICT (source, kind, row_id) DO UPDATE SET reason = excluded.reason, next_read_at = excluded.next_read_at;
+
+-- A leaf that was read without its run (a console's single step) may be what the run's residual stands for: the run is
+-- read again in this very pass.
+INSERT INTO usage.open_row AS known (source, kind, row_id, occurred_at, reason, since, next_read_at)
+SELECT DISTINCT :'source', 'run', l.run_id, l.created_at, 'leaf without its run', :'now'::timestamptz,
+       '-infinity'::timestamptz
+FROM staged_figure f
+JOIN usage.run_ledger l ON l.source = :'source' AND l.run_id = f.run_id
+JOIN usage.usage_event e ON e.source = :'source' AND e.event_id = 'residual:' || f.run_id
+WHERE f.kind = 'leaf' AND NOT EXISTS (SELECT FROM run_figure r WHERE r.id = f.run_id)
 ON CONFLICT (source, kind, row_id) DO UPDATE SET reason = excluded.reason, next_read_at = excluded.next_read_at;

@@ -1,7 +1,9 @@
 -- Keeps each run's own total beside what its leaves say, and books what only the run's total knows: one residual event
 -- a finished run whose total stands above its leaves and nested workflows (failed attempts, nodes that lost their row).
--- Reads stage_run, staged_leaf, run_caller, stage_event, usage.usage_event. Writes usage.run_ledger, stage_event and
--- the temporary table gone_residual (runs whose residual event must go since their leaves came). Safe to run twice.
+-- Dify 1.9.2 and 1.10.0 add what iterations and loops repeat to the run's total. It is told by the data: what is left
+-- is to the token what the containers repeat, their leaves are all there, and none is still running.
+-- Reads stage_run, staged_figure, run_caller, stage_event, usage.usage_event. Writes usage.run_ledger, stage_event and
+-- the temporary table gone_event (residual events that must go since their runs' leaves came). Safe to run twice.
 INSERT INTO run_figure
 SELECT DISTINCT ON (r.id)
     r.id, r.tenant_id, r.app_id, CASE r.type WHEN 'chat' THEN 'advanced-chat' ELSE r.type END, r.triggered_from,
@@ -9,15 +11,19 @@ SELECT DISTINCT ON (r.id)
     coalesce(leaf.tokens, 0),
     greatest(coalesce(part.nested, 0), coalesce(known.nested_tokens, 0)),
     greatest(coalesce(part.containers, 0), coalesce(known.container_tokens, 0)),
-    c.kind, c.caller_id, least(r.created_at, known.created_at), r.finished_at
+    c.kind, c.caller_id, least(r.created_at, known.created_at), r.finished_at, coalesce(part.running, false),
+    coalesce(part.largest_container, 0), 0, greatest(r.created_at, part.newest), r.creator_id, r.user_app_id
 FROM stage_run r
 JOIN run_caller c ON c.id = r.id
 LEFT JOIN usage.run_ledger known ON known.source = :'source' AND known.run_id = r.id
 LEFT JOIN (
     SELECT run_id,
            sum(total_tokens) FILTER (WHERE kind = 'nested') AS nested,
-           sum(total_tokens) FILTER (WHERE kind = 'container') AS containers
-    FROM staged_leaf GROUP BY run_id
+           sum(total_tokens) FILTER (WHERE kind = 'container') AS containers,
+           max(total_tokens) FILTER (WHERE kind = 'container') AS largest_container,
+           max(created_at) AS newest,
+           bool_or(status IN ('running', 'pending')) FILTER (WHERE kind = 'leaf') AS running
+    FROM staged_figure WHERE run_id IS NOT NULL GROUP BY run_id
 ) AS part ON part.run_id = r.id
 LEFT JOIN (
     -- Leaves counted once whose rows are gone at the source by now are still leaves of their run.
@@ -33,36 +39,48 @@ LEFT JOIN (
 ) AS leaf ON leaf.run_id = r.id
 ORDER BY r.id;
 
+UPDATE run_figure f
+SET residual_tokens = left_over.tokens
+FROM (
+    SELECT id, total_tokens - leaf_tokens - nested_tokens AS tokens FROM run_figure
+) AS left_over
+WHERE left_over.id = f.id AND f.finished AND left_over.tokens > 0
+  AND NOT (left_over.tokens = f.container_tokens AND f.leaf_tokens + f.nested_tokens >= f.largest_container
+           AND NOT f.leaf_running);
+
 INSERT INTO usage.run_ledger AS known (
     source, run_id, tenant_id, app_id, app_mode, triggered_from, status, total_tokens, leaf_tokens, nested_tokens,
-    container_tokens, caller_kind, caller_id, created_at, finished_at
+    container_tokens, caller_kind, caller_id, created_at, finished_at, creator_id, user_app_id
 )
 SELECT :'source', f.id, f.tenant_id, f.app_id, f.app_mode, f.triggered_from, f.status, f.total_tokens, f.leaf_tokens,
-       f.nested_tokens, f.container_tokens, f.kind, f.caller_id, f.created_at, f.finished_at
+       f.nested_tokens, f.container_tokens, f.kind, f.caller_id, f.created_at, f.finished_at,
+       f.creator_id, f.user_app_id
 FROM run_figure f
 ON CONFLICT (source, run_id) DO UPDATE
 SET status = excluded.status, total_tokens = excluded.total_tokens, leaf_tokens = excluded.leaf_tokens,
     nested_tokens = excluded.nested_tokens, container_tokens = excluded.container_tokens,
     caller_kind = excluded.caller_kind, caller_id = excluded.caller_id, created_at = excluded.created_at,
-    finished_at = excluded.finished_at
+    finished_at = excluded.finished_at, creator_id = coalesce(excluded.creator_id, known.creator_id),
+    user_app_id = coalesce(excluded.user_app_id, known.user_app_id)
 WHERE (known.status, known.total_tokens, known.leaf_tokens, known.nested_tokens, known.container_tokens,
-       known.caller_kind, known.caller_id, known.created_at, known.finished_at)
+       known.caller_kind, known.caller_id, known.created_at, known.finished_at, known.creator_id, known.user_app_id)
       IS DISTINCT FROM
       (excluded.status, excluded.total_tokens, excluded.leaf_tokens, excluded.nested_tokens,
        excluded.container_tokens, excluded.caller_kind, excluded.caller_id, excluded.created_at,
-       excluded.finished_at);
+       excluded.finished_at, coalesce(excluded.creator_id, known.creator_id),
+       coalesce(excluded.user_app_id, known.user_app_id));
 
 INSERT INTO stage_event (
     event_id, tenant_id, app_id, app_mode, run_id, caller_kind, caller_id, input_tokens, output_tokens, total_tokens,
     logged_cost, basis, status, occurred_at
 )
 SELECT 'residual:' || f.id, f.tenant_id, f.app_id, f.app_mode, f.id, f.kind, f.caller_id, 0, 0,
-       f.total_tokens - f.leaf_tokens - f.nested_tokens, 0, 'logged',
+       f.residual_tokens, 0, 'logged',
        CASE f.status WHEN 'failed' THEN 'failed' WHEN 'stopped' THEN 'stopped' ELSE 'succeeded' END, f.created_at
 FROM run_figure f
-WHERE f.finished AND f.total_tokens > f.leaf_tokens + f.nested_tokens;
+WHERE f.residual_tokens > 0;
 
-INSERT INTO gone_residual
-SELECT f.id FROM run_figure f
-WHERE NOT (f.finished AND f.total_tokens > f.leaf_tokens + f.nested_tokens)
+INSERT INTO gone_event
+SELECT 'residual:' || f.id FROM run_figure f
+WHERE f.residual_tokens = 0
   AND EXISTS (SELECT FROM usage.usage_event e WHERE e.source = :'source' AND e.event_id = 'residual:' || f.id);

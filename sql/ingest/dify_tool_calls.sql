@@ -1,12 +1,5 @@
 -- One usage event a model call that a tool made by itself. Dify does not say for which app: each workspace has one
--- project for them, made here when it first has one.
--- Reads stage_tool_call. Writes usage.project and stage_event. Safe to run twice.
-INSERT INTO usage.project (source, app_id, tenant_id, name, mode, environment)
-SELECT DISTINCT :'source', 'tools:' || c.tenant_id, c.tenant_id, '(tools of the workspace)', 'tools',
-       :'default_environment'
-FROM stage_tool_call c
-ON CONFLICT (source, app_id) DO NOTHING;
-
+-- project for them (own_projects.sql). Reads stage_tool_call. Writes stage_event. Safe to run twice.
 INSERT INTO stage_event (
     event_id, tenant_id, app_id, app_mode, node_type, node_title, caller_kind, caller_id, provider, input_tokens,
     output_tokens, total_tokens, logged_cost, logged_currency, basis, status, occurred_at

@@ -1,4 +1,4 @@
--- The tables that a source fills for one window: what Dify's rows say, as far as counting needs it.
+-- The tables that a source fills for one window: what its rows say, as far as counting needs it.
 -- Temporary, so never written to the log and never shared: two sources or two tries cannot meet in them, and a killed
 -- pass leaves nothing behind. Emptied at each commit. Safe to run twice in a session.
 CREATE TEMP TABLE IF NOT EXISTS stage_tenant (tenant_id text, name text) ON COMMIT DELETE ROWS;
@@ -8,28 +8,33 @@ CREATE TEMP TABLE IF NOT EXISTS stage_project (
 ) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE IF NOT EXISTS stage_api_key (
-    api_key_id text, app_id text, tenant_id text, masked text, created_at timestamptz, last_used_at timestamptz
+    api_key_id text, app_id text, tenant_id text, masked text, created_at timestamptz, last_used_at timestamptz,
+    prompt boolean -- last_used_at is written within the request, not in batches later; null: not known
 ) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS stage_workflow_tool (provider_id text, app_id text) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE IF NOT EXISTS stage_message (
     id text, app_id text, mode text, run_id text, provider text, model text, input_tokens bigint, output_tokens bigint,
     price numeric, currency text, status text, invoke_from text, from_source text, has_answer boolean,
     has_unit_price boolean, created_at timestamptz, user_type text, user_session text, user_app_id text,
     account_email text, thought_tokens bigint, thought_input_tokens bigint, thought_output_tokens bigint,
-    thought_price numeric, thought_currency text
+    thought_price numeric, thought_currency text, answer_octets bigint, prompt_octets bigint,
+    input_price numeric, output_price numeric -- of a token
 ) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE IF NOT EXISTS stage_run (
     id text, tenant_id text, app_id text, workflow_id text, type text, triggered_from text, status text,
     total_tokens bigint, created_at timestamptz, finished_at timestamptz, created_from text, user_type text,
-    user_session text, user_app_id text, account_email text
+    user_session text, user_app_id text, account_email text, creator_id text
 ) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE IF NOT EXISTS stage_node (
     id text, run_id text, tenant_id text, app_id text, workflow_id text, triggered_from text, node_id text,
     node_type text, title text, status text, created_at timestamptz, account_email text, meta_tokens text,
     meta_price text, meta_currency text, tool_kind text, usage_input text, usage_output text, usage_tokens text,
-    usage_price text, usage_currency text, provider text, model text, readable boolean
+    usage_price text, usage_currency text, provider text, model text, readable boolean, tool_provider_id text,
+    finished_at timestamptz
 ) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE IF NOT EXISTS stage_node_model (
@@ -41,12 +46,24 @@ CREATE TEMP TABLE IF NOT EXISTS stage_tool_call (
     price numeric, currency text, created_at timestamptz, caller_id text
 ) ON COMMIT DELETE ROWS;
 
+-- A call of a log that is not Dify's; figures as the log writes them, a key as its fingerprint and a mask.
+CREATE TEMP TABLE IF NOT EXISTS stage_log (
+    id text, created_at timestamptz, tenant text, app text, app_name text, key_id text, key_shown text, caller text,
+    provider text, model text, input_tokens text, output_tokens text, cost text, currency text, status text
+) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS stage_document (
+    id text, tenant_id text, dataset_name text, provider text, model text, tokens bigint, occurred_at timestamptz
+) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS stage_key_record (record_id text, api_key_id text) ON COMMIT DELETE ROWS;
+
 CREATE TEMP TABLE IF NOT EXISTS stage_event (
     event_id text, tenant_id text, app_id text, app_mode text, run_id text, node_id text, node_type text,
     node_title text, caller_kind text, caller_id text, provider text, model text, input_tokens bigint,
     output_tokens bigint, total_tokens bigint, logged_cost numeric, logged_currency text, basis text, status text,
     occurred_at timestamptz, environment text, usage_date date, api_key_id text, key_attribution text, cost numeric,
-    currency text, base_cost numeric, price_source text
+    currency text, base_cost numeric, price_source text, logged_app_id text, logged_api_key_id text
 ) ON COMMIT DELETE ROWS;
 
 -- What counting makes of them on its way.
@@ -56,9 +73,13 @@ CREATE TEMP TABLE IF NOT EXISTS message_caller (
 
 CREATE TEMP TABLE IF NOT EXISTS run_caller (id text, kind text, caller_id text) ON COMMIT DELETE ROWS;
 
-CREATE TEMP TABLE IF NOT EXISTS staged_leaf (
-    id text, run_id text, kind text, total_tokens bigint
+CREATE TEMP TABLE IF NOT EXISTS staged_call (
+    app_id text, called_at timestamptz, sole text, observed text
 ) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS asked_run (run_id text) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS run_calling (run_id text, app_id text, callers text) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE IF NOT EXISTS staged_figure (
     id text, run_id text, tenant_id text, app_id text, workflow_id text, triggered_from text, node_id text,
@@ -69,9 +90,13 @@ CREATE TEMP TABLE IF NOT EXISTS staged_figure (
 CREATE TEMP TABLE IF NOT EXISTS run_figure (
     id text, tenant_id text, app_id text, app_mode text, triggered_from text, status text, finished boolean,
     total_tokens bigint, leaf_tokens bigint, nested_tokens bigint, container_tokens bigint, kind text, caller_id text,
-    created_at timestamptz, finished_at timestamptz
+    created_at timestamptz, finished_at timestamptz, leaf_running boolean, largest_container bigint,
+    residual_tokens bigint, active_at timestamptz, creator_id text, user_app_id text
 ) ON COMMIT DELETE ROWS;
 
-CREATE TEMP TABLE IF NOT EXISTS gone_residual (run_id text) ON COMMIT DELETE ROWS;
+-- Events of the ledger that are booked once more, and events that must go from it.
+CREATE TEMP TABLE IF NOT EXISTS restaged (event_id text) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS gone_event (event_id text) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE IF NOT EXISTS touched_day (usage_date date) ON COMMIT DELETE ROWS;

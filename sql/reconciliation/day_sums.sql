@@ -49,9 +49,9 @@ WITH own AS (
 ), run AS (
     SELECT coalesce(-sum(r.nested_tokens), 0) AS nested_tokens,
            coalesce(sum(r.container_tokens), 0) AS container_tokens,
-           -- A finished run with a total above its parts has a residual; any other stands by its parts alone.
-           coalesce(sum(CASE WHEN r.finished THEN greatest(parts.tokens - r.total_tokens, 0)
-                             ELSE parts.tokens - r.total_tokens END), 0) AS beside_total_tokens
+           -- A finished run with a total above its parts has a residual; any other, and one whose total holds its
+           -- containers twice, stands by its parts alone.
+           coalesce(sum(parts.tokens + r.residual_tokens - r.total_tokens), 0) AS beside_total_tokens
     FROM own_run r
     LEFT JOIN gone_leaf g ON g.run_id = r.id
     CROSS JOIN LATERAL (SELECT r.leaf_tokens + coalesce(g.tokens, 0) + r.nested_tokens AS tokens) AS parts

@@ -19,10 +19,10 @@ SELECT s.event_id,
 FROM stage_event s
 LEFT JOIN usage.usage_event e ON e.source = :'source' AND e.event_id = s.event_id
 CROSS JOIN LATERAL (
-    SELECT (e.tenant_id, e.app_id, e.run_id, e.input_tokens, e.output_tokens, e.total_tokens, e.logged_cost,
+    SELECT (e.tenant_id, coalesce(e.logged_app_id, e.app_id), e.run_id, e.input_tokens, e.output_tokens, e.total_tokens, e.logged_cost,
             e.occurred_at, e.usage_date)
            IS NOT DISTINCT FROM
-           (s.tenant_id, s.app_id, s.run_id, s.input_tokens, s.output_tokens, s.total_tokens, s.logged_cost,
+           (s.tenant_id, coalesce(s.logged_app_id, s.app_id), s.run_id, s.input_tokens, s.output_tokens, s.total_tokens, s.logged_cost,
             s.occurred_at, s.usage_date) AS facts
 ) AS same
 WHERE e.event_id IS NULL OR NOT same.facts OR e.gone_at_source IS NOT NULL OR e.seal IS DISTINCT FROM usage.seal_of(e);

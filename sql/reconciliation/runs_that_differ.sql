@@ -5,13 +5,12 @@ WITH known AS (
     SELECT e.* FROM own_run r JOIN our_event e ON e.run_id = r.id
     WHERE e.event_id LIKE 'node:%' OR e.event_id LIKE 'residual:%'
 ), residual AS (
-    SELECT r.id, r.finished, r.total_tokens - r.nested_tokens
-           - coalesce(sum(k.total_tokens) FILTER (WHERE k.event_id LIKE 'node:%'), 0) AS rest,
+    SELECT r.id, r.residual_tokens AS due,
            coalesce(sum(k.total_tokens) FILTER (WHERE k.event_id LIKE 'residual:%'), 0) AS booked,
            coalesce(bool_or(k.gone_at_source IS NOT NULL) FILTER (WHERE k.event_id LIKE 'residual:%'), false) AS gone
     FROM own_run r
     LEFT JOIN known k ON k.run_id = r.id
-    GROUP BY r.id, r.finished, r.total_tokens, r.nested_tokens
+    GROUP BY r.id, r.residual_tokens
 ), ledger AS (
     SELECT l.run_id FROM our_run l
     LEFT JOIN usage.tenant t ON t.source = :'source' AND t.tenant_id = l.tenant_id
@@ -26,16 +25,18 @@ SELECT s.run_id FROM own_run r
 JOIN stage_event s ON s.run_id = r.id
 LEFT JOIN our_event e ON e.event_id = s.event_id
 WHERE e.event_id IS NULL OR e.gone_at_source IS NOT NULL
-   OR (e.run_id, e.app_id, e.input_tokens, e.output_tokens, e.total_tokens, e.logged_cost, e.occurred_at)
+   OR (e.run_id, coalesce(e.logged_app_id, e.app_id), e.input_tokens, e.output_tokens, e.total_tokens, e.logged_cost,
+       e.occurred_at)
       IS DISTINCT FROM
-      (s.run_id, s.app_id, s.input_tokens, s.output_tokens, s.total_tokens, s.logged_cost, s.occurred_at)
+      (s.run_id, coalesce(s.logged_app_id, s.app_id), s.input_tokens, s.output_tokens, s.total_tokens, s.logged_cost,
+       s.occurred_at)
 UNION
 SELECT k.run_id FROM known k
 WHERE k.event_id LIKE 'node:%' AND k.gone_at_source IS NULL
   AND NOT EXISTS (SELECT FROM stage_event s WHERE s.event_id = k.event_id)
 UNION
 SELECT id FROM residual
-WHERE booked <> CASE WHEN finished THEN greatest(rest, 0) ELSE 0 END OR gone
+WHERE booked <> due OR gone
 UNION
 SELECT l.run_id FROM ledger l
 WHERE NOT EXISTS (SELECT FROM own_run r WHERE r.id = l.run_id)

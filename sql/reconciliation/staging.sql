@@ -7,7 +7,7 @@ CREATE TEMP TABLE IF NOT EXISTS own_sum (
 
 CREATE TEMP TABLE IF NOT EXISTS own_run (
     id text, status text, finished boolean, total_tokens bigint, leaf_tokens bigint, nested_tokens bigint,
-    container_tokens bigint, created_at timestamptz
+    container_tokens bigint, created_at timestamptz, residual_tokens bigint
 ) ON COMMIT DELETE ROWS;
 
 -- Our side of the day: its events, those of its runs and of its rows, and the runs behind them.

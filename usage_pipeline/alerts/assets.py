@@ -1,26 +1,29 @@
-"""The assets budget_status and alert_audit, and one check a budget."""
+"""The assets budget_status and alert_audit, and their checks."""
 
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
 
 import dagster as dg
 
+from usage_pipeline.alerts.budget_checks import budget_checks
 from usage_pipeline.alerts.configuration_alerts import raise_configuration_alert
 from usage_pipeline.alerts.judge_and_alert import judge_and_alert
 from usage_pipeline.alerts.source_alerts import raise_source_alerts
 from usage_pipeline.asset_catalogue import (
+    LATE_DAYS,
     OWNERS,
+    WORK_TAG,
     described,
     is_pass,
+    markdown_table,
     partition_days,
-    settings_at_load,
     table_of,
     usage_days,
 )
-from usage_pipeline.budgets.past_days import judge_days
+from usage_pipeline.budgets.past_days import correct_days, judge_days
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.statements import statement
 from usage_pipeline.warehouse_resource import Warehouse
-
-_RED = ("critical", "emergency")
 
 
 @dg.asset(
@@ -37,17 +40,22 @@ def budget_status(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg
     """One row a budget, scope value and period: spent against limit, level and forecast.
 
     A pass judges the current periods and writes the alerts of tiers reached, in one transaction. A backfill judges
-    past days under the configuration in force and tells nobody.
+    past days under the configuration in force, beside what was in force then (budget_status_what_if), and tells nobody.
     """
     with warehouse.connection() as connection:
         configuration = warehouse.configuration(connection)
         raised: list[str] = []
+        what_if: dict[str, dg.MetadataValue[str]] = {}
         if is_pass(context):
             raise_configuration_alert(connection, configuration)
             raised = raise_source_alerts(connection, configuration, datetime.now(UTC))
             raised += judge_and_alert(connection, configuration, datetime.now(UTC))[1]
+        elif context.run.tags.get(WORK_TAG) == LATE_DAYS:
+            correct_days(connection, configuration, partition_days(context))
         else:
-            judge_days(connection, configuration, partition_days(context))
+            days = partition_days(context)
+            judge_days(connection, configuration, days)
+            what_if = _what_if(connection, configuration.version, days)
         counted = connection.execute("SELECT count(*) FROM usage.budget_status WHERE period_end > now()").fetchone()
         table = table_of(
             connection,
@@ -63,8 +71,20 @@ def budget_status(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg
             "sends": "alerts" if is_pass(context) else "nothing",
             "config_version": configuration.version,
             "highest": dg.MetadataValue.md(table),
+            **what_if,
         }
     )
+
+
+def _what_if(connection: Connection, version: int, days: list[date]) -> dict[str, dg.MetadataValue[str]]:
+    """The days that would have alerted under the file now in force, beside what was in force then."""
+    rows = markdown_table(
+        ["day", "budget", "scope", "tier", "level", "measure", "spent", "limit", "level then", "limit then", "version"],
+        connection.execute(
+            statement("reports/what_if_alerts"), {"config_version": version, "days": days}
+        ).fetchall(),
+    )  # fmt: skip
+    return {"would_have_alerted": dg.MetadataValue.md(rows)}
 
 
 @dg.asset(
@@ -123,56 +143,5 @@ def alerts_delivered(warehouse: Warehouse) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=failed + waiting == 0, metadata={"failed": failed, "waiting": waiting})
 
 
-def check_name(budget_id: str) -> str:
-    """The check of a budget: its id with what Dagster allows in names."""
-    return "budget_" + "".join(c if c.isalnum() else "_" for c in budget_id)
-
-
-def _budget_checks() -> list[dg.AssetChecksDefinition]:
-    budgets = settings_at_load().budgets
-    if not budgets:
-        return []
-
-    @dg.multi_asset_check(
-        specs=[
-            dg.AssetCheckSpec(
-                check_name(budget.id),
-                asset="budget_status",
-                description=f"{budget.name or budget.id} is under its limit.",
-            )
-            for budget in budgets
-        ],
-        name="budget_levels",
-    )
-    def budget_levels(warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
-        """One check a budget: a warning from the critical level on, red at the emergency level."""
-        with warehouse.connection() as connection:
-            for budget in budgets:
-                rows = connection.execute(
-                    "SELECT level, max(ratio) FROM usage.budget_status WHERE budget_id = %s AND period_end > now()"
-                    " GROUP BY level",
-                    [budget.id],
-                ).fetchall()
-                levels = {str(level) for level, _ in rows}
-                table = table_of(
-                    connection,
-                    ["scope", "period from", "spent", "limit", "ratio", "level", "forecast"],
-                    'SELECT scope_name, (period_start AT TIME ZONE zone)::date, round(spent, 2), "limit",'
-                    " round(ratio, 3), level, round(forecast, 0) FROM usage.budget_status"
-                    " WHERE budget_id = %s AND period_end > now()"
-                    " ORDER BY ratio DESC LIMIT 20",
-                    [budget.id],
-                )
-                yield dg.AssetCheckResult(
-                    asset_key="budget_status",
-                    check_name=check_name(budget.id),
-                    passed=not levels & set(_RED),
-                    severity=dg.AssetCheckSeverity.ERROR if "emergency" in levels else dg.AssetCheckSeverity.WARN,
-                    metadata={"highest": dg.MetadataValue.md(table)},
-                )
-
-    return [budget_levels]
-
-
 ASSETS: list[dg.AssetsDefinition] = [budget_status, alert_audit]
-CHECKS: Iterable[dg.AssetChecksDefinition] = [budgets_valid, alerts_delivered, *_budget_checks()]
+CHECKS: Iterable[dg.AssetChecksDefinition] = [budgets_valid, alerts_delivered, *budget_checks()]

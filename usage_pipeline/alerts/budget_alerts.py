@@ -7,8 +7,10 @@ from functools import cache
 
 from psycopg import sql
 
+from usage_pipeline.alerts.operators import operators
+from usage_pipeline.alerts.quiet_hours import end_of_quiet
 from usage_pipeline.alerts.record import NewAlert, raise_alert
-from usage_pipeline.budgets.evaluate import Reached, in_scope, scope_parameters
+from usage_pipeline.budgets.evaluate import Reached, in_scope_parameters
 from usage_pipeline.settings import Budget, Settings, Tier
 from usage_pipeline.settings.model import OWNER
 from usage_pipeline.warehouse.connection import Connection
@@ -26,7 +28,7 @@ def raise_budget_alerts(
     raised = []
     for item in reached:
         budget = budgets[item.budget_id]
-        tier = next(t for t in settings.tiers_of(budget) if t.at == Decimal(item.tier))
+        tier = next(t for t in settings.tiers_of(budget) if t.at == Decimal(item.tier) and t.on == item.tier_on)
         tenant = _tenant_of(connection, item)
         recipients = recipients_of(settings, budget, tier, tenant)
         alert = NewAlert(
@@ -39,8 +41,12 @@ def raise_budget_alerts(
             level=item.level,
             facts=_facts(connection, settings, budget, tier, item, tenant, [name for name, _ in recipients], as_of),
             config_version=version,
+            tier_on=item.tier_on,
+            round=item.round,
+            at=as_of,
         )
-        if raise_alert(connection, alert, recipients):
+        quiet_until = end_of_quiet(tier.quiet, item.zone, as_of) if tier.quiet else None
+        if raise_alert(connection, alert, recipients, not_before=quiet_until):
             raised.append(alert.alert_id)
     return raised
 
@@ -54,6 +60,23 @@ def recipients_of(
         every = [name for other in settings.tiers_of(budget) for name in other.notify]
         names = _resolved(settings, every, tenant) or list(settings.recipients)
     return [(name, settings.recipients[name].channel) for name in names]
+
+
+def recipients_of_budget(
+    connection: Connection, settings: Settings, budget_id: str, scope_value: str
+) -> list[tuple[str, str]]:
+    """Everyone whom a tier of the budget names (name, channel); the operators when that is nobody."""
+    budget = next((budget for budget in settings.budgets if budget.id == budget_id), None)
+    row = connection.execute(
+        "SELECT t.tenant_id, t.name FROM usage.budget_status b"
+        " JOIN usage.tenant t ON t.source = b.scope ->> 'source' AND t.tenant_id = b.scope ->> 'tenant_id'"
+        " WHERE b.budget_id = %s AND b.scope_value = %s ORDER BY b.period_start DESC LIMIT 1",
+        [budget_id, scope_value],
+    ).fetchone()
+    tenant = (str(row[0]), str(row[1])) if row else None
+    every = [name for tier in settings.tiers_of(budget) for name in tier.notify] if budget else []
+    names = _resolved(settings, every, tenant)
+    return [(name, settings.recipients[name].channel) for name in names] or operators(settings)
 
 
 def _resolved(settings: Settings, names: Sequence[str], tenant: tuple[str, str] | None) -> list[str]:
@@ -91,7 +114,9 @@ def _facts(
     row = connection.execute(
         _facts_query(),
         {
-            **scope_parameters(settings, budget),
+            **in_scope_parameters(budget, item.scope),
+            "budget_id": budget.id,
+            "period": item.period,
             "as_of": as_of,
             "scope_value": item.scope_value,
             "measure": item.measure,
@@ -108,6 +133,7 @@ def _facts(
         "scope_name": item.scope_name,
         "level": item.level,
         "tier": f"{Decimal(item.tier).normalize():f}",
+        "tier_on": item.tier_on,
         "measure": item.measure,
         "spent": item.spent,
         "limit": item.limit,
@@ -147,4 +173,13 @@ def _crossing(item: Reached, burn: object, as_of: datetime) -> str | None:
 
 @cache
 def _facts_query() -> sql.SQL:
-    return sql.SQL(statement("alerts/facts").replace(":in_scope", in_scope("usage.usage_event")))
+    return sql.SQL(statement("alerts/facts").replace(":in_scope", statement("budgets/in_scope")))
+
+
+def facts_for(
+    connection: Connection, settings: Settings, budget: Budget, tier: Tier, item: Reached, as_of: datetime
+) -> dict[str, object]:
+    """The facts that an alert of this tier would have at ``as_of`` (aware UTC). Reads only."""
+    tenant = _tenant_of(connection, item)
+    recipients = [name for name, _ in recipients_of(settings, budget, tier, tenant)]
+    return _facts(connection, settings, budget, tier, item, tenant, recipients, as_of)

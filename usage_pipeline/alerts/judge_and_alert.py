@@ -1,11 +1,15 @@
-"""Judges the budgets now and writes the alerts of what was reached, in one transaction."""
+"""Judges the budgets now, writes the alerts of what was reached and settles raises and locks, in one transaction."""
 
 from datetime import datetime
 
 from usage_pipeline.alerts.budget_alerts import raise_budget_alerts
+from usage_pipeline.alerts.override_alerts import tell_of_raise
 from usage_pipeline.budgets.evaluate import Evaluation, evaluate_budgets
+from usage_pipeline.budgets.locks import settle_locks
+from usage_pipeline.budgets.overrides import close_due
 from usage_pipeline.configuration import InForce
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.statements import statement
 
 
 def judge_and_alert(connection: Connection, configuration: InForce, as_of: datetime) -> tuple[Evaluation, list[str]]:
@@ -15,6 +19,9 @@ def judge_and_alert(connection: Connection, configuration: InForce, as_of: datet
     """
     settings, version = configuration.settings, configuration.version
     with connection.transaction():
+        told = [tell_of_raise(connection, settings, version, ended, as_of) for ended in close_due(connection, as_of)]
         found = evaluate_budgets(connection, settings, version, as_of)
-        raised = raise_budget_alerts(connection, settings, version, found.reached, as_of)
-    return found, raised
+        told += raise_budget_alerts(connection, settings, version, found.reached, as_of)
+        connection.execute(statement("alerts/resolve"), {"as_of": as_of})
+        settle_locks(connection, settings, as_of)
+    return found, [alert_id for alert_id in told if alert_id]

@@ -25,6 +25,9 @@ class NewAlert:
     level: str
     facts: Mapping[str, object]
     config_version: int | None = None
+    tier_on: str = "spent"  # or forecast
+    round: int = 0  # grows each time that a raised limit is reached again in the same period
+    at: datetime | None = None  # when it became true; left out: now
 
     @property
     def alert_id(self) -> str:
@@ -32,13 +35,22 @@ class NewAlert:
         key = "|".join(
             [self.kind, self.budget_id, self.scope_value, self.period_start.isoformat(), f"{float(self.tier):g}"]
         )
+        key += "|forecast" if self.tier_on == "forecast" else ""
+        key += f"|{self.round}" if self.round else ""
         return self.kind[0].upper() + _short_hash(key, 10)
 
 
-def raise_alert(connection: Connection, alert: NewAlert, recipients: Sequence[tuple[str, str]]) -> bool:
+def raise_alert(
+    connection: Connection,
+    alert: NewAlert,
+    recipients: Sequence[tuple[str, str]],
+    *,
+    not_before: datetime | None = None,
+) -> bool:
     """Writes the alert with a pending delivery to each recipient (name, channel); False when it was there already.
 
-    Runs inside the caller's transaction, so that the alert stands exactly if what it says stands.
+    Runs inside the caller's transaction, so that the alert stands exactly if what it says stands. Nothing is sent
+    before ``not_before`` (aware UTC).
     """
     written = connection.execute(
         statement("alerts/raise_alert"),
@@ -53,6 +65,9 @@ def raise_alert(connection: Connection, alert: NewAlert, recipients: Sequence[tu
             "level": alert.level,
             "facts": Json(dict(alert.facts)),
             "config_version": alert.config_version,
+            "tier_on": alert.tier_on,
+            "round": alert.round,
+            "at": alert.at,
         },
     ).fetchone()
     if written is None:
@@ -65,6 +80,7 @@ def raise_alert(connection: Connection, alert: NewAlert, recipients: Sequence[tu
                 "alert_id": alert.alert_id,
                 "recipient": name,
                 "channel": channel,
+                "not_before": not_before,
             },
         )
     return True

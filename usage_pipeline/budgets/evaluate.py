@@ -1,21 +1,26 @@
-"""Holds what was spent against every budget and writes its status, and the alerts of tiers that were reached."""
+"""Holds what was spent against every budget, writes its status, and tells which tiers were reached."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import LiteralString
 
 from psycopg import sql
 
+from usage_pipeline.budgets.definitions import definitions_of, patterns_of
 from usage_pipeline.settings import Budget, Settings
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.patterns import like_pattern
 from usage_pipeline.warehouse.statements import statement
 
 # A period that has just ended is judged a while longer: calls that were logged late still count, and still alert.
 CLOSING_TIME = timedelta(hours=6)
+_STAGES = ", ".join(
+    f"stage_{name}"
+    for name in ("definition", "condition", "mask", "budget", "limit", "tier", "cut", "span", "stale", "changed_member",
+                 "row", "bits", "marked", "taken", "part", "spent", "allowance", "status", "passed")
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,8 @@ class Reached:
     cost: str
     tier: str
     level: str
+    tier_on: str = "spent"
+    round: int = 0
 
 
 @dataclass
@@ -51,21 +58,22 @@ class Evaluation:
 
 
 def evaluate_budgets(connection: Connection, settings: Settings, version: int, as_of: datetime) -> Evaluation:
-    """Writes budget_status of every budget's current period (and of one that ended within CLOSING_TIME).
+    """Writes budget_status of every budget's current period (and of those that ended within CLOSING_TIME).
 
     Runs inside the caller's transaction, which also writes the alerts of ``reached``: an alert stands exactly if the
     status that found it stands. Evaluations wait for each other. ``as_of`` is aware UTC.
     """
     found = Evaluation()
     lock_evaluation(connection)
-    for moment in (as_of - CLOSING_TIME, as_of):
-        judge(connection, settings, version, moment, judged_at=as_of)
-        found.reached += _reached(connection, settings)
-    for level, rows in connection.execute("SELECT level, count(*) FROM stage_status GROUP BY level"):
+    hours = int(CLOSING_TIME / timedelta(hours=1))
+    judge(connection, settings, [as_of - timedelta(hours=number) for number in range(hours + 1)], passed_at=as_of)
+    now = {"judged_at": as_of, "config_version": version}
+    connection.execute(statement("budgets/tiers"), now)
+    connection.execute(with_levels("budgets/write_status"), now)
+    found.reached = [_as_reached(row) for row in connection.execute(statement("budgets/reached"))]
+    for level, rows in connection.execute(with_levels("budgets/count_levels")):
         found.levels[str(level)] = int(str(rows))
     found.rows = sum(found.levels.values())
-    # Both moments may lie in one period: a tier is reached once.
-    found.reached = list({(r.budget_id, r.scope_value, r.period_start, r.tier): r for r in found.reached}.values())
     return found
 
 
@@ -73,98 +81,82 @@ def lock_evaluation(connection: Connection) -> None:
     """Waits for another evaluation to end; held until the transaction ends."""
     connection.execute(statement("budgets/staging"))
     connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('usage_pipeline.budgets', 0))")
+    # Sums of ten thousand values fit; the default would sort on disk.
+    connection.execute("SET LOCAL work_mem = '32MB'")
 
 
 def judge(
-    connection: Connection, settings: Settings, version: int, as_of: datetime, judged_at: datetime | None = None
+    connection: Connection,
+    settings: Settings,
+    moments: Sequence[datetime],
+    *,
+    judged_at: datetime | None = None,
+    until: date | None = None,
+    passed_at: datetime | None = None,
 ) -> None:
-    """Fills stage_status and writes budget_status of the periods that ``as_of`` lies in; tells nobody.
+    """Fills stage_status and stage_passed for the periods that the moments lie in; tells nobody, writes no status.
 
-    ``judged_at`` is the moment that forecasts start from, if not ``as_of`` itself.
+    Of rolling windows, only the one at the last moment. ``judged_at`` is the moment that forecasts start from; left
+    out: the last one. ``until`` leaves out what was spent on later days; ``passed_at`` leaves out
+    periods that ended before it under other terms. Days that changed since they were counted are
+    counted first.
     """
-    connection.execute("TRUNCATE stage_spent, stage_status")
-    for budget in settings.budgets:
-        connection.execute(_spent(), {**scope_parameters(settings, budget), "as_of": as_of})
-        if budget.per is None:
-            connection.execute(
-                statement("budgets/empty_budget"), {**scope_parameters(settings, budget), "as_of": as_of}
-            )
+    connection.execute(f"TRUNCATE {_STAGES}".encode())
+    if not settings.budgets:
+        return
+    definitions = definitions_of(settings)
+    parameters = definitions.parameters()
+    connection.execute(statement("budgets/definitions"), parameters)
     connection.execute(
-        statement("budgets/judge"),
-        {
-            "budgets": _budgets_json(settings),
-            "as_of": as_of,
-            "judged_at": judged_at or as_of,
-            "config_version": version,
-        },
+        statement("budgets/stale_days"), {"moments": json.dumps([moment.isoformat() for moment in moments])}
     )
+    _count_days(connection, parameters)
+    connection.execute("ANALYZE stage_budget, stage_definition, stage_cut")
+    connection.execute(statement("budgets/spent"), {"until": until, "passed_at": passed_at})
+    connection.execute(statement("budgets/allowances"), {"judged_at": judged_at or max(moments)})
+    connection.execute(
+        "ANALYZE stage_spent (budget_id, scope_value, period_start), stage_limit, stage_tier, stage_allowance"
+    )
+    looked_from = {"judged_at": judged_at or max(moments)}
+    connection.execute(statement("budgets/judge"), looked_from)
+    connection.execute("ANALYZE stage_status (budget_id, scope_value, period_start)")
+    connection.execute(statement("budgets/forecast"), looked_from)
+    connection.execute(statement("budgets/passed"))
+    connection.execute("ANALYZE stage_passed")
 
 
-def scope_parameters(settings: Settings, budget: Budget) -> dict[str, object]:
-    """The variables of sql/budgets/in_scope.sql for a budget."""
-    scope = budget.scope
+def _count_days(connection: Connection, parameters: Mapping[str, object]) -> None:
+    stale = connection.execute(
+        "SELECT by_event, array_agg(DISTINCT usage_date) FROM stage_stale GROUP BY by_event ORDER BY by_event"
+    ).fetchall()
+    for by_event, days in stale:
+        rows = "budgets/rows_of_events" if by_event else "budgets/rows_of_days"
+        connection.execute(_count(rows), {**parameters, "by_event": by_event, "days": days})
+
+
+@cache
+def _count(rows: LiteralString) -> sql.SQL:
+    return sql.SQL(statement("budgets/count_days").replace(":rows", statement(rows)))
+
+
+@cache
+def with_levels(name: LiteralString) -> sql.SQL:
+    """A statement that gives each judged row its level."""
+    return sql.SQL(statement(name).replace(":levels", statement("budgets/levels")))
+
+
+def in_scope_parameters(budget: Budget, scope: Mapping[str, str]) -> dict[str, object]:
+    """The variables of sql/budgets/in_scope.sql for one value of a budget."""
     return {
-        "budget_id": budget.id,
-        "per": budget.per or "",
-        "period": budget.period,
-        "zone": _zone(settings, budget),
-        "estimated": budget.include_estimated,
-        "tenants": _patterns(scope.tenant),
-        "environments": _patterns(scope.environment),
-        "projects": _patterns(scope.project),
-        "api_keys": _patterns(scope.api_key),
-        "callers": _patterns(scope.caller),
-        "providers": _patterns(scope.provider),
-        "models": _patterns(scope.model),
+        "included": patterns_of(budget.scope.values()),
+        "excluded": patterns_of(budget.excluded()),
+        "scope": json.dumps(dict(scope)),
     }
-
-
-@cache
-def in_scope(relation: LiteralString) -> LiteralString:
-    """The FROM and WHERE of rows that a budget takes in, of usage.daily_usage or usage.usage_event."""
-    fragment = statement("budgets/in_scope").replace(":relation", relation)
-    return fragment.replace(":scope_value", statement("budgets/scope_value"))
-
-
-@cache
-def _spent() -> sql.SQL:
-    return sql.SQL(statement("budgets/spent").replace(":in_scope", in_scope("usage.daily_usage")))
-
-
-def _zone(settings: Settings, budget: Budget) -> str:
-    """The zone that periods are cut in: a single tenant's own, else the configuration's."""
-    names = budget.scope.tenant
-    if names and len(names) == 1:
-        return settings.zone_of_tenant(names[0], names[0])
-    return settings.timezone
-
-
-def _patterns(globs: Sequence[str] | None) -> list[str] | None:
-    return [like_pattern(glob) for glob in globs] if globs is not None else None
-
-
-def _budgets_json(settings: Settings) -> str:
-    return json.dumps(
-        [
-            {
-                "id": budget.id,
-                "period": budget.period,
-                "limits": {name: str(limit) for name, limit in budget.limit.measures().items()},
-                "tiers": [{"at": str(tier.at), "level": tier.level} for tier in settings.tiers_of(budget)],
-            }
-            for budget in settings.budgets
-        ]
-    )
-
-
-def _reached(connection: Connection, settings: Settings) -> list[Reached]:
-    rows = connection.execute(statement("budgets/reached"), {"budgets": _budgets_json(settings)})
-    return [_as_reached(row) for row in rows]
 
 
 def _as_reached(row: tuple[object, ...]) -> Reached:
     (budget_id, scope_value, scope_name, scope, period, zone, start, end, measure, spent, limit, ratio, forecast,
-     tokens, cost, tier, level) = row  # fmt: skip
+     tokens, cost, tier, level, tier_on, times) = row  # fmt: skip
     if not isinstance(start, datetime) or not isinstance(end, datetime) or not isinstance(scope, dict):
         raise TypeError("sql/budgets/reached.sql gives other columns than expected")
     return Reached(
@@ -185,4 +177,6 @@ def _as_reached(row: tuple[object, ...]) -> Reached:
         cost=str(cost),
         tier=str(tier),
         level=str(level),
+        tier_on=str(tier_on),
+        round=int(str(times)),
     )

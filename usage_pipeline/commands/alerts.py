@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from usage_pipeline.alerts.record import delivery_id
 from usage_pipeline.alerts.trial_alerts import raise_trial_alert
+from usage_pipeline.alerts.would_be_alert import would_be_alert
 from usage_pipeline.commands.output import (
     EXIT_FAILED,
     AsJson,
@@ -18,8 +20,12 @@ from usage_pipeline.commands.output import (
     show_rows,
 )
 from usage_pipeline.commands.workplace import open_warehouse, open_workplace
+from usage_pipeline.delivery.channel import Message
 from usage_pipeline.delivery.outbox import deliver_due
+from usage_pipeline.delivery.previews import previews
+from usage_pipeline.delivery.registry import CHANNELS
 from usage_pipeline.settings.model import Level
+from usage_pipeline.settings.recipients import Language
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 
@@ -97,6 +103,42 @@ def send_test(
         out.print("Accepted." if accepted else "Not accepted; what is only refused for now is tried again by the pass.")
     if not accepted:
         raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
+@for_people
+def preview(
+    budget: Annotated[str, typer.Argument(help="A budget's id in the configuration.")],
+    channel: Annotated[str | None, typer.Option(help="Only this channel.")] = None,
+    language: Annotated[Language | None, typer.Option(help="zh or en, whatever the recipients have.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What every channel would show of this budget's alert, with today's figures. Nothing is written or sent."""
+    if channel is not None and channel not in CHANNELS:
+        raise Mistake(f"there is no channel {channel!r}; there are {', '.join(CHANNELS)}")
+    with open_workplace() as (connection, configuration):
+        settings = configuration.settings
+        found = next((each for each in settings.budgets if each.id == budget), None)
+        if found is None:
+            known = ", ".join(each.id for each in settings.budgets) or "none"
+            raise Mistake(f"there is no budget {budget!r}; the configuration has {known}")
+        alert = would_be_alert(connection, settings, found, datetime.now(UTC))
+    message = Message(
+        delivery_id=delivery_id(alert.alert_id, "preview"),
+        alert_id=alert.alert_id,
+        kind=alert.kind,
+        level=alert.level,
+        facts=alert.facts,
+        language=settings.language,
+        templates=settings.templates,
+    )
+    shown = list(previews(message, settings, channel, language))
+    if as_json:
+        print_json(shown)
+        return
+    for each in shown:
+        out.rule(f"{each.channel} · {each.recipient} · {each.language}")
+        out.print(each.text, markup=False, soft_wrap=True)
 
 
 def _first_attempts(connection: Connection, alert_id: str) -> list[tuple[object, ...]]:

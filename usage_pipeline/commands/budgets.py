@@ -1,21 +1,28 @@
 """`usage-pipeline budgets`: check the configuration file, and see where every budget stands."""
 
 from collections.abc import Sequence, Set
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
+from usage_pipeline.budgets.explain import explain
+from usage_pipeline.budgets.preview import Standing, preview
+from usage_pipeline.commands.budget_pages import show_explanation, show_terms, show_tree
 from usage_pipeline.commands.output import AsJson, Mistake, as_dicts, for_people, out, print_json, show_rows
 from usage_pipeline.commands.workplace import open_workplace
-from usage_pipeline.settings import Budget, SettingsError, load_settings
+from usage_pipeline.settings import Budget, Settings, SettingsError, load_settings
+from usage_pipeline.settings.differences import differences
 from usage_pipeline.settings.environment import config_path
 from usage_pipeline.warehouse.statements import statement
 
 app = typer.Typer(no_args_is_help=True, help="Check the configuration, and see where every budget stands.")
 _COLUMNS = ("budget_id", "scope_value", "scope", "period", "period_start", "period_end", "measure", "spent", "limit",
-            "ratio", "level", "forecast", "as_of", "config_version")  # fmt: skip
+            "ratio", "level", "forecast", "as_of", "config_version", "scope_ids", "straight_line", "forecast_low",
+            "forecast_high", "previous_period", "trailing_average", "week_before")  # fmt: skip
 
 
 @app.command()
@@ -42,30 +49,113 @@ def validate(
 @app.command()
 @for_people
 def show(
-    budget_id: Annotated[str | None, typer.Argument(help="One budget; left out: all of them.")] = None,
+    budget_id: Annotated[str | None, typer.Argument(help="One budget, explained; left out: all of them.")] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", help="As of a moment, such as 2026-11-20T18:00; with a budget.")
+    ] = None,
+    tree: Annotated[bool, typer.Option("--tree", help="Pools and what lies in them.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Where every budget stands in its current period: spent, limit, level, forecast."""
+    """Where every budget stands in its current period; one budget: why, by its largest parts, and what happened."""
     with open_workplace() as (connection, configuration):
-        known = [budget.id for budget in configuration.settings.budgets]
+        settings = configuration.settings
+        known = [budget.id for budget in settings.budgets]
         if budget_id is not None and budget_id not in known:
             raise Mistake(f"there is no budget {budget_id!r}; the configuration has: {', '.join(known) or 'none'}")
-        rows = connection.execute(statement("reports/budget_rows"), {"budget_id": budget_id}).fetchall()
-    asked = [b for b in configuration.settings.budgets if budget_id in (None, b.id)]
-    rows += _without_spending(asked, {str(row[0]) for row in rows})
+        if at is not None and budget_id is None:
+            raise Mistake("--at explains one budget: name it, as in budgets show dev-daily --at 2026-11-20T18:00")
+        asked = [b for b in settings.budgets if budget_id in (None, b.id)]
+        moment = _moment(at, settings)
+        explained = explain(connection, asked[0], moment) if budget_id is not None else []
+        rows = connection.execute(
+            statement("reports/budget_rows"), {"budget_ids": [budget.id for budget in asked]}
+        ).fetchall()
+    if at is not None:
+        rows = []
     if as_json:
-        print_json(as_dicts(_COLUMNS, rows))
+        print_json(explained if at is not None else as_dicts(_COLUMNS, rows + _unspent(asked, rows)))
         return
-    shown = [(r[0], r[2], r[4], r[6], r[7], r[8], r[9], r[10], r[11], r[13]) for r in rows]
-    columns = ("budget", "scope", "period from", "measure", "spent", "limit", "ratio", "level", "forecast", "version")
-    show_rows("Budgets", columns, shown, right=("spent", "limit", "ratio", "forecast", "version"))
+    if tree:
+        show_tree(settings.budgets, as_dicts(_COLUMNS, rows))
+        return
+    if budget_id is not None:
+        show_terms(settings, asked[0])
+        for found in explained:
+            show_explanation(settings, found)
+        if at is not None and not explained:
+            out.print(f"{budget_id} was not judged at {moment.isoformat()}", markup=False)
+    if at is None:
+        shown = [(r[0], r[2], r[4], r[6], r[7], r[8], r[9], r[10], r[11], r[13]) for r in rows + _unspent(asked, rows)]
+        columns = (
+            "budget",
+            "scope",
+            "period from",
+            "measure",
+            "spent",
+            "limit",
+            "ratio",
+            "level",
+            "forecast",
+            "version",
+        )
+        show_rows("Budgets", columns, shown, right=("spent", "limit", "ratio", "forecast", "version"))
+
+
+def _moment(text: str | None, settings: Settings) -> datetime:
+    if text in (None, "now"):
+        return datetime.now(UTC)
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        raise Mistake(f"--at {text!r} is not a moment; write it as 2026-11-20T18:00") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(settings.timezone))).astimezone(UTC)
+
+
+@app.command()
+@for_people
+def diff(
+    file: Annotated[Path, typer.Argument(help="The changed configuration file.")],
+    as_json: AsJson = False,
+) -> None:
+    """What a changed file would do to the current periods, before it is in force. Writes and sends nothing."""
+    changed = load_settings(file)
+    with open_workplace() as (connection, configuration):
+        lines = differences(configuration.settings, changed)
+        found = preview(connection, configuration, changed, datetime.now(UTC))
+    changes = [(*key, before, after) for key, (before, after) in found.changes.items()]
+    if as_json:
+        names = ("budget_id", "scope_value", "period_start", "before", "after")
+        print_json({"changes": lines, "budgets": as_dicts(names, changes), "alerts": found.alerts})
+        return
+    show_rows("Changed", ("what",), [(line,) for line in lines])
+    rows = [
+        (budget, (after or before or _NOWHERE).scope_name, start, *_beside(before, after, "limit"),
+         *_beside(before, after, "ratio"), *_beside(before, after, "level"))
+        for budget, _, start, before, after in changes
+    ]  # fmt: skip
+    columns = ("budget", "scope", "period from", "limit", "then", "ratio", "then", "level", "then")
+    show_rows("Budgets that would stand otherwise", columns, rows, right=("limit", "ratio"))
+    alerts = [(a.budget_id, a.scope_name, f"{Decimal(a.tier).normalize():f}% of {a.tier_on}", a.level, Decimal(a.spent),
+               Decimal(a.limit)) for a in found.alerts]  # fmt: skip
+    show_rows("Alerts that would be raised at once", ("budget", "scope", "tier", "level", "spent", "limit"), alerts)
+
+
+_NOWHERE = Standing("", "", Decimal(0), Decimal(0), Decimal(0), "")
+
+
+def _beside(before: Standing | None, after: Standing | None, name: str) -> tuple[object, object]:
+    return getattr(before, name) if before else None, getattr(after, name) if after else None
+
+
+def _unspent(asked: Sequence[Budget], rows: Sequence[tuple[object, ...]]) -> list[tuple[object, ...]]:
+    return _without_spending(asked, {str(row[0]) for row in rows})
 
 
 def _without_spending(budgets: Sequence[Budget], judged: Set[str]) -> list[tuple[object, ...]]:
     """A row for each budget that has no value in its current period: nothing that it takes in has spent yet."""
     return [
-        (b.id, None, "nothing spent yet", b.period, None, None, measure, Decimal(0), limit, Decimal(0), "ok",
-         None, None, None)
+        (b.id, None, "nothing spent yet", b.period_key, None, None, measure, Decimal(0), limit, Decimal(0), "ok",
+         *[None] * 10)
         for b in budgets
         if b.id not in judged
         for measure, limit in [min(b.limit.measures().items())]

@@ -8,9 +8,15 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import typer
 
+from usage_pipeline.commands.doctor_logs import look_at_log
 from usage_pipeline.commands.output import EXIT_FAILED, AsJson, for_people, print_json, show_rows
+from usage_pipeline.console.access import console_access
+from usage_pipeline.console.apps import workspaces
+from usage_pipeline.console.client import Console
+from usage_pipeline.console.errors import ConsoleError
 from usage_pipeline.settings import Settings, SettingsError, SourceSettings, load_settings
-from usage_pipeline.settings.environment import config_path
+from usage_pipeline.settings.environment import MissingSecretError, config_path, home_dir
+from usage_pipeline.settings.model import ConsoleSettings
 from usage_pipeline.sources.examine import examine
 from usage_pipeline.sources.seam import SourceError
 from usage_pipeline.warehouse.connection import connected
@@ -54,7 +60,10 @@ def _look() -> Iterator[Finding]:
     if settings is None:
         return
     for source in settings.sources:
-        yield from _source(source)
+        if source.kind == "completion_logs":
+            yield from (Finding(f"source {source.id}", *found) for found in look_at_log(source, settings))
+        else:
+            yield from _source(source)
     yield from _secrets(settings)
 
 
@@ -73,6 +82,10 @@ def _warehouse() -> Finding:
 
 def _source(source: SourceSettings) -> Iterator[Finding]:
     name = f"source {source.id}"
+    if source.console is not None:
+        yield from _console(name, source.console)
+    if source.kind == "dify_api":
+        return
     url = os.environ.get(source.url_env)
     if not url:
         yield Finding(name, "wrong", f"the variable {source.url_env} is not set: set it to Dify's database URL, "
@@ -99,6 +112,25 @@ def _source(source: SourceSettings) -> Iterator[Finding]:
     if found.zone:
         yield Finding(name, "ok", f"times that the database makes by itself are read as {found.zone}")
     yield _clock(name, found.clock)
+
+
+def _console(name: str, settings: ConsoleSettings) -> Iterator[Finding]:
+    name = f"{name}, console"
+    try:
+        console = Console(console_access(settings, name), refusals=home_dir() / "console_refusals")
+        found = ", ".join(workspace.name for workspace in workspaces(console))
+        console.close()
+    except (ConsoleError, MissingSecretError, ValueError) as error:
+        yield Finding(name, "wrong", str(error))
+        return
+    yield Finding(
+        name, "ok" if found else "wrong", f"shows the workspaces {found or 'none: make the account a member'}"
+    )
+    if settings.admin_key_env:
+        yield Finding(name, "warning", "is entered with the admin key, which may do everything in every workspace: "
+                      "an account with the role that is needed is safer")  # fmt: skip
+    if abs(datetime.now(UTC) - console.server_time) > _CLOCKS_APART:
+        yield Finding(name, "warning", "its clock is minutes apart from ours: synchronise both")
 
 
 def _clock(name: str, there: datetime) -> Finding:

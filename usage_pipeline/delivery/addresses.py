@@ -2,12 +2,21 @@
 
 import ipaddress
 import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+
+# NAT64, whose last 32 bits are an address of version 4; and the old form ::a.b.c.d.
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_COMPATIBLE = ipaddress.IPv6Network("::/96")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -42,8 +51,15 @@ def is_public(address: Address) -> bool:
 
 
 def _address(text: str) -> Address:
+    """The address that packets go to: one of version 6 may only wrap one of version 4."""
     address = ipaddress.ip_address(text.split("%", maxsplit=1)[0])
-    return getattr(address, "ipv4_mapped", None) or address
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in _NAT64 or address.ipv4_mapped:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    if address in _COMPATIBLE and int(address) > 0xFFFF:
+        return ipaddress.IPv4Address(int(address))
+    return address.sixtofour or address
 
 
 def _checked(connection: socket.socket) -> socket.socket:
@@ -78,3 +94,43 @@ class PublicOnlyAdapter(HTTPAdapter):
         """As requests does, with connections that look at their peer."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+
+
+_refused: ContextVar[list[str] | None] = ContextVar("refused", default=None)
+
+
+@contextmanager
+def public_addresses_only(wanted: bool = True) -> Iterator[list[str]]:
+    """While it holds, no socket of this thread reaches a private address: for libraries that open their own.
+
+    Gives the list of what was refused, for the library may keep the error to itself.
+    """
+    refused: list[str] = []
+    if wanted:
+        _watch_connections()
+    token = _refused.set(refused if wanted else None)
+    try:
+        yield refused
+    finally:
+        _refused.reset(token)
+
+
+@cache
+def _watch_connections() -> None:
+    """Python tells of each connection before it is made, with the address it really goes to."""
+    sys.addaudithook(_look_at)
+
+
+def _look_at(event: str, arguments: tuple[Any, ...]) -> None:
+    if event not in ("socket.connect", "socket.sendto"):
+        return
+    refused, address = _refused.get(), arguments[1]
+    if refused is None or not isinstance(address, tuple):
+        return
+    try:
+        public = is_public(_address(str(address[0])))
+    except ValueError:
+        public = False  # A name here would be looked up once more, and could mean something else by then.
+    if not public:
+        refused.append("a private address")
+        raise PrivateAddressError

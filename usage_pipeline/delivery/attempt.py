@@ -1,5 +1,6 @@
 """Makes one attempt: bounded in time, never raising, and without a secret in what it says."""
 
+import base64
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -56,6 +57,9 @@ def secrets_of(recipient: Recipient) -> set[str]:
 
 def _parts(secret: str) -> set[str]:
     found = {secret, secret.replace("/", "\\/"), secret.removeprefix("whsec_")}
+    if "://" not in secret:
+        # An account's id and key, alone and as they travel in a header.
+        found |= {*secret.split(":"), base64.b64encode(secret.encode()).decode()}
     try:
         url = urlsplit(secret)
         user = [url.username or "", url.password or ""]

@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from usage_pipeline.settings.environment import safe_url
 
 MOST_READ = 64 * 1024
 LONGEST_RETRY_AFTER_S = 86_400.0
-_RETRIED = (408, 425, 429)
+RETRIED = (408, 425, 429)
 _posting: ContextVar[bool] = ContextVar("posting", default=False)
 
 
@@ -27,6 +28,9 @@ class Timeouts:
     connect: float = 5.0
     read: float = 15.0
     whole: float = 30.0
+
+
+TIMEOUTS = Timeouts()
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Answer:
 class _Quiet(logging.Filter):
     """Drops what urllib3 logs about a post of ours: its lines carry the URL, which is a secret."""
 
-    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002  (logging's protocol)
+    def filter(self, record: logging.LogRecord) -> bool:
         """Whether the line may be written."""
         return not _posting.get()
 
@@ -51,11 +55,22 @@ for _name in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retr
     logging.getLogger(_name).addFilter(_QUIET)
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """While it holds, this thread's requests leave no URL in any log, whichever library makes them."""
+    token = _posting.set(True)
+    try:
+        yield
+    finally:
+        _posting.reset(token)
+
+
 def post(
     url: str,
     body: bytes,
     headers: Mapping[str, str],
     *,
+    method: str = "POST",
     timeouts: Timeouts | None = None,
     public_only: bool = False,
 ) -> Answer | Outcome:
@@ -63,9 +78,9 @@ def post(
 
     With ``public_only`` the address that was really connected to is looked at before anything is sent to it.
     """
-    quiet = _posting.set(True)
     try:
-        return _posted(url, body, headers, timeouts or Timeouts(), public_only)
+        with quiet():
+            return _posted(method, url, body, headers, timeouts or TIMEOUTS, public_only)
     except PrivateAddressError:
         return Outcome("permanent", "the URL leads to a private address; nothing was sent")
     except requests.Timeout:
@@ -73,16 +88,17 @@ def post(
     except Exception as error:
         # The exception's own text carries the URL, which is a secret: only its kind is told.
         return Outcome("retry", f"cannot reach {_shown(url)}: {type(error).__name__}")
-    finally:
-        _posting.reset(quiet)
 
 
-def _posted(url: str, body: bytes, headers: Mapping[str, str], timeouts: Timeouts, public_only: bool) -> Answer:
+def _posted(
+    method: str, url: str, body: bytes, headers: Mapping[str, str], timeouts: Timeouts, public_only: bool
+) -> Answer:
     with requests.Session() as session:
         if public_only:
             for scheme in ("http://", "https://"):
                 session.mount(scheme, PublicOnlyAdapter())
-        with session.post(
+        with session.request(
+            method,
             url,
             data=body,
             headers={"User-Agent": "usage-pipeline", **headers},
@@ -132,7 +148,7 @@ def by_status(answer: Answer) -> Outcome:
     """What an HTTP status means where the body says nothing more."""
     if 200 <= answer.status < 300:
         return Outcome("accepted", answer.text, answer.status)
-    if answer.status in _RETRIED or answer.status >= 500:
+    if answer.status in RETRIED or answer.status >= 500:
         return Outcome("retry", answer.text, answer.status, answer.retry_after_s)
     if 300 <= answer.status < 400:
         return Outcome("permanent", "the address redirects elsewhere; redirects are not followed", answer.status)

@@ -1,63 +1,99 @@
-"""Mail by SMTP: a plain and an HTML part; accepted when the server takes it for every recipient."""
+"""Mail by SMTP: a plain and an HTML part; accepted when the server takes it for every address."""
 
 import contextlib
 import smtplib
 import ssl
+from dataclasses import replace
 from email import policy
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
+from ipaddress import ip_address
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from usage_pipeline.delivery.channel import Message, Outcome
-from usage_pipeline.delivery.texts import one_line, render, title
+from usage_pipeline.delivery.channel import Channel, Message, Outcome
+from usage_pipeline.delivery.escaping import line
+from usage_pipeline.delivery.rendering import fitted, subject
 from usage_pipeline.settings import Recipient
 from usage_pipeline.settings.environment import secret
 from usage_pipeline.settings.recipients import EmailRecipient
 
 _TIMEOUT_S = 15
+_LONGEST_SUBJECT = 200
+# No server refuses a mail of this size, and nobody reads more.
+_MOST_PART_BYTES = 500_000
 _OK = (250, 251)
 # Base64 or quoted-printable: no server is asked for 8BITMIME.
 _POLICY = policy.SMTP.clone(cte_type="7bit")
 
 
-def send(message: Message, recipient: Recipient) -> Outcome:
-    """Sends one mail to all addresses of the recipient; some refused are named in the answer.
+class Mail(Channel):
+    """One mail to all addresses of the recipient; some refused are named in the answer.
 
     When some are refused only for now, the next attempt goes to all again, under the same Message-ID.
     """
+
+    name = "email"
+
+    def __call__(self, message: Message, recipient: Recipient) -> Outcome:
+        """Hands the mail over to the server that the variable names."""
+        mine = _mine(recipient)
+        url = secret(mine.smtp_url_env, "the email recipient")
+        mail, note = _compose(message, mine)
+        try:
+            parts = urlsplit(url)
+            if parts.scheme not in ("smtp", "smtps"):
+                return Outcome("retry", f"{mine.smtp_url_env} is not smtp:// or smtps://")
+            outcome = _hand_over(parts, mail, mine)
+        except smtplib.SMTPResponseException as error:
+            # What smtplib makes up by itself is a str: no server has refused anything.
+            if isinstance(error.smtp_error, str):
+                return Outcome("retry", f"the mail server answers nonsense: {error.smtp_error}")
+            outcome = _by_code(error.smtp_code, _text(error.smtp_error))
+        except (smtplib.SMTPException, OSError, ValueError) as error:
+            outcome = Outcome("retry", f"cannot hand over to the mail server: {type(error).__name__}")
+        return replace(outcome, answer=f"{note}; {outcome.answer}") if note else outcome
+
+    def preview(self, message: Message, recipient: Recipient) -> str:
+        """Subject and plain part, then the HTML part."""
+        mail, note = _compose(message, _mine(recipient))
+        parts = [mail.get_body((kind,)) for kind in ("plain", "html")]
+        shown = [f"Subject: {mail['Subject']}", *(part.get_content() for part in parts if part)]
+        return "\n\n".join(([note] if note else []) + shown)
+
+    def rate_keys(self, recipient: Recipient) -> tuple[str, ...]:
+        """The mail server."""
+        return (f"email:{_mine(recipient).smtp_url_env}",)
+
+
+def _mine(recipient: Recipient) -> EmailRecipient:
     if not isinstance(recipient, EmailRecipient):
         raise TypeError("not an email recipient")
-    url = secret(recipient.smtp_url_env, "the email recipient")
-    mail = _compose(message, recipient)
-    try:
-        parts = urlsplit(url)
-        if parts.scheme not in ("smtp", "smtps"):
-            return Outcome("retry", f"{recipient.smtp_url_env} is not smtp:// or smtps://")
-        return _hand_over(parts, mail, recipient)
-    except smtplib.SMTPResponseException as error:
-        return _by_code(error.smtp_code, _text(error.smtp_error))
-    except (smtplib.SMTPException, OSError, ValueError) as error:
-        return Outcome("retry", f"cannot hand over to the mail server: {type(error).__name__}")
+    return recipient
 
 
-def _compose(message: Message, recipient: EmailRecipient) -> EmailMessage:
+def _compose(message: Message, recipient: EmailRecipient) -> tuple[EmailMessage, str]:
+    """The mail, and what there is to say about its templates."""
+    text = fitted("mail.txt.j2", message, line, _MOST_PART_BYTES)
+    page = fitted("mail.html.j2", message, line, _MOST_PART_BYTES)
     mail = EmailMessage(policy=_POLICY)
-    mail["Subject"] = one_line(title(message), 200)
+    mail["Subject"] = subject(message, line, _LONGEST_SUBJECT)
     mail["From"] = recipient.sender
     mail["To"] = ", ".join(recipient.to)
     mail["Date"] = formatdate(localtime=False)
     # The same at each attempt: a mail server or reader that sees it twice can tell.
     mail["Message-ID"] = f"<{message.delivery_id}@usage-pipeline>"
     mail["X-Usage-Pipeline-Alert"] = message.alert_id
-    mail.set_content(render("mail.txt.j2", message))
-    mail.add_alternative(render("mail.html.j2", message), subtype="html")
-    return mail
+    mail.set_content(text.text)
+    mail.add_alternative(page.text, subtype="html")
+    return mail, "; ".join(note for note in (text.note, page.note) if note)
 
 
 def _hand_over(parts: SplitResult, mail: EmailMessage, recipient: EmailRecipient) -> Outcome:
     server = _connected(parts)
     try:
         if parts.username:
+            if not (isinstance(server.sock, ssl.SSLSocket) or _is_loopback(server)):
+                return Outcome("retry", "the mail server offers no encryption, so no password is sent; use smtps://")
             server.login(unquote(parts.username), unquote(parts.password or ""))
         return _transaction(server, mail, recipient)
     finally:
@@ -82,6 +118,10 @@ def _connected(parts: SplitResult) -> smtplib.SMTP:
         server.close()
         raise
     return server
+
+
+def _is_loopback(server: smtplib.SMTP) -> bool:
+    return bool(server.sock and ip_address(server.sock.getpeername()[0].partition("%")[0]).is_loopback)
 
 
 def _transaction(server: smtplib.SMTP, mail: EmailMessage, recipient: EmailRecipient) -> Outcome:

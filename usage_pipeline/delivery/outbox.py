@@ -229,5 +229,6 @@ def _outcome(settings: Settings, claimed: Claimed, send: Send | None) -> Outcome
         level=claimed.level,
         facts=claimed.facts,
         language=recipient.language or settings.language,
+        templates=settings.templates,
     )
     return attempt(message, recipient, channel)

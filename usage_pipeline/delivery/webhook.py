@@ -1,61 +1,82 @@
 """Webhooks of your own systems: documented JSON, signed as Standard Webhooks says.
 
-The body: {"schema": "usage_pipeline.alert/1", "delivery_id", "alert_id", "kind", "level", "title", "facts": {...}};
-facts are those of usage.alert, money and counts as decimal strings, times as ISO 8601.
+The body: {"schema": "usage_pipeline.alert/1", "delivery_id", "alert_id", "event", "kind", "level", "title", "facts"},
+and "others" with alert_id, kind, level, title and facts of each when it speaks of several. Facts are those of
+usage.alert, money and counts as decimal strings, times as ISO 8601.
 """
 
 import base64
 import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from standardwebhooks.webhooks import Webhook
 
-from usage_pipeline.delivery.addresses import refused_target
-from usage_pipeline.delivery.channel import Message, Outcome
-from usage_pipeline.delivery.http import by_status, post
-from usage_pipeline.delivery.texts import one_line, title
+from usage_pipeline.delivery.channel import Alert, Message, Outcome
+from usage_pipeline.delivery.escaping import one_line
+from usage_pipeline.delivery.texts import title_of
+from usage_pipeline.delivery.web import Draft, Request, WebChannel
 from usage_pipeline.settings import Recipient
 from usage_pipeline.settings.environment import secret
 from usage_pipeline.settings.recipients import WebhookRecipient
 
 SCHEMA = "usage_pipeline.alert/1"
+_NEEDED_BY = "the webhook recipient"
 
 
-def send(message: Message, recipient: Recipient) -> Outcome:
-    """Posts the alert; any 2xx is acceptance, 410 is for good, Retry-After is honoured."""
-    if not isinstance(recipient, WebhookRecipient):
-        raise TypeError("not a webhook recipient")
-    url = secret(recipient.url_env, "the webhook recipient")
-    reason = refused_target(url, allow_private=recipient.allow_private)
-    if reason:
-        return Outcome("permanent", reason)
-    body = json.dumps(
-        {
-            "schema": SCHEMA,
-            "delivery_id": message.delivery_id,
-            "alert_id": message.alert_id,
-            "kind": message.kind,
-            "level": message.level,
-            "title": one_line(title(message), 300),
-            "facts": dict(message.facts),
-        },
-        ensure_ascii=False,
-        sort_keys=True,
-    )
-    try:
-        headers = {"Content-Type": "application/json", **_signed(message, recipient, body)}
-    except ValueError:
-        return Outcome("retry", f"{recipient.secret_env} starts with whsec_ but is not base64 after it")
-    answer = post(url, body.encode(), headers, public_only=not recipient.allow_private)
-    return answer if isinstance(answer, Outcome) else by_status(answer)
+class OwnWebhook(WebChannel[WebhookRecipient]):
+    """Any 2xx is acceptance, 410 is for good, Retry-After is honoured."""
+
+    name = "webhook"
+    grouped = False
+    recipient_class = WebhookRecipient
+
+    def __call__(self, message: Message, recipient: Recipient) -> Outcome:
+        """Sends; a secret that cannot be read as one is told by the variable's name."""
+        try:
+            return super().__call__(message, recipient)
+        except _BadSecretError as error:
+            return Outcome("retry", str(error))
+
+    def address(self, recipient: WebhookRecipient) -> str:
+        """The system's URL."""
+        return secret(recipient.url_env, _NEEDED_BY)
+
+    def drafts(self, message: Message, recipient: WebhookRecipient) -> Sequence[Draft]:
+        """One document, in which names are data and stand as they are."""
+        first, *others = message.alerts
+        body = {"schema": SCHEMA, "delivery_id": message.delivery_id, "event": message.event, **_told(first, message)}
+        return [Draft(body | ({"others": [_told(each, message) for each in others]} if others else {}))]
+
+    def request(self, draft: Draft, message: Message, recipient: WebhookRecipient) -> Request:
+        """The document with its signature; webhook-id is the same at each attempt, so that a repeat can be told."""
+        body = json.dumps(draft.body, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace")
+        signed = _signed(message, recipient, body.decode())
+        return Request(self.address(recipient), body, {"Content-Type": "application/json", **signed})
+
+
+class _BadSecretError(Exception):
+    """The signing secret is not written as it must be."""
+
+
+def _told(alert: Alert, message: Message) -> Mapping[str, object]:
+    return {
+        "alert_id": alert.alert_id,
+        "kind": alert.kind,
+        "level": alert.level,
+        "title": one_line(title_of(alert, message), 300),
+        "facts": dict(alert.facts),
+    }
 
 
 def _signed(message: Message, recipient: WebhookRecipient, body: str) -> dict[str, str]:
-    """webhook-id is the delivery's, the same at each attempt, so that the other side can tell a repeat."""
     now = datetime.now(UTC)
     headers = {"webhook-id": message.delivery_id, "webhook-timestamp": str(int(now.timestamp()))}
     if recipient.secret_env:
-        key = secret(recipient.secret_env, "the webhook recipient")
+        key = secret(recipient.secret_env, _NEEDED_BY)
         encoded = key if key.startswith("whsec_") else base64.b64encode(key.encode()).decode()
-        headers["webhook-signature"] = Webhook(encoded).sign(message.delivery_id, now, body)
+        try:
+            headers["webhook-signature"] = Webhook(encoded).sign(message.delivery_id, now, body)
+        except ValueError:
+            raise _BadSecretError(f"{recipient.secret_env} starts with whsec_ but is not base64 after it") from None
     return headers

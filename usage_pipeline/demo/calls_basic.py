@@ -9,7 +9,10 @@ from usage_pipeline.demo.callers import Caller
 from usage_pipeline.demo.scripts import CallScript, Step, TrueUnit, UnitScript, naive, whole_second
 from usage_pipeline.demo.world import MODELS, App, World, new_id
 
-ENDINGS = ("done", "error", "stopped", "annotation", "never", "agent_error")
+# partial: the message was noted before its agent's last step; corrected: Dify writes its figures once more;
+# no_price: the column for the price stays empty.
+ENDINGS = ("done", "error", "stopped", "annotation", "never", "agent_error", "partial", "corrected", "no_price")
+_CORRECTED_AFTER = timedelta(minutes=30)
 
 
 def message_row(
@@ -63,7 +66,7 @@ def basic_call(
     unit = UnitScript([(first, _unit(app, caller, message_id, born))])
     script.units.append(unit)
     done = first + timedelta(seconds=rng.uniform(1, 12))
-    if app.mode == "agent-chat":
+    if app.mode == "agent-chat" or ending == "partial":
         _agent(world, rng, app, script, unit, message_id, first, done, ending, tokens)
     elif ending != "never":
         _finish(world, rng, app, script, unit, message_id, done, ending, tokens)
@@ -115,14 +118,20 @@ def _finish(
         values = {**answer, **_prices(app)}
         final = replace(_used(born, app, (0, 0), Decimal(0), "stopped"))
     else:
-        cost = MODELS[app.model].cost(*tokens)
+        cost = Decimal(0) if ending == "no_price" else MODELS[app.model].cost(*tokens)
         values = {
-            **answer, **_prices(app), "message_tokens": tokens[0], "answer_tokens": tokens[1], "total_price": cost,
-            "provider_response_latency": 2.5,
+            **answer, **_prices(app), "message_tokens": tokens[0], "answer_tokens": tokens[1],
+            "total_price": None if ending == "no_price" else cost, "provider_response_latency": 2.5,
         }  # fmt: skip
         final = _used(born, app, tokens, cost, "succeeded")
     script.steps.append(Step(done, "messages", message_id, values))
     unit.versions.append((done, final))
+    if ending == "corrected":
+        more = (tokens[0] + 7, tokens[1] + 3)
+        cost, later = MODELS[app.model].cost(*more), done + _CORRECTED_AFTER
+        values = {"message_tokens": more[0], "answer_tokens": more[1], "total_price": cost, "updated_at": naive(later)}
+        script.steps.append(Step(later, "messages", message_id, values))
+        unit.versions.append((later, _used(born, app, more, cost, "succeeded")))
 
 
 def _agent(
@@ -157,8 +166,9 @@ def _agent(
         script.steps.append(Step(done, "messages", message_id, {"status": "error", "error": "too many iterations"}))
         unit.versions.append((done, _used(born, app, (used_in, used_out), cost, "failed")))
         return
+    noted = (part[0], part[1], price) if ending == "partial" else (used_in, used_out, cost)
     script.steps.append(Step(done, "messages", message_id, {
-        "answer": f"Done: {rng.choice(world.planted)}", "message_tokens": used_in, "answer_tokens": used_out,
-        "total_price": cost, "updated_at": naive(done), **_prices(app),
+        "answer": f"Done: {rng.choice(world.planted)}", "message_tokens": noted[0], "answer_tokens": noted[1],
+        "total_price": noted[2], "updated_at": naive(done), **_prices(app),
     }))  # fmt: skip
     unit.versions.append((done, _used(born, app, (used_in, used_out), cost, "succeeded")))

@@ -2,46 +2,23 @@
 
 import json
 import random
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from usage_pipeline.demo.callers import Caller, nested_caller
 from usage_pipeline.demo.calls_basic import message_row
-from usage_pipeline.demo.scripts import CallScript, RunScript, Step, TrueUnit, UnitScript, naive, whole_second
-from usage_pipeline.demo.world import MODELS, App, Node, World, new_id
+from usage_pipeline.demo.habits import DIFY_1_12, Habits
+from usage_pipeline.demo.model_nodes import MISHAPS, model_node, node_row
+from usage_pipeline.demo.run_play import RunPlay
+from usage_pipeline.demo.scripts import CallScript, RunScript, Step, naive, whole_second
+from usage_pipeline.demo.world import App, Node, World, new_id
 
-RUN_ENDINGS = ("done", "failed", "branch", "retry", "never", "stopped", "late_leaf")
-_EMPTY = json.dumps({"iteration_id": None, "loop_id": None})
-
-
-@dataclass
-class _Run:
-    """A run being played through."""
-
-    world: World
-    rng: random.Random
-    app: App
-    caller: Caller
-    script: CallScript
-    run_id: str
-    ending: str
-    scale: float
-    clock: datetime
-    late: timedelta
-    index: int = 0
-    tokens: int = 0
-    price: Decimal = Decimal(0)
-    currency: str = "USD"
-    containers: int = 0
-    container_price: Decimal = Decimal(0)
-    leaves: list[UnitScript] = field(default_factory=list)
-    nested: list[tuple[datetime, int]] = field(default_factory=list)
-    faulty: bool = False
-
-    def later(self, low: float, high: float) -> datetime:
-        self.clock += timedelta(seconds=self.rng.uniform(low, high))
-        return self.clock
+# lost_run: a log store swallowed the run's rows; late_run: the run's row comes after its nodes'; run_overwritten: the
+# note of its start is applied after that of its end; paused: it waits for somebody and is resumed days later.
+RUN_ENDINGS = ("done", *MISHAPS, "lost_run", "late_run", "run_overwritten", "paused")
+_NODE_ORIGIN = {"rag-pipeline": "rag-pipeline-run"}
+_RUN_TYPE = {"advanced-chat": "chat"}
+_BEHIND = timedelta(seconds=40)
 
 
 def workflow_call(
@@ -52,10 +29,17 @@ def workflow_call(
     at: datetime,
     *,
     ending: str = "done",
+    child_ending: str = "done",
     scale: float = 1.0,
     late: timedelta = timedelta(0),
+    waits: timedelta = timedelta(days=3),
+    habits: Habits = DIFY_1_12,
 ) -> CallScript:
-    """One run of a workflow app, or one question to a chatflow with its run."""
+    """One run of a workflow app or RAG pipeline, or one question to a chatflow with its run.
+
+    ``at`` is the database's time; ``late``: how long after its own time each row is committed; ``waits``: how long a
+    paused run waits; ``child_ending``: how workflows that it calls as tools end.
+    """
     script = CallScript()
     message_id = None
     if app.mode == "advanced-chat":
@@ -67,49 +51,102 @@ def workflow_call(
             Step(first, "messages", message_id, message),
         ]
         at = max(at, born)
-    _play(world, rng, app, caller, script, at, ending, scale, late, message_id)
+    _play(_run(world, rng, app, caller, script, at, ending, scale, late, habits, child_ending), message_id, waits)
     return script
 
 
-def _play(
+def single_loop(
+    world: World,
+    rng: random.Random,
+    app: App,
+    caller: Caller,
+    at: datetime,
+    node: Node,
+    *,
+    ending: str = "done",
+    habits: Habits = DIFY_1_12,
+) -> CallScript:
+    """One iteration or loop of a draft, tried by itself in the console: a run whose nodes say `single-step`."""
+    script = CallScript()
+    alone = replace(app, nodes=(node,))
+    run = _run(world, rng, alone, caller, script, at, ending, 1.0, timedelta(0), habits, "done")
+    run.origin = "single-step"
+    _play(run, None, timedelta(0))
+    return script
+
+
+def _run(
     world: World, rng: random.Random, app: App, caller: Caller, script: CallScript, at: datetime, ending: str,
-    scale: float, late: timedelta, message_id: str | None,
-) -> tuple[int, datetime]:  # fmt: skip
-    """Plays one run; gives its total and when it ended."""
-    run = _Run(world, rng, app, caller, script, new_id(rng), ending, scale, at, late)
+    scale: float, late: timedelta, habits: Habits, child_ending: str,
+) -> RunPlay:  # fmt: skip
+    run = RunPlay(world, rng, app, caller, script, new_id(rng), ending, scale, at + habits.app_clock, late, habits,
+                  child_ending)  # fmt: skip
+    run.origin = _NODE_ORIGIN.get(app.mode, "workflow-run")
+    return run
+
+
+def _play(run: RunPlay, message_id: str | None, waits: timedelta) -> tuple[int, datetime]:
+    """Plays one run; gives the total that its row says and when it ended."""
     started = run.later(0.01, 0.05)
-    script.steps.append(Step(started + late, "workflow_runs", run.run_id, _run_row(run, started)))
-    if message_id:
-        script.steps.append(Step(started + late, "messages", message_id, {"workflow_run_id": run.run_id}))
-    if app.mode == "workflow" and caller.created_from:
-        script.steps.append(Step(started + late, "workflow_app_logs", run.run_id, _app_log(run, started)))
-    for node in (Node("start", "start", "Start"), *app.nodes):
+    _begin(run, started, message_id)
+    moved = None
+    for position, node in enumerate((Node("start", "start", "Start"), *run.app.nodes)):
+        if run.ending == "paused" and position == len(run.app.nodes):
+            moved = _pause(run, waits)
         _node(run, node, {})
         if run.faulty:
             break
     ended = run.later(0.01, 0.2)
-    if ending == "never":
-        residual = _unit_of(run, started)
-        script.runs.append(RunScript(None, 0, residual, run.leaves, run.nested))
-        return run.tokens, ended
-    _end_run(run, started, ended, message_id)
-    return run.tokens, ended
+    if run.ending == "lost_run":
+        run.script.units[:] = [unit for unit in run.script.units if unit not in run.leaves]
+        if message_id:
+            run.script.lost_runs.append(run.run_id)
+    elif run.ending == "never":
+        run.script.runs.append(RunScript(None, 0, run.residual(started), run.leaves, run.nested))
+    else:
+        _end_run(run, started, ended, message_id, moved)
+    return _said_total(run), ended
 
 
-def _run_row(run: _Run, started: datetime) -> dict[str, object]:
-    draft = run.caller.triggered_from == "debugging"
+def _begin(run: RunPlay, started: datetime, message_id: str | None) -> None:
+    at = run.committed(started)
+    run.visible_from = at + _BEHIND if run.ending == "late_run" else at
+    if run.ending == "lost_run":
+        run.lose()
+    else:
+        run.write(run.visible_from, "workflow_runs", run.run_id, _run_row(run, started))
+    if message_id:
+        run.write(at, "messages", message_id, {"workflow_run_id": run.run_id})
+    if run.app.mode == "workflow" and run.caller.created_from:
+        run.write(run.seen(at), "workflow_app_logs", run.run_id, _app_log(run, started))
+
+
+def _pause(run: RunPlay, waits: timedelta) -> datetime | None:
+    """The run waits for somebody; gives the time of creation that an old Dify writes when it is resumed."""
+    paused = run.later(0.01, 0.1)
+    run.write(run.committed(paused), "workflow_runs", run.run_id, {"status": "paused", "total_tokens": run.tokens})
+    run.clock += waits
+    resumed = run.later(0.01, 0.1)
+    moved = None if run.habits.keeps_created_at else resumed
+    values: dict[str, object] = {"status": "running"} | ({"created_at": naive(resumed)} if moved else {})
+    run.write(run.committed(resumed), "workflow_runs", run.run_id, values)
+    # What happens after the pause is a matter of minutes again.
+    run.clock += timedelta(minutes=run.rng.uniform(0, 5))
+    return moved
+
+
+def _run_row(run: RunPlay, started: datetime) -> dict[str, object]:
     return {
-        "id": run.run_id, "tenant_id": run.app.tenant_id, "app_id": run.app.app_id,
-        "workflow_id": run.app.draft_id if draft else run.app.workflow_id,
-        "type": "chat" if run.app.mode == "advanced-chat" else "workflow",
-        "triggered_from": run.caller.triggered_from, "version": "draft" if draft else "2026-01-05 08:00:00",
-        "graph": "{}", "inputs": json.dumps({"query": run.rng.choice(run.world.planted)}), "status": "running",
+        "id": run.run_id, "tenant_id": run.app.tenant_id, "app_id": run.app.app_id, "workflow_id": run.workflow_id(),
+        "type": _RUN_TYPE.get(run.app.mode, run.app.mode), "triggered_from": run.caller.triggered_from,
+        "version": "draft" if run.is_draft() else "2026-01-05 08:00:00", "graph": "{}",
+        "inputs": json.dumps({"query": run.rng.choice(run.world.planted)}), "status": "running",
         "total_tokens": 0, "created_by_role": run.caller.role, "created_by": run.caller.creator,
         "created_at": naive(started),
     }  # fmt: skip
 
 
-def _app_log(run: _Run, started: datetime) -> dict[str, object]:
+def _app_log(run: RunPlay, started: datetime) -> dict[str, object]:
     return {
         "id": new_id(run.rng), "tenant_id": run.app.tenant_id, "app_id": run.app.app_id,
         "workflow_id": run.app.workflow_id, "workflow_run_id": run.run_id, "created_from": run.caller.created_from,
@@ -118,28 +155,50 @@ def _app_log(run: _Run, started: datetime) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _end_run(run: _Run, started: datetime, ended: datetime, message_id: str | None) -> None:
+def _said_total(run: RunPlay) -> int:
+    """The total that the run's row says, by the version of Dify that writes it."""
+    if run.habits.run_total == "zero":
+        return 0
+    return run.tokens + (run.containers if run.habits.run_total == "doubled" else 0)
+
+
+def _end_run(
+    run: RunPlay, started: datetime, ended: datetime, message_id: str | None, moved: datetime | None
+) -> None:  # fmt: skip
     status = {"failed": "failed", "stopped": "stopped", "branch": "partial-succeeded"}.get(run.ending, "succeeded")
-    run.script.steps.append(Step(ended + run.late, "workflow_runs", run.run_id, {
-        "status": status, "total_tokens": run.tokens, "finished_at": naive(ended), "total_steps": run.index,
+    at = run.seen(run.committed(ended))
+    run.write(at, "workflow_runs", run.run_id, {
+        "status": status, "total_tokens": _said_total(run), "finished_at": naive(ended), "total_steps": run.index,
         "elapsed_time": (ended - started).total_seconds(),
         "outputs": json.dumps({"text": run.rng.choice(run.world.planted)}),
-    }))  # fmt: skip
-    unit = replace(_unit_of(run, started), status=status if status in ("failed", "stopped") else "succeeded")
-    run.script.runs.append(RunScript(ended + run.late, run.tokens, unit, run.leaves, run.nested))
-    if run.caller.triggered_from in ("schedule", "webhook"):
+    })  # fmt: skip
+    unit = replace(run.residual(started), status=status if status in ("failed", "stopped") else "succeeded")
+    # What a doubled total says too much was never used; what a zero leaves out was never logged.
+    total = 0 if run.habits.run_total == "zero" else run.tokens
+    script = RunScript(at, total, unit, run.leaves, run.nested, moved_to=moved)
+    run.script.runs.append(script)
+    if run.ending == "run_overwritten":
+        script.reopened_at = at + timedelta(seconds=2)
+        values = {"status": "running", "total_tokens": 0, "finished_at": None}
+        run.write(script.reopened_at, "workflow_runs", run.run_id, values)
+    if run.caller.triggered_from in ("schedule", "webhook", "plugin"):
         _trigger_log(run, started, ended, status)
     if message_id:
-        # The engine's usage counts containers and their children: a chatflow's message says too much.
-        values: dict[str, object] = {"status": "error", "error": "run failed"} if status == "failed" else {
-            "answer": f"Answer {run.rng.choice(run.world.planted)}", "message_tokens": run.tokens + run.containers,
-            "answer_tokens": 0, "total_price": run.price + run.container_price, "currency": run.currency,
-        }  # fmt: skip
-        run.script.steps.append(Step(ended + run.late, "messages", message_id, values))
+        _answer(run, at, status, message_id)
 
 
-def _trigger_log(run: _Run, started: datetime, ended: datetime, status: str) -> None:
-    run.script.steps.append(Step(ended + run.late, "workflow_trigger_logs", run.run_id, {
+def _answer(run: RunPlay, at: datetime, status: str, message_id: str) -> None:
+    # The engine's usage counts containers and their children: a chatflow's message says too much.
+    values: dict[str, object] = {"status": "error", "error": "run failed"} if status == "failed" else {
+        "answer": f"Answer {run.rng.choice(run.world.planted)}", "answer_tokens": 0, "currency": run.currency,
+        "message_tokens": 0 if run.habits.run_total == "zero" else run.tokens + run.containers,
+        "total_price": run.price + run.container_price,
+    }  # fmt: skip
+    run.write(at, "messages", message_id, values)
+
+
+def _trigger_log(run: RunPlay, started: datetime, ended: datetime, status: str) -> None:
+    run.write(run.committed(ended), "workflow_trigger_logs", run.run_id, {
         "id": new_id(run.rng), "tenant_id": run.app.tenant_id, "app_id": run.app.app_id,
         "workflow_id": run.app.workflow_id, "workflow_run_id": run.run_id, "root_node_id": "start",
         "trigger_metadata": "{}", "trigger_type": f"trigger-{run.caller.triggered_from}", "trigger_data": "{}",
@@ -147,189 +206,75 @@ def _trigger_log(run: _Run, started: datetime, ended: datetime, status: str) -> 
         "created_by_role": run.caller.role, "created_by": run.caller.creator, "retry_count": 0, "elapsed_time": 1,
         "total_tokens": run.tokens, "created_at": naive(started), "triggered_at": naive(started),
         "finished_at": naive(ended),
-    }))  # fmt: skip
+    })  # fmt: skip
 
 
-def _unit_of(run: _Run, started: datetime) -> TrueUnit:
-    """The residual of the run, without tokens yet."""
-    return TrueUnit(
-        event_id=f"residual:{run.run_id}", tenant_id=run.app.tenant_id, app_id=run.app.app_id, app_mode=run.app.mode,
-        run_id=run.run_id, node_id=None, node_type=None, caller_kind=run.caller.kind, caller_id=run.caller.caller_id,
-        provider=None, model=None, input_tokens=0, output_tokens=0, total_tokens=0, cost=None, currency=None,
-        status="succeeded", occurred_at=started,
-    )  # fmt: skip
-
-
-def _node_row(run: _Run, node: Node, started: datetime) -> tuple[str, dict[str, object]]:
-    run.index += 1
-    row_id = new_id(run.rng)
-    draft = run.caller.triggered_from == "debugging"
-    return row_id, {
-        "id": row_id, "tenant_id": run.app.tenant_id, "app_id": run.app.app_id,
-        "workflow_id": run.app.draft_id if draft else run.app.workflow_id, "triggered_from": "workflow-run",
-        "workflow_run_id": run.run_id, "index": run.index, "node_id": node.node_id, "node_type": node.kind,
-        "title": node.title, "status": "running", "node_execution_id": row_id,
-        "inputs": json.dumps({"prompt": run.rng.choice(run.world.planted)}),
-        "execution_metadata": _EMPTY, "created_by_role": run.caller.role, "created_by": run.caller.creator,
-        "created_at": naive(started),
-    }  # fmt: skip
-
-
-def _node(run: _Run, node: Node, inside: dict[str, object]) -> None:
+def _node(run: RunPlay, node: Node, inside: dict[str, object]) -> None:
     started = run.later(0.01, 0.1)
-    row_id, row = _node_row(run, node, started)
-    run.script.steps.append(Step(started + run.late, "workflow_node_executions", row_id, row))
+    row_id, row = node_row(run, node, started)
+    run.write(run.committed(started), "workflow_node_executions", row_id, row)
     if node.children:
-        _container(run, node, row_id)
+        _container(run, node, row_id, inside)
     elif node.calls:
-        _workflow_tool(run, node, row_id)
+        _workflow_tool(run, node, row_id, inside)
     elif node.model:
-        _model_node(run, node, row_id, started, inside)
+        model_node(run, node, row_id, started, inside)
     else:
         ended = run.later(0.01, 0.3)
-        _finish_row(run, row_id, ended, {"status": "succeeded", "execution_metadata": None, "outputs": "{}"})
+        run.finish_node(row_id, ended, {"status": "succeeded", "execution_metadata": None, "outputs": "{}"})
 
 
-def _finish_row(run: _Run, row_id: str, ended: datetime, values: dict[str, object]) -> datetime:
-    at = ended + run.late
-    run.script.steps.append(
-        Step(at, "workflow_node_executions", row_id, {"finished_at": naive(ended), "elapsed_time": 0.5, **values})
-    )
-    return at
-
-
-def _container(run: _Run, node: Node, row_id: str) -> None:
+def _container(run: RunPlay, node: Node, row_id: str, inside: dict[str, object]) -> None:
     before, price_before = run.tokens, run.price
     for position in range(node.rounds):
         for child in node.children:
-            _node(run, child, {f"{node.kind}_id": node.node_id, f"{node.kind}_index": position})
+            _node(run, child, {**inside, f"{node.kind}_id": node.node_id, f"{node.kind}_index": position})
             if run.faulty:
                 return
     repeated, repeated_price = run.tokens - before, run.price - price_before
     run.containers += repeated
     run.container_price += repeated_price
-    metadata = {"total_tokens": repeated, "total_price": str(repeated_price), "currency": run.currency}
+    # 1.9.0 and 1.9.1 write what the run has used so far.
+    said = run.tokens if run.habits.run_total == "zero" else repeated
+    metadata = {"total_tokens": said, "total_price": run.habits.written_price(repeated_price),
+                "currency": run.currency, **inside}  # fmt: skip
     ended = run.later(0.01, 0.1)
-    _finish_row(run, row_id, ended, {"status": "succeeded", "execution_metadata": json.dumps(metadata)})
+    run.finish_node(row_id, ended, {"status": "succeeded", "execution_metadata": json.dumps(metadata)})
 
 
-def _workflow_tool(run: _Run, node: Node, row_id: str) -> None:
-    child = run.world.apps[str(node.calls)]
-    caller = nested_caller(run.world, run.rng, run.app, child)
-    total, ended = _play(
-        run.world, run.rng, child, caller, run.script, run.later(0.01, 0.05), "done", run.scale, run.late, None
-    )
-    run.clock = ended
-    run.tokens += total
-    metadata = {
-        "tool_info": {"provider_type": "workflow", "provider_id": child.draft_id, "plugin_unique_identifier": None},
-        "total_tokens": total, "total_price": "0", "currency": "USD",
+def _workflow_tool(run: RunPlay, node: Node, row_id: str, inside: dict[str, object]) -> None:
+    child_app = run.world.apps[str(node.calls)]
+    caller = nested_caller(run.caller, child_app)
+    ending = "lost_run" if run.ending == "lost_run" else run.child_ending
+    at = run.later(0.01, 0.05) - run.habits.app_clock
+    child = _run(run.world, run.rng, child_app, caller, run.script, at, ending, run.scale, run.late, run.habits, "done")
+    child.called = True
+    total, run.clock = _play(child, None, timedelta(0))
+    metadata: dict[str, object] = {
+        "tool_info": {"provider_type": "workflow", "provider_id": child_app.draft_id, "plugin_unique_identifier": None},
+        **inside,
     }  # fmt: skip
-    at = _finish_row(
-        run, row_id, run.later(0.01, 0.1), {"status": "succeeded", "execution_metadata": json.dumps(metadata)}
-    )
-    run.nested.append((at, total))
+    if run.habits.repeats_nested:
+        run.tokens += total
+        metadata |= {"total_tokens": total, "total_price": "0", "currency": "USD"}
+    ended = run.later(0.01, 0.1)
+    at = run.finish_node(row_id, ended, {"status": "succeeded", "execution_metadata": json.dumps(metadata)})
+    if run.habits.repeats_nested:
+        run.nested.append((run.seen(at), total))
 
 
-def _usage(node: Node, tokens: tuple[int, int]) -> dict[str, object]:
-    model = MODELS[str(node.model)]
-    unit = str(model.unit)
-    return {
-        "prompt_tokens": tokens[0], "prompt_unit_price": str(model.input_price), "prompt_price_unit": unit,
-        "prompt_price": str(model.cost(tokens[0], 0)), "completion_tokens": tokens[1],
-        "completion_unit_price": str(model.output_price), "completion_price_unit": unit,
-        "completion_price": str(model.cost(0, tokens[1])), "total_tokens": sum(tokens),
-        "total_price": str(model.cost(*tokens)), "currency": model.currency, "latency": 1.2,
-    }  # fmt: skip
-
-
-def _model_node(run: _Run, node: Node, row_id: str, started: datetime, inside: dict[str, object]) -> None:
-    model = MODELS[str(node.model)]
-    script = UnitScript([(started + run.late, _leaf(run, node, row_id, started))])
-    run.leaves.append(script)
-    run.script.units.append(script)
-    seldom = node.kind == "knowledge-retrieval" and run.rng.random() < 0.8
-    tokens = (0, 0) if seldom else _some_tokens(run)
-    last = node is run.app.nodes[-1] or node in run.app.nodes[-1].children
-    ended = run.later(0.3, 4)
-    if run.ending == "never" and last:
-        run.faulty = True
-        return
-    usage = _usage(node, tokens)
-    process = {"model_mode": "chat", "prompts": [{"role": "user", "text": run.rng.choice(run.world.planted)}],
-               "usage": usage, "finish_reason": "stop"}  # fmt: skip
-    if node.kind not in ("agent", "knowledge-retrieval"):
-        process |= {"model_provider": model.provider_id, "model_name": model.name}
-    outputs: dict[str, object] = {"text": run.rng.choice(run.world.planted)}
-    values: dict[str, object] = {"status": "succeeded", "outputs": json.dumps(outputs),
-                                 "process_data": json.dumps(process)}  # fmt: skip
-    metadata: dict[str, object] = {"total_tokens": sum(tokens), "total_price": str(model.cost(*tokens)),
-                                   "currency": model.currency, **inside}  # fmt: skip
-    counted = tokens
-    status = "succeeded"
-    if node.kind == "agent":
-        values |= {"process_data": None, "outputs": json.dumps({**outputs, "usage": usage})}
-    if last and run.ending == "failed":
-        # The failing call's usage is known to the run alone.
-        values |= {"status": "failed", "error": "boom", "process_data": json.dumps({"model_provider": model.provider_id,
-                   "model_name": model.name}), "outputs": None}  # fmt: skip
-        metadata, counted, status, run.faulty = {}, (0, 0), "failed", True
-    elif last and run.ending == "stopped":
-        values |= {"status": "stopped"}
-        status, run.faulty = "stopped", True
-    elif last and run.ending == "branch":
-        values |= {"status": "exception"}
-        metadata, status = {"error_strategy": "default-value"}, "failed"
-    elif last and run.ending == "retry":
-        run.tokens += 2 * sum(tokens)
-    run.tokens += sum(tokens)
-    run.price += model.cost(*tokens)
-    run.currency = model.currency
-    values["execution_metadata"] = json.dumps(metadata) if metadata else None
-    late = timedelta(seconds=run.rng.uniform(20, 60)) if run.ending == "late_leaf" and last else timedelta(0)
-    at = _finish_row(run, row_id, ended + late, values) if late else _finish_row(run, row_id, ended, values)
-    script.versions.append((at, _counted(script.versions[0][1], node, counted, status, bool(metadata))))
-
-
-def _some_tokens(run: _Run) -> tuple[int, int]:
-    return int(run.rng.randint(80, 1500) * run.scale) + 1, int(run.rng.randint(20, 600) * run.scale) + 1
-
-
-def _leaf(run: _Run, node: Node, row_id: str, started: datetime) -> TrueUnit:
-    model = MODELS[str(node.model)]
-    configured = node.kind in ("agent", "knowledge-retrieval")
-    return TrueUnit(
-        event_id=f"node:{row_id}", tenant_id=run.app.tenant_id, app_id=run.app.app_id, app_mode=run.app.mode,
-        run_id=run.run_id, node_id=node.node_id, node_type=node.kind, caller_kind=run.caller.kind,
-        caller_id=run.caller.caller_id, provider=model.provider if configured else None,
-        model=model.name if configured else None, input_tokens=0, output_tokens=0, total_tokens=0, cost=Decimal(0),
-        currency=None, status="running", occurred_at=started,
-    )  # fmt: skip
-
-
-def _counted(unit: TrueUnit, node: Node, tokens: tuple[int, int], status: str, metadata: bool) -> TrueUnit:
-    model = MODELS[str(node.model)]
-    total = sum(tokens)
-    cost = model.cost(*tokens)
-    known = bool(total) or metadata
-    currency = "CNY" if model.currency == "RMB" else model.currency
-    return replace(
-        unit, provider=model.provider, model=model.name, input_tokens=tokens[0], output_tokens=tokens[1],
-        total_tokens=total, cost=cost if cost or not total else None, currency=currency if known else None,
-        status=status,
-    )  # fmt: skip
-
-
-def single_step(world: World, rng: random.Random, app: App, caller: Caller, at: datetime, node: Node) -> CallScript:
+def single_step(
+    world: World, rng: random.Random, app: App, caller: Caller, at: datetime, node: Node, habits: Habits = DIFY_1_12
+) -> CallScript:
     """One node of a draft, tried by itself in the console: a row without a run."""
     script = CallScript()
-    run = _Run(world, rng, app, caller, script, "", "single", 1.0, at, timedelta(0))
+    run = RunPlay(world, rng, app, caller, script, "", "single", 1.0, at + habits.app_clock, timedelta(0), habits)
+    run.origin = "single-step"
     started = run.later(0.01, 0.1)
-    row_id, row = _node_row(run, node, started)
-    row |= {"workflow_run_id": None, "triggered_from": "single-step", "workflow_id": app.draft_id}
-    script.steps.append(Step(started, "workflow_node_executions", row_id, row))
-    run.run_id = ""
-    _model_node(run, node, row_id, started, {})
+    row_id, row = node_row(run, node, started)
+    row |= {"workflow_run_id": None, "workflow_id": app.draft_id}
+    run.write(run.committed(started), "workflow_node_executions", row_id, row)
+    model_node(run, node, row_id, started, {})
     for unit in script.units:
         unit.versions[:] = [(at, replace(version, run_id=None)) for at, version in unit.versions]
     return script

@@ -18,7 +18,8 @@ _CALLS_A_DAY = 8.0
 _RUNAWAY_CALLS = 1_500
 _RUNAWAY_HOURS = 2.5
 _TOO_EARLY = timedelta(minutes=10)
-_SILENT_WHEN_ZERO = ("knowledge-retrieval", "tool")
+# Node types that are there to call a model: an event each, also before they have used anything.
+_ALWAYS_CALLS = ("llm", "question-classifier", "parameter-extractor", "agent")
 KeyRule = tuple[str, str, str]  # project glob, caller glob, name of the key
 
 
@@ -50,14 +51,16 @@ def true_units(
     """The units of some calls as they are logged by then."""
     apps = {app.app_id: app for app in world.apps.values()}
     units = (unit for call in calls for unit in call.truth(until))
-    return [
-        _with_key(apps[unit.app_id], unit, key_rules)
-        for unit in units
-        if unit.total_tokens or unit.node_type not in _SILENT_WHEN_ZERO
-    ]
+    return [with_key(apps[unit.app_id], unit, key_rules) for unit in units if is_event(unit)]
 
 
-def _with_key(app: App, unit: TrueUnit, key_rules: Sequence[KeyRule]) -> TrueUnit:
+def is_event(unit: TrueUnit) -> bool:
+    """Whether the unit is a call of a model: nodes that only sometimes call one are none until they have tokens."""
+    return unit.total_tokens > 0 or unit.node_type is None or unit.node_type in _ALWAYS_CALLS
+
+
+def with_key(app: App, unit: TrueUnit, key_rules: Sequence[KeyRule]) -> TrueUnit:
+    """The unit with the API key that can be told: the only one alive, or the one that a rule declares."""
     if unit.caller_kind != "api":
         return unit
     alive = [key_id for key_id, _, created in app.keys if created <= unit.occurred_at]

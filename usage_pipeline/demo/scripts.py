@@ -66,10 +66,14 @@ class RunScript:
     residual: TrueUnit
     leaves: list[UnitScript] = field(default_factory=list)
     nested: list[tuple[datetime, int]] = field(default_factory=list)
+    moved_to: datetime | None = None  # the time of creation that its row says since it was resumed
+    reopened_at: datetime | None = None  # when the note of its start was applied after that of its end
 
     def as_of(self, until: datetime) -> TrueUnit | None:
         """The residual that stands at that moment."""
         if self.ended_at is None or self.ended_at > until:
+            return None
+        if self.reopened_at is not None and self.reopened_at <= until:
             return None
         leaves = sum(unit.total_tokens for leaf in self.leaves if (unit := leaf.as_of(until)))
         nested = sum(tokens for at, tokens in self.nested if at <= until)
@@ -84,6 +88,7 @@ class CallScript:
     steps: list[Step] = field(default_factory=list)
     units: list[UnitScript] = field(default_factory=list)
     runs: list[RunScript] = field(default_factory=list)
+    lost_runs: list[str] = field(default_factory=list)  # named by a message, stored nowhere
 
     def truth(self, until: datetime) -> Iterable[TrueUnit]:
         """What Dify has logged of the call by then."""

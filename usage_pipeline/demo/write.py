@@ -1,6 +1,7 @@
 """Writes calls into a Dify database: whole states fast, by COPY, or step by step as time goes."""
 
 import json
+import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -10,9 +11,11 @@ from psycopg import sql
 from usage_pipeline.demo.dify_history import History
 from usage_pipeline.demo.scripts import CallScript, Step, naive
 from usage_pipeline.demo.world import App, Node, World
+from usage_pipeline.demo.write_console import console_rows, link_configs, workflow_variables
 from usage_pipeline.warehouse.connection import Connection
 
 Row = Mapping[str, object]
+PIPELINE = "rag-pipeline"
 
 
 def write_history(connection: Connection, history: History, until: datetime) -> None:
@@ -77,14 +80,15 @@ def write_step(connection: Connection, step: Step, *, insert: bool) -> None:
 
 def write_world(connection: Connection, world: World) -> None:
     """Workspaces, accounts, apps, keys, tags, users and workflows."""
-    copy_rows(connection, world_rows(world))
-    _write_tags(connection, world, naive(world.started), next(iter(world.accounts.values())))
+    copy_rows(connection, {**world_rows(world), **console_rows(world)})
+    link_configs(connection)
 
 
 def world_rows(world: World) -> dict[str, dict[str, Row]]:
-    """By table and key, what stands in Dify before the first call; all but the tags."""
+    """The rows of what stands before the first call, by table and key."""
     started = naive(world.started)
     owner = next(iter(world.accounts.values()))
+    apps = [app for app in world.apps.values() if app.mode != PIPELINE]
     return {
         "tenants": {
             i: {"id": i, "name": name, "created_at": started} for name, (i, _) in world.tenants.items()
@@ -93,19 +97,34 @@ def world_rows(world: World) -> dict[str, dict[str, Row]]:
             i: {"id": i, "name": email.split("@")[0], "email": email, "created_at": started}
             for email, i in world.accounts.items()
         },
-        "apps": {app.app_id: _app_row(app, started, owner) for app in world.apps.values()},
+        "apps": {app.app_id: _app_row(app, started, owner) for app in apps},
+        "pipelines": {
+            app.app_id: {"id": app.app_id, "tenant_id": app.tenant_id, "name": app.name, "created_at": started}
+            for app in world.apps.values() if app.mode == PIPELINE
+        },
         "api_tokens": {
             key_id: {"id": key_id, "app_id": app.app_id, "tenant_id": app.tenant_id, "type": "app", "token": secret,
                      "created_at": naive(created)}
-            for app in world.apps.values() for key_id, secret, created in app.keys
+            for app in apps for key_id, secret, created in app.keys
         },
         "workflows": {
             str(row["id"]): row
             for app in world.apps.values() if app.nodes
-            for row in _workflow_rows(app, started, owner)
+            for row in _workflow_rows(world, app, started, owner)
+        },
+        "tool_workflow_providers": {
+            app.draft_id: {"id": app.draft_id, "app_id": app.app_id, "tenant_id": app.tenant_id, "name": app.name,
+                           "icon": "{}", "user_id": owner, "description": app.name, "created_at": started}
+            for app in world.apps.values() if app.name in _called(world)
         },
         "end_users": {user.user_id: _user_row(world, key) for key, user in world.users.items()},
+        **_tag_rows(apps, started, owner),
     }  # fmt: skip
+
+
+def _called(world: World) -> set[str]:
+    """The apps whose workflows others call as tools."""
+    return {str(node.calls) for app in world.apps.values() for node in app.nodes if node.calls}
 
 
 def add_users(connection: Connection, world: World, known: set[str]) -> None:
@@ -131,12 +150,13 @@ def _app_row(app: App, started: datetime, owner: str) -> Row:
     }  # fmt: skip
 
 
-def _workflow_rows(app: App, started: datetime, owner: str) -> list[dict[str, str | datetime]]:
+def _workflow_rows(world: World, app: App, started: datetime, owner: str) -> list[dict[str, object]]:
     graph = json.dumps({"nodes": list(_graph_nodes(app.nodes)), "edges": []})
-    kind = "chat" if app.mode == "advanced-chat" else "workflow"
+    kind = {"advanced-chat": "chat"}.get(app.mode, app.mode)
     return [
         {"id": workflow_id, "tenant_id": app.tenant_id, "app_id": app.app_id, "type": kind, "version": version,
-         "graph": graph, "features": "{}", "created_by": owner, "created_at": started, "updated_at": started}
+         "graph": graph, "features": "{}", "created_by": owner, "created_at": started, "updated_at": started,
+         **workflow_variables(world, app)}
         for workflow_id, version in ((app.workflow_id, "2026-01-05 08:00:00"), (app.draft_id, "draft"))
     ]  # fmt: skip
 
@@ -159,13 +179,13 @@ def _graph_nodes(nodes: Iterable[Node]) -> Iterable[dict[str, object]]:
         yield from _graph_nodes(node.children)
 
 
-def _write_tags(connection: Connection, world: World, started: datetime, owner: str) -> None:
-    for app in world.apps.values():
+def _tag_rows(apps: Iterable[App], started: datetime, owner: str) -> dict[str, dict[str, Row]]:
+    tags: dict[str, Row] = {}
+    bindings: dict[str, Row] = {}
+    for app in apps:
         for name in app.tags:
-            connection.execute(
-                "WITH tag AS (INSERT INTO tags (tenant_id, type, name, created_by, created_at)"
-                " VALUES (%s, 'app', %s, %s, %s) RETURNING id)"
-                " INSERT INTO tag_bindings (tenant_id, tag_id, target_id, created_by, created_at)"
-                " SELECT %s, tag.id, %s, %s, %s FROM tag",
-                [app.tenant_id, name, owner, started, app.tenant_id, app.app_id, owner, started],
-            )
+            tag, binding = (str(uuid.uuid5(uuid.UUID(app.app_id), f"{kind} {name}")) for kind in ("tag", "binding"))
+            common = {"tenant_id": app.tenant_id, "created_by": owner, "created_at": started}
+            tags[tag] = {"id": tag, "type": "app", "name": name, **common}
+            bindings[binding] = {"id": binding, "tag_id": tag, "target_id": app.app_id, **common}
+    return {"tags": tags, "tag_bindings": bindings}

@@ -1,11 +1,13 @@
 """The asset usage_events and its checks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
 
 import dagster as dg
 
-from usage_pipeline.asset_catalogue import OWNERS, described, table_of
+from usage_pipeline.asset_catalogue import OWNERS, check_names, described, settings_at_load, table_of
 from usage_pipeline.ingest.every_source import read_every_source
+from usage_pipeline.warehouse.statements import statement
 from usage_pipeline.warehouse_resource import Warehouse
 
 _FRESH_WITHIN_MINUTES = 15
@@ -22,7 +24,7 @@ def usage_events(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.
     """One row a usage event: the smallest unit that Dify billed, read incrementally, each token once.
 
     A message of a basic app, or a model-calling leaf node of a workflow run; what only a run's total knows is its
-    residual. Sources are read only, each by itself: one that fails is red here and does not stop the others.
+    residual. Sources are read only, side by side: one that fails or hangs is red in its check and holds up no other.
     """
     with warehouse.connection() as connection:
         configuration = warehouse.configuration(connection)
@@ -30,6 +32,7 @@ def usage_events(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.
             connection,
             configuration.settings,
             sweep=False,
+            within=timedelta(seconds=configuration.settings.reading.pass_deadline_seconds),
             progress=lambda p: context.log.info(
                 f"{p.source_id}: read up to {p.read_up_to}, {p.events_changed} changed"
             ),
@@ -45,24 +48,46 @@ def usage_events(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.
             "open_rows_read": sum(result.open_rows_read for result in results),
             "sources_read": [result.source_id for result in results],
             "sources_failed": sorted(errors),
+            "sources_to_go_on_with": [result.source_id for result in results if not result.finished],
         }
     )
 
 
-@dg.asset_check(asset=usage_events, description="Each source was read to its end within the last 15 minutes.")
-def source_fresh(warehouse: Warehouse) -> dg.AssetCheckResult:
-    """Red when a source could not be read; its error is in the metadata."""
-    with warehouse.connection() as connection:
-        known = [source.id for source in warehouse.configuration(connection).settings.sources]
-        stale = connection.execute(
-            "SELECT s.id, t.last_success_at, t.last_error FROM unnest(%s::text[]) AS s (id)"
-            " LEFT JOIN usage.source_state t ON t.source = s.id"
-            " WHERE t.last_error IS NOT NULL OR t.last_success_at IS NULL"
-            " OR t.last_success_at < now() - make_interval(mins => %s)",
-            [known, _FRESH_WITHIN_MINUTES],
-        ).fetchall()
-    details = {str(source): str(error or f"last read {last}") for source, last, error in stale}
-    return dg.AssetCheckResult(passed=not stale, metadata={"sources": len(known), "stale": details})
+def _source_checks() -> list[dg.AssetChecksDefinition]:
+    names = check_names("source_fresh", [source.id for source in settings_at_load().sources])
+
+    @dg.multi_asset_check(
+        specs=[
+            dg.AssetCheckSpec(
+                name,
+                asset="usage_events",
+                description=f"The source {source_id} was read to its end within the last 15 minutes.",
+            )
+            for source_id, name in names.items()
+        ],
+        name="sources_fresh",
+    )
+    def sources_fresh(warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
+        """One check a source: red when it could not be read, with the error; a warning while it is read for the first
+        time and not at its end yet."""
+        with warehouse.connection() as connection:
+            rows = connection.execute(
+                statement("ingest/source_health"), {"sources": list(names), "within_minutes": _FRESH_WITHIN_MINUTES}
+            ).fetchall()
+        for source_id, fresh, beginning, last_success, read_up_to, error in rows:
+            yield dg.AssetCheckResult(
+                asset_key="usage_events",
+                check_name=names[str(source_id)],
+                passed=bool(fresh),
+                severity=dg.AssetCheckSeverity.WARN if beginning else dg.AssetCheckSeverity.ERROR,
+                metadata={
+                    "error": str(error or ("" if fresh else "it was not read to its end yet")),
+                    "last_read_to_its_end": str(last_success or "never"),
+                    "read_up_to": str(read_up_to or "nothing yet"),
+                },
+            )
+
+    return [sources_fresh]
 
 
 @dg.asset_check(
@@ -89,4 +114,4 @@ def nothing_unexplained(warehouse: Warehouse) -> dg.AssetCheckResult:
 
 
 ASSETS: list[dg.AssetsDefinition] = [usage_events]
-CHECKS: Iterable[dg.AssetChecksDefinition] = [source_fresh, nothing_unexplained]
+CHECKS: Iterable[dg.AssetChecksDefinition] = [*_source_checks(), nothing_unexplained]

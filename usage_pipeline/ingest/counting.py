@@ -1,5 +1,6 @@
 """Counts what a source has staged: runs the SQL of sql/ingest in its order, inside the caller's transaction."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,20 +8,13 @@ from datetime import datetime
 import psycopg
 
 from usage_pipeline.pricing.catalogue import catalogue_rules
-from usage_pipeline.pricing.price_rules import PriceBook
+from usage_pipeline.pricing.price_rules import PriceBook, price_book
+from usage_pipeline.settings import Settings
+from usage_pipeline.settings.api_keys import as_masked
+from usage_pipeline.sources.seam import Family
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.patterns import like_pattern
 from usage_pipeline.warehouse.statements import statement
-
-_DIFY_EVENTS = (
-    "ingest/dify_callers",
-    "ingest/dify_messages",
-    "ingest/dify_nodes",
-    "ingest/dify_runs",
-    "ingest/dify_tool_calls",
-    "ingest/keep_known",
-    "ingest/attribute_events",
-)
-_DIFY_AFTERWARDS = ("ingest/dify_open_rows", "ingest/dify_problems")
 
 
 @dataclass(frozen=True)
@@ -32,20 +26,40 @@ class CountingRules:
     key_rules: str  # JSON, see sql/ingest/attribute_events.sql
     prices: PriceBook
     default_environment: str
+    nested: str  # child or caller: where a workflow called as a tool is booked
 
     def parameters(self, now: datetime, give_up: datetime) -> Mapping[str, object]:
         """The variables of the SQL files."""
+        return {**self.booking_parameters(), "now": now, "give_up": give_up}
+
+    def booking_parameters(self) -> Mapping[str, object]:
+        """The variables of those that attribute, price and merge staged events."""
         return {
             "source": self.source_id,
             "zone": self.zone,
             "key_rules": self.key_rules,
             "default_environment": self.default_environment,
+            "nested": self.nested,
             "rules": self.prices.rules,
             "rates": self.prices.rates,
             "base_currency": self.prices.base_currency,
-            "now": now,
-            "give_up": give_up,
         }
+
+
+def counting_rules(settings: Settings, source_id: str) -> CountingRules:
+    """The rules of a configuration for one source."""
+    key_rules = [
+        {"project": like_pattern(r.project), "caller": like_pattern(r.caller), "api_key": as_masked(r.api_key)}
+        for r in settings.key_rules
+    ]
+    return CountingRules(
+        source_id=source_id,
+        zone=settings.timezone,
+        key_rules=json.dumps(key_rules),
+        prices=price_book(settings),
+        default_environment=settings.default_environment,
+        nested=settings.counting.nested,
+    )
 
 
 def open_staging(warehouse: Connection) -> None:
@@ -53,28 +67,46 @@ def open_staging(warehouse: Connection) -> None:
     warehouse.execute(statement("ingest/staging"))
 
 
-def count_staged(warehouse: Connection, parameters: Mapping[str, object]) -> int:
+def count_staged(warehouse: Connection, family: Family, parameters: Mapping[str, object]) -> int:
     """Turns the staged rows into usage events and merges them; gives how many events changed."""
-    make_events(warehouse, parameters)
-    return merge_events(warehouse, parameters)
+    make_events(warehouse, family, parameters)
+    return merge_events(warehouse, family, parameters)
 
 
-def make_events(warehouse: Connection, parameters: Mapping[str, object]) -> None:
-    """Turns the staged rows into priced events in stage_event."""
+def make_events(warehouse: Connection, family: Family, parameters: Mapping[str, object]) -> None:
+    """Turns the staged rows into attributed and priced events in stage_event."""
     # Temporary tables have no statistics of their own until somebody asks.
-    warehouse.execute("ANALYZE stage_message, stage_run, stage_node")
-    for name in _DIFY_EVENTS:
+    warehouse.execute(f"ANALYZE {', '.join(family.staged)}".encode())
+    for name in family.events:
         warehouse.execute(statement(name), parameters)
+    _attribute_and_price(warehouse, parameters)
+
+
+def merge_events(warehouse: Connection, family: Family, parameters: Mapping[str, object]) -> int:
+    """Merges stage_event into usage_event, in the transaction that made it; gives how many events changed."""
+    changed = _merge(warehouse, parameters)
+    for name in family.afterwards:
+        warehouse.execute(statement(name), parameters)
+    return changed
+
+
+def book_staged(warehouse: Connection, parameters: Mapping[str, object]) -> int:
+    """Attributes and prices the staged events and merges them into the ledger; gives how many changed."""
+    _attribute_and_price(warehouse, parameters)
+    return _merge(warehouse, parameters)
+
+
+def _attribute_and_price(warehouse: Connection, parameters: Mapping[str, object]) -> None:
+    # The ledger is looked up for what is staged: how much that is decides the way.
+    warehouse.execute("ANALYZE stage_event")
+    warehouse.execute(statement("ingest/attribute_events"), parameters)
     unpriced = _last_rows(warehouse.execute(statement("pricing/unpriced_models")))
     catalogue = catalogue_rules((str(provider), str(model)) for provider, model in unpriced)
     warehouse.execute(statement("pricing/price_events"), {**parameters, "catalogue": catalogue})
 
 
-def merge_events(warehouse: Connection, parameters: Mapping[str, object]) -> int:
-    """Merges stage_event into usage_event, in the transaction that made it; gives how many events changed."""
+def _merge(warehouse: Connection, parameters: Mapping[str, object]) -> int:
     changed = _last_rows(warehouse.execute(statement("ingest/merge_events"), parameters))
-    for name in _DIFY_AFTERWARDS:
-        warehouse.execute(statement(name), parameters)
     return int(str(changed[0][0]))
 
 

@@ -1,9 +1,12 @@
 """The configuration's prices and exchange rates, as sql/pricing/price_events.sql reads them."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 from usage_pipeline.settings import Settings
+from usage_pipeline.settings.model import PriceRule
 from usage_pipeline.warehouse.patterns import like_pattern
 
 
@@ -24,8 +27,10 @@ def price_book(settings: Settings) -> PriceBook:
             "model": like_pattern(rule.model),
             "from": rule.from_date.isoformat() if rule.from_date else None,
             "until": rule.until.isoformat() if rule.until else None,
-            "input": str(rule.input_per_million),
-            "output": str(rule.output_per_million),
+            "rates": [
+                {"above": above, "input": str(given), "output": str(taken)} for above, given, taken in _rates(rule)
+            ],
+            "call": str(rule.per_call or 0),
             "currency": rule.currency,
             "replace": rule.replace,
         }
@@ -36,3 +41,10 @@ def price_book(settings: Settings) -> PriceBook:
         for day, currency, rate in settings.rate_table()
     ]
     return PriceBook(json.dumps(rules), json.dumps(rates), settings.currency)
+
+
+def _rates(rule: PriceRule) -> Iterator[tuple[int, Decimal, Decimal]]:
+    """Input tokens above which a rate holds, and the rate for input and output, lowest first."""
+    yield 0, rule.input_per_million or Decimal(0), rule.output_per_million or Decimal(0)
+    for tier in rule.tiers:
+        yield tier.above, tier.input_per_million, tier.output_per_million

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 
-from usage_pipeline.sources.seam import Reconcilable, Source, Window
+from usage_pipeline.sources.seam import ReadsAgain, Reconcilable, Source, Window
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 
@@ -17,7 +17,7 @@ SLOT = timedelta(minutes=15)
 SETTLING = timedelta(minutes=2)
 
 
-class Comparable(Source, Reconcilable, Protocol):
+class Comparable(Source, ReadsAgain, Reconcilable, Protocol):
     """A source that can be read and held against its own sums."""
 
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import psycopg
 
-from usage_pipeline.ingest.counting import make_events, merge_events, open_staging
-from usage_pipeline.ingest.read_source import counting_rules, only_reader
+from usage_pipeline.ingest.counting import counting_rules, make_events, merge_events, open_staging
+from usage_pipeline.ingest.only_reader import only_reader
 from usage_pipeline.reconciliation.look import SLOT, Comparable, Day, Found
 from usage_pipeline.settings import Settings
 from usage_pipeline.sources.seam import Window
@@ -49,7 +49,7 @@ def read_again(warehouse: Connection, source: Comparable, settings: Settings, da
     clock = source.clock()
     give_up = clock - timedelta(days=settings.lookback.give_up_days)
     parameters = {
-        **counting_rules(source.source_id, settings).parameters(clock, give_up),
+        **counting_rules(settings, source.source_id).parameters(clock, give_up),
         **day.parameters(),
         "runs": sorted(found.runs),
     }
@@ -66,9 +66,9 @@ def read_again(warehouse: Connection, source: Comparable, settings: Settings, da
             if any(event_id.startswith(_UNITS) for event_id in found.events):
                 source.stage_single_steps(warehouse, day.since)
                 source.stage_tool_calls(warehouse, day.since)
-            make_events(warehouse, parameters)
+            make_events(warehouse, source.family, parameters)
             rows = _last_rows(warehouse.execute(statement("reconciliation/misfits"), {**parameters, "events": asked}))
-            merge_events(warehouse, parameters)
+            merge_events(warehouse, source.family, parameters)
             warehouse.execute(statement("reconciliation/mark_gone"), parameters)
     return [
         Misfit(

@@ -8,13 +8,12 @@ from typing import Literal, cast
 
 import psycopg
 
-from usage_pipeline.ingest.counting import make_events, open_staging
-from usage_pipeline.ingest.read_source import counting_rules
+from usage_pipeline.ingest.counting import counting_rules, make_events, open_staging
 from usage_pipeline.reconciliation.look import Comparable, Day, Found, day_of, look
 from usage_pipeline.reconciliation.read_again import GONE, Misfit, read_again
 from usage_pipeline.settings import Settings, SourceSettings
 from usage_pipeline.sources.registry import open_source
-from usage_pipeline.sources.seam import Reconcilable, SourceError
+from usage_pipeline.sources.seam import ReadsAgain, Reconcilable, SourceError
 from usage_pipeline.usage.roll_up import changed_days, roll_up
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
@@ -74,7 +73,7 @@ def _of_source(
     except SourceError as error:
         return [_not_compared(source.id, day, str(error), failed=True) for day in days]
     try:
-        if not isinstance(opened, Reconcilable):
+        if not (isinstance(opened, Reconcilable) and isinstance(opened, ReadsAgain)):
             says = f"cannot be reconciled: a source of kind {source.kind} gives no sums of its own"
             return [_not_compared(source.id, day, says) for day in days]
         return _days(warehouse, cast(Comparable, opened), settings, days)
@@ -105,13 +104,13 @@ def _days(warehouse: Connection, source: Comparable, settings: Settings, days: S
 def _stage_units(warehouse: Connection, source: Comparable, settings: Settings, since: datetime) -> None:
     """Reads once what no sum of the source holds: nodes run by themselves, and tools' own model calls."""
     clock = source.clock()
-    rules = counting_rules(source.source_id, settings)
+    rules = counting_rules(settings, source.source_id)
     warehouse.execute("TRUNCATE own_unit")
     with warehouse.transaction():
         source.stage_single_steps(warehouse, since)
         source.stage_tool_calls(warehouse, since)
         parameters = rules.parameters(clock, clock - timedelta(days=settings.lookback.give_up_days))
-        make_events(warehouse, parameters)
+        make_events(warehouse, source.family, parameters)
         warehouse.execute(statement("reconciliation/own_units"), parameters)
 
 

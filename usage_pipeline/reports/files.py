@@ -67,7 +67,7 @@ def _write(report: Report, wanted: Format, path: Path, language: str) -> None:
         write_focus(report, path)
 
 
-def atomically(path: Path, write: Callable[[Path], None]) -> None:
+def atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Writes beside the file and then puts it in its place: who reads sees the old file or the new one, whole."""
     handle, beside = tempfile.mkstemp(prefix=".being-written-", suffix=path.suffix, dir=path.parent)
     os.close(handle)

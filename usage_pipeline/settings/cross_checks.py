@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from usage_pipeline.settings.budget_pools import check_pools
 from usage_pipeline.settings.model import OWNER, Settings, Tier
+from usage_pipeline.settings.price_checks import price_findings
 from usage_pipeline.settings.yaml_positions import Path
 
 
@@ -20,6 +22,8 @@ class Finding:
 def cross_check(settings: Settings) -> Iterator[Finding]:
     """Everything that does not fit together, in the file's order of sections."""
     yield from _currencies(settings)
+    yield from (Finding(*found) for found in price_findings(settings))
+    yield from _duplicates("api_keys", [named.key for named in settings.api_keys], "key")
     yield from _duplicates("sources", [source.id for source in settings.sources], "id")
     yield from _duplicates("tenants", [rule.tenant for rule in settings.tenants], "tenant")
     yield from _duplicates("budgets", [budget.id for budget in settings.budgets], "id")
@@ -29,6 +33,9 @@ def cross_check(settings: Settings) -> Iterator[Finding]:
     for position, budget in enumerate(settings.budgets):
         if budget.tiers is not None:
             yield from _tiers(settings, ("budgets", position, "tiers"), budget.tiers)
+    for position, field, value, message, fix in check_pools(settings.budgets):
+        yield Finding(("budgets", position, *field), value, message, fix)
+    yield from _names(settings, ("approvals", "notify"), settings.approvals.notify, owner=True)
     yield from _names(settings, ("reports", "recipients"), settings.reports.recipients, owner=False)
 
 
@@ -53,8 +60,9 @@ def _tiers(settings: Settings, path: Path, tiers: tuple[Tier, ...]) -> Iterator[
     if not tiers:
         yield Finding(path, "[]", "has no tier", "write at least one, or leave `tiers` out for the default ones")
     for position, tier in enumerate(tiers):
-        if position and tier.at <= tiers[position - 1].at:
-            yield Finding((*path, position, "at"), str(tier.at), f"does not stand above {tiers[position - 1].at}",
+        before = [other.at for other in tiers[:position] if other.on == tier.on]
+        if before and tier.at <= before[-1]:
+            yield Finding((*path, position, "at"), str(tier.at), f"does not stand above {before[-1]}",
                           "order tiers from the lowest to the highest, each once")  # fmt: skip
         yield from _names(settings, (*path, position, "notify"), tier.notify, owner=True)
         yield from _names(settings, (*path, position, "fallback"), tier.fallback, owner=True)

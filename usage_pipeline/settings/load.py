@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from usage_pipeline.settings.cross_checks import cross_check
 from usage_pipeline.settings.model import Settings
+from usage_pipeline.settings.recipients import CHANNEL_NAMES
 from usage_pipeline.settings.yaml_positions import Document, YamlError, dotted, read_yaml
 from usage_pipeline.settings.yaml_positions import Path as FieldPath
 
@@ -207,9 +208,11 @@ def _words(detail: ErrorDetails, path: FieldPath) -> tuple[str, str]:  # noqa: P
         case "literal_error":
             return "is not one of the words that are known here", f"write {context.get('expected')}"
         case "union_tag_invalid" | "union_tag_not_found":
-            return "has no channel that is known", "write channel: wecom, email, webhook or sms"
+            return "has no channel that is known", f"write channel: {_channels()}"
         case "string_pattern_mismatch":
-            return "is not written as it must be", _pattern_words(name)
+            return "is not written as it must be", _pattern_words(
+                next((p for p in path[::-1] if isinstance(p, str)), "")
+            )
         case "value_error":
             text = str(detail["msg"]).removeprefix("Value error, ")
             message, _, fix = text.partition("; ")
@@ -229,9 +232,19 @@ def _words(detail: ErrorDetails, path: FieldPath) -> tuple[str, str]:  # noqa: P
     return str(detail["msg"]).lower(), "correct it"
 
 
+def _channels() -> str:
+    """Every channel by name, with "or" before the last."""
+    *others, last = CHANNEL_NAMES
+    return f"{', '.join(others)} or {last}"
+
+
 def _pattern_words(name: str) -> str:
-    if name == "daily_at":
+    if name in ("daily_at", "from", "to"):
         return 'write a time of day such as "08:30"'
+    if name == "mention":
+        return "write ids as the channel gives them, or @all where it knows that"
+    if name in ("mobiles", "to"):
+        return 'write a phone number such as "+8613800000000"'
     return "write lower-case letters, digits, - and _, such as dev-daily"
 
 

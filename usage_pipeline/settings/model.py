@@ -4,87 +4,99 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from usage_pipeline.settings.recipients import Recipient
+from usage_pipeline.settings.api_keys import NamedKey
+from usage_pipeline.settings.approvals import Approvals
+from usage_pipeline.settings.budget import DEFAULT_TIERS, OWNER, Budget, Level, Tier
+from usage_pipeline.settings.completion_logs import LogColumns, check_keys_of_kind
+from usage_pipeline.settings.counting import Counting
+from usage_pipeline.settings.reading import Reading
+from usage_pipeline.settings.recipients import Recipient, VariableName
+from usage_pipeline.settings.templates import TemplateSettings
+from usage_pipeline.settings.values import Amount, Count, Currency, Model, Names, Price, Slug, TimeOfDay, Zone
 
-Level = Literal["info", "warning", "critical", "emergency"]
-Dimension = Literal["tenant", "environment", "project", "api_key", "caller", "provider", "model"]
-Period = Literal["day", "week", "month", "quarter", "year"]
-OWNER = "owner"
-
-
-def _zone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError(f"is not a time zone; write an IANA name such as Asia/Shanghai or Europe/Berlin")  # noqa: F541
-    return name
-
-
-def _currency(code: str) -> str:
-    if not (len(code) == 3 and code.isascii() and code.isalpha()):
-        raise ValueError("is not a currency; write its three letters, such as CNY, USD or EUR")
-    # Dify's Chinese plugins say RMB; it is one currency with CNY.
-    return {"RMB": "CNY"}.get(code.upper(), code.upper())
-
-
-def _texts(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-def _exact(value: object) -> object:
-    if isinstance(value, bool | float):
-        raise ValueError("is not a number; write digits such as 300 or 7.10")  # noqa: TRY004  (pydantic's protocol)
-    return value
-
-
-Zone = Annotated[str, AfterValidator(_zone)]
-Currency = Annotated[str, AfterValidator(_currency)]
-Globs = Annotated[tuple[str, ...], BeforeValidator(_texts), Field(min_length=1)]
-Names = Annotated[tuple[str, ...], BeforeValidator(_texts)]
-Amount = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, BeforeValidator(_exact), Field(gt=0)]
-Price = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0, allow_inf_nan=False)]
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
-
-
-class Model(BaseModel):
-    """A part of the configuration: unknown keys are errors, values never change after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+__all__ = ["DEFAULT_TIERS", "OWNER", "Budget", "Level", "ProjectFacts", "Settings", "SourceSettings", "Tier"]
 
 
 class ConsoleSettings(Model):
     """Where and as whom Dify's console is reached; names of environment variables."""
 
-    url_env: str
-    email_env: str | None = None
-    password_env: str | None = None
-    admin_key_env: str | None = None
+    url_env: VariableName
+    email_env: VariableName | None = None
+    password_env: VariableName | None = None
+    admin_key_env: VariableName | None = None
+    requests_per_second: Annotated[Amount, Field(le=1000)] = Decimal(10)
+    calls_per_pass: Annotated[int, Field(ge=10, le=1_000_000)] = 2_000
+
+    @model_validator(mode="after")
+    def _says_as_whom(self) -> Self:
+        if not self.admin_key_env and not (self.email_env and self.password_env):
+            raise ValueError("says not as whom; write email_env and password_env, or admin_key_env")
+        return self
 
 
 class SourceSettings(Model):
     """One place that usage is read from."""
 
     id: Slug
-    kind: Literal["dify"] = "dify"
-    url_env: str = "DIFY_DATABASE_URL"
+    kind: Literal["dify", "dify_api", "completion_logs"] = "dify"
+    url_env: VariableName = "DIFY_DATABASE_URL"
     database_timezone: Zone | None = None  # of times that a MySQL server makes by itself; left out: it is asked
     console: ConsoleSettings | None = None
+    # Of completion logs: the zone of times that name none, and the currency of costs that name none.
+    table: str | None = None
+    columns: LogColumns | None = None
+    timezone: Zone | None = None
+    currency: Currency | None = None
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        check_keys_of_kind(self.kind, self.model_fields_set)
+        return self
+
+    @model_validator(mode="after")
+    def _has_its_way_in(self) -> Self:
+        if self.kind == "dify_api" and self.console is None:
+            raise ValueError("has no console; add console: {url_env: DIFY_CONSOLE_URL, admin_key_env: DIFY_ADMIN_KEY}")
+        return self
+
+
+class PriceTier(Model):
+    """Prices of a call whose input has more tokens than ``above``: all of its tokens pay them."""
+
+    above: Count
+    input_per_million: Price
+    output_per_million: Price
 
 
 class PriceRule(Model):
-    """Prices per million tokens for models that fit; fills what is unpriced, or replaces Dify's price."""
+    """Prices per million tokens or per call for models that fit; fills what is unpriced, or replaces Dify's price."""
 
     provider: str = "*"
     model: str
-    input_per_million: Price
-    output_per_million: Price
+    input_per_million: Price | None = None
+    output_per_million: Price | None = None
+    tiers: tuple[PriceTier, ...] = ()
+    per_call: Price | None = None
     currency: Currency
     replace: bool = False
     from_date: date | None = Field(default=None, alias="from")
     until: date | None = None
+
+    @model_validator(mode="after")
+    def _prices_something(self) -> Self:
+        rates = (self.input_per_million, self.output_per_million)
+        if (rates[0] is None) != (rates[1] is None):
+            missing = "input_per_million" if rates[0] is None else "output_per_million"
+            raise ValueError(f"prices one half of a call; add {missing} (0 where it is free)")
+        if rates[0] is None and self.per_call is None:
+            raise ValueError("has no price; write input_per_million and output_per_million, or per_call")
+        if rates[0] is None and self.tiers:
+            raise ValueError("has tiers above no price; add input_per_million and output_per_million")
+        return self
 
 
 class Rates(Model):
@@ -132,62 +144,6 @@ class KeyRule(Model):
     api_key: str
 
 
-class Tier(Model):
-    """A threshold of a budget, in per cent of the limit."""
-
-    at: Annotated[Decimal, BeforeValidator(_exact), Field(gt=0, le=1000)]
-    level: Level
-    notify: Names = ()
-    fallback: Names = ()
-    actions: tuple[Literal["pause_app", "switch_model", "lock"], ...] = ()
-
-
-class Scope(Model):
-    """What a budget takes in; each a name, id or glob, or a list of them. Nothing said: everything."""
-
-    tenant: Globs | None = None
-    environment: Globs | None = None
-    project: Globs | None = None
-    api_key: Globs | None = None
-    caller: Globs | None = None
-    provider: Globs | None = None
-    model: Globs | None = None
-
-
-class Limit(Model):
-    """How much a budget allows in its period; cost in the configuration's currency. The highest ratio decides."""
-
-    tokens: Count | None = None
-    input_tokens: Count | None = None
-    output_tokens: Count | None = None
-    cost: Amount | None = None
-    calls: Count | None = None
-
-    @model_validator(mode="after")
-    def _limits_something(self) -> Self:
-        if not self.measures():
-            raise ValueError("limits nothing; write at least one of tokens, input_tokens, output_tokens, cost, calls")
-        return self
-
-    def measures(self) -> dict[str, Decimal]:
-        """Each measure that is limited, with its limit."""
-        found = {name: getattr(self, name) for name in type(self).model_fields}
-        return {name: Decimal(value) for name, value in found.items() if value is not None}
-
-
-class Budget(Model):
-    """A limit on a scope over a period; `per` makes one budget for each value of a dimension."""
-
-    id: Slug
-    name: str | None = None
-    scope: Scope = Scope()
-    per: Dimension | None = None
-    period: Period
-    limit: Limit
-    tiers: tuple[Tier, ...] | None = None
-    include_estimated: bool = False
-
-
 class Enforcement(Model):
     """Whether actions of tiers are carried out."""
 
@@ -197,7 +153,7 @@ class Enforcement(Model):
 class Reports(Model):
     """The morning report."""
 
-    daily_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "08:30"
+    daily_at: TimeOfDay = "08:30"
     formats: tuple[Literal["html", "xlsx", "csv", "parquet", "focus"], ...] = ("html", "xlsx")
     recipients: Names = ()  # get the report of all tenants
     to_tenants: bool = True  # each tenant's recipients get their tenant's report
@@ -225,13 +181,6 @@ class Lookback(Model):
     statement_timeout_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
 
 
-DEFAULT_TIERS = (
-    Tier(at=Decimal(80), level="warning", notify=(OWNER,)),
-    Tier(at=Decimal(95), level="critical", notify=(OWNER,)),
-    Tier(at=Decimal(100), level="emergency", notify=(OWNER,)),
-)
-
-
 class ProjectFacts(Model):
     """What environment rules look at."""
 
@@ -255,15 +204,20 @@ class Settings(Model):
     environments: tuple[EnvironmentRule, ...] = ()
     default_environment: Slug = "prod"
     tenants: tuple[TenantRule, ...] = ()
+    api_keys: tuple[NamedKey, ...] = ()
     key_rules: tuple[KeyRule, ...] = ()
-    recipients: dict[str, Recipient] = {}
+    counting: Counting = Counting()
+    recipients: dict[str, Recipient] = Field(default={})
+    templates: TemplateSettings = TemplateSettings()
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1)] = DEFAULT_TIERS
     budgets: tuple[Budget, ...] = ()
+    approvals: Approvals = Approvals()
     enforcement: Enforcement = Enforcement()
     reports: Reports = Reports()
     schedule: Schedule = Schedule()
     delivery: Delivery = Delivery()
     lookback: Lookback = Lookback()
+    reading: Reading = Reading()
     usage_from: date = date(2023, 1, 1)
 
     def tiers_of(self, budget: Budget) -> tuple[Tier, ...]:

@@ -19,7 +19,7 @@ def json_schema() -> dict[str, object]:
     return schema
 
 
-_ONE_OR_MANY = ("to", "notify", "fallback", "recipients")
+_ONE_OR_MANY = ("to", "notify", "fallback", "recipients", "mention", "mobiles")
 
 
 def main(check: bool) -> int:

@@ -13,7 +13,8 @@ from usage_pipeline.sources.mysql_schema import read_mysql_schema
 from usage_pipeline.sources.mysql_statements import MysqlStatements, NodeStatements
 from usage_pipeline.sources.mysql_zone import ServerZone, server_zone
 from usage_pipeline.sources.node_json import node_row
-from usage_pipeline.sources.seam import Window
+from usage_pipeline.sources.reading import heard_from_source
+from usage_pipeline.sources.seam import DIFY, Family, Window
 from usage_pipeline.warehouse.connection import Connection
 
 _RUNS_A_BATCH = 500
@@ -63,6 +64,11 @@ class DifyMysql:
         return self._source_id
 
     @property
+    def family(self) -> Family:
+        """Dify's messages, runs and node executions."""
+        return DIFY
+
+    @property
     def schema(self) -> DifySchema:
         """What this Dify's tables and indexes allow."""
         return self._schema
@@ -92,10 +98,12 @@ class DifyMysql:
         return schema_problems(self._schema)
 
     def stage_dimensions(self, warehouse: Connection) -> None:
-        """Fills stage_tenant, stage_project and stage_api_key."""
+        """Fills stage_tenant, stage_project, stage_api_key and stage_workflow_tool."""
         self._stage(warehouse, "stage_tenant", self._statements.tenants())
         self._stage(warehouse, "stage_project", self._statements.projects())
         self._stage(warehouse, "stage_api_key", self._statements.api_keys())
+        if self._schema.has_workflow_tools:
+            self._stage(warehouse, "stage_workflow_tool", self._statements.workflow_tools())
 
     def window_end(self, since: datetime) -> datetime | None:
         """Where a window from ``since`` should end to hold a moderate number of rows; None when little is left."""
@@ -136,6 +144,9 @@ class DifyMysql:
             self._stage(
                 warehouse, "stage_tool_call", self._statements.tool_calls(), {"since": self._zone.earliest(since)}
             )
+
+    def stage_documents(self, warehouse: Connection, since: datetime) -> None:
+        """Nothing: estimates of embedded documents are made for Dify on PostgreSQL alone."""
 
     def close(self) -> None:
         """Closes the connection."""
@@ -198,6 +209,7 @@ class DifyMysql:
                 copy_in = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), columns)
             with writer.copy(copy_in) as sink:
                 for row in rows:
+                    heard_from_source()
                     plain = [self._converted(name, value) for name, value in zip(names, row, strict=True)]
                     made = make(plain) if make else plain
                     if made is not None:

@@ -11,11 +11,13 @@ from usage_pipeline.sources.batches import batches
 from usage_pipeline.sources.dify_postgres_sums import DifyPostgresSums
 from usage_pipeline.sources.dify_schema import DifySchema, read_schema, schema_problems
 from usage_pipeline.sources.node_json import node_row
-from usage_pipeline.sources.seam import SourceError, Window
-from usage_pipeline.warehouse.connection import Connection, plain_url
+from usage_pipeline.sources.reading import end_reading_with, heard_from_source
+from usage_pipeline.sources.seam import DIFY, Family, SourceError, Window
+from usage_pipeline.warehouse.connection import Connection, hang_up, with_addresses
 from usage_pipeline.warehouse.statements import statement
 
 _FOLDER = "sources/dify_postgres"
+_CONNECT_SECONDS = 10
 _MESSAGES_A_WINDOW = 20_000
 _RUNS_A_WINDOW = 5_000
 _RUNS_A_BATCH = 500
@@ -51,6 +53,11 @@ class DifyPostgres(DifyPostgresSums):
         return self._source_id
 
     @property
+    def family(self) -> Family:
+        """Dify's messages, runs and node executions."""
+        return DIFY
+
+    @property
     def schema(self) -> DifySchema:
         """What this Dify's tables and indexes allow."""
         return self._schema
@@ -65,11 +72,14 @@ class DifyPostgres(DifyPostgresSums):
         return schema_problems(self._schema)
 
     def stage_dimensions(self, warehouse: Connection) -> None:
-        """Fills stage_tenant, stage_project and stage_api_key."""
+        """Fills stage_tenant, stage_project, stage_api_key and stage_workflow_tool."""
         pipelines = _PIPELINES if self._schema.has_pipelines else _NO_PIPELINES
         self._stage(warehouse, "stage_tenant", _select("tenants"))
         self._stage(warehouse, "stage_project", _select("projects", pipelines=pipelines))
-        self._stage(warehouse, "stage_api_key", _select("api_keys"))
+        prompt: LiteralString = "true" if self._schema.key_use_is_prompt else "false"
+        self._stage(warehouse, "stage_api_key", _select("api_keys", prompt=prompt))
+        if self._schema.has_workflow_tools:
+            self._stage(warehouse, "stage_workflow_tool", _select("workflow_tools"))
 
     def window_end(self, since: datetime) -> datetime | None:
         """Where a window from ``since`` should end to hold a moderate number of rows; None when little is left."""
@@ -77,6 +87,7 @@ class DifyPostgres(DifyPostgresSums):
             statement(f"{_FOLDER}/window_end"),
             {"since": _naive(since), "messages": _MESSAGES_A_WINDOW, "runs": _RUNS_A_WINDOW},
         ).fetchone()
+        heard_from_source()
         end = cast(datetime | None, row[0]) if row else None
         # Many rows may share one moment; a window must still move on.
         return max(end, since + timedelta(microseconds=1)) if end else None
@@ -91,6 +102,7 @@ class DifyPostgres(DifyPostgresSums):
         self._stage_nodes_of_runs(warehouse)
         self._stage_single_steps(warehouse, window.since)
         self._stage_node_models(warehouse)
+        self._stage_key_records(warehouse)
 
     def stage_rows(self, warehouse: Connection, message_ids: Sequence[str], run_ids: Sequence[str]) -> None:
         """The same for single rows, by primary key."""
@@ -100,11 +112,17 @@ class DifyPostgres(DifyPostgresSums):
             self._stage(warehouse, "stage_run", self._runs(_RUNS_BY_ID), {"ids": ids})
         self._stage_nodes_of_runs(warehouse)
         self._stage_node_models(warehouse)
+        self._stage_key_records(warehouse)
 
     def stage_tool_calls(self, warehouse: Connection, since: datetime) -> None:
         """Fills stage_tool_call with the model calls that tools made by themselves from ``since`` on."""
         if self._schema.has_tool_calls:
             self._stage(warehouse, "stage_tool_call", _select("tool_calls"), {"since": _naive(since)})
+
+    def stage_documents(self, warehouse: Connection, since: datetime) -> None:
+        """Fills stage_document with what was embedded from ``since`` on."""
+        if self._schema.has_documents:
+            self._stage(warehouse, "stage_document", _select("documents"), {"since": _naive(since)})
 
     def close(self) -> None:
         """Closes the connection."""
@@ -144,6 +162,7 @@ class DifyPostgres(DifyPostgresSums):
         ):
             cursor.execute(_select("nodes_text", selection=selection), parameters)
             for row in cursor:
+                heard_from_source()
                 copy.write_row(node_row(row))
 
     def _stage_node_models(self, warehouse: Connection) -> None:
@@ -159,6 +178,14 @@ class DifyPostgres(DifyPostgresSums):
                 # A graph that cannot be read leaves its nodes without a model, nothing else.
                 continue
 
+    def _stage_key_records(self, warehouse: Connection) -> None:
+        if self._schema.key_record_type is None:
+            return
+        found = warehouse.execute("SELECT id FROM stage_message UNION SELECT id FROM stage_run ORDER BY id")
+        select = _key_records(self._schema.key_record_type)
+        for ids in batches([str(row[0]) for row in found], _IDS_A_BATCH):
+            self._stage(warehouse, "stage_key_record", select, {"ids": ids})
+
     def _stage(
         self, warehouse: Connection, table: LiteralString, select: sql.SQL, parameters: Parameters | None = None
     ) -> None:
@@ -172,7 +199,9 @@ class DifyPostgres(DifyPostgresSums):
             reader.copy(copy_out, parameters or {}) as stream,
         ):
             for block in stream:
+                heard_from_source()
                 sink.write(block)
+        heard_from_source()
 
 
 def connect_read_only(url: str, *, statement_timeout: timedelta) -> Connection:
@@ -182,15 +211,17 @@ def connect_read_only(url: str, *, statement_timeout: timedelta) -> Connection:
     """
     try:
         connection = psycopg.connect(
-            plain_url(url),
+            with_addresses(url),
             autocommit=True,
             cursor_factory=ClientCursor,
             application_name="usage-pipeline (read-only)",
-            connect_timeout=10,
+            connect_timeout=_CONNECT_SECONDS,
         )
+        end_reading_with(lambda: hang_up(connection))
         connection.execute(_session(statement_timeout))
     except psycopg.OperationalError as error:
         raise SourceError(explain_connection_error(error)) from None
+    heard_from_source()
     return connection
 
 
@@ -235,6 +266,11 @@ def _single_steps(schema: DifySchema) -> LiteralString:
     return statement(f"{_FOLDER}/single_step_nodes{'' if schema.node_by_workflow else '_by_app'}")
 
 
+def _key_records(record_type: str) -> sql.SQL:
+    ids: LiteralString = "%(ids)s::uuid[]" if record_type == "uuid" else "%(ids)s::text[]"
+    return _select("key_records", ids=ids)
+
+
 def _naive(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None)
 
@@ -249,4 +285,6 @@ def iter_extraction_statements(schema: DifySchema) -> Iterator[tuple[str, sql.SQ
     yield "runs by id", _select("runs", selection=_RUNS_BY_ID, created_from=created_from)
     yield "nodes by run", _select("nodes", selection=_nodes_by_run(schema))
     yield "nodes by run, as text", _select("nodes_text", selection=_nodes_by_run(schema))
+    if schema.key_record_type is not None:
+        yield "key records", _key_records(schema.key_record_type)
     yield "single steps", _select("nodes", selection=_single_steps(schema))

@@ -1,7 +1,7 @@
 """Finds out what a Dify database has: its columns and indexes are probed, its version string is not trusted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from usage_pipeline.sources.seam import SourceError
 from usage_pipeline.warehouse.connection import Connection
@@ -24,6 +24,11 @@ _OPTIONAL = {
 _TOOL_CALLS = {"id", "user_id", "tenant_id", "provider", "tool_type", "tool_name", "prompt_tokens", "answer_tokens",
                "total_price", "currency", "created_at"}  # fmt: skip
 
+_DOCUMENTS = {"id", "tenant_id", "dataset_id", "tokens", "completed_at", "created_at"}
+_DATASETS = {"id", "name", "embedding_model", "embedding_model_provider"}
+_KEY_RECORDS = "api_token_message_joins_extend"
+_SMALL = 16 * 1024 * 1024  # bytes; read whole in a moment
+
 
 @dataclass(frozen=True)
 class DifySchema:
@@ -35,6 +40,11 @@ class DifySchema:
     has_tool_calls: bool  # model calls of tools can be read
     node_by_run: bool  # node executions can be read by run alone
     node_by_workflow: bool  # node executions can be walked by workflow and node
+    has_workflow_tools: bool  # workflows published as tools are listed
+    has_documents: bool  # embedded documents can be read
+    key_use_is_prompt: bool  # api_tokens.last_used_at is written within the request, not in batches later
+    key_record_type: str | None = None  # type of the fork's record_id, where calls can be looked up by it
+    key_records_unindexed: bool = False  # the fork's table is there, but looking a call up would read it whole
 
 
 def read_schema(connection: Connection) -> DifySchema:
@@ -42,7 +52,13 @@ def read_schema(connection: Connection) -> DifySchema:
     columns = _columns(connection)
     if not is_dify(columns):
         raise SourceError(_not_dify(connection))
-    return schema_of(columns, _index_columns(connection))
+    indexes = _index_columns(connection)
+    record_type, by_record = _key_records(connection, columns, indexes)
+    return replace(
+        schema_of(columns, indexes),
+        key_record_type=record_type if by_record else None,
+        key_records_unindexed=record_type is not None and not by_record,
+    )
 
 
 def is_dify(columns: Mapping[str, set[str]]) -> bool:
@@ -73,16 +89,47 @@ def schema_of(columns: Mapping[str, set[str]], indexes: set[tuple[str, tuple[str
             table == "workflow_node_executions" and names[:3] == ("tenant_id", "workflow_id", "node_id")
             for table, names in indexes
         ),
+        has_workflow_tools=columns.get("tool_workflow_providers", set()) >= {"id", "app_id"},
+        has_documents=columns.get("documents", set()) >= _DOCUMENTS and columns.get("datasets", set()) >= _DATASETS,
+        # 1.13 dropped this index with the change; its tables of human input are looked for too, were the index kept.
+        key_use_is_prompt=("messages", ("created_at",)) in indexes
+        and not any(table.startswith("human_input") for table in columns),
     )
 
 
 def schema_problems(schema: DifySchema) -> list[tuple[str, str, str]]:
-    """Columns that this Dify lacks and that counting would have used: (kind, name, detail)."""
+    """What this Dify lacks and counting would have used: (kind, name, detail)."""
     found = [("missing_column", name, f"this Dify has no column {name}") for name in schema.missing]
     if not schema.has_tool_calls:
         detail = "the tools' own model calls cannot be read: grant SELECT on tool_model_invokes to the role"
         found.append(("missing_column", "tool_model_invokes", detail))
+    if not schema.has_documents:
+        detail = "embedded documents cannot be estimated: grant SELECT on documents and datasets to the role"
+        found.append(("missing_column", "documents", detail))
+    if schema.key_records_unindexed:
+        detail = (
+            "the fork's record of keys is not used, for a look-up would read it whole: "
+            "CREATE INDEX CONCURRENTLY ON api_token_message_joins_extend (record_id)"
+        )
+        found.append(("missing_column", "api_token_message_joins_extend.record_id", detail))
     return found
+
+
+def _key_records(
+    connection: Connection, columns: dict[str, set[str]], indexes: set[tuple[str, tuple[str, ...]]]
+) -> tuple[str | None, bool]:
+    """The type of record_id in the table that dify-plus keeps, and whether a call can be looked up by it."""
+    if not columns.get(_KEY_RECORDS, set()) >= {"record_id", "app_token_id"}:
+        return None, False
+    row = connection.execute(
+        "SELECT format_type(a.atttypid, NULL), pg_relation_size(a.attrelid) FROM pg_attribute a"
+        " WHERE a.attrelid = to_regclass(%s) AND a.attname = 'record_id'",
+        [_KEY_RECORDS],
+    ).fetchone()
+    if row is None or row[0] not in ("uuid", "text", "character varying"):
+        return None, False
+    indexed = any(table == _KEY_RECORDS and names[0] == "record_id" for table, names in indexes)
+    return str(row[0]), indexed or int(str(row[1])) <= _SMALL
 
 
 def _columns(connection: Connection) -> dict[str, set[str]]:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import pymysql
 from pymysql.cursors import Cursor, SSCursor
 
+from usage_pipeline.sources.reading import heard_from_source
 from usage_pipeline.sources.seam import SourceError, SourceTooSlowError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ Parameters = Mapping[str, object]
 _PORT = 3306
 _CONNECT_SECONDS = 10
 # A server that says nothing for longer than a statement may take has been lost.
-_PATIENCE_SECONDS = 10
+_PATIENCE_SECONDS = 5
 _TOO_SLOW = {1205, 1317, 1969, 3024}
 _NOT_ALLOWED = {1044, 1142, 1143, 1227, 1370}
 # Every JSON complaint of MySQL (3140 to 3158) and MariaDB (4037 to 4044).
@@ -35,7 +36,7 @@ _ADVICE = {
     1049: "the database name in the URL is wrong; Dify's is 'dify' unless DB_DATABASE says otherwise",
     1130: "the server does not let this machine in: create the user for its address ('usage_reader'@'%')",
     1226: "the user has no connection left: raise its MAX_USER_CONNECTIONS",
-    1698: "the user cannot log in with a password: create one that can (docs/operations.md, 'A Dify on MySQL')",
+    1698: "the user cannot log in with a password: create one that can (docs/sources.md, 'A Dify on MySQL')",
     2026: "TLS failed: check ssl_ca, ssl_cert, ssl_key and ssl_mode in the URL",
 }  # fmt: skip
 _CHECK_SERVER = "check the host, the port and that the server runs and lets this machine in (bind-address, firewall)"
@@ -92,6 +93,7 @@ class MysqlReader:
         cursor = self._connection.cursor(SSCursor)
         try:
             cursor.execute(statement, parameters or {})
+            heard_from_source()
             yield [str(column[0]) for column in cursor.description or ()], cursor
         except pymysql.MySQLError as error:
             raise _as_ours(error) from None
@@ -151,7 +153,7 @@ def _as_ours(error: pymysql.MySQLError) -> Exception:
             f"{text}; the source was too slow: raise lookback.statement_timeout_seconds or read from a replica"
         )
     if code in _NOT_ALLOWED:
-        return SourceError(f"{text}; grant SELECT on Dify's tables to the user (docs/operations.md, 'A Dify on MySQL')")
+        return SourceError(f"{text}; grant SELECT on Dify's tables to the user (docs/sources.md, 'A Dify on MySQL')")
     if code in (2006, 2013):
         return SourceError(f"{text}; the server went away or hangs: {_CHECK_SERVER}")
     return SourceError(f"Dify's database said: {text}")

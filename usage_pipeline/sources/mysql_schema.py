@@ -98,5 +98,5 @@ def _not_dify(reader: MysqlReader) -> str:
     return (
         f"database {name!r} is not Dify's, or the user may not read it: it shows no tables `messages` and `apps`; "
         "set the database name in the URL (Dify's is 'dify' unless DB_DATABASE says otherwise), "
-        "or grant SELECT on its tables (docs/operations.md, 'A Dify on MySQL')"
+        "or grant SELECT on its tables (docs/sources.md, 'A Dify on MySQL')"
     )

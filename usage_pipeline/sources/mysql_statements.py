@@ -44,6 +44,10 @@ class MysqlStatements:
         """API keys, masked."""
         return _select("api_keys")
 
+    def workflow_tools(self) -> str:
+        """Workflows that are published as tools."""
+        return _select("workflow_tools")
+
     def tool_calls(self) -> str:
         """Model calls of tools, from ``since`` in the server's time on."""
         return _select("tool_calls")

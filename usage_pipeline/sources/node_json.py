@@ -1,7 +1,7 @@
 """Reads the figures of one node execution from its JSON texts, however broken they are."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 _CONTAINERS = ("iteration", "loop")
@@ -9,16 +9,31 @@ _CONTAINERS = ("iteration", "loop")
 
 def node_row(row: Sequence[object]) -> tuple[object, ...]:
     """A row of stage_node from a row of nodes_text.sql; texts of prompts and answers end here."""
-    *plain, metadata_text, process_text, outputs_text = row
+    *plain, finished_at, metadata_text, process_text, outputs_text = row
     metadata, readable_metadata = _object(metadata_text)
     is_container = plain[7] in _CONTAINERS
     process, readable_process = ({}, True) if is_container else _object(process_text)
-    usage = process.get("usage")
-    readable_outputs = True
-    if not isinstance(usage, dict) and not is_container:
-        outputs, readable_outputs = _object(outputs_text)
-        usage = outputs.get("usage") if isinstance(outputs.get("usage"), dict) else outputs.get("__usage")
-    figures = usage if isinstance(usage, dict) else {}
+    has_usage = isinstance(process.get("usage"), dict)
+    outputs, readable_outputs = ({}, True) if has_usage or is_container else _object(outputs_text)
+    readable = readable_metadata and readable_process and readable_outputs
+    return node_figures(plain, metadata, process, outputs, finished_at=finished_at, readable=readable)
+
+
+def node_figures(
+    plain: Sequence[object],
+    metadata: Mapping[str, object],
+    process: Mapping[str, object],
+    outputs: Mapping[str, object],
+    *,
+    finished_at: object,
+    readable: bool = True,
+) -> tuple[object, ...]:
+    """A row of stage_node from the columns that stand first in it and the three JSON objects of an execution."""
+    usage = None
+    if plain[7] not in _CONTAINERS:
+        found = (process.get("usage"), outputs.get("usage"), outputs.get("__usage"))
+        usage = next((value for value in found if isinstance(value, dict)), None)
+    figures = usage or {}
     tool = metadata.get("tool_info")
     return (
         *plain,
@@ -33,7 +48,9 @@ def node_row(row: Sequence[object]) -> tuple[object, ...]:
         _figure(figures.get("currency")),
         _figure(process.get("model_provider")),
         _figure(process.get("model_name")),
-        readable_metadata and readable_process and readable_outputs,
+        readable,
+        _figure(tool.get("provider_id")) if isinstance(tool, dict) else None,
+        finished_at,
     )
 
 

@@ -16,6 +16,14 @@ class SourceTooSlowError(SourceError):
     """A statement on a source took longer than it may."""
 
 
+class EnoughForNow(Exception):  # noqa: N818  (nothing is wrong)
+    """A source has read as much as one pass may; the next pass goes on. The text says what is left."""
+
+
+# Problems that a source states anew in each pass: those that it no longer states are over.
+STATED_PROBLEMS = ("missing_column", "no_index", "missing_time", "not_visible", "behind")
+
+
 @dataclass(frozen=True)
 class Window:
     """Rows created from ``since`` (inclusive) up to ``until`` (exclusive; None: all there is)."""
@@ -24,8 +32,43 @@ class Window:
     until: datetime | None
 
 
+@dataclass(frozen=True)
+class Family:
+    """How what some kinds of source stage becomes usage events: names of statements in sql/, in their order."""
+
+    staged: tuple[str, ...]  # the large staging tables, which counting wants statistics of
+    events: tuple[str, ...]  # from the staged rows to stage_event
+    afterwards: tuple[str, ...]  # when the events are merged
+    names_in_rows: bool = False  # workspaces, projects and keys are known by the rows alone
+
+
+DIFY = Family(
+    staged=("stage_message", "stage_run", "stage_node"),
+    events=(
+        "ingest/dify_callers",
+        "ingest/dify_messages",
+        "ingest/dify_nodes",
+        "ingest/dify_runs",
+        "ingest/dify_tool_calls",
+        "ingest/dify_documents",
+        "ingest/dify_key_records",
+        "ingest/dify_stopped",
+        "ingest/keep_known",
+        "ingest/dify_nested",
+        "ingest/restage",
+    ),
+    afterwards=("ingest/dify_open_rows", "ingest/dify_problems"),
+)
+LOG = Family(
+    staged=("stage_log",),
+    events=("ingest/completion_logs",),
+    afterwards=("ingest/completion_log_problems",),
+    names_in_rows=True,
+)
+
+
 class Source(Protocol):
-    """A deployment whose usage can be read into the staging tables of sql/ingest/staging.sql.
+    """A place whose usage can be read into the staging tables of sql/ingest/staging.sql.
 
     Every method writes into temporary tables of the warehouse connection it is given and nowhere else.
     """
@@ -33,6 +76,11 @@ class Source(Protocol):
     @property
     def source_id(self) -> str:
         """The short id that the configuration gives it."""
+        ...
+
+    @property
+    def family(self) -> Family:
+        """What it stages, and how that is counted."""
         ...
 
     def clock(self) -> datetime:
@@ -44,27 +92,42 @@ class Source(Protocol):
         ...
 
     def stage_dimensions(self, warehouse: Connection) -> None:
-        """Fills stage_tenant, stage_project and stage_api_key."""
+        """Fills stage_tenant, stage_project and stage_api_key; what is left out counts as gone.
+
+        Fills stage_workflow_tool too, where it knows of such.
+        """
         ...
 
     def window_end(self, since: datetime) -> datetime | None:
-        """Where a window from ``since`` should end to hold a moderate number of rows; None when little is left."""
+        """Where a window from ``since`` should end to hold a moderate number of rows; None when little is left.
+
+        Raises EnoughForNow when the rest is left to the next pass.
+        """
         ...
 
     def stage_window(self, warehouse: Connection, window: Window) -> None:
-        """Fills stage_message, stage_run, stage_node and stage_node_model with what was created in the window."""
+        """Fills the staging tables of its family with what was created in the window."""
         ...
 
+    def close(self) -> None:
+        """Lets go of connections."""
+        ...
+
+
+@runtime_checkable
+class ReadsAgain(Protocol):
+    """A source whose rows are final only later, and are read again one by one until they are."""
+
     def stage_rows(self, warehouse: Connection, message_ids: Sequence[str], run_ids: Sequence[str]) -> None:
-        """The same for single rows, by primary key."""
+        """What stage_window does, for single rows by primary key."""
         ...
 
     def stage_tool_calls(self, warehouse: Connection, since: datetime) -> None:
         """Fills stage_tool_call with the model calls that tools made by themselves from ``since`` on."""
         ...
 
-    def close(self) -> None:
-        """Lets go of connections."""
+    def stage_documents(self, warehouse: Connection, since: datetime) -> None:
+        """Fills stage_document with what was embedded from ``since`` on; nothing where the source cannot know."""
         ...
 
 

@@ -5,8 +5,18 @@ from datetime import date
 
 import dagster as dg
 
-from usage_pipeline.asset_catalogue import OWNERS, described, partition_days, table_of, usage_days
+from usage_pipeline.asset_catalogue import (
+    OWNERS,
+    described,
+    is_backfill,
+    markdown_table,
+    partition_days,
+    table_of,
+    usage_days,
+)
+from usage_pipeline.ingest.recount import recount
 from usage_pipeline.usage.roll_up import DAILY_TABLES, changed_days, differences, roll_up
+from usage_pipeline.usage.top_nodes import top_nodes
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 from usage_pipeline.warehouse_resource import Warehouse
@@ -20,6 +30,9 @@ _ROW_MEANS = {
     "daily_node_usage": "One row a day and workflow node: which node burns the most.",
 }
 DAYS_CHECKED = 7
+_NODE_COLUMNS = ("project", "title", "type", "models", "tokens", "tokens_before", "tokens_change_percent", "cost",
+                 "cost_before", "cost_change_percent")  # fmt: skip
+_TOLD = ("workspace", "project", "API calls", "rate", "exact", "sole", "observed", "declared", "shared")
 
 
 def _specs() -> list[dg.AssetSpec]:
@@ -42,14 +55,31 @@ def _specs() -> list[dg.AssetSpec]:
     specs=_specs(), partitions_def=usage_days(), backfill_policy=dg.BackfillPolicy.single_run(), name="daily_tables"
 )
 def daily_tables(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
-    """Rolls the run's days up from the events, all six tables in one transaction a month of days."""
+    """Rolls the run's days up from the events, all six tables in one transaction a month of days.
+
+    A backfill first books the days' events again under the configuration in force: keys, environments, zones, prices.
+    """
     days = partition_days(context)
     with warehouse.connection() as connection:
+        if is_backfill(context):
+            changed = recount(connection, warehouse.configuration(connection).settings, days)
+            context.log.info(f"{changed} events are booked otherwise than before")
         roll_up(connection, days, progress=lambda done, of: context.log.info(f"{done} of {of} days rolled up"))
+        told = dg.MetadataValue.md(table_of(connection, _TOLD, statement("reports/key_attribution"), []))
         for table in DAILY_TABLES:
             for day, metadata in _measured(connection, table, days).items():
                 context.add_asset_metadata(metadata, asset_key=table, partition_key=day)
-            yield dg.MaterializeResult(asset_key=table)
+            more = {"calls_told_to_a_key": told} if table == "daily_key_usage" else _of_the_whole(connection, table)
+            yield dg.MaterializeResult(asset_key=table, metadata=more)
+
+
+def _of_the_whole(connection: Connection, table: str) -> dict[str, dg.MetadataValue]:
+    """What is shown of a table as a whole: of the nodes, those that burn the most and what it was a week ago."""
+    if table != "daily_node_usage":
+        return {}
+    rows = [node.as_row(_NODE_COLUMNS) for node in top_nodes(connection, days=7)]
+    headings = ["project", "node", "type", "models", "tokens", "7 days before", "±%", "cost", "7 days before", "±%"]
+    return {"top_nodes_of_7_days": dg.MetadataValue.md(markdown_table(headings, rows))}
 
 
 def _measured(connection: Connection, table: str, days: list[date]) -> dict[str, dict[str, str | int | float]]:

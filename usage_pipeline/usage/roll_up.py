@@ -64,6 +64,8 @@ def _roll_up_together(connection: Connection, days: list[date]) -> None:
     ).fetchall()
     for table in DAILY_TABLES:
         connection.execute(statement(f"usage/{table}"), {"days": days})
+    connection.execute(statement("usage/daily_hour_usage"), {"days": days})
+    connection.execute(statement("usage/rolled_day"), {"days": days})
     for mark in seen:
         connection.execute(
             "DELETE FROM usage.changed_day WHERE source = %s AND usage_date = %s AND change = %s", list(mark)

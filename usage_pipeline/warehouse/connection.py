@@ -1,11 +1,14 @@
 """Opens connections to the warehouse."""
 
+import os
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
 from psycopg import ClientCursor
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -40,3 +43,47 @@ def connected(url: str) -> Iterator[Connection]:
         yield connection
     finally:
         connection.close()
+
+
+def address_of(connection: Connection) -> str:
+    """What opens one more session where this one goes. It holds the password: never show it."""
+    return make_conninfo("", **{**connection.info.get_parameters(), "password": connection.info.password or None})
+
+
+def hang_up(connection: Connection) -> None:
+    """Ends a session from another thread, whatever its own thread waits for: that one sees the server gone."""
+    try:
+        line = socket.socket(fileno=os.dup(connection.fileno()))
+    except (psycopg.Error, OSError):
+        return
+    with line:
+        try:
+            line.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return
+
+
+def with_addresses(url: str) -> str:
+    """The URL with its host's addresses looked up, so that a name server without an answer stops no other thread.
+
+    The driver's own look-up holds the interpreter's lock. Raises psycopg.OperationalError when there is no such host.
+    """
+    parts = conninfo_to_dict(plain_url(url))
+    host = str(parts.get("host") or "")
+    if not host or host.startswith(("/", "@")) or "," in host or parts.get("hostaddr"):
+        return plain_url(url)
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        raise psycopg.OperationalError(f'could not translate host name "{host}" to address') from None
+    addresses = list(dict.fromkeys(str(place[4][0]) for place in found))
+    port = str(parts.get("port") or 5432)
+    return make_conninfo(
+        "",
+        **{
+            **parts,
+            "host": ",".join([host] * len(addresses)),
+            "hostaddr": ",".join(addresses),
+            "port": ",".join([port] * len(addresses)),
+        },
+    )

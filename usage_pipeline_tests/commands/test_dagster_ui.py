@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,8 +16,14 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from usage_pipeline.budgets.evaluate import evaluate_budgets
+from usage_pipeline.configuration import configuration_in_force
 from usage_pipeline.demo.channel_servers import free_port
+from usage_pipeline.usage.period_ends import end_of_day
+from usage_pipeline.usage.roll_up import roll_up
+from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline_tests.commands.conftest import Played
+from usage_pipeline_tests.company import EXAMPLE
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -34,12 +40,21 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def ui(played: Played) -> Iterator[str]:
+def config(played: Played) -> Path:
+    """A copy of the example configuration that the UI runs on, so that a test may change it."""
+    path = played.home / "changing.yaml"
+    path.write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def ui(played: Played, config: Path) -> Iterator[str]:
     """The address of a running `usage-pipeline up`."""
     assert played.code == 0, played.output[-2000:]
     port = free_port()
+    environment = played.environment | {"USAGE_PIPELINE_CONFIG": str(config)}
     process = subprocess.Popen([sys.executable, "-m", "usage_pipeline", "up", "--port", str(port)],
-                               env=played.environment, start_new_session=True)  # fmt: skip
+                               env=environment, start_new_session=True)  # fmt: skip
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_until_it_answers(url, process)
@@ -149,6 +164,80 @@ def test_a_backfill_of_three_days_ends_green_and_sends_nothing(ui: str, page: Pa
     assert _alerts(played) == sent_before
 
 
+def test_a_backfill_under_a_changed_budget_lists_the_days_that_would_have_alerted(
+    ui: str, page: Page, played: Played, config: Path
+) -> None:
+    text = config.read_text(encoding="utf-8")
+    assert "limit: {tokens: 2000000}" in text
+    config.write_text(text.replace("limit: {tokens: 2000000}", "limit: {tokens: 1000000}"), encoding="utf-8")
+    busy = [_past_day(days_ago) for days_ago in (25, 18, 12)]
+    with connected(played.server.url("warehouse")) as connection:
+        _spend_on(connection, busy, 700_000)
+        was = _judged_then(connection, config)
+    assert len(was) >= len(busy)
+    config.write_text(text.replace("limit: {tokens: 2000000}", "limit: {tokens: 500000}"), encoding="utf-8")
+    sent_before = _alerts(played)
+
+    page.goto(f"{ui}/assets/budget_status")
+    page.get_by_text("Materialize…").first.click()
+    dialog = page.locator(".bp5-dialog")
+    box = dialog.locator("input:not([type=checkbox])").first
+    box.fill(f"[{_past_day(30)}...{_past_day(1)}]")
+    box.press("Enter")
+    expect(dialog.get_by_text("30 partitions", exact=True)).to_be_visible()
+    dialog.get_by_role("button", name="Launch backfill").click()
+    _wait_for_backfills(played, 2)
+
+    page.goto(f"{ui}/assets/budget_status?view=partitions&partition={busy[0]}")
+    row = page.locator("tr", has=page.get_by_text("would_have_alerted", exact=True)).first
+    expect(row).to_be_visible()
+    row.get_by_text("Markdown").first.click()
+    shown = page.locator(".bp5-dialog")
+    for day in busy:
+        expect(shown.get_by_text(day).first).to_be_visible()
+    expect(shown.get_by_text("agent-daily").first).to_be_visible()
+    keep(page, "what_if")
+    assert _alerts(played) == sent_before
+    with connected(played.server.url("warehouse")) as connection:
+        assert _in_force(connection) == was
+        beside = connection.execute(
+            'SELECT usage_date::text, level, "limit"::int, in_force_level, in_force_limit::int'
+            " FROM usage.budget_status_what_if WHERE budget_id = 'agent-daily' AND tier_at >= 100 ORDER BY 1"
+        ).fetchall()
+    assert beside == [(day, "emergency", 500_000, "ok", 1_000_000) for day in busy]
+
+
+def _spend_on(connection: Connection, days: list[str], tokens: int) -> None:
+    """One more call of the agent at noon of each day, as if Dify had logged it then."""
+    for day in days:
+        connection.execute(
+            "INSERT INTO usage.usage_event (source, event_id, tenant_id, environment, app_id, key_attribution,"
+            " caller_kind, total_tokens, price_source, basis, status, occurred_at, usage_date)"
+            " SELECT p.source, 'message:' || gen_random_uuid(), p.tenant_id, p.environment, p.app_id, 'none', 'api',"
+            " %s, 'unpriced', 'logged', 'succeeded', (%s::date + time '12:00') AT TIME ZONE 'Asia/Shanghai', %s"
+            " FROM usage.project p WHERE p.name = 'lead-enricher'",
+            [tokens, day, day],
+        )
+    roll_up(connection, [date.fromisoformat(day) for day in days])
+
+
+def _judged_then(connection: Connection, config: Path) -> list[tuple[object, ...]]:
+    """Judges the last 30 days as a pass did at each day's end; tells nobody."""
+    in_force = configuration_in_force(connection, config)
+    for days_ago in range(30, 0, -1):
+        moment = end_of_day(date.fromisoformat(_past_day(days_ago)), "Asia/Shanghai")
+        with connection.transaction():
+            evaluate_budgets(connection, in_force.settings, in_force.version, moment)
+    return _in_force(connection)
+
+
+def _in_force(connection: Connection) -> list[tuple[object, ...]]:
+    return connection.execute(
+        "SELECT period_start, spent, \"limit\", level, config_version FROM usage.budget_status"
+        " WHERE budget_id = 'agent-daily' AND period_end < now() - interval '7 hours' ORDER BY 1"
+    ).fetchall()  # fmt: skip
+
+
 def _wait_for_success(played: Played) -> None:
     """Until the daemon calls the backfill done; a failed one ends the waiting."""
     status = None
@@ -159,6 +248,19 @@ def _wait_for_success(played: Played) -> None:
             row = connection.execute("SELECT status FROM bulk_actions ORDER BY id DESC LIMIT 1").fetchone()
         status = row[0] if row else None
     assert status == "COMPLETED_SUCCESS"
+
+
+def _wait_for_backfills(played: Played, number: int) -> None:
+    """Until there are so many backfills and the newest is done."""
+    end = time.monotonic() + 60
+    found = 0
+    while time.monotonic() < end and found < number:
+        time.sleep(1)
+        with psycopg.connect(played.server.url("dagster")) as connection:
+            row = connection.execute("SELECT count(*) FROM bulk_actions").fetchone()
+        found = row[0] if row else 0
+    assert found >= number
+    _wait_for_success(played)
 
 
 def _alerts(played: Played) -> list[tuple[object, ...]]:

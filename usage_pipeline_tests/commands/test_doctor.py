@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from usage_pipeline.demo.dify_schema import create_dify_schema
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer
+from usage_pipeline_tests.sources.console_company import EMAIL, console_company
 
 READER, PASSWORD = "usage_reader", "pa55-w0rd"
 
@@ -162,3 +164,29 @@ def test_the_source_session_cannot_write(dify: str) -> None:
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         connection.execute("DELETE FROM messages")
     connection.close()
+
+
+@pytest.mark.parametrize(
+    ("password", "state", "words"),
+    [
+        (PASSWORD, "ok", "shows the workspaces Marketing, Support"),
+        ("wr0ng-pa55", "wrong", "e-mail or password is wrong"),
+    ],
+)
+def test_a_console_is_entered_and_its_workspaces_are_listed(
+    new_database: Callable[[], str], warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    password: str, state: str, words: str,
+) -> None:  # fmt: skip
+    with console_company(new_database, warehouse_url, tmp_path, seed=31, days=1, calls_a_day=0) as read:
+        read.fake.sessions.accounts[EMAIL].password = PASSWORD
+        monkeypatch.setenv("USAGE_PIPELINE_CONFIG", str(read.config))
+        monkeypatch.setenv("USAGE_PIPELINE_HOME", str(tmp_path))
+        monkeypatch.setenv("DIFY_CONSOLE_URL", read.fake.url)
+        monkeypatch.setenv("DIFY_EMAIL", EMAIL)
+        monkeypatch.setenv("DIFY_PASSWORD", password)
+        code, found = doctor(warehouse_url, None)
+    assert code == (0 if state == "ok" else 1)
+    ((found_state, says),) = found["source main, console"]
+    assert found_state == state
+    assert words in says
+    assert password not in says

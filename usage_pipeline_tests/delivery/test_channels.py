@@ -16,15 +16,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
-from usage_pipeline.delivery import http, mail, webhook, wecom
+from usage_pipeline.delivery import http, webhook
 from usage_pipeline.delivery.channel import LONGEST_ANSWER, Message, shortened
-from usage_pipeline.delivery.texts import markdown, plain, render, title
+from usage_pipeline.delivery.escaping import line, markup, plain
+from usage_pipeline.delivery.registry import CHANNELS
+from usage_pipeline.delivery.rendering import render
+from usage_pipeline.delivery.texts import title
 from usage_pipeline.demo.channel_servers import free_port
 from usage_pipeline.settings.recipients import EmailRecipient, WebhookRecipient, WecomRecipient
 from usage_pipeline_tests.channels import robot, wecom_answer
 from usage_pipeline_tests.delivery.test_outbox import FACTS
 
-OPS = WecomRecipient(channel="wecom", secret_env="WECOM_OPS_URL", mention=("zhang.san",))
+OPS = WecomRecipient(channel="wecom", secret_env="WECOM_OPS_URL", mention=("zhang.san",), allow_private=True)
 OWNER = EmailRecipient(channel="email", to=("owner@example.com", "second@example.com"))
 ITSM = WebhookRecipient(channel="webhook", url_env="ITSM_URL", secret_env="ITSM_SECRET", allow_private=True)
 MESSAGE = Message("Babc-1", "Babc", "budget", "emergency", FACTS, "zh")
@@ -52,10 +55,10 @@ def test_no_hostile_name_marks_up_mentions_or_is_evaluated(
 ) -> None:
     with robot(wecom_answer(0)) as server:
         monkeypatch.setenv("WECOM_OPS_URL", server.url)
-        assert wecom.send(replace(named(name), language=language), OPS).kind == "accepted"
+        assert CHANNELS["wecom"](replace(named(name), language=language), OPS).kind == "accepted"
     content = json.loads(server.taken[0][1])["markdown"]["content"]
     assert_harmless(content)
-    page = render("mail.html.j2", named(name))
+    page = render("mail.html.j2", named(name), line).text
     for tag in ("<script", "<img", "</td></table><", "<font"):
         assert tag not in page.lower()
     assert "\n" not in title(named(name))
@@ -75,10 +78,10 @@ def assert_harmless(content: str) -> None:
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=400))
 def test_any_name_is_one_harmless_line(name: str) -> None:
-    line = markdown(name)
+    line = markup("wecom")(name)
     assert not set(line) & set("`*[]<>@#&\\|~\n\r\x00")
     assert len(plain(name)) <= 120
-    text = render("wecom.md.j2", named(name))
+    text = render("wecom.md.j2", named(name), markup("wecom")).text
     assert text.count("\n### ") == 0
 
 
@@ -102,7 +105,7 @@ def test_wecom_goes_by_the_errcode(
 ) -> None:
     with robot(answer) as server:
         monkeypatch.setenv("WECOM_OPS_URL", server.url)
-        outcome = wecom.send(MESSAGE, OPS)
+        outcome = CHANNELS["wecom"](MESSAGE, OPS)
     assert (outcome.kind, outcome.retry_after_s) == (kind, wait)
     assert len(server.taken) == 1, "a redirect is not followed"
 
@@ -127,7 +130,7 @@ def test_a_webhook_goes_by_the_status(
     with robot(answer, path="/hook") as server:
         monkeypatch.setenv("ITSM_URL", server.url)
         monkeypatch.setenv("ITSM_SECRET", "a-long-shared-secret")
-        outcome = webhook.send(MESSAGE, ITSM)
+        outcome = CHANNELS["webhook"](MESSAGE, ITSM)
     assert (outcome.kind, outcome.retry_after_s) == (kind, wait)
 
 
@@ -136,8 +139,8 @@ def test_a_webhooks_signature_verifies_and_its_id_stays_the_same(monkeypatch: py
     with robot((200, b"", {}), path="/hook") as server:
         monkeypatch.setenv("ITSM_URL", server.url)
         monkeypatch.setenv("ITSM_SECRET", secret)
-        webhook.send(named("<@all>"), ITSM)
-        webhook.send(named("<@all>"), ITSM)
+        CHANNELS["webhook"](named("<@all>"), ITSM)
+        CHANNELS["webhook"](named("<@all>"), ITSM)
     ids = set()
     for headers, body in server.taken:
         lower = {name.lower(): value for name, value in headers.items()}
@@ -156,7 +159,7 @@ def test_a_webhooks_signature_verifies_and_its_id_stays_the_same(monkeypatch: py
 def test_a_private_address_is_refused_unless_allowed(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ITSM_URL", url)
     monkeypatch.setenv("ITSM_SECRET", "a-long-shared-secret")
-    outcome = webhook.send(MESSAGE, ITSM.model_copy(update={"allow_private": False}))
+    outcome = CHANNELS["webhook"](MESSAGE, ITSM.model_copy(update={"allow_private": False}))
     assert outcome.kind == "permanent"
     assert url not in outcome.answer
 
@@ -240,7 +243,7 @@ def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
 
 
 def test_a_mail_has_two_parts_one_id_and_no_header_of_a_names(mailbox: Mailbox) -> None:
-    outcome = mail.send(named("x\r\nBcc: victim@example.com"), OWNER)
+    outcome = CHANNELS["email"](named("x\r\nBcc: victim@example.com"), OWNER)
     assert (outcome.kind, outcome.status) == ("accepted", 250)
     parsed = message_from_bytes(mailbox.taken[0], policy=policy.default)
     assert parsed["Message-ID"] == "<Babc-1@usage-pipeline>"
@@ -255,13 +258,13 @@ def test_a_mail_has_two_parts_one_id_and_no_header_of_a_names(mailbox: Mailbox) 
 @pytest.mark.parametrize(("reply", "kind"), [("451 try later", "retry"), ("552 too big", "permanent")])
 def test_mail_goes_by_the_reply_after_data(mailbox: Mailbox, reply: str, kind: str) -> None:
     mailbox.after_data = reply
-    outcome = mail.send(MESSAGE, OWNER)
+    outcome = CHANNELS["email"](MESSAGE, OWNER)
     assert (outcome.kind, outcome.status) == (kind, int(reply[:3]))
 
 
 def test_a_refused_recipient_is_named(mailbox: Mailbox) -> None:
     mailbox.refuse = lambda address: "550 no such user" if address.startswith("second") else None
-    outcome = mail.send(MESSAGE, OWNER)
+    outcome = CHANNELS["email"](MESSAGE, OWNER)
     assert outcome.kind == "permanent"
     assert "second@example.com: 550" in outcome.answer
     assert len(mailbox.taken) == 1
@@ -269,7 +272,7 @@ def test_a_refused_recipient_is_named(mailbox: Mailbox) -> None:
 
 def test_a_mail_server_that_is_not_there_is_a_retry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMTP_URL", f"smtp://user:pa55@127.0.0.1:{free_port()}")
-    outcome = mail.send(MESSAGE, OWNER)
+    outcome = CHANNELS["email"](MESSAGE, OWNER)
     assert outcome.kind == "retry"
     assert "pa55" not in outcome.answer
 
@@ -284,6 +287,6 @@ def test_every_kind_of_alert_has_a_text_without_gaps(kind: str, language: str) -
     }[kind]  # type: ignore[assignment]
     message = Message("x", "Babc", kind, "critical", facts, language)
     for template in ("wecom.md.j2", "mail.txt.j2", "mail.html.j2"):
-        text = render(template, message)
+        text = render(template, message, line).text
         assert "None" not in text
         assert "Babc" in text

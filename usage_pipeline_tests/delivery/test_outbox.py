@@ -20,8 +20,8 @@ from usage_pipeline_tests.channels import robot, wecom_answer
 
 CONFIG = """version: 1
 recipients:
-  ops: {channel: wecom, secret_env: WECOM_OPS_URL}
-  more: {channel: wecom, secret_env: WECOM_MORE_URL}
+  ops: {channel: wecom, secret_env: WECOM_OPS_URL, allow_private: true}
+  more: {channel: wecom, secret_env: WECOM_MORE_URL, allow_private: true}
   itsm: {channel: webhook, url_env: ITSM_URL, secret_env: ITSM_SECRET, allow_private: true}
 tiers: [{at: 100, level: emergency, notify: [ops]}]
 """

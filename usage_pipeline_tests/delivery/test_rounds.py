@@ -25,7 +25,7 @@ def settings() -> Settings:
         "recipients:\n",
         "recipients:\n"
         "  post: {channel: email, to: owner@example.com}\n"
-        "  phone: {channel: sms, provider: http, to: '123', secret_env: SMS_URL}\n",
+        "  phone: {channel: sms, provider: http, to: '123', url_env: SMS_URL}\n",
     )
     return parse_settings(text, "c.yaml")
 
@@ -230,7 +230,7 @@ def test_a_delivery_that_always_ends_its_worker_fails_in_the_end(warehouse: Conn
 
 @pytest.mark.parametrize(
     ("fallback", "told"),
-    [(["post"], [("post", "email")]), (["phone"], [("more", "wecom")]), (["gone"], [("more", "wecom")]),
+    [(["post"], [("post", "email")]), (["phone"], [("phone", "sms")]), (["gone"], [("more", "wecom")]),
      (["ops"], [("more", "wecom")]), (["post", "more"], [("more", "wecom"), ("post", "email")])],
 )  # fmt: skip
 def test_a_failure_is_told_to_a_fallback_that_can_be_reached(

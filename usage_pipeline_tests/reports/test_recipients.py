@@ -23,7 +23,9 @@ TELLING = SETTINGS.model_copy(
     update={
         "recipients": {
             **{name: WecomRecipient(channel="wecom", secret_env=variable) for name, variable in ROBOTS.items()},
-            "on-call": SmsRecipient(channel="sms", provider="http", to=("+491701234567",), secret_env="SMS"),
+            "on-call": SmsRecipient(
+                channel="sms", provider="http", to=("+491701234567",), secret_env="SMS", url_env="SMS_URL"
+            ),
         },
         "reports": Reports(recipients=("finance", "on-call"), formats=("html",)),
         "tenants": (
@@ -65,9 +67,10 @@ def test_a_tenants_people_get_nothing_of_others(ledger: Connection, tmp_path: Pa
     facts = {str(recipient): str(text) for recipient, text in rows}
     assert "Globex" not in facts["acme-owner"] and "ACME" not in facts["globex-owner"]
     for name, other in (("acme-owner", GLOBEX), ("globex-owner", ACME)):
-        (path,) = json.loads(facts[name])["files"]
-        assert Path(path).resolve().is_relative_to(tmp_path.resolve() / "reports")
-        assert other not in Path(path).read_text(encoding="utf-8")
+        (named,) = json.loads(facts[name])["files"]
+        path = (tmp_path / "reports" / named).resolve()
+        assert path.is_relative_to(tmp_path.resolve() / "reports")
+        assert other not in path.read_text(encoding="utf-8")
 
 
 def test_the_message_says_ten_lines_at_most_and_is_recorded(
@@ -92,10 +95,10 @@ def test_the_message_says_ten_lines_at_most_and_is_recorded(
 def test_tenants_can_be_left_out_and_files_linked(ledger: Connection) -> None:
     quiet = TELLING.reports.model_copy(update={"to_tenants": False, "link": "https://reports.example/llm/"})
     assert tell(ledger, TELLING.model_copy(update={"reports": quiet})) == ["finance"]
-    row = ledger.execute("SELECT facts -> 'lines_en' FROM usage.alert WHERE kind = 'report'").fetchone()
+    row = ledger.execute("SELECT facts -> 'lines' FROM usage.alert WHERE kind = 'report'").fetchone()
     assert row is not None
     lines = dict(row[0])  # type: ignore[call-overload]
-    assert lines["Files"] == f"https://reports.example/llm/{DAY}/usage-{DAY}.html"
+    assert lines["Files"] == f"https://reports.example/llm/{DAY}/en/usage-{DAY}.html"
 
 
 def test_a_report_is_no_alert_of_the_day(ledger: Connection) -> None:

@@ -1,10 +1,14 @@
 """Each malformed configuration gets one readable error: file, line, field, value and fix."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from usage_pipeline.configuration import configuration_in_force
 from usage_pipeline.settings import SettingsError, load_settings, parse_settings
+from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline_tests.company import EXAMPLE
 
 BASE = """version: 1
@@ -14,7 +18,7 @@ exchange_rates: {USD: 7.10}
 prices:
   - {model: "qwen3-*", input_per_million: 2.0, output_per_million: 6.0, currency: CNY}
 recipients:
-  ops: {channel: wecom, secret_env: WECOM_OPS_URL}
+  ops: {channel: wecom, secret_env: WECOM_OPS_URL, allow_private: true}
 tiers:
   - {at: 80, level: warning, notify: [ops]}
   - {at: 100, level: emergency, notify: [ops]}
@@ -26,6 +30,10 @@ reports: {daily_at: "08:30"}
 
 # what is replaced, by what, line, field, what the error says, what to do
 CASES = [
+    ("version: 1", "version: 1\nsources: [{id: a, kind: dify_api}]", 2, "sources[0]", "has no console", "DIFY_CONSOLE_URL"),
+    ("version: 1", "version: 1\nsources: [{id: a, console: {url_env: A, email_env: B}}]", 2, "sources[0].console", "says not as whom", "password_env, or admin_key_env"),
+    ("version: 1", "version: 1\nsources: [{id: a, console: {url_env: A, email_env: B, password_env: 'pa55 w0rd!'}}]", 2, "sources[0].console.password_env", "is not a variable's name", "NAME"),
+    ("version: 1", "version: 1\nsources: [{id: a, console: {url_env: A, admin_key_env: B, requests_per_second: 0}}]", 2, "sources[0].console.requests_per_second", "too small", "above 0"),
     ("tokens: 50000", "tokens: 50k", 14, "budgets[1].limit.tokens", '"50k" is not a whole number', "write 50000"),
     ("tokens: 50000", "tokens: 1.5", 14, "budgets[1].limit.tokens", "is not a whole number", "write"),
     ("tokens: 50000", "tokens: -5", 14, "budgets[1].limit.tokens", "-5 is too small", "above 0"),
@@ -56,8 +64,16 @@ CASES = [
     ("{USD: 7.10}", "7.10", 4, "exchange_rates", "is not an exchange rate", "7.10"),
     ("input_per_million: 2.0", "input_per_million: -2", 6, "prices[0].input_per_million", "too small", "above"),
     ('model: "qwen3-*", ', "", 6, "prices[0].model", "is missing", "add `model:`"),
-    ("channel: wecom", "channel: wechat", 8, "recipients.ops", "has no channel that is known", "wecom, email"),
-    ("channel: wecom, ", "", 8, "recipients.ops", "has no channel that is known", "wecom, email"),
+    ("input_per_million: 2.0, ", "", 6, "prices[0]", "prices one half of a call", "input_per_million"),
+    ("input_per_million: 2.0, output_per_million: 6.0, ", "", 6, "prices[0]", "has no price", "per_call"),
+    ("output_per_million: 6.0, ", "output_per_million: 6.0, from: 2026-03-01, until: 2026-03-01, ", 6, "prices[0].until", "does not lie after", "first day"),
+    ("output_per_million: 6.0, ", "output_per_million: 6.0, tiers: [{above: 9, input_per_million: 1, output_per_million: 1}, {above: 9, input_per_million: 1, output_per_million: 1}], ", 6, "prices[0].tiers[1].above", "does not stand above 9", "lowest"),
+    ("output_per_million: 6.0, currency: CNY}", "output_per_million: 6.0, currency: CNY}\n  - {model: \"qwen3-*\", per_call: 1, currency: CNY}", 7, "prices[1].model", "is never reached: prices[0] fits first", "move it up"),
+    ("version: 1", "version: 1\napi_keys: [{key: app-AbCdEf, name: crm}]", 2, "api_keys[0].key", "is the secret itself", "usage-pipeline keys"),
+    ("version: 1", "version: 1\napi_keys: [{key: a...b, name: crm}, {key: a…b, name: erp}]", 2, "api_keys[1].key", "is the key of api_keys[0] already", "rename"),
+    ("version: 1", "version: 1\ncounting: {nested: parent}", 2, "counting.nested", "is not one of the words", "'child'"),
+    ("channel: wecom", "channel: wechat", 8, "recipients.ops", "has no channel that is known", "wecom, dingtalk"),
+    ("channel: wecom, ", "", 8, "recipients.ops", "has no channel that is known", "wecom, dingtalk"),
     ("secret_env: WECOM_OPS_URL", "secret_env: wecom url", 8, "recipients.ops.secret_env", "is not a variable's name", "NAME"),
     (", secret_env: WECOM_OPS_URL", "", 8, "recipients.ops.secret_env", "", "NAME"),
     ("at: 80", "at: 120", 11, "tiers[1].at", "does not stand above", "lowest to the highest"),
@@ -80,6 +96,58 @@ CASES = [
     ("exchange_rates: {USD: 7.10}", "exchange_rates: {<<: {USD: 7.10}}", 4, "exchange_rates", "merge keys", "write the values out"),
     ("currency: CNY\nex", "currency: !!python/object:os.system x\nex", 3, "currency", "", ""),
     ("reports: {", "reports: [", 15, "", "this is not YAML", "indentation"),
+    # periods
+    ("period: day", "period: {rolling: 24}", 14, "budgets[1].period.rolling", "is not a duration", "24h or 7d"),
+    ("period: day", "period: {rolling: 90m}", 14, "budgets[1].period", "is not a number of hours or days", "rolling: 24h"),
+    ("period: day", "period: {rolling: 100h}", 14, "budgets[1].period", "is too long", "whole days"),
+    ("period: day", "period: {rolling: 0d}", 14, "budgets[1].period.rolling", "is not a duration", "15m"),
+    ("period: day", "period: {rolling: 24h, of: x}", 14, "budgets[1].period.of", "is not a key", "remove it"),
+    ("period: day", "period: {from: 2026-12-01, to: 2026-11-01}", 14, "budgets[1].period", "ends before it begins", "a day after"),
+    ("period: day", "period: {from: 2026-13-01, to: 2026-11-01}", 14, "budgets[1].period.from", "is not a date", "2026-01-31"),
+    ("period: day", "period: {from: 2026-11-01}", 14, "budgets[1].period.to", "is missing", "add `to:`"),
+    ("period: day", "period: [day]", 14, "budgets[1].period", "is not one of the words", "'day'"),
+    # scopes, per and except
+    ("scope: {environment: dev}", "scope: {environment: []}", 14, "budgets[1].scope.environment", "is empty", "at least one"),
+    ("scope: {environment: dev}", "scope: dev", 14, "budgets[1].scope", "is not a mapping", "pairs"),
+    ("scope: {environment: dev}", "scope: {not: {enviroment: dev}}", 14, "budgets[1].scope.not.enviroment", "is not a key", "did you mean"),
+    ("scope: {environment: dev}", "scope: {environment: {a: b}}", 14, "budgets[1].scope.environment", "is not a list", "[a, b]"),
+    ("per: project", "per: [project, project]", 14, "budgets[1]", "names a dimension twice", "each once"),
+    ("per: project", "per: [project, app]", 14, "budgets[1].per[1]", "is not one of the words", "'project'"),
+    ("per: project", "per: [project, model], except: [a]", 14, "budgets[1]", "without saying of which dimension", "except: {project"),
+    ("per: project", "per: project, except: {model: a}", 14, "budgets[1]", "is not under `per:`", "not:"),
+    ("per: project", "except: [a]", 14, "budgets[1]", "without saying of which dimension", "except: {project"),
+    # pools
+    ("id: dev,", "id: dev, parent: al,", 14, "budgets[1].parent", "is not a budget", "did you mean 'all'?"),
+    ("id: dev,", "id: dev, parent: dev,", 14, "budgets[1].parent", "goes round in a loop", "dev > dev"),
+    ("{id: all,", "{id: all, parent: dev, scope: {environment: dev},", 13, "budgets[0].per", "does not say which project", "add project"),
+    ("{id: all,", "{id: all, scope: {tenant: Marketing}}\n  - {id: pool, parent: dev,", 13, "budgets[0].period", "is missing", "add `period:`"),
+    ("{id: dev,", "{id: dev, parent: all}\n  - {id: x,", 14, "budgets[1].period", "is missing", "add `period:`"),
+    ("{cost: 100}}", "{cost: 100}, scope: {tenant: Marketing}}\n  - {id: sub, parent: all, period: day, limit: {calls: 1}}", 14, "budgets[1].scope", "does not lie within its parent 'all'", 'add tenant: "Marketing"'),
+    ("{cost: 100}}", "{cost: 100}, scope: {project: bot-*}}\n  - {id: sub, parent: all, scope: {project: b*}, period: day, limit: {calls: 1}}", 14, "budgets[1].scope.project", "lies outside its parent", '"bot-*"'),
+    ("{cost: 100}}", "{cost: 100}, scope: {not: {environment: dev}}}\n  - {id: sub, parent: all, period: day, limit: {calls: 1}}", 14, "budgets[1].scope", "is left out by its parent", 'not: {environment: "dev"}'),
+    ("id: all,", "id: all, parent: dev, scope: {environment: dev}, per: project,", None, "", "", ""),
+    # tiers
+    ("at: 80", "at: 0", 10, "tiers[0].at", "is too small", "above 0"),
+    ("at: 80", "at: -80%", 10, "tiers[0].at", "is too small", "above 0"),
+    ("at: 80", "on: guess, at: 80", 10, "tiers[0].on", "is not one of the words", "'forecast'"),
+    ("at: 80", "for: soon, at: 80", 10, "tiers[0].for", "is not a duration", "15m"),
+    ("at: 80", "for: 15, at: 80", 10, "tiers[0].for", "is not a duration", "15m"),
+    ("at: 80", "min_spend: 5, at: 80", 10, "tiers[0].min_spend", "is not a mapping", "pairs"),
+    ("at: 80", "min_spend: {}, at: 80", 10, "tiers[0].min_spend", "limits nothing", "at least one of"),
+    ("at: 80", "quiet: {from: 22:00, to: 7}, at: 80", 10, "tiers[0].quiet.to", "is not a text", "quotes"),
+    ("at: 80", 'quiet: {from: "22:00", to: "22:00"}, at: 80', 10, "tiers[0].quiet", "begin when they end", "07:00"),
+    ("at: 80", 'quiet: {from: "22:00", to: "25:00"}, at: 80', 10, "tiers[0].quiet.to", "is not written as it must be", "08:30"),
+    ("level: warning", "level: warning, actions: [stop]", 10, "tiers[0].actions[0]", "is not one of the words", "'pause_app'"),
+    ("notify: [ops]}\n  - {at: 100", "fallback: [nobody]}\n  - {at: 100", 10, "tiers[0].fallback[0]", "is not a recipient", "recipients"),
+    # rollover
+    ("period: day", "period: day, rollover: {up_to: 120%}", 14, "budgets[1].rollover.up_to", "is too large", "at most 100"),
+    ("period: day", "period: day, rollover: {up_to: a lot}", 14, "budgets[1].rollover.up_to", "is not a number", "digits"),
+    ("period: day", "period: hour, rollover: {up_to: 20%}", 14, "budgets[1]", "cannot roll over", "day, week"),
+    ("period: day", "period: day, rollover: true", 14, "budgets[1].rollover", "is not a mapping", "pairs"),
+    # the file itself
+    ("version: 1\n", "- version\n", 2, "", "this is not YAML", "indentation"),
+    ("budgets:", "budgets: {", 13, "", "this is not YAML", "indentation"),
+    ("id: dev", '? [a]\n    : b, id: dev', 14, "budgets[1]", "a key must be a word", "name: value"),
 ]  # fmt: skip
 
 
@@ -103,6 +171,24 @@ def test_a_mistake_is_explained(old: str, new: str, line: int | None, field: str
     assert fix in problem.fix
     assert "Input should" not in str(problem)
     assert "\n" not in str(problem)
+
+
+def test_there_are_sixty_of_them() -> None:
+    assert len([case for case in CASES if case[2] is not None]) >= 60
+
+
+def test_none_stops_the_budgets_that_were_in_force(warehouse: Connection, tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(BASE, encoding="utf-8")
+    in_force = configuration_in_force(warehouse, file)
+    for old, new, line, *_ in CASES:
+        if line is None:
+            continue
+        file.write_text(BASE.replace(old, new, 1), encoding="utf-8")
+        found = configuration_in_force(warehouse, file)
+        assert found.refused, new
+        assert found.settings == in_force.settings
+        assert found.version == in_force.version
 
 
 def test_an_anchor_used_twice_is_refused() -> None:

@@ -18,12 +18,16 @@ SELECT
     n.created_at,
     CASE WHEN n.workflow_run_id IS NULL THEN
         (SELECT a.email FROM accounts a WHERE a.id = n.created_by) END AS account_email,
+    n.finished_at,
     CASE
         WHEN JSON_VALID(n.execution_metadata) THEN JSON_OBJECT(
             'total_tokens', JSON_EXTRACT(n.execution_metadata, '$.total_tokens'),
             'total_price', JSON_EXTRACT(n.execution_metadata, '$.total_price'),
             'currency', JSON_EXTRACT(n.execution_metadata, '$.currency'),
-            'tool_info', JSON_OBJECT('provider_type', JSON_EXTRACT(n.execution_metadata, '$.tool_info.provider_type'))
+            'tool_info', JSON_OBJECT(
+                'provider_type', JSON_EXTRACT(n.execution_metadata, '$.tool_info.provider_type'),
+                'provider_id', JSON_EXTRACT(n.execution_metadata, '$.tool_info.provider_id')
+            )
         )
         WHEN n.execution_metadata <> '' THEN '?'
     END AS metadata,

@@ -15,6 +15,7 @@ SELECT
     n.created_at,
     CASE WHEN n.workflow_run_id IS NULL THEN
         (SELECT a.email FROM accounts a WHERE a.id = n.created_by) END AS account_email,
+    n.finished_at,
     n.execution_metadata AS metadata,
     n.process_data AS process,
     n.outputs

@@ -19,7 +19,8 @@ SELECT
     e.session_id AS user_session,
     e.app_id AS user_app_id,
     CASE WHEN r.created_by_role = 'account' THEN
-        (SELECT a.email FROM accounts a WHERE a.id = r.created_by) END AS account_email
+        (SELECT a.email FROM accounts a WHERE a.id = r.created_by) END AS account_email,
+    r.created_by AS creator_id
 FROM workflow_runs r :index
 LEFT JOIN end_users e ON r.created_by_role = 'end_user' AND e.id = r.created_by
 WHERE :selection

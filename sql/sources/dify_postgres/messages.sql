@@ -1,4 +1,5 @@
--- One row a message: who asked, what it cost, and the sums of an agent's thoughts beside it; never a text.
+-- One row a message: who asked, what it cost, and the sums of an agent's thoughts beside it; never a text. Of an answer
+-- that was stopped, for which Dify logs no tokens, the lengths in bytes of prompt and answer and the prices a token.
 -- Reads messages along (created_at, id) or by primary key (the caller sets :selection), end_users, accounts and
 -- conversations by primary key, message_agent_thoughts by message_id. Writes nothing.
 -- Columns that an older or newer Dify lacks resolve to the row `lacking`, so that the rest is still read.
@@ -6,7 +7,8 @@
 SELECT m.* FROM (
     SELECT NULL::text AS app_mode, NULL::text AS invoke_from, NULL::text AS from_source, NULL::uuid AS workflow_run_id,
            NULL::text AS model_provider, NULL::text AS model_id, NULL::numeric AS total_price, NULL::text AS currency,
-           0::numeric AS message_unit_price, 0::numeric AS answer_unit_price, 'normal'::text AS status,
+           0::numeric AS message_unit_price, 0::numeric AS answer_unit_price, 0::numeric AS message_price_unit,
+           0::numeric AS answer_price_unit, 'normal'::text AS status,
            NULL::uuid AS from_end_user_id, NULL::uuid AS from_account_id
 ) AS lacking
 CROSS JOIN LATERAL (
@@ -36,7 +38,20 @@ CROSS JOIN LATERAL (
         thoughts.sum_input_tokens::bigint AS thought_input_tokens,
         thoughts.sum_output_tokens::bigint AS thought_output_tokens,
         thoughts.sum_price::numeric AS thought_price,
-        thoughts.sum_currency::text AS thought_currency
+        thoughts.sum_currency::text AS thought_currency,
+        CASE WHEN stopped.yes THEN octet_length(m.answer) END::bigint AS answer_octets,
+        CASE WHEN stopped.yes THEN coalesce(
+            (SELECT sum(octet_length(part.json ->> 'text'))
+             FROM json_array_elements(
+                 -- Zero characters and halves of surrogate pairs are JSON that cannot be turned into text: a line break
+                 -- stands for each, also after a backslash.
+                 CASE WHEN json_typeof(m.message) = 'array'
+                      THEN regexp_replace(m.message::text, '\\u(0000|d[89a-f][0-9a-f]{2})', '\\n', 'gi')::json
+                      ELSE '[]'::json END
+             ) AS part (json) WHERE json_typeof(part.json) = 'object'),
+            octet_length(m.query)) END::bigint AS prompt_octets,
+        CASE WHEN stopped.yes THEN message_unit_price * message_price_unit END::numeric AS input_price,
+        CASE WHEN stopped.yes THEN answer_unit_price * answer_price_unit END::numeric AS output_price
     FROM messages m
     LEFT JOIN LATERAL (
         SELECT e.type, e.session_id, e.app_id FROM end_users e WHERE e.id = from_end_user_id
@@ -50,5 +65,10 @@ CROSS JOIN LATERAL (
         FROM message_agent_thoughts t
         WHERE t.message_id = m.id
     ) AS thoughts ON workflow_run_id IS NULL
+    CROSS JOIN LATERAL (
+        SELECT workflow_run_id IS NULL AND status = 'normal' AND coalesce(m.message_tokens, 0) = 0
+               AND coalesce(m.answer_tokens, 0) = 0 AND m.answer <> ''
+               AND (coalesce(message_unit_price, 0) > 0 OR coalesce(answer_unit_price, 0) > 0) AS yes
+    ) AS stopped
     WHERE :selection
 ) AS m

@@ -16,7 +16,7 @@ SELECT
     n.title::text,
     n.status::text,
     (n.created_at AT TIME ZONE 'UTC')::timestamptz AS created_at,
-    CASE WHEN n.workflow_run_id IS NULL THEN
+    CASE WHEN n.triggered_from = 'single-step' THEN
         (SELECT a.email::text FROM accounts a WHERE a.id = n.created_by)
     END AS account_email,
     meta.total_tokens::text AS meta_tokens,
@@ -30,7 +30,9 @@ SELECT
     (usage.json ->> 'currency')::text AS usage_currency,
     process.model_provider::text AS provider,
     process.model_name::text AS model,
-    true AS readable
+    true AS readable,
+    (meta.tool_info ->> 'provider_id')::text AS tool_provider_id,
+    (n.finished_at AT TIME ZONE 'UTC')::timestamptz AS finished_at
 FROM workflow_node_executions n
 LEFT JOIN LATERAL json_to_record(
     CASE WHEN left(ltrim(n.execution_metadata, E' \t\r\n'), 1) = '{' THEN n.execution_metadata::json END

@@ -13,9 +13,10 @@ SELECT
     n.title::text,
     n.status::text,
     (n.created_at AT TIME ZONE 'UTC')::timestamptz AS created_at,
-    CASE WHEN n.workflow_run_id IS NULL THEN
+    CASE WHEN n.triggered_from = 'single-step' THEN
         (SELECT a.email::text FROM accounts a WHERE a.id = n.created_by)
     END AS account_email,
+    (n.finished_at AT TIME ZONE 'UTC')::timestamptz AS finished_at,
     n.execution_metadata::text,
     n.process_data::text,
     n.outputs::text

@@ -17,7 +17,8 @@ SELECT
     caller.type::text AS user_type,
     caller.session_id::text AS user_session,
     caller.app_id::text AS user_app_id,
-    (SELECT a.email::text FROM accounts a WHERE r.created_by_role = 'account' AND a.id = r.created_by) AS account_email
+    (SELECT a.email::text FROM accounts a WHERE r.created_by_role = 'account' AND a.id = r.created_by) AS account_email,
+    r.created_by::text AS creator_id
 FROM workflow_runs r
 LEFT JOIN LATERAL (
     SELECT e.type, e.session_id, e.app_id FROM end_users e WHERE r.created_by_role = 'end_user' AND e.id = r.created_by

@@ -5,7 +5,7 @@ from alembic import op
 from usage_pipeline.warehouse.statements import migration
 
 revision = "0009"
-down_revision = "0003"
+down_revision = "0007"
 
 
 def upgrade() -> None:

@@ -1,0 +1,6 @@
+-- How many of the judged rows stand at each level. Reads stage_status, stage_passed. Writes nothing.
+SELECT coalesce(gravest.level, 'ok') AS level, count(*)
+FROM stage_status s
+:levels
+GROUP BY 1
+ORDER BY 1

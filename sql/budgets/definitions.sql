@@ -1,0 +1,88 @@
+-- Puts the configuration's budgets where set-based statements find them, and remembers which tenants, projects and API
+-- keys fit by the names they have now; a day on which a value was used that came to fit, or no longer does, is counted
+-- again for the definitions concerned.
+-- Reads :definitions, :conditions, :masks, :budgets (JSON, see usage_pipeline/budgets/definitions.py), usage.tenant,
+-- usage.project, usage.api_key, daily tables. Writes stage_*, usage.budget_definition, usage.budget_condition,
+-- usage.budget_day. Safe to run twice.
+INSERT INTO usage.budget_definition AS known (hash)
+SELECT d.hash FROM jsonb_to_recordset(:'definitions'::jsonb) AS d (hash text)
+ON CONFLICT (hash) DO UPDATE SET last_used_at = now() WHERE known.last_used_at < now() - interval '1 day';
+
+INSERT INTO stage_definition
+SELECT d.n, k.definition_id, d.hash, d.by_event, d.by_quarter, d.estimated, d.per ? 'tenant', d.per ? 'environment',
+       d.per ? 'project', d.per ? 'api_key', d.per ? 'caller', d.per ? 'provider', d.per ? 'model', d.per ? 'node'
+FROM jsonb_to_recordset(:'definitions'::jsonb)
+     AS d (n integer, hash text, by_event boolean, by_quarter boolean, estimated boolean, per jsonb)
+JOIN usage.budget_definition k USING (hash);
+
+INSERT INTO stage_condition
+SELECT c.dimension, c.hash, c.included, c.excluded, c.mask::varbit
+FROM jsonb_to_recordset(:'conditions'::jsonb)
+     AS c (dimension text, hash text, included text[], excluded text[], mask text);
+
+INSERT INTO stage_mask
+SELECT m.dimension, m.base::varbit, m.absent::varbit
+FROM jsonb_to_recordset(:'masks'::jsonb) AS m (dimension text, base text, absent text);
+
+INSERT INTO stage_budget
+SELECT b.id, b.n, b.period, b.zone, b.terms, b.rollover,
+       d.per_tenant OR d.per_project OR d.per_api_key OR d.per_caller OR d.per_node,
+       d.per_tenant OR d.per_environment OR d.per_project OR d.per_api_key OR d.per_caller OR d.per_provider
+       OR d.per_model OR d.per_node
+FROM jsonb_to_recordset(:'budgets'::jsonb)
+     AS b (id text, n integer, period text, zone text, terms text, rollover numeric)
+JOIN stage_definition d USING (n);
+
+INSERT INTO stage_limit
+SELECT b.id, l.measure, l.allowed::numeric
+FROM jsonb_to_recordset(:'budgets'::jsonb) AS b (id text, limits jsonb)
+CROSS JOIN LATERAL jsonb_each_text(b.limits) AS l (measure, allowed);
+
+INSERT INTO stage_tier
+SELECT b.id, t."on", t.at, t.level, t.for_seconds, t.min_spend
+FROM jsonb_to_recordset(:'budgets'::jsonb) AS b (id text, tiers jsonb)
+CROSS JOIN LATERAL jsonb_to_recordset(b.tiers)
+     AS t ("on" text, at numeric, level text, for_seconds numeric, min_spend jsonb);
+
+WITH named AS (
+    SELECT 'tenant' AS dimension, t.source, t.tenant_id AS id, t.name, NULL AS alias FROM usage.tenant t
+    UNION ALL SELECT 'project', p.source, p.app_id, p.name, NULL FROM usage.project p
+    UNION ALL SELECT 'api_key', k.source, k.api_key_id, k.masked, k.name FROM usage.api_key k
+), fitting AS (
+    SELECT c.hash, c.dimension, v.source, v.id
+    FROM stage_condition c
+    JOIN named v ON v.dimension = c.dimension
+     AND (c.included IS NULL OR v.id LIKE ANY (c.included) OR v.name LIKE ANY (c.included)
+          OR v.alias LIKE ANY (c.included))
+     AND (c.excluded IS NULL OR NOT (v.id LIKE ANY (c.excluded) OR v.name LIKE ANY (c.excluded)
+                                       OR coalesce(v.alias LIKE ANY (c.excluded), false)))
+), known AS (
+    SELECT k.hash, k.dimension, k.source, k.id FROM usage.budget_condition k JOIN stage_condition USING (hash)
+)
+INSERT INTO stage_changed_member
+SELECT hash, dimension, source, id, f.hash IS NOT NULL
+FROM fitting f
+FULL JOIN known k USING (hash, dimension, source, id)
+WHERE f.hash IS NULL OR k.hash IS NULL;
+
+DELETE FROM usage.budget_condition k
+USING stage_changed_member c
+WHERE NOT c.fits AND (k.hash, k.dimension, k.source, k.id) = (c.hash, c.dimension, c.source, c.id);
+
+INSERT INTO usage.budget_condition (hash, dimension, source, id)
+SELECT hash, dimension, source, id FROM stage_changed_member WHERE fits;
+
+UPDATE usage.budget_day b SET version = 0
+FROM (
+    SELECT DISTINCT d.definition_id, u.usage_date
+    FROM stage_changed_member m
+    JOIN stage_condition c USING (hash)
+    JOIN stage_definition d ON get_bit(c.mask, d.n) = 1
+    JOIN (
+        SELECT 'tenant' AS dimension, p.source, p.tenant_id AS id, p.usage_date FROM usage.daily_project_usage p
+        UNION ALL SELECT 'project', p.source, p.app_id, p.usage_date FROM usage.daily_project_usage p
+        UNION ALL SELECT 'api_key', k.source, k.api_key_id, k.usage_date FROM usage.daily_key_usage k
+    ) AS u ON u.dimension = m.dimension AND u.source = m.source AND u.id = m.id
+) AS concerned
+WHERE b.definition_id = concerned.definition_id AND b.usage_date = concerned.usage_date
+  AND EXISTS (SELECT FROM stage_changed_member);

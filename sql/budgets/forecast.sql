@@ -1,0 +1,137 @@
+-- Foresees what stands at the end of each running calendar period: what is spent, the rest of today by the hourly course of
+-- days like it, and the days to come by what is usual on their weekdays, with an interval that holds four of five outcomes.
+-- Days out of the ordinary are capped first: neither a holiday nor a runaway moves what is usual. A value known for less
+-- than a week keeps the straight line. What is usual is found once a day and value.
+-- Reads stage_status, stage_budget, stage_definition, usage.budget_value, usage.budget_spent, usage.daily_hour_usage.
+-- Writes usage.budget_rhythm, stage_status. Safe to run twice. :judged_at is the moment to look ahead from.
+UPDATE stage_status SET straight_line = forecast;
+
+WITH running AS (
+    SELECT s.budget_id, s.scope_value, s.measure, (:'judged_at'::timestamptz AT TIME ZONE s.zone)::date AS day, v.value_id
+    FROM stage_status s
+    JOIN stage_budget b USING (budget_id)
+    JOIN stage_definition d USING (n)
+    JOIN usage.budget_value v ON v.definition_id = d.definition_id AND v.scope_value = s.scope_value
+    LEFT JOIN usage.budget_rhythm k ON k.budget_id = s.budget_id AND k.scope_value = s.scope_value AND k.measure = s.measure
+    WHERE NOT d.by_quarter AND s.period NOT LIKE 'rolling:%'
+      AND s.period_start <= :'judged_at'::timestamptz AND s.period_end > :'judged_at'::timestamptz
+      AND k.day IS DISTINCT FROM (:'judged_at'::timestamptz AT TIME ZONE s.zone)::date
+), spent AS MATERIALIZED (
+    SELECT r.budget_id, r.scope_value, r.measure, r.day, x.usage_date,
+           CASE r.measure WHEN 'tokens' THEN x.total_tokens WHEN 'input_tokens' THEN x.input_tokens
+                          WHEN 'output_tokens' THEN x.output_tokens WHEN 'cost' THEN x.base_cost
+                          ELSE x.calls END AS amount,
+           min(x.usage_date) OVER (PARTITION BY r.budget_id, r.scope_value) AS first_day
+    FROM running r
+    JOIN usage.budget_spent x ON x.value_id = r.value_id AND x.usage_date >= r.day - 56 AND x.usage_date < r.day
+), days AS MATERIALIZED (
+    -- Days without usage count as nothing, from the first one on.
+    SELECT f.budget_id, f.scope_value, f.measure, f.day, g.d::date AS usage_date, extract(isodow FROM g.d)::integer AS weekday,
+           coalesce(s.amount, 0) AS amount
+    FROM (SELECT DISTINCT budget_id, scope_value, measure, day, first_day FROM spent) AS f
+    CROSS JOIN LATERAL generate_series(f.first_day::timestamp, f.day - 1, interval '1 day') AS g (d)
+    LEFT JOIN spent s ON s.budget_id = f.budget_id AND s.scope_value = f.scope_value AND s.usage_date = g.d::date
+), middle AS (
+    SELECT budget_id, scope_value, measure, day, weekday > 5 AS weekend, count(*) AS known,
+           percentile_cont(0.5) WITHIN GROUP (ORDER BY amount::double precision)::numeric AS median,
+           percentile_cont(0.8) WITHIN GROUP (ORDER BY amount::double precision)::numeric AS high
+    FROM days
+    GROUP BY budget_id, scope_value, measure, day, weekday > 5
+), calm AS (
+    -- A runaway counts as a busy day, not as itself.
+    SELECT d.*, m.weekend, least(d.amount, 3 * m.median + m.high) AS capped
+    FROM days d
+    JOIN middle m ON m.budget_id = d.budget_id AND m.scope_value = d.scope_value AND m.measure = d.measure
+     AND m.weekend = (d.weekday > 5)
+), pooled AS (
+    SELECT budget_id, scope_value, weekend, avg(capped) AS amount FROM calm GROUP BY budget_id, scope_value, weekend
+), usual AS (
+    -- A few days of one weekday say little: the others of its kind weigh as two more of them.
+    SELECT c.budget_id, c.scope_value, c.weekday, (sum(c.capped) + 2 * p.amount) / (count(*) + 2) AS amount
+    FROM calm c
+    JOIN pooled p USING (budget_id, scope_value, weekend)
+    GROUP BY c.budget_id, c.scope_value, c.weekday, p.amount
+), compared AS (
+    SELECT c.*, u.amount AS usual
+    FROM calm c
+    JOIN usual u USING (budget_id, scope_value, weekday)
+)
+INSERT INTO usage.budget_rhythm AS known
+SELECT c.budget_id, c.scope_value, c.measure, c.day, count(*)::integer,
+       ARRAY(SELECT coalesce((SELECT u.amount FROM usual u
+                              WHERE u.budget_id = c.budget_id AND u.scope_value = c.scope_value AND u.weekday = w),
+                             (SELECT avg(u.amount) FROM usual u
+                              WHERE u.budget_id = c.budget_id AND u.scope_value = c.scope_value))
+             FROM generate_series(1, 7) AS w),
+       -- The last two weeks against the usual, a quarter believed.
+       round(least(2, greatest(0.5, coalesce(
+           0.75 + 0.25 * sum(c.capped) FILTER (WHERE c.usage_date >= c.day - 14)
+           / nullif(sum(c.usual) FILTER (WHERE c.usage_date >= c.day - 14), 0), 1))), 6),
+       -- Measured on the days that the usual was made of: a little more for those to come.
+       coalesce(sqrt(sum((c.capped - c.usual)::numeric ^ 2) / greatest(count(*) - 5, 2)), 0)
+FROM compared c
+GROUP BY c.budget_id, c.scope_value, c.measure, c.day
+ON CONFLICT (budget_id, scope_value, measure) DO UPDATE
+SET day = excluded.day, known_days = excluded.known_days, usual = excluded.usual, trend = excluded.trend,
+    spread = excluded.spread;
+
+-- Which part of a day like today is over, by tenant and for all together: the mean of what was over on each of them.
+WITH now_there AS (
+    SELECT DISTINCT s.zone, s.scope ->> 'source' AS source, s.scope ->> 'tenant_id' AS tenant_id,
+           :'judged_at'::timestamptz AT TIME ZONE s.zone AS at
+    FROM stage_status s
+), shares AS (
+    SELECT n.zone, n.source, n.tenant_id, h.usage_date,
+           sum(h.total_tokens * least(greatest(extract(epoch FROM n.at - date_trunc('day', n.at)) / 3600 - h.hour, 0), 1))
+           / nullif(sum(h.total_tokens), 0) AS over
+    FROM now_there n
+    JOIN usage.daily_hour_usage h ON h.usage_date >= n.at::date - 28 AND h.usage_date < n.at::date
+     AND (extract(isodow FROM h.usage_date) > 5) = (extract(isodow FROM n.at) > 5)
+     AND (n.tenant_id IS NULL OR h.source = n.source AND h.tenant_id = n.tenant_id)
+    GROUP BY n.zone, n.source, n.tenant_id, h.usage_date
+), elapsed AS (
+    SELECT n.zone, n.source, n.tenant_id,
+           coalesce(avg(s.over), extract(epoch FROM n.at - date_trunc('day', n.at)) / 86400) AS over
+    FROM now_there n
+    LEFT JOIN shares s ON s.zone = n.zone AND s.source IS NOT DISTINCT FROM n.source
+     AND s.tenant_id IS NOT DISTINCT FROM n.tenant_id
+    GROUP BY n.zone, n.source, n.tenant_id, n.at
+), ahead AS (
+    SELECT s.budget_id, s.scope_value, s.period_start, s.spent, k.spread, least(e.over, 1) AS over,
+           k.usual[extract(isodow FROM k.day)::integer] * k.trend AS today_usual,
+           coalesce(today.amount, 0) AS today_spent, to_come.days, to_come.usual * k.trend AS to_come
+    FROM stage_status s
+    JOIN stage_budget b USING (budget_id)
+    JOIN stage_definition d USING (n)
+    JOIN usage.budget_rhythm k USING (budget_id, scope_value, measure)
+    JOIN usage.budget_value v ON v.definition_id = d.definition_id AND v.scope_value = s.scope_value
+    JOIN elapsed e ON e.zone = s.zone AND e.source IS NOT DISTINCT FROM s.scope ->> 'source'
+     AND e.tenant_id IS NOT DISTINCT FROM s.scope ->> 'tenant_id'
+    LEFT JOIN LATERAL (
+        SELECT CASE s.measure WHEN 'tokens' THEN x.total_tokens WHEN 'input_tokens' THEN x.input_tokens
+                              WHEN 'output_tokens' THEN x.output_tokens WHEN 'cost' THEN x.base_cost
+                              ELSE x.calls END AS amount
+        FROM usage.budget_spent x WHERE x.value_id = v.value_id AND x.usage_date = k.day
+    ) AS today ON true
+    CROSS JOIN LATERAL (
+        -- Whole weeks and the weekdays left over.
+        SELECT n.days, coalesce(n.days / 7 * (SELECT sum(u) FROM unnest(k.usual) AS u), 0)
+               + coalesce((SELECT sum(k.usual[extract(isodow FROM k.day + i)::integer])
+                           FROM generate_series(1, n.days % 7) AS i), 0) AS usual
+        FROM (SELECT greatest((s.period_end AT TIME ZONE s.zone)::date - k.day - 1, 0) AS days) AS n
+    ) AS to_come
+    WHERE NOT d.by_quarter AND s.period NOT LIKE 'rolling:%' AND k.known_days >= 7
+      AND s.period_start <= :'judged_at'::timestamptz AND s.period_end > :'judged_at'::timestamptz
+), foreseen AS (
+    SELECT a.*, a.today_usual * (1 - a.over)
+                -- A day above or below the usual goes on so, the more surely the later it is.
+                * least(3, (a.today_spent + 0.5 * a.today_usual) / nullif((a.over + 0.5) * a.today_usual, 0)) AS rest_today,
+           1.2816 * a.spread * sqrt(1 - a.over + a.days + 0.08 * a.days::numeric ^ 2) AS wide
+    FROM ahead a
+)
+UPDATE stage_status s
+SET forecast = round(f.spent + coalesce(f.rest_today, 0) + f.to_come, 6),
+    forecast_low = round(greatest(f.spent, f.spent + coalesce(f.rest_today, 0) + f.to_come - f.wide), 6),
+    forecast_high = round(f.spent + coalesce(f.rest_today, 0) + f.to_come + f.wide, 6)
+FROM foreseen f
+WHERE s.budget_id = f.budget_id AND s.scope_value = f.scope_value AND s.period_start = f.period_start;

@@ -1,0 +1,7 @@
+-- How every value stands in the period just judged. Reads stage_status, stage_passed. Writes nothing.
+SELECT s.budget_id, s.scope_value, s.period_start, s.scope_name, s.measure, s.spent, s."limit", round(s.ratio, 4),
+       coalesce(gravest.level, 'ok')
+FROM stage_status s
+:levels
+WHERE s.period_end > now()
+ORDER BY s.budget_id, s.scope_value, s.period_start

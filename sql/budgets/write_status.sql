@@ -1,0 +1,53 @@
+-- Writes what was judged. Reads stage_status, stage_passed, stage_budget, usage.budget_tier. Writes usage.budget_status.
+-- Safe to run twice. Windows that rolled on long ago are removed: each hour or day leaves a row of them.
+INSERT INTO usage.budget_status AS known (
+    budget_id, scope_value, period_start, period_end, zone, period, scope_name, scope, measure, measures, spent, "limit",
+    ratio, level, tier_at, forecast, as_of, config_version, terms, allowance, resolved_at, straight_line, forecast_low,
+    forecast_high, previous_period, trailing_average, week_before
+)
+SELECT s.budget_id, s.scope_value, s.period_start, s.period_end, s.zone, s.period, s.scope_name, s.scope, s.measure,
+       s.measures, s.spent, s."limit", s.ratio, coalesce(gravest.level, 'ok'), gravest.tier_at, s.forecast,
+       :'judged_at'::timestamptz, :'config_version'::bigint, b.terms, s.allowance, resolved.at,
+       s.straight_line, s.forecast_low, s.forecast_high, history.previous_period, history.trailing_average,
+       history.week_before
+FROM stage_status s
+JOIN stage_budget b USING (budget_id)
+:levels
+LEFT JOIN (
+    SELECT k.budget_id, k.scope_value, k.period_start, max(k.resolved_at) AS at
+    FROM usage.budget_tier k
+    WHERE k.resolved_at IS NOT NULL
+    GROUP BY k.budget_id, k.scope_value, k.period_start
+) AS resolved USING (budget_id, scope_value, period_start)
+LEFT JOIN usage.budget_status was USING (budget_id, scope_value, period_start)
+LEFT JOIN LATERAL (
+    -- What was before does not change while a period runs: it is looked up when its row is new.
+    SELECT (array_agg(x.spent ORDER BY x.period_start DESC))[1] AS previous_period, round(avg(x.spent), 6) AS trailing_average,
+           (array_agg(x.spent) FILTER (WHERE x.weeks = 1))[1] AS week_before
+    FROM (
+        SELECT h.period_start, (h.measures -> s.measure ->> 'spent')::numeric AS spent,
+               CASE WHEN s.period_start - h.period_start BETWEEN interval '6 days 22 hours' AND interval '7 days 2 hours'
+                    THEN 1 END AS weeks
+        FROM usage.budget_status h
+        WHERE h.budget_id = s.budget_id AND h.scope_value = s.scope_value AND h.period = s.period
+          AND h.period_start < s.period_start
+        ORDER BY h.period_start DESC
+        LIMIT 7
+    ) AS x
+) AS history ON was.measure IS DISTINCT FROM s.measure
+ON CONFLICT (budget_id, scope_value, period_start) DO UPDATE
+SET period_end = excluded.period_end, zone = excluded.zone, period = excluded.period, scope_name = excluded.scope_name,
+    scope = excluded.scope, measure = excluded.measure, measures = excluded.measures, spent = excluded.spent,
+    "limit" = excluded."limit", ratio = excluded.ratio, level = excluded.level, tier_at = excluded.tier_at,
+    forecast = excluded.forecast, as_of = greatest(known.as_of, excluded.as_of),
+    config_version = excluded.config_version, terms = excluded.terms, judged_by = 'pass',
+    allowance = excluded.allowance, resolved_at = excluded.resolved_at,
+    straight_line = excluded.straight_line, forecast_low = excluded.forecast_low, forecast_high = excluded.forecast_high,
+    previous_period = CASE WHEN known.measure = excluded.measure THEN known.previous_period ELSE excluded.previous_period END,
+    trailing_average = CASE WHEN known.measure = excluded.measure THEN known.trailing_average
+                            ELSE excluded.trailing_average END,
+    week_before = CASE WHEN known.measure = excluded.measure THEN known.week_before ELSE excluded.week_before END;
+
+DELETE FROM usage.budget_status k
+USING stage_budget b
+WHERE k.budget_id = b.budget_id AND k.period LIKE 'rolling:%' AND k.period_end < :'judged_at'::timestamptz - interval '35 days';

@@ -1,0 +1,9 @@
+-- Asks for a temporary raise of a budget. Writes usage.budget_override. Safe to run twice: the id is the key.
+INSERT INTO usage.budget_override (
+    override_id, budget_id, scope_value, scope_name, measure, raise_by, raise_percent, reason, requested_by,
+    requested_at, until
+)
+VALUES (:'override_id', :'budget_id', :'scope_value', :'scope_name', :'measure', :'raise_by'::numeric,
+        :'raise_percent'::numeric, :'reason', :'by', :'now'::timestamptz, :'until'::timestamptz)
+ON CONFLICT (override_id) DO NOTHING
+RETURNING override_id

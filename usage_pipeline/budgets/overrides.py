@@ -1,0 +1,232 @@
+"""Temporary raises of a budget: asked for, approved by somebody else, in force until their end, then gone.
+
+A raise is added to the configured limit while it is in force (sql/budgets/judge.sql); nothing of the file changes.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from usage_pipeline.budgets.story import note_event
+from usage_pipeline.settings import Budget, Settings
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.statements import statement
+
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+
+
+class OverrideRefusedError(Exception):
+    """A request or a decision that cannot be taken; the text says why and what would be."""
+
+
+@dataclass(frozen=True)
+class Raise:
+    """A temporary raise as it stands; amounts in the measure's unit, times aware UTC."""
+
+    override_id: str
+    budget_id: str
+    scope_value: str
+    scope_name: str
+    measure: str | None
+    raise_by: Decimal | None
+    raise_percent: Decimal | None
+    state: str
+    reason: str
+    requested_by: str
+    requested_at: datetime
+    until: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+
+    @property
+    def amount(self) -> str:
+        """What it adds, for people."""
+        if self.raise_percent is not None:
+            return f"{self.raise_percent.normalize():f} %" + (f" of {self.measure}" if self.measure else "")
+        return f"{self.raise_by:,f} {self.measure}"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What somebody asks for; exactly one of ``raise_by`` and ``raise_percent``."""
+
+    budget_id: str
+    scope: str | None
+    measure: str | None
+    raise_by: Decimal | None
+    raise_percent: Decimal | None
+    until: datetime
+    reason: str
+    by: str
+
+
+def request_raise(connection: Connection, settings: Settings, asked: Request, now: datetime) -> Raise:
+    """Writes a pending raise. Raises OverrideRefusedError when it could never be approved.
+
+    Runs inside the caller's transaction, which also writes the message to the approvers.
+    """
+    budget = _budget(settings, asked.budget_id)
+    measure = _measure(budget, asked)
+    _within_bounds(settings, budget, asked, measure, now)
+    scope_value, scope_name = _value(connection, budget, asked.scope, now)
+    override_id = "r" + "".join(secrets.choice(_ALPHABET) for _ in range(7))
+    connection.execute(
+        statement("overrides/request"),
+        {
+            "override_id": override_id,
+            "budget_id": budget.id,
+            "scope_value": scope_value,
+            "scope_name": scope_name,
+            "measure": measure,
+            "raise_by": asked.raise_by,
+            "raise_percent": asked.raise_percent,
+            "reason": asked.reason,
+            "by": asked.by,
+            "now": now,
+            "until": asked.until,
+        },
+    )
+    wanted = raise_with_id(connection, override_id)
+    note_event(connection, now, budget.id, scope_value, "raise requested", by=asked.by, about=override_id,
+               detail=f"{wanted.amount} until {asked.until.isoformat()}: {asked.reason}")  # fmt: skip
+    return wanted
+
+
+def decide(
+    connection: Connection, settings: Settings, override_id: str, *, approve: bool, by: str, note: str, now: datetime
+) -> Raise:
+    """Approves or rejects a pending raise. Raises OverrideRefusedError when ``by`` may not, or it is not pending."""
+    wanted = raise_with_id(connection, override_id)
+    if by not in settings.approvals.approvers:
+        listed = ", ".join(settings.approvals.approvers) or "nobody: add names under approvals.approvers"
+        raise OverrideRefusedError(f"{by!r} is not an approver; the configuration has: {listed}")
+    if by == wanted.requested_by:
+        raise OverrideRefusedError(f"{by!r} asked for {override_id} and cannot decide on it: another approver must")
+    state = "approved" if approve else "rejected"
+    _change(connection, wanted, state, by, now)
+    note_event(connection, now, wanted.budget_id, wanted.scope_value, f"raise {state}", by=by, about=override_id,
+               detail=note)  # fmt: skip
+    return raise_with_id(connection, override_id)
+
+
+def withdraw(connection: Connection, override_id: str, *, by: str, now: datetime) -> Raise:
+    """Takes a pending raise back. Raises OverrideRefusedError unless ``by`` asked for it and it is pending."""
+    wanted = raise_with_id(connection, override_id)
+    if by != wanted.requested_by:
+        raise OverrideRefusedError(f"only {wanted.requested_by!r}, who asked for {override_id}, can withdraw it")
+    _change(connection, wanted, "withdrawn", by, now)
+    note_event(connection, now, wanted.budget_id, wanted.scope_value, "raise withdrawn", by=by, about=override_id)
+    return raise_with_id(connection, override_id)
+
+
+def close_due(connection: Connection, now: datetime) -> list[Raise]:
+    """Closes raises whose end has come; gives them, each once. Runs inside the caller's transaction."""
+    closed = connection.execute(statement("overrides/close_due"), {"now": now}).fetchall()
+    found = [raise_with_id(connection, str(override_id)) for (override_id,) in closed]
+    for ended in found:
+        note_event(connection, now, ended.budget_id, ended.scope_value, f"raise {ended.state}", about=ended.override_id)
+    return found
+
+
+def raise_with_id(connection: Connection, override_id: str) -> Raise:
+    """One raise. Raises OverrideRefusedError when there is none of that id."""
+    found = raises(connection, override_id=override_id)
+    if not found:
+        raise OverrideRefusedError(f"there is no raise {override_id!r}; `usage-pipeline overrides list` shows them")
+    return found[0]
+
+
+def raises(
+    connection: Connection,
+    *,
+    override_id: str | None = None,
+    state: str | None = None,
+    budget_id: str | None = None,
+) -> list[Raise]:
+    """Raises by id, state or budget, the newest first."""
+    rows = connection.execute(
+        statement("overrides/listed"), {"override_id": override_id, "state": state, "budget_id": budget_id}
+    ).fetchall()
+    return [Raise(*row) for row in rows]  # type: ignore[arg-type]
+
+
+def _change(connection: Connection, wanted: Raise, state: str, by: str, now: datetime) -> None:
+    changed = connection.execute(
+        statement("overrides/decide"), {"override_id": wanted.override_id, "state": state, "by": by, "now": now}
+    ).fetchone()
+    if changed is None:
+        current = raise_with_id(connection, wanted.override_id)
+        why = f"is {current.state} already" if current.state != "pending" else f"has run out at {current.until}"
+        raise OverrideRefusedError(f"{wanted.override_id} {why}: ask for a new one with `overrides request`")
+
+
+def _budget(settings: Settings, budget_id: str) -> Budget:
+    found = next((budget for budget in settings.budgets if budget.id == budget_id), None)
+    if found is None:
+        known = ", ".join(budget.id for budget in settings.budgets) or "none"
+        raise OverrideRefusedError(f"there is no budget {budget_id!r}; the configuration has: {known}")
+    return found
+
+
+def _measure(budget: Budget, asked: Request) -> str | None:
+    limited = list(budget.limit.measures())
+    if asked.measure is not None:
+        if asked.measure not in limited:
+            raise OverrideRefusedError(f"{budget.id} does not limit {asked.measure}; it limits {', '.join(limited)}")
+        return asked.measure
+    if asked.raise_by is not None and len(limited) > 1:
+        raise OverrideRefusedError(f"{budget.id} limits {', '.join(limited)}: say with --measure which one to raise")
+    return limited[0] if asked.raise_by is not None else None
+
+
+def _within_bounds(settings: Settings, budget: Budget, asked: Request, measure: str | None, now: datetime) -> None:
+    if (asked.raise_by is None) == (asked.raise_percent is None):
+        raise OverrideRefusedError("say either an amount or per cent, not both")
+    if min(asked.raise_by or Decimal(1), asked.raise_percent or Decimal(1)) <= 0:
+        raise OverrideRefusedError("a raise must be above zero; lower a limit in the configuration file")
+    if not asked.reason.strip():
+        raise OverrideRefusedError("say the reason: it is on record and the approvers read it")
+    longest = timedelta(days=settings.approvals.longest_days)
+    if not now < asked.until <= now + longest:
+        raise OverrideRefusedError(
+            f"the end {asked.until.isoformat()} must lie within the next {longest.days} days (approvals.longest_days)"
+        )
+    highest = settings.approvals.highest_percent
+    limit = budget.limit.measures()[measure] if measure else Decimal(0)
+    percent = asked.raise_percent or (asked.raise_by or Decimal(0)) * 100 / (limit or Decimal(1))
+    if percent > highest:
+        raise OverrideRefusedError(
+            f"{percent:.0f} % of the limit is above {highest} % (approvals.highest_percent): change the budget instead"
+        )
+
+
+def _value(connection: Connection, budget: Budget, scope: str | None, now: datetime) -> tuple[str, str]:
+    """Which of the budget's values is meant, by its name or its scope value, in the current period."""
+    rows = connection.execute(
+        "SELECT scope_value, scope_name FROM usage.budget_status"
+        " WHERE budget_id = %s AND period_start <= %s AND period_end > %s ORDER BY ratio DESC",
+        [budget.id, now, now],
+    ).fetchall()
+    known = {str(value): str(name) for value, name in rows}
+    if not budget.per:
+        if scope:
+            raise OverrideRefusedError(f"{budget.id} is one budget for its whole scope: leave --scope out")
+        return "", known.get("", "")
+    matching = [value for value, name in known.items() if scope in (value, name)]
+    if len(matching) == 1:
+        return matching[0], known[matching[0]]
+    if len(matching) > 1:
+        raise OverrideRefusedError(f"{scope!r} fits several values of {budget.id}: name one of {_listed(matching)}")
+    if scope is None:
+        raise OverrideRefusedError(
+            f"{budget.id} is a budget for each {' and '.join(budget.per)}: say which one with --scope"
+        )
+    raise OverrideRefusedError(
+        f"{budget.id} has no value {scope!r} in its current period; it has {_listed(list(known.values()))}"
+    )
+
+
+def _listed(values: Sequence[str]) -> str:
+    return (", ".join(repr(value) for value in values[:10]) + (", ..." if len(values) > 10 else "")) or "none"

@@ -1,0 +1,26 @@
+"""What happens to a budget, kept for ever: who asked, who approved, what was locked and why."""
+
+from datetime import datetime
+
+from usage_pipeline.warehouse.connection import Connection
+
+THE_PIPELINE = "usage_pipeline"
+
+
+def note_event(
+    connection: Connection,
+    now: datetime,
+    budget_id: str,
+    scope_value: str,
+    what: str,
+    *,
+    by: str = THE_PIPELINE,
+    about: str = "",
+    detail: str = "",
+) -> None:
+    """Adds one row to usage.budget_story, which the database lets nobody change. ``now`` is aware UTC."""
+    connection.execute(
+        "INSERT INTO usage.budget_story (at, budget_id, scope_value, what, by, about, detail)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        [now, budget_id, scope_value, what, by, about, detail],
+    )

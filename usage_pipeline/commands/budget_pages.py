@@ -1,0 +1,166 @@
+"""How budgets are printed for people: one budget explained, and all of them as a tree."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from rich.markup import escape
+from rich.tree import Tree
+
+from usage_pipeline.budgets.explain import Explanation
+from usage_pipeline.commands.output import out, show_rows
+from usage_pipeline.settings import Budget, Settings
+
+_COLOURS = {"ok": "green", "info": "blue", "warning": "yellow", "critical": "dark_orange", "emergency": "red"}
+_VALUES_SHOWN = 20
+
+
+def show_terms(settings: Settings, budget: Budget) -> None:
+    """What the budget says, in words."""
+    out.print(f"[bold]{escape(budget.name or budget.id)}[/bold] ({budget.id})")
+    for label, text in _terms(settings, budget):
+        out.print(f"  {label:<10} {text}", markup=False, soft_wrap=True)
+    out.print()
+
+
+def _terms(settings: Settings, budget: Budget) -> Iterator[tuple[str, str]]:
+    scope = [f"{name} {', '.join(globs)}" for name, globs in budget.scope.values().items()]
+    scope += [f"not {name} {', '.join(globs)}" for name, globs in budget.excluded().items()]
+    yield "counts", "; ".join(scope) or "everything"
+    if budget.per:
+        yield "for each", " and ".join(budget.per)
+    yield "period", budget.period_key
+    yield "limit", "; ".join(f"{amount:,f} {_unit(name, settings)}" for name, amount in budget.limit.measures().items())
+    if budget.rollover:
+        yield "rollover", f"up to {budget.rollover.up_to}% of what the period before left"
+    if budget.parent:
+        yield "within", budget.parent
+    for tier in settings.tiers_of(budget):
+        told = ", ".join(tier.notify) or "everyone whom its other tiers name"
+        more = f" after {tier.for_duration}" if tier.for_duration else ""
+        yield (
+            f"at {tier.at}%",
+            f"of {tier.on}{more}: {tier.level}, tells {told}{''.join(f', {a}' for a in tier.actions)}",
+        )
+
+
+def _unit(measure: str, settings: Settings) -> str:
+    return settings.currency if measure == "cost" else measure.replace("_", " ")
+
+
+def show_explanation(settings: Settings, found: Explanation) -> None:
+    """One value in one period: what it stands at, why, and since when."""
+    zone = ZoneInfo(found.zone)
+    unit = _unit(found.measure, settings)
+    colour = _COLOURS.get(found.level, "white")
+    out.print(f"[bold]{escape(found.scope_name or 'all of it')}[/bold] [{colour}]{found.level}[/]")
+    lines = [
+        ("period", f"{_local(found.period_start, zone)} to {_local(found.period_end, zone)} ({found.zone})"),
+        (
+            "spent",
+            f"{found.spent:,f} of {found.limit:,f} {unit}, {found.ratio * 100:f}% as of {_local(found.at, zone)}",
+        ),
+        ("forecast", _forecast(found, unit)),
+        ("before", _before(found, unit)),
+        ("raised by", "; ".join(_raise(item) for item in found.allowance) or "nothing: no override is in force"),
+        ("judged by", _version(found, zone)),
+    ]
+    for label, text in lines:
+        out.print(f"  {label:<10} {text}", markup=False, soft_wrap=True)
+    out.print()
+    for kind, parts in found.parts.items():
+        rows = [
+            (name, amount, round(amount * 100 / found.spent, 1) if found.spent else Decimal(0))
+            for name, amount in parts
+        ]
+        show_rows(f"  Largest {kind}", (kind, unit, "per cent"), rows, right=(unit, "per cent"))
+    happened = [
+        (_local(h.at, zone), f"{h.kind}: {h.tier_at}% of {h.tier_on}", h.level, h.spent, h.limit, h.config_version)
+        for h in found.story
+    ]
+    show_rows(
+        "  What happened", ("when", "what", "level", "spent", "limit", "version"), happened, right=("spent", "limit")
+    )
+
+
+def _forecast(found: Explanation, unit: str) -> str:
+    if found.forecast is None:
+        return "none"
+    text = f"{found.forecast:,.2f} {unit} at the period's end"
+    if found.forecast_low is not None and found.forecast_high is not None:
+        text += f", between {found.forecast_low:,.2f} and {found.forecast_high:,.2f} in four of five cases"
+    return text + (f"; straight line {found.straight_line:,.2f}" if found.straight_line is not None else "")
+
+
+def _before(found: Explanation, unit: str) -> str:
+    if found.previous_period is None or found.trailing_average is None:
+        return "nothing is known"
+    return (
+        f"{found.previous_period:,.2f} {unit} in the period before, {found.trailing_average:,.2f} in the mean of seven"
+    )
+
+
+def _raise(item: object) -> str:
+    return (
+        f"{item.get('amount')} {item.get('measure')} ({item.get('reason')})" if isinstance(item, Mapping) else str(item)
+    )
+
+
+def _version(found: Explanation, zone: ZoneInfo) -> str:
+    version = found.judged_by
+    loaded = f", in force since {_local(version.loaded_at, zone)}" if version.loaded_at else ""
+    who = f", changed by {version.changed_by}" if version.changed_by else ""
+    what = f": {version.diff.splitlines()[0]}" if version.diff else ""
+    return f"version {version.version} of the file{loaded}{who}{what}"
+
+
+def _local(moment: datetime, zone: ZoneInfo) -> str:
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+
+
+def show_tree(budgets: Sequence[Budget], rows: Sequence[Mapping[str, object]]) -> None:
+    """Pools and what lies in them: what a child spends counts in its parent too."""
+    by_budget: dict[str, list[Mapping[str, object]]] = {}
+    for row in rows:
+        by_budget.setdefault(str(row["budget_id"]), []).append(row)
+    root = Tree("[bold]Budgets[/bold]", hide_root=False)
+    for budget in budgets:
+        if budget.parent is None:
+            _branch(root, budget, budgets, by_budget, within={})
+    out.print(root)
+
+
+def _branch(
+    above: Tree,
+    budget: Budget,
+    budgets: Sequence[Budget],
+    by_budget: Mapping[str, Sequence[Mapping[str, object]]],
+    within: Mapping[str, object],
+) -> None:
+    children = [child for child in budgets if child.parent == budget.id]
+    values = [row for row in by_budget.get(budget.id, ()) if _lies_in(row["scope_ids"], within)]
+    if not values:
+        empty = above.add(f"{escape(budget.name or budget.id)}: [dim]nothing spent yet[/dim]")
+        for child in children:
+            _branch(empty, child, budgets, by_budget, within)
+    for row in values[:_VALUES_SHOWN]:
+        branch = above.add(_line(budget, row))
+        scope = row["scope_ids"]
+        for child in children:
+            _branch(branch, child, budgets, by_budget, scope if isinstance(scope, Mapping) else {})
+    if len(values) > _VALUES_SHOWN:
+        above.add(f"[dim]and {len(values) - _VALUES_SHOWN} more of {escape(budget.id)}[/dim]")
+
+
+def _lies_in(scope: object, within: Mapping[str, object]) -> bool:
+    """Whether a value's parts are those of the value above it, as far as both say them."""
+    return isinstance(scope, Mapping) and all(scope.get(name, part) == part for name, part in within.items())
+
+
+def _line(budget: Budget, row: Mapping[str, object]) -> str:
+    name = " · ".join(str(part) for part in (budget.name or budget.id, row["scope"]) if part)
+    spent, limit, ratio = (Decimal(str(row[key])) for key in ("spent", "limit", "ratio"))
+    colour = _COLOURS.get(str(row["level"]), "white")
+    return (f"{escape(name)}: [{colour}]{ratio * 100:.1f}%[/] [dim]{spent:,.2f} of {limit:,.2f} {row['measure']},"
+            f" by {row['period']}[/dim]")  # fmt: skip

@@ -1,0 +1,162 @@
+"""`usage-pipeline overrides`: temporary raises of a budget, asked for, approved, and gone by themselves."""
+
+import getpass
+import os
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from usage_pipeline.alerts.approvals import ask_for_raise, decide_on_raise, withdraw_raise
+from usage_pipeline.budgets.overrides import OverrideRefusedError, Raise, Request, raises
+from usage_pipeline.commands.output import AsJson, Mistake, for_people, out, print_json, show_rows
+from usage_pipeline.commands.workplace import open_warehouse, open_workplace
+
+app = typer.Typer(no_args_is_help=True, help="Temporary raises of a budget: request, approve, reject, list.")
+_SPAN = re.compile(r"\+(\d{1,4})([hd])")
+By = Annotated[
+    str | None, typer.Option("--by", help="Who you are; left out: USAGE_PIPELINE_USER, else your login name.")
+]
+
+
+@app.command()
+@for_people
+def request(
+    budget_id: Annotated[str, typer.Argument(help="The budget's id.")],
+    until: Annotated[str, typer.Option(help="When it ends: +8h, +3d, 2026-12-01 or 2026-12-01T18:00 (billing zone).")],
+    reason: Annotated[str, typer.Option(help="Why; the approvers read it and it is on record.")],
+    scope: Annotated[str | None, typer.Option(help="Which value of a `per` budget, by its name.")] = None,
+    amount: Annotated[str | None, typer.Option(help="How much more, in the unit of the limit.")] = None,
+    percent: Annotated[str | None, typer.Option(help="How much more, in per cent of the limit.")] = None,
+    measure: Annotated[str | None, typer.Option(help="Which limit, where the budget has several.")] = None,
+    by: By = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask for a temporary raise. It is pending until an approver, who is not you, approves it."""
+    with open_workplace() as (connection, configuration):
+        now = datetime.now(UTC)
+        asked = Request(
+            budget_id=budget_id,
+            scope=scope,
+            measure=measure,
+            raise_by=_number("--amount", amount),
+            raise_percent=_number("--percent", percent),
+            until=_moment(until, now, configuration.settings.timezone),
+            reason=reason,
+            by=_who(by),
+        )
+        try:
+            made = ask_for_raise(connection, configuration, asked, now)
+        except OverrideRefusedError as error:
+            raise Mistake(str(error)) from None
+        approvers = [name for name in configuration.settings.approvals.approvers if name != made.requested_by]
+    _say(made, as_json, f"waits for one of: {', '.join(approvers) or 'nobody (add names under approvals.approvers)'}")
+
+
+@app.command()
+@for_people
+def approve(
+    override_id: Annotated[str, typer.Argument(help="The raise's id.")],
+    note: Annotated[str, typer.Option(help="A word to the requester.")] = "",
+    by: By = None,
+    as_json: AsJson = False,
+) -> None:
+    """Approve a raise: it is in force at once and ends by itself."""
+    _decide(override_id, True, note, by, as_json)
+
+
+@app.command()
+@for_people
+def reject(
+    override_id: Annotated[str, typer.Argument(help="The raise's id.")],
+    note: Annotated[str, typer.Option(help="Why; told to the requester.")] = "",
+    by: By = None,
+    as_json: AsJson = False,
+) -> None:
+    """Reject a raise that is pending."""
+    _decide(override_id, False, note, by, as_json)
+
+
+@app.command(name="withdraw")
+@for_people
+def withdraw_request(
+    override_id: Annotated[str, typer.Argument(help="The raise's id.")], by: By = None, as_json: AsJson = False
+) -> None:
+    """Take back a raise that you asked for and that is pending."""
+    with open_workplace() as (connection, configuration):
+        try:
+            made = withdraw_raise(connection, configuration, override_id, by=_who(by), now=datetime.now(UTC))
+        except OverrideRefusedError as error:
+            raise Mistake(str(error)) from None
+    _say(made, as_json, "withdrawn")
+
+
+@app.command(name="list")
+@for_people
+def list_raises(
+    state: Annotated[str | None, typer.Option(help="pending, approved, rejected, withdrawn, expired or ended.")] = None,
+    budget_id: Annotated[str | None, typer.Option("--budget", help="Of one budget.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Every raise there ever was, the newest first."""
+    with open_warehouse() as connection:
+        found = raises(connection, state=state, budget_id=budget_id)
+    if as_json:
+        print_json(found)
+        return
+    columns = ("id", "budget", "scope", "raise", "state", "asked by", "until", "decided by", "reason")
+    rows = [
+        (r.override_id, r.budget_id, r.scope_name, r.amount, r.state, r.requested_by, r.until, r.decided_by, r.reason)
+        for r in found
+    ]
+    show_rows("Raises", columns, rows)
+
+
+def _decide(override_id: str, approve_it: bool, note: str, by: str | None, as_json: bool) -> None:
+    with open_workplace() as (connection, configuration):
+        try:
+            made = decide_on_raise(
+                connection, configuration, override_id, approve=approve_it, by=_who(by), note=note,
+                now=datetime.now(UTC),
+            )  # fmt: skip
+        except OverrideRefusedError as error:
+            raise Mistake(str(error)) from None
+    _say(made, as_json, f"in force until {made.until.isoformat()}" if approve_it else "rejected")
+
+
+def _say(made: Raise, as_json: bool, outcome: str) -> None:
+    if as_json:
+        print_json(made)
+        return
+    scope = f" ({made.scope_name})" if made.scope_name else ""
+    out.print(f"raise {made.override_id}: {made.budget_id}{scope} {made.amount}, {outcome}", markup=False)
+
+
+def _who(by: str | None) -> str:
+    return by or os.environ.get("USAGE_PIPELINE_USER") or getpass.getuser()
+
+
+def _number(option: str, text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        number = Decimal(text.replace(",", "").replace("_", "").removesuffix("%"))
+    except InvalidOperation:
+        raise Mistake(f"{option} {text!r} is not a number; write digits such as 500000 or 12.5") from None
+    if not number.is_finite():
+        raise Mistake(f"{option} {text!r} is not a number; write digits such as 500000 or 12.5")
+    return number
+
+
+def _moment(text: str, now: datetime, zone: str) -> datetime:
+    span = _SPAN.fullmatch(text.strip())
+    if span:
+        return now + timedelta(**{"h": {"hours": int(span[1])}, "d": {"days": int(span[1])}}[span[2]])
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise Mistake(f"--until {text!r} is not a moment; write +8h, +3d, 2026-12-01 or 2026-12-01T18:00") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)

@@ -1,0 +1,174 @@
+"""Renders a message by a channel's template, the user's own before ours, within the bytes that the channel takes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from usage_pipeline.delivery.channel import Alert, Message
+from usage_pipeline.delivery.escaping import cut_above, cut_bytes, line, one_line
+from usage_pipeline.delivery.kind_texts import TOLD_ONLY
+from usage_pipeline.delivery.texts import lines_of, summary, title, title_of
+from usage_pipeline.delivery.words import WORDS
+from usage_pipeline.settings.environment import config_path
+
+OURS = Path(__file__).parent / "templates"
+_LONGEST_TITLE = 300
+_LONGEST_OWN = 200_000
+
+Escape = Callable[[object], str]
+Size = Callable[[str], int]
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A text, and why the user's own template was not used when it was not."""
+
+    text: str
+    note: str = ""
+
+
+def size_in_bytes(text: str) -> int:
+    """What a text weighs in UTF-8."""
+    return len(text.encode())
+
+
+def render(template: str, message: Message, escape: Escape) -> Rendered:
+    """The whole text of a message.
+
+    Values reach the template escaped, so that no template can forget it; in HTML they are escaped where they are put.
+    A user's template that cannot be used gives way to ours, and the note says why.
+    """
+    return _rendered(template, message, _context(message, escape))
+
+
+def _rendered(template: str, message: Message, whole: Mapping[str, Any], shown: int | None = None) -> Rendered:
+    """All alerts, or so many of the most severe and the number of the others."""
+    listed = whole["alerts"][:shown]
+    context = {**whole, "alerts": listed, "more": whole["count"] - len(listed)}
+    own = _own(template, message)
+    if own is not None:
+        try:
+            text = _environment(own.parent, template.endswith(".html.j2")).get_template(own.name).render(context)
+            return Rendered(text[:_LONGEST_OWN])
+        except Exception as error:
+            note = f"own template {template} not used ({_why(error)}), the shipped one was"
+            return Rendered(_shipped(template, context), note)
+    return Rendered(_shipped(template, context))
+
+
+def fitted(template: str, message: Message, escape: Escape, most: int, size: Size = size_in_bytes) -> Rendered:
+    """As many of the alerts as fit, the most severe first; one that is too long alone is cut, its last line kept."""
+    context = _context(message, escape)
+    whole = _rendered(template, message, context)
+    if size(whole.text) <= most:
+        return whole
+    fits, too_many = 0, len(message.alerts)
+    while too_many - fits > 1:
+        half = (fits + too_many) // 2
+        if size(_rendered(template, message, context, half).text) <= most:
+            fits = half
+        else:
+            too_many = half
+    if fits:
+        return _rendered(template, message, context, fits)
+    one = _rendered(template, message, context, 1)
+    return Rendered(_cut(one.text, most, f"\n{WORDS[message.language]['cut']}", size), one.note)
+
+
+def subject(message: Message, escape: Escape = line, most: int = _LONGEST_TITLE) -> str:
+    """The message in one line of at most so many characters."""
+    return one_line(escape(title(message)), most)
+
+
+def _cut(text: str, most: int, note: str, size: Size) -> str:
+    """Bytes of the text are not what an envelope of JSON counts: cut until it fits."""
+    room = most
+    while room > 0:
+        short = cut_above(text, room, note)
+        if size_in_bytes(short) > room:
+            short = cut_bytes(text, room, "")
+        over = size(short) - most
+        if over <= 0:
+            return short
+        room = min(room, size_in_bytes(short)) - max(over // 2, 1)
+    return ""
+
+
+def _context(message: Message, escape: Escape) -> dict[str, Any]:
+    words, alerts = WORDS[message.language], message.alerts
+    listed = [_view(alert, message, escape) for alert in alerts]
+    return {
+        "title": subject(message, escape),
+        "alerts": listed,
+        "alert": listed[0],
+        "more": 0,
+        "count": len(alerts),
+        "event": message.event,
+        "language": message.language,
+        "words": words,
+    }
+
+
+def _view(alert: Alert, message: Message, escape: Escape) -> Mapping[str, Any]:
+    words = WORDS[message.language]
+    return {
+        "id": escape(alert.alert_id),
+        "kind": escape(alert.kind),
+        "level": escape(alert.level),
+        "title": escape(title_of(alert, message)),
+        "summary": escape(summary(alert, words)),
+        "to_acknowledge": message.event == "trigger" and alert.kind not in TOLD_ONLY,
+        # A report's labels may be names too.
+        "lines": [(escape(label), escape(value)) for label, value in lines_of(alert, words)],
+        "facts": _escaped(alert.facts, escape),
+    }
+
+
+def _escaped(value: object, escape: Escape) -> object:
+    if isinstance(value, Mapping):
+        return {str(key): _escaped(part, escape) for key, part in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_escaped(part, escape) for part in value]
+    return value if value is None or isinstance(value, bool | int) else escape(value)
+
+
+def _own(template: str, message: Message) -> Path | None:
+    """Where the user's template lies; None when there is none. A file that is named but missing is told by its use."""
+    base, chosen = config_path().parent, message.templates
+    if template in chosen.files:
+        return base / chosen.files[template]
+    if chosen.folder is None:
+        return None
+    path = base / chosen.folder / template
+    return path if path.is_file() else None
+
+
+def _shipped(template: str, context: Mapping[str, Any]) -> str:
+    return _environment(OURS, template.endswith(".html.j2")).get_template(template).render(context)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, TemplateNotFound):
+        return "no such file"
+    where = getattr(error, "lineno", None)
+    said = one_line(str(error), 120) if isinstance(error, TemplateError) else type(error).__name__
+    return f"line {where}: {said}" if where else said
+
+
+@cache
+def _environment(folder: Path, html: bool) -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        autoescape=html,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # What a name says is never markup, whatever a template would like.
+    environment.filters.pop("safe")
+    return environment

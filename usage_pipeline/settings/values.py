@@ -1,0 +1,74 @@
+"""The kinds of values that the configuration is made of: zones, currencies, exact amounts, globs, durations."""
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+_DURATION = re.compile(r"^(\d{1,5})\s*([mhd])$")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("is not a time zone; write an IANA name such as Asia/Shanghai or Europe/Berlin")
+    return name
+
+
+def _currency(code: str) -> str:
+    if not (len(code) == 3 and code.isascii() and code.isalpha()):
+        raise ValueError("is not a currency; write its three letters, such as CNY, USD or EUR")
+    # Dify's Chinese plugins say RMB; it is one currency with CNY.
+    return {"RMB": "CNY"}.get(code.upper(), code.upper())
+
+
+def _texts(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _exact(value: object) -> object:
+    if isinstance(value, bool | float):
+        raise ValueError("is not a number; write digits such as 300 or 7.10")  # noqa: TRY004  (pydantic's protocol)
+    return value
+
+
+def duration_of(text: object) -> timedelta:
+    """``15m``, ``24h`` or ``7d`` as a duration. Raises ValueError that says how one is written."""
+    found = _DURATION.match(text.strip()) if isinstance(text, str) else None
+    if found is None or int(found[1]) == 0:
+        raise ValueError("is not a duration; write minutes, hours or days, such as 15m, 24h or 7d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def _duration(value: object) -> object:
+    return value if isinstance(value, timedelta) else duration_of(value)
+
+
+def _per_cent(value: object) -> object:
+    if isinstance(value, str) and value.strip().endswith("%"):
+        return value.strip()[:-1].strip()
+    return _exact(value)
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+Currency = Annotated[str, AfterValidator(_currency)]
+Globs = Annotated[tuple[str, ...], BeforeValidator(_texts), Field(min_length=1)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_texts)]
+Amount = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, BeforeValidator(_exact), Field(gt=0)]
+Price = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0, allow_inf_nan=False)]
+PerCent = Annotated[Decimal, BeforeValidator(_per_cent), Field(gt=0, le=1000, allow_inf_nan=False)]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
+TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+Duration = Annotated[
+    timedelta, BeforeValidator(_duration, json_schema_input_type=str), Field(le=timedelta(days=366), strict=True)
+]
+
+
+class Model(BaseModel):
+    """A part of the configuration: unknown keys are errors, values never change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,0 +1,343 @@
+"""Reads a Dify through its console API where its database cannot be reached: fewer figures, more calls.
+
+Lists say what is new, and one call a run or conversation brings its figures; a pass makes a limited number of these
+and the next pass goes on where it ended.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, LiteralString
+
+from usage_pipeline.console import apps, logs
+from usage_pipeline.console.answers import App
+from usage_pipeline.console.client import Console
+from usage_pipeline.console.errors import ConsoleError, NotAllowedError, NotFoundError
+from usage_pipeline.sources.dify_api_index import asker_from_nodes, runs_since, talks_since
+from usage_pipeline.sources.dify_api_rows import (
+    Place,
+    Run,
+    Talk,
+    asker_of,
+    configured_models,
+    key_row,
+    node_row_of,
+    run_of,
+)
+from usage_pipeline.sources.reading import heard_from_source
+from usage_pipeline.sources.seam import DIFY, EnoughForNow, Family, SourceError, Window
+from usage_pipeline.warehouse.connection import Connection
+
+_BASIC = ("completion", "chat", "agent-chat")
+_FLOWS = ("workflow", "advanced-chat")
+_FINAL = ("succeeded", "failed", "stopped", "partial-succeeded")
+_CALLS_A_WINDOW = 200
+_OPEN_ROWS_A_BATCH = 50
+# Messages are committed the moment they are made; only runs may be stored late, and need the long look-back.
+_MESSAGES_LATE = timedelta(minutes=2)
+_LONGEST_LOOKBACK = timedelta(days=32)
+_NOT_VISIBLE = (
+    ("message prices", "messages of chat, agent and completion apps are priced by `prices:` or the catalogue"),
+    ("entry points", "their callers are told apart as outside (unknown) and console only; nested runs count as api"),
+    ("agent thoughts", "what an agent used before it failed is not shown"),
+    ("stopped answers", "a stopped answer looks like one without tokens"),
+    ("single steps", "nodes tried by themselves, tools' own model calls, RAG pipelines and deleted apps are not shown"),
+    ("read marks", "completion apps: looking at a log entry takes its mark as unread in the console"),
+)
+
+
+class DifyApi:
+    """A Dify behind its console."""
+
+    def __init__(self, source_id: str, console: Console, *, calls_per_pass: int = 2_000) -> None:
+        """Signs in. Raises SourceError when the console does not let us in."""
+        self._source_id = source_id
+        self._console = console
+        self._calls_left = calls_per_pass
+        self._apps: dict[str, tuple[Place, App]] = {}
+        self._emails: dict[str, str] = {}
+        self._read_before: dict[str, tuple[str, int]] = {}
+        self._read_up_to: datetime | None = None
+        self._waiting: list[Run | Talk] | None = None
+        self._models_known: dict[str, list[tuple[object, ...]]] = {}
+        self._keys_hidden: list[tuple[str, str, str]] = []
+        with _told():
+            self._workspaces = apps.workspaces(console)
+        if not self._workspaces:
+            raise SourceError("the console shows no workspace: the account must be a member of those to be counted")
+
+    @property
+    def source_id(self) -> str:
+        """The short id that the configuration gives it."""
+        return self._source_id
+
+    @property
+    def family(self) -> Family:
+        """Dify's messages, runs and node executions, as the console shows them."""
+        return DIFY
+
+    @property
+    def open_rows_a_batch(self) -> int:
+        """How many open rows to read at once: each is a call or two."""
+        return max(1, min(_OPEN_ROWS_A_BATCH, self._calls_left // 2))
+
+    def clock(self) -> datetime:
+        """What time it is at the console, aware UTC, to the second."""
+        return self._console.server_time
+
+    def problems(self) -> Sequence[tuple[str, str, str]]:
+        """What the console does not show, and what this account may not see."""
+        return [*(("not_visible", name, detail) for name, detail in _NOT_VISIBLE), *self._keys_hidden]
+
+    def stage_dimensions(self, warehouse: Connection) -> None:
+        """Fills stage_tenant, stage_project and stage_api_key."""
+        keys: list[tuple[object, ...]] = []
+        with _told():
+            for workspace in self._workspaces:
+                self._console.enter_workspace(workspace.id)
+                listed = list(apps.list_apps(self._console))
+                self._emails |= self._members(listed)
+                if not self._console.still_there():
+                    raise SourceError("somebody switches the account's workspace: give the pipeline one of its own")
+                for app in listed:
+                    place = Place(workspace.id, app.id, app.mode)
+                    self._apps[app.id] = (place, app)
+                    keys += self._keys(place)
+        _copy(warehouse, "stage_tenant", ((workspace.id, workspace.name) for workspace in self._workspaces))
+        _copy(warehouse, "stage_project", (
+            (app.id, place.tenant_id, app.name, app.mode, sorted({t.name for t in app.tags if t.type in (None, "app")}))
+            for place, app in self._apps.values()
+        ))  # fmt: skip
+        _copy(warehouse, "stage_api_key", keys)
+        self._remember_what_was_read(warehouse)
+
+    def window_end(self, since: datetime) -> datetime | None:
+        """Where a window from ``since`` should end; None when little is left.
+
+        Raises EnoughForNow when this pass has made its calls and something is left.
+        """
+        if self._waiting is None:
+            with _told():
+                self._waiting = sorted(self._new_since(since), key=lambda entry: entry.moment)
+        left = [entry.moment for entry in self._waiting if entry.moment >= since]
+        new = [moment for moment in left if self._is_new(moment)]
+        if new and self._calls_left <= 0:
+            raise EnoughForNow(
+                f"the console was asked as often as `calls_per_pass` allows; {len(new)} runs and conversations"
+                f" from {new[0]:%Y-%m-%d %H:%M} UTC on are left to the next pass"
+            )
+        most = min(_CALLS_A_WINDOW, max(1, self._calls_left))
+        # Several may share one second; a window must still move on.
+        return max(left[most], since + timedelta(seconds=1)) if len(left) > most else None
+
+    def stage_window(self, warehouse: Connection, window: Window) -> None:
+        """Fills the staging tables with what was created in the window, and with its runs' node executions."""
+        inside = [
+            entry
+            for entry in self._waiting or []
+            if window.since <= entry.moment and (window.until is None or entry.moment < window.until)
+        ]
+        with _told():
+            for place in self._places({entry.place.app_id for entry in inside}):
+                mine = [entry for entry in inside if entry.place.app_id == place.app_id]
+                self._stage_runs(warehouse, [entry for entry in mine if isinstance(entry, Run)])
+                self._stage_talks(warehouse, [entry for entry in mine if isinstance(entry, Talk)])
+
+    def stage_rows(self, warehouse: Connection, message_ids: Sequence[str], run_ids: Sequence[str]) -> None:
+        """The same for single rows, by primary key. Raises EnoughForNow when the pass has made its calls."""
+        if self._calls_left <= 0:
+            raise EnoughForNow("the console was asked as often as `calls_per_pass` allows")
+        with _told():
+            self._stage_messages_again(warehouse, message_ids)
+            self._stage_runs_again(warehouse, run_ids)
+
+    def stage_tool_calls(self, warehouse: Connection, since: datetime) -> None:
+        """Nothing: the console does not show what tools call by themselves."""
+
+    def stage_documents(self, warehouse: Connection, since: datetime) -> None:
+        """Nothing: the console does not list what was embedded."""
+
+    def close(self) -> None:
+        """Lets go of connections."""
+        self._console.close()
+
+    def _is_new(self, moment: datetime) -> bool:
+        """What is read again for its lateness does not count: a pass always gets further than the one before."""
+        return self._read_up_to is None or moment >= self._read_up_to
+
+    def _members(self, listed: Sequence[App]) -> dict[str, str]:
+        if not any(app.mode in _BASIC for app in listed):
+            return {}
+        try:
+            return logs.members(self._console)
+        except NotAllowedError:
+            return {}
+
+    def _keys(self, place: Place) -> list[tuple[object, ...]]:
+        try:
+            return [key_row(place, key) for key in logs.api_keys(self._console, place.app_id)]
+        except NotAllowedError as error:
+            self._keys_hidden = [("not_visible", "api keys", f"no call can be attributed to a key: {error}")]
+        except NotFoundError:
+            pass
+        return []
+
+    def _remember_what_was_read(self, warehouse: Connection) -> None:
+        """Runs that were read when they were final need no call again: lists say whether they have changed."""
+        row = warehouse.execute(
+            "SELECT read_up_to FROM usage.source_state WHERE source = %s", [self._source_id]
+        ).fetchone()
+        self._read_up_to = row[0] if row and isinstance(row[0], datetime) else None
+        if self._read_up_to:
+            found = warehouse.execute(
+                "SELECT run_id, status, total_tokens FROM usage.run_ledger WHERE source = %s AND status = ANY(%s)"
+                " AND created_at >= %s",
+                [self._source_id, list(_FINAL), self._read_up_to - _LONGEST_LOOKBACK],
+            )
+            self._read_before = {str(run_id): (str(status), int(str(tokens))) for run_id, status, tokens in found}
+
+    def _new_since(self, since: datetime) -> Iterator[Run | Talk]:
+        talks_from = max(since, self._read_up_to - _MESSAGES_LATE) if self._read_up_to else since
+        seen: set[str] = set()
+        for place in self._places(set(self._apps)):
+            _, app = self._apps[place.app_id]
+            if place.mode in _FLOWS:
+                for run in runs_since(self._console, place, since):
+                    if run.run_id not in seen and self._read_before.get(run.run_id) != (run.status, run.total_tokens):
+                        seen.add(run.run_id)
+                        yield run
+            elif place.mode in _BASIC:
+                for talk in talks_since(self._console, place, app, self._emails, talks_from):
+                    if talk.conversation_id not in seen:
+                        seen.add(talk.conversation_id)
+                        yield talk
+
+    def _places(self, app_ids: set[str]) -> Iterator[Place]:
+        """The apps, workspace after workspace, so that the account moves as rarely as can be."""
+        known = [place for place, _ in self._apps.values() if place.app_id in app_ids]
+        entered = ""
+        for place in sorted(known, key=lambda place: (place.tenant_id, place.app_id)):
+            if place.tenant_id != entered:
+                self._console.enter_workspace(place.tenant_id)
+                entered = place.tenant_id
+            yield place
+
+    def _stage_runs(self, warehouse: Connection, runs: Iterable[Run]) -> None:
+        for run in runs:
+            self._calls_left -= self._is_new(run.moment)
+            try:
+                nodes = logs.node_executions(self._console, run.place.app_id, run.run_id)
+                asker = asker_from_nodes(run, nodes)
+                detail = None if asker.known else logs.run(self._console, run.place.app_id, run.run_id)
+            except NotFoundError:
+                continue  # deleted since it was listed
+            self._stage_run(warehouse, run, nodes, detail)
+
+    def _stage_run(
+        self, warehouse: Connection, run: Run, nodes: list[dict[str, Any]], detail: Mapping[str, Any] | None
+    ) -> None:
+        asker = asker_from_nodes(run, nodes)
+        asker = asker if asker.known or detail is None else asker_of(detail)
+        _copy(warehouse, "stage_run", [run.row(asker)])
+        rows = [row for row in (node_row_of(run, node) for node in nodes) if row is not None]
+        _copy(warehouse, "stage_node", rows)
+        if any(row[7] in ("agent", "knowledge-retrieval") and row[22] is None for row in rows):
+            _copy(warehouse, "stage_node_model", self._models(run, detail))
+
+    def _models(self, run: Run, detail: Mapping[str, Any] | None) -> list[tuple[object, ...]]:
+        """A published version never changes: its graph is looked at once."""
+        if run.workflow_id in self._models_known:
+            return self._models_known[run.workflow_id]
+        detail = detail or logs.run(self._console, run.place.app_id, run.run_id)
+        found = configured_models(run, detail.get("graph"))
+        if run.version not in ("", "draft"):
+            self._models_known[run.workflow_id] = found
+        return found
+
+    def _stage_talks(self, warehouse: Connection, talks: Iterable[Talk]) -> None:
+        for talk in talks:
+            try:
+                for block in self._messages(warehouse, talk):
+                    self._calls_left -= self._is_new(talk.moment)
+                    _copy(warehouse, "stage_message", [talk.row(message) for message in block])
+            except NotFoundError:
+                continue  # deleted since it was listed
+
+    def _messages(self, warehouse: Connection, talk: Talk) -> Iterator[list[dict[str, Any]]]:
+        """What was said, newest first, back to what has been read before: beyond it everything has been."""
+        if talk.place.mode == "completion":
+            message = logs.completion(self._console, talk.place.app_id, talk.conversation_id).get("message")
+            yield [message] if isinstance(message, dict) else []
+            return
+        for block in logs.messages(self._console, talk.place.app_id, talk.conversation_id):
+            yield block
+            known = warehouse.execute(
+                "SELECT 1 FROM usage.usage_event WHERE source = %s AND event_id = ANY(%s) LIMIT 1",
+                [self._source_id, [f"message:{message['id']}" for message in block]],
+            ).fetchone()
+            if known:
+                return
+
+    def _stage_messages_again(self, warehouse: Connection, message_ids: Sequence[str]) -> None:
+        known = warehouse.execute(
+            "SELECT substr(event_id, 9), app_id, provider, model, caller_kind, caller_id FROM usage.usage_event"
+            " WHERE source = %s AND event_id = ANY(%s)",
+            [self._source_id, [f"message:{message_id}" for message_id in message_ids]],
+        ).fetchall()
+        for place in self._places({str(row[1]) for row in known}):
+            for message_id, app_id, provider, model, kind, caller_id in known:
+                if app_id != place.app_id:
+                    continue
+                console = kind == "console"
+                talk = Talk(
+                    place, "", datetime.now(UTC), _text(provider), _text(model), "console" if console else "api",
+                    None if console else _text(caller_id), _text(caller_id) if console else None,
+                )  # fmt: skip
+                self._calls_left -= 1
+                try:
+                    row = talk.row(logs.message(self._console, place.app_id, str(message_id)))
+                except NotFoundError:
+                    continue
+                _copy(warehouse, "stage_message", [row])
+
+    def _stage_runs_again(self, warehouse: Connection, run_ids: Sequence[str]) -> None:
+        known = warehouse.execute(
+            "SELECT run_id, app_id, triggered_from FROM usage.run_ledger WHERE source = %s AND run_id = ANY(%s)",
+            [self._source_id, list(run_ids)],
+        ).fetchall()
+        for place in self._places({str(row[1]) for row in known}):
+            for run_id, app_id, triggered_from in known:
+                if app_id != place.app_id:
+                    continue
+                self._calls_left -= 2
+                try:
+                    detail = logs.run(self._console, place.app_id, str(run_id))
+                    nodes = logs.node_executions(self._console, place.app_id, str(run_id))
+                except NotFoundError:
+                    continue
+                run = run_of(place, detail, str(triggered_from), None, asker_of(detail))
+                self._stage_run(warehouse, run, nodes, detail)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """A failed call as the failure of the source; its words name the call and the way out, and hold no secret."""
+    try:
+        yield
+    except ConsoleError as error:
+        raise SourceError(f"Dify's console: {error}") from None
+    except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
+        # The error's own text may hold what somebody wrote into a prompt.
+        way_out = "check that the address is Dify's console, and its version (0.15 to 1.15 are known)"
+        raise SourceError(f"Dify's console answers in an unknown shape ({type(error).__name__}); {way_out}") from None
+
+
+def _copy(warehouse: Connection, table: LiteralString, rows: Iterable[Sequence[object]]) -> None:
+    heard_from_source()
+    with warehouse.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,134 @@
+"""A session to the database of a completion log that can only read: SQLite, PostgreSQL, MySQL or MariaDB."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+import pymysql
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from usage_pipeline.sources.reading import end_reading_with, heard_from_source
+from usage_pipeline.sources.seam import SourceError
+from usage_pipeline.warehouse.connection import hang_up, with_addresses
+
+_CONNECT_SECONDS = 10
+_MYSQL_DENIED = 1045
+_MYSQL_NO_DATABASE = 1049
+
+
+@contextmanager
+def in_words(doing: str) -> Iterator[None]:
+    """Turns the errors of the block into one SourceError in words, without statement, parameters or password."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise SourceError(f"{doing}: {_first_line(error.orig or error)}") from None
+    except (SQLAlchemyError, psycopg.Error, pymysql.Error, sqlite3.Error, OSError) as error:
+        raise SourceError(f"{doing}: {_first_line(error)}") from None
+
+
+def connect_to_log(url: str, statement_timeout: timedelta) -> sa.Connection:
+    """Connects. Raises SourceError that says what is wrong and what to do, without the password."""
+    try:
+        place = sa.make_url(url)
+    except SQLAlchemyError:
+        raise SourceError(
+            "the URL of the log cannot be read; write sqlite:///path, postgresql:// or mysql://"
+        ) from None
+    kind = place.get_backend_name()
+    seconds = int(statement_timeout.total_seconds())
+    with in_words("cannot connect to the log's database; check the URL, the host, the port and the rights"):
+        match kind:
+            case "postgresql" | "postgres":
+                engine = _postgres(url, seconds)
+            case "mysql" | "mariadb":
+                engine = _mysql(place, seconds)
+            case "sqlite":
+                engine = _sqlite(place.database)
+            case _:
+                raise SourceError(f"a log in {kind} cannot be read; it can in SQLite, PostgreSQL, MySQL and MariaDB")
+        connection = engine.connect()
+        if kind in ("mysql", "mariadb"):
+            connection.exec_driver_sql("SET SESSION TRANSACTION READ ONLY")
+            _limit_statements(connection, seconds)
+    heard_from_source()
+    return connection
+
+
+def _postgres(url: str, seconds: int) -> sa.Engine:
+    def connect() -> "psycopg.Connection[tuple[object, ...]]":
+        connection = psycopg.connect(
+            with_addresses(url), connect_timeout=_CONNECT_SECONDS, application_name="usage-pipeline (read-only)"
+        )
+        end_reading_with(lambda: hang_up(connection))
+        connection.execute(
+            f"SET default_transaction_read_only = on; SET TimeZone = 'UTC'; SET lock_timeout = '2s';"
+            f" SET statement_timeout = '{seconds}s'; SET idle_in_transaction_session_timeout = '60s'".encode()
+        )
+        connection.commit()
+        return connection
+
+    return sa.create_engine("postgresql+psycopg://", creator=connect, poolclass=sa.StaticPool)
+
+
+def _mysql(place: sa.URL, seconds: int) -> sa.Engine:
+    return sa.create_engine(
+        place.set(drivername="mysql+pymysql"),
+        poolclass=sa.StaticPool,
+        connect_args={
+            "connect_timeout": _CONNECT_SECONDS,
+            # Every wait has its limit, so nothing need be cut from outside.
+            "read_timeout": seconds + 5,
+            "write_timeout": seconds + 5,
+            "charset": "utf8mb4",
+            "init_command": "SET time_zone = '+00:00'",
+        },
+    )
+
+
+def _limit_statements(connection: sa.Connection, seconds: int) -> None:
+    """MariaDB and MySQL have a variable each; an old server that has neither is held by our own time limit."""
+    for limit in (f"max_statement_time = {seconds}", f"max_execution_time = {seconds * 1000}"):
+        try:
+            connection.exec_driver_sql(f"SET SESSION {limit}")
+        except DBAPIError:
+            continue
+        finally:
+            connection.rollback()
+        return
+
+
+def _sqlite(path: str | None) -> sa.Engine:
+    if not path or path == ":memory:":
+        raise SourceError("the URL names no file; write sqlite:////absolute/path/to/log.db")
+    if not Path(path).is_file():
+        raise SourceError(f"there is no file {path}; correct the path in the URL (sqlite:////absolute/path)")
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"file:{quote(str(Path(path).resolve()))}?mode=ro", uri=True, timeout=5, check_same_thread=False
+        )
+        connection.text_factory = lambda raw: raw.decode(errors="replace")
+        end_reading_with(connection.interrupt)
+        return connection
+
+    return sa.create_engine("sqlite://", creator=connect, poolclass=sa.StaticPool)
+
+
+def _first_line(error: BaseException) -> str:
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        return "a statement took too long: raise lookback.statement_timeout_seconds, or give the time an index"
+    if isinstance(error, pymysql.Error) and len(error.args) > 1:
+        number, text = error.args[0], str(error.args[1])
+        advice = {
+            _MYSQL_DENIED: "; the user or its password is wrong (special characters must be %-encoded)",
+            _MYSQL_NO_DATABASE: "; the database name in the URL is wrong",
+        }
+        return text + advice.get(number, "")
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,62 @@
+"""Which workflow nodes burn the most, and what they burnt in as many days before."""
+
+from dataclasses import astuple, dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Literal
+
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.patterns import like_pattern
+from usage_pipeline.warehouse.statements import statement
+
+
+@dataclass(frozen=True)
+class NodeUsage:
+    """A node's last full days and the days before them; cost in the configuration's currency, change in per cent."""
+
+    source: str
+    tenant: str
+    project: str
+    app_id: str
+    node_id: str
+    title: str | None
+    type: str | None
+    models: str | None
+    calls: int
+    failed_calls: int
+    tokens: int
+    tokens_before: int
+    tokens_change_percent: Decimal | None
+    cost: Decimal
+    cost_before: Decimal
+    cost_change_percent: Decimal | None
+    unpriced_tokens: int
+
+    def as_row(self, columns: tuple[str, ...]) -> tuple[object, ...]:
+        """Some of its fields, in their order."""
+        named = dict(zip(self.__dataclass_fields__, astuple(self), strict=True))
+        return tuple(named[column] for column in columns)
+
+
+def top_nodes(
+    connection: Connection,
+    *,
+    days: int = 7,
+    project: str | None = None,
+    by: Literal["tokens", "cost"] = "tokens",
+    most: int = 20,
+    now: datetime | None = None,
+) -> list[NodeUsage]:
+    """The largest first. ``project`` is a name, an id or a glob; days are full ones of each tenant's zone."""
+    rows = connection.execute(
+        statement("reports/top_nodes"),
+        {
+            "days": days,
+            "project": like_pattern(project) if project else None,
+            "project_id": project,
+            "by": by,
+            "most": most,
+            "now": now or datetime.now(UTC),
+        },
+    ).fetchall()
+    return [NodeUsage(*row) for row in rows]  # type: ignore[arg-type]

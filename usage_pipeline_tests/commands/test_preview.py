@@ -1,0 +1,57 @@
+"""`alerts preview`: every channel's rendering of a budget's alert; nothing is written, nothing is sent."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from usage_pipeline.delivery.registry import CHANNELS
+from usage_pipeline.warehouse.connection import Connection
+
+CONFIG = """version: 1
+language: zh
+recipients:
+  ops: {channel: wecom, secret_env: WECOM_OPS_URL}
+tiers:
+  - {at: 80, level: warning, notify: [ops]}
+budgets:
+  - {id: company-month, name: Company, period: month, limit: {cost: 50000}}
+"""
+
+
+def preview(warehouse_url: str, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """The command, where no channel's variable is set."""
+    (folder / "c.yaml").write_text(CONFIG, encoding="utf-8")
+    environment = {**os.environ, "WAREHOUSE_URL": warehouse_url, "USAGE_PIPELINE_CONFIG": str(folder / "c.yaml")}
+    return subprocess.run([sys.executable, "-m", "usage_pipeline", "alerts", "preview", *words], env=environment,
+                          capture_output=True, text=True, check=False, timeout=60)  # fmt: skip
+
+
+def test_every_channel_is_shown_and_nothing_is_written(
+    warehouse_url: str, warehouse: Connection, tmp_path: Path
+) -> None:
+    done = preview(warehouse_url, tmp_path, "company-month", "--json")
+    assert done.returncode == 0, done.stderr
+    shown = json.loads(done.stdout)
+    assert {each["channel"] for each in shown} == set(CHANNELS)
+    assert {each["recipient"] for each in shown if each["channel"] == "wecom"} == {"ops"}
+    assert all("Company" in each["text"] for each in shown)
+    assert all(each["language"] == "zh" for each in shown)
+    for table in ("alert", "delivery", "alert_delivery"):
+        assert warehouse.execute(f"SELECT count(*) FROM usage.{table}").fetchone() == (0,)
+
+
+def test_one_channel_in_another_language(warehouse_url: str, warehouse: Connection, tmp_path: Path) -> None:
+    done = preview(warehouse_url, tmp_path, "company-month", "--channel", "wecom", "--language", "en")
+    assert done.returncode == 0, done.stderr
+    assert "Spent / limit" in done.stdout
+    assert "slack" not in done.stdout
+
+
+def test_what_is_not_there_is_a_mistake(warehouse_url: str, warehouse: Connection, tmp_path: Path) -> None:
+    for words, known in ((("nothing",), "company-month"), (("company-month", "--channel", "fax"), "wecom")):
+        done = preview(warehouse_url, tmp_path, *words)
+        assert done.returncode == 2
+        assert known in done.stderr
+        assert "Traceback" not in done.stderr

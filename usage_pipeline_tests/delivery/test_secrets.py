@@ -1,0 +1,56 @@
+"""No secret of any channel reaches the outbox, a log or a summary, even when the other side says it back."""
+
+import logging
+from collections.abc import Callable
+
+import pytest
+
+from usage_pipeline.delivery.outbox import deliver_due
+from usage_pipeline.settings import parse_settings
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline_tests.delivery.every_channel import MARK, RECIPIENTS, configuration, environment
+from usage_pipeline_tests.delivery.test_outbox import Clock, put
+from usage_pipeline_tests.delivery.test_rounds import everything
+from usage_pipeline_tests.moody_servers import Mood, answers, moody_http, moody_smtp
+
+
+def refuses(own: str) -> Mood:
+    """Refuses and says the secrets back."""
+    return answers(400, own.encode())
+
+
+def answers_a_code(own: str) -> Mood:
+    """Says them back in an answer that is JSON."""
+    return answers(200, {"errcode": 93000, "code": 19024, "errmsg": own})
+
+
+def cuts(own: str) -> Mood:
+    """Ends the connection: what libraries raise then carries the URL."""
+    return Mood(manner="cuts")
+
+
+@pytest.mark.parametrize("manner", [refuses, answers_a_code, cuts])
+def test_no_secret_is_kept_or_logged(
+    manner: Callable[[str], Mood],
+    warehouse: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with moody_http() as server, moody_smtp() as mail_server:
+        values = environment(server.base, mail_server.port)
+        values["SMTP_URL"] = f"smtp://user:{MARK}-smtp@127.0.0.1:{mail_server.port}"
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+        settings = parse_settings(configuration(server.base), "c.yaml")
+        answered, clock = [], Clock()
+        for name, text in RECIPIENTS.items():
+            # Another's secrets it cannot know.
+            server.mood = manner(" ".join(value for variable, value in values.items() if variable in text))
+            put(warehouse, [(name, settings.recipients[name].channel)], budget_id=name)
+            answered += deliver_due(warehouse, settings, by="t", clock=clock).answers
+        assert server.taken
+    assert {who for _, who, _, _ in answered} >= set(RECIPIENTS)
+    places = {"rows": everything(warehouse), "log": caplog.text, "summary": str(answered)}
+    leaks = [(where, text[max(0, text.find(MARK) - 150) :][:200]) for where, text in places.items() if MARK in text]
+    assert not leaks, leaks

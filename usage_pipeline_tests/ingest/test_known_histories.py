@@ -1,0 +1,85 @@
+"""Histories that were once counted wrong, by hand: each is played like a random one, at the moments that matter."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from usage_pipeline.demo.habits import Habits
+from usage_pipeline_tests.histories.features import features
+from usage_pipeline_tests.histories.plans import MOMENTS, VERSIONS, CallPlan, Operation, PassPlan, Plan
+from usage_pipeline_tests.histories.small_world import APPS
+from usage_pipeline_tests.histories.stand import Stand
+from usage_pipeline_tests.ingest.test_random_histories import check
+
+NOW = timedelta(0)
+SEED = 20_26
+
+
+@pytest.fixture(scope="module")
+def stand(module_database: Callable[[], str]) -> Iterator[Stand]:
+    """The two databases of all histories here."""
+    stand = Stand(module_database)
+    yield stand
+    stand.close()
+
+
+def history(*calls: CallPlan, operations: tuple[Operation, ...] = (), passes: tuple[PassPlan, ...] = ()) -> Plan:
+    """A plan of a company in Berlin whose apps have no keys."""
+    return Plan(MOMENTS[0], ("Europe/Berlin",), (), calls, operations, passes)
+
+
+def call(app: str, ending: str = "done", *, version: str = "1.12.1", source: str = "api", **more: object) -> CallPlan:
+    """One call of an app, written by a version of Dify."""
+    return CallPlan(app, source, NOW, ending, SEED, version=version, habits=VERSIONS[version], **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("app", ["flow", "flow-local", "deep", "looped-call", "ask", "ask-deep"])
+def test_what_dify_1_9_2_adds_twice_to_a_runs_total_is_no_residual(stand: Stand, app: str) -> None:
+    check(stand, history(call(app, version="1.9.2")))
+    assert not [event for event in stand.events() if event.startswith("residual:")]
+    open_rows = stand.warehouse.execute("SELECT reason FROM usage.open_row").fetchall()
+    assert open_rows == []
+
+
+def test_a_leaf_that_comes_late_in_an_iteration_of_one_round_is_a_residual_until_it_comes(stand: Stand) -> None:
+    """What is missing equals what the iteration repeats, as if the run's total were doubled."""
+    at_the_end = PassPlan(step=-2, after=timedelta(0))
+    check(stand, history(call("flow", "late_leaf"), passes=(at_the_end,)))
+
+
+def test_a_run_that_waited_longer_than_open_rows_are_kept_is_read_to_its_end(stand: Stand) -> None:
+    """Passes look at every moment of it, also while it goes on after ten days."""
+    waiting = call("flow", "paused", waits=timedelta(days=10))
+    check(stand, history(waiting, passes=tuple(PassPlan(step, NOW) for step in range(12))))
+
+
+def test_who_called_a_workflow_stays_known_when_the_calling_app_is_deleted(stand: Stand) -> None:
+    deleted = Operation("delete_app", timedelta(minutes=2), list(APPS).index("ask-deep"))
+    check(stand, history(call("ask-deep"), operations=(deleted,), passes=(PassPlan(-1, NOW),)))
+    kinds = {row["caller_kind"] for row in stand.rows("usage_event") if row["app_mode"] == "workflow"}
+    assert kinds == {"nested"}
+
+
+def test_a_leaf_that_is_read_before_its_run_is_read_again_takes_its_residual_along(stand: Stand) -> None:
+    """A loop tried in the console for longer than passes look back; its last call is committed after its end."""
+    slow = replace(call("flow-local", "late_leaf", source="single-loop"), habits=Habits(pace=600.0), seed=55)
+    before = PassPlan(-1, timedelta(seconds=-10))
+    after = PassPlan(-1, timedelta(seconds=1), sweep=False)
+    check(stand, history(slow, passes=(before, after)))
+
+
+def test_a_retry_after_midnight_takes_its_call_out_of_the_day_before(stand: Stand) -> None:
+    """The row moves to its last attempt; passes look, and daily tables are made, at every moment of it."""
+    over_midnight = replace(call("flow", "retry"), habits=Habits(pace=30.0), seed=2, at_midnight=True)
+    plan = history(over_midnight, passes=tuple(PassPlan(step, NOW) for step in range(14)))
+    assert "moved to another day" in features(plan)
+    check(stand, plan)
+
+
+def test_tokens_without_their_split_are_not_priced_by_a_rule_of_two_prices(stand: Stand) -> None:
+    figures_only = replace(VERSIONS["1.12.1"], usage_in="nowhere", price="empty")
+    check(stand, history(replace(call("flow-local"), habits=figures_only)))
+    prices = {(row["model"], row["price_source"], row["cost"]) for row in stand.rows("usage_event")}
+    assert ("qwen3-32b-local", "unpriced", None) in prices

@@ -22,7 +22,10 @@ ROBOTS = {"finance": "FINANCE_URL", "acme-owner": "ACME_URL", "globex-owner": "G
 TELLING = SETTINGS.model_copy(
     update={
         "recipients": {
-            **{name: WecomRecipient(channel="wecom", secret_env=variable) for name, variable in ROBOTS.items()},
+            **{
+                name: WecomRecipient(channel="wecom", secret_env=variable, allow_private=True)
+                for name, variable in ROBOTS.items()
+            },
             "on-call": SmsRecipient(
                 channel="sms", provider="http", to=("+491701234567",), secret_env="SMS", url_env="SMS_URL"
             ),
@@ -80,9 +83,9 @@ def test_the_message_says_ten_lines_at_most_and_is_recorded(
     with robot(wecom_answer(0)) as server:
         for variable in ROBOTS.values():
             monkeypatch.setenv(variable, server.url)
-        deliver_due(ledger, TELLING, by="test")
+        summary = deliver_due(ledger, TELLING, by="test")
         texts = [json.loads(body)["markdown"]["content"] for _, body in server.taken]
-    assert len(texts) == 3
+    assert len(texts) == 3, summary.answers
     for text in texts:
         assert str(DAY) in text and "CNY" in text
         assert 4 <= sum(line.startswith(">") for line in text.splitlines()) <= 10

@@ -6,9 +6,11 @@ from usage_pipeline.commands import alerts, budgets, invoices, overrides
 from usage_pipeline.commands.backfill import backfill
 from usage_pipeline.commands.demo import demo
 from usage_pipeline.commands.doctor import doctor
+from usage_pipeline.commands.grant_reader import grant
 from usage_pipeline.commands.keys import keys
 from usage_pipeline.commands.nodes import nodes
 from usage_pipeline.commands.reconcile import reconcile_command
+from usage_pipeline.commands.report import report
 from usage_pipeline.commands.run import run
 from usage_pipeline.commands.servers import down, up
 
@@ -27,6 +29,8 @@ app.command(name="reconcile")(reconcile_command)
 app.command()(keys)
 app.command()(doctor)
 app.command()(nodes)
+app.command()(report)
+app.command("grant-reader")(grant)
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(invoices.app, name="invoices")

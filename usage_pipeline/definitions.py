@@ -8,6 +8,7 @@ from usage_pipeline.ingest import assets as ingest_assets
 from usage_pipeline.invoices import assets as invoice_assets
 from usage_pipeline.jobs import JOBS
 from usage_pipeline.reconciliation import assets as reconciliation_assets
+from usage_pipeline.reports import assets as report_assets
 from usage_pipeline.schedules import SCHEDULES
 from usage_pipeline.sensors import SENSORS
 from usage_pipeline.usage import assets as usage_assets
@@ -21,6 +22,7 @@ defs = dg.Definitions(
         *invoice_assets.ASSETS,
         *alert_assets.ASSETS,
         *delivery_assets.ASSETS,
+        *report_assets.ASSETS,
     ],
     asset_checks=[
         *ingest_assets.CHECKS,

@@ -10,7 +10,7 @@ from usage_pipeline.alerts.acknowledgements import acknowledge
 from usage_pipeline.alerts.planning import plan
 from usage_pipeline.alerts.retention import remove_old_alerts
 from usage_pipeline.alerts.watch_alerts import raise_watch_alerts
-from usage_pipeline.asset_catalogue import EXECUTOR, LATE_DAYS, PASS, RECONCILE, WORK_TAG, usage_days
+from usage_pipeline.asset_catalogue import EXECUTOR, LATE_DAYS, MORNING_REPORT, PASS, RECONCILE, WORK_TAG, usage_days
 from usage_pipeline.delivery.outbox import act_as, deliver_due
 from usage_pipeline.ingest.every_source import read_every_source
 from usage_pipeline.override_jobs import decide_override, request_override
@@ -22,7 +22,7 @@ _RUNS_REMOVED_AT_ONCE = 500
 
 usage_pass = dg.define_asset_job(
     "usage_pass",
-    selection=AssetSelection.all() - AssetSelection.groups("reconciliation"),
+    selection=AssetSelection.all() - AssetSelection.groups("reconciliation", "reports"),
     partitions_def=usage_days(),
     executor_def=EXECUTOR,
     tags={WORK_TAG: PASS},
@@ -117,6 +117,16 @@ def morning() -> None:
     read_look_back()
 
 
+morning_report = dg.define_asset_job(
+    "morning_report",
+    selection=AssetSelection.assets("daily_report"),
+    partitions_def=usage_days(),
+    executor_def=EXECUTOR,
+    tags={WORK_TAG: MORNING_REPORT},
+    description="Writes the finance report of a day. Runs by schedule at reports.daily_at.",
+)
+
+
 @dg.op(description="Removes runs older than two days, but the newest that stands for an asset partition.")
 def delete_old_runs(context: dg.OpExecutionContext) -> None:
     """Keeps Dagster's storage small: a pass a minute is half a million runs a year."""
@@ -198,6 +208,7 @@ JOBS: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     invoices_covered,
     deliver_alerts,
     morning,
+    morning_report,
     remove_old_runs,
     request_override,
     decide_override,

@@ -6,10 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 
-from usage_pipeline.asset_catalogue import PASS, RECONCILE, WORK_TAG, settings_at_load
+from usage_pipeline.asset_catalogue import MORNING_REPORT, PASS, RECONCILE, WORK_TAG, settings_at_load
 from usage_pipeline.jobs import (
     invoices_covered,
     morning,
+    morning_report,
     old_alerts_removed,
     reconcile_days,
     remove_old_runs,
@@ -71,6 +72,29 @@ before_the_report = dg.ScheduleDefinition(
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Closes yesterday an hour before the morning report.",
 )
+
+
+def _at(time_of_day: str) -> str:
+    hour, minute = (int(part) for part in time_of_day.split(":"))
+    return f"{minute} {hour} * * *"
+
+
+@dg.schedule(
+    job=morning_report,
+    name="every_morning_report",
+    cron_schedule=_at(settings_at_load().reports.daily_at),
+    execution_timezone=settings_at_load().timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Writes yesterday's report, and the one before again: it may have been provisional.",
+)
+def report_every_morning(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Yesterday in the billing zone; where a tenant's own day is not over by then, the report says provisional."""
+    today = settings_at_load().today(context.scheduled_execution_time or datetime.now(UTC))
+    first = max(today - timedelta(days=2), settings_at_load().usage_from)
+    return dg.RunRequest(
+        tags={WORK_TAG: MORNING_REPORT, **range_tags(first.isoformat(), (today - timedelta(days=1)).isoformat())}
+    )
+
 
 hourly_removal = dg.ScheduleDefinition(
     name="every_hour",
@@ -152,6 +176,7 @@ five_minutes = dg.ScheduleDefinition(
 SCHEDULES = [
     every_minute,
     before_the_report,
+    report_every_morning,
     hourly_removal,
     every_hour_reconcile,
     every_night_reconcile,

@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from usage_pipeline.delivery.channel import Channel, Message, Outcome
 from usage_pipeline.delivery.escaping import line
 from usage_pipeline.delivery.rendering import fitted, subject
+from usage_pipeline.delivery.report_files import add_files, page_with_picture
 from usage_pipeline.settings import Recipient
 from usage_pipeline.settings.environment import secret
 from usage_pipeline.settings.recipients import EmailRecipient
@@ -84,7 +85,10 @@ def _compose(message: Message, recipient: EmailRecipient) -> tuple[EmailMessage,
     mail["Message-ID"] = f"<{message.delivery_id}@usage-pipeline>"
     mail["X-Usage-Pipeline-Alert"] = message.alert_id
     mail.set_content(text.text)
-    mail.add_alternative(page.text, subtype="html")
+    html = page_with_picture(page.text, message.facts) if message.kind == "report" else page.text
+    mail.add_alternative(html, subtype="html")
+    if message.kind == "report":
+        add_files(mail, message.facts)
     return mail, "; ".join(note for note in (text.note, page.note) if note)
 
 

@@ -155,8 +155,10 @@ class Reports(Model):
     """The morning report."""
 
     daily_at: TimeOfDay = "08:30"
-    formats: tuple[Literal["html", "xlsx", "csv"], ...] = ("html", "xlsx")
-    recipients: Names = ()
+    formats: tuple[Literal["html", "xlsx", "csv", "parquet", "focus"], ...] = ("html", "xlsx")
+    recipients: Names = ()  # get the report of all tenants
+    to_tenants: bool = True  # each tenant's recipients get their tenant's report
+    link: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] | None = None  # where the reports' folder is served
 
 
 class Schedule(Model):

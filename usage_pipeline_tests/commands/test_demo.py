@@ -1,6 +1,8 @@
 """The demo, as a stranger runs it, in a home of its own; then what it left behind is searched for secrets."""
 
 import json
+import os
+from decimal import Decimal
 from pathlib import Path
 
 import psycopg
@@ -131,3 +133,22 @@ def _dump(server: EmbeddedServer, database: str) -> str:
             with connection.cursor().copy(f"COPY {table} TO STDOUT".encode()) as copy:
                 parts += [bytes(block).decode("utf-8", "replace") for block in copy]
     return "".join(parts)
+
+
+def test_yesterdays_report_takes_less_than_ten_seconds(played: Played) -> None:
+    began = os.times()
+    done = played.command("report", "--format", "all", "--json")
+    ended = os.times()
+    # Seconds of work, not of the clock: what else the machine does is not the report's.
+    took = ended.children_user + ended.children_system - began.children_user - began.children_system
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    with psycopg.connect(played.server.url("warehouse")) as connection:
+        row = connection.execute(
+            "SELECT sum(base_cost), sum(total_tokens) FROM usage.daily_usage WHERE usage_date = %s",
+            [document["edition"]],
+        ).fetchone()
+    assert row is not None
+    assert (Decimal(document["base_cost"]), document["total_tokens"]) == (row[0], row[1])
+    assert len(document["files"]) == 5 and all(Path(path).is_relative_to(played.home) for path in document["files"])
+    assert took < 10, f"{took:.1f} s"

@@ -1,0 +1,116 @@
+"""How large and how fast the report of a big day is: 1,000 projects that each called 100 models, 100,000 rows.
+
+Run: .venv/bin/python benchmarks/report.py   (needs chromium for the filters)
+Ends with exit code 1 when the page is over 5 MB or a filter takes over 200 ms in the browser.
+"""
+
+import os
+import shutil
+import sys
+import time
+from datetime import UTC, date, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psycopg
+from playwright.sync_api import sync_playwright
+
+from usage_pipeline.reports.edition import edition_of
+from usage_pipeline.reports.files import FORMATS, write_report
+from usage_pipeline.reports.make import make_report
+from usage_pipeline.settings import Settings
+from usage_pipeline.warehouse.connection import Connection, connected
+from usage_pipeline.warehouse.embedded import create_database, start_embedded, stop_embedded
+from usage_pipeline.warehouse.schema import migrate
+
+DAY = date(2026, 3, 17)
+LARGEST_BYTES = 5_000_000
+LONGEST_MS = 200.0
+_FILL = """
+INSERT INTO usage.tenant (source, tenant_id, name, timezone)
+SELECT 'main', 'tenant-' || t, 'Department ' || t, 'Asia/Shanghai' FROM generate_series(0, 19) AS t;
+INSERT INTO usage.project (source, app_id, tenant_id, name, mode, environment)
+SELECT 'main', md5(p::text)::uuid::text, 'tenant-' || p % 20, 'project number ' || p, 'workflow', 'prod'
+FROM generate_series(1, 1000) AS p;
+INSERT INTO usage.api_key (source, api_key_id, app_id, tenant_id, masked, created_at)
+SELECT 'main', 'key-' || p, md5(p::text)::uuid::text, 'tenant-' || p % 20, 'app-' || p || '…' || p % 97, now()
+FROM generate_series(1, 1000) AS p;
+INSERT INTO usage.daily_usage
+SELECT '2026-03-17'::date - back, 'main', 'tenant-' || p % 20, CASE WHEN p % 5 = 0 THEN 'dev' ELSE 'prod' END,
+       md5(p::text)::uuid::text, 'key-' || p, 'sole', 'api', 'user-' || (p * 7 + m) % 300, 'provider-' || m % 10,
+       'model-' || m || '-instruct', 'CNY', 1 + (p * m) % 90, (p * m) % 3, a, b, a + b, 0, 0, c, c
+FROM generate_series(1, 1000) AS p, generate_series(1, 100) AS m, generate_series(0, 1) AS back,
+     LATERAL (SELECT (p::bigint * 7919 + m * 104729) % 900000 AS a, (p::bigint * 6101 + m * 1299709) % 300000 AS b,
+                     ((p::bigint * 15485863 + m::bigint * 32452843) % 1000000000)::numeric / 10000000 AS c) AS amounts;
+ANALYZE
+"""
+_FILTER = """(pair) => {
+  const list = document.getElementById("filter-" + pair[0]);
+  const began = performance.now();
+  list.selectedIndex = pair[1];
+  list.dispatchEvent(new Event("change"));
+  document.body.getBoundingClientRect();
+  return performance.now() - began;
+}"""
+
+
+def filters_ms(page_file: Path) -> dict[str, float]:
+    """The longest of several choices in each filter, until the page stands laid out again."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        raise SystemExit("the filters need a browser: apt install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        began = time.perf_counter()
+        page.goto(page_file.as_uri())
+        page.wait_for_selector("html[data-ready=yes]", timeout=60_000)
+        found = {"(opening)": (time.perf_counter() - began) * 1000}
+        for name in ("tenant", "environment", "project", "api_key", "user", "model"):
+            taken = []
+            for choice in (1, 2, 0):
+                taken.append(float(page.evaluate(_FILTER, [name, choice])))
+            found[name] = max(taken)
+        browser.close()
+    return found
+
+
+def measure(connection: Connection, folder: Path) -> bool:
+    """Prints the figures; True when they keep their limits."""
+    began = time.perf_counter()
+    report = make_report(connection, Settings(version=1, currency="CNY"), edition_of("day", DAY), now=datetime.now(UTC))
+    print(f"{len(report.rows):,} rows, document made in {time.perf_counter() - began:.1f} s")
+    for wanted in FORMATS:
+        began = time.perf_counter()
+        (path,) = write_report(report, [wanted], folder, "en")
+        print(f"{wanted:8} {path.stat().st_size / 1e6:7.2f} MB  {time.perf_counter() - began:5.1f} s")
+    page = next(folder.glob("*.html"))
+    size, taken = page.stat().st_size, filters_ms(page)
+    for name, milliseconds in taken.items():
+        print(f"{name:12} {milliseconds:7.1f} ms")
+    longest = max(value for name, value in taken.items() if name != "(opening)")
+    print(f"page: {size / LARGEST_BYTES:.2f} of its limit; slowest filter: {longest / LONGEST_MS:.2f} of its limit")
+    return size < LARGEST_BYTES and longest < LONGEST_MS
+
+
+def main() -> int:
+    """0 when the limits are kept."""
+    with TemporaryDirectory(prefix="usage-pipeline-benchmark-", ignore_cleanup_errors=True) as place:
+        Path(place).chmod(0o755)
+        server = start_embedded(Path(place))
+        try:
+            with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+                create_database(connection, "report")
+            migrate(server.url("report"))
+            with connected(server.url("report")) as connection:
+                connection.execute(_FILL)
+                folder = Path(place) / "files"
+                folder.mkdir()
+                return 0 if measure(connection, folder) else 1
+        finally:
+            stop_embedded(Path(place))
+
+
+if __name__ == "__main__":
+    os.environ.pop("USAGE_PIPELINE_HOME", None)
+    sys.exit(main())

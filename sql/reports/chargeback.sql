@@ -1,0 +1,12 @@
+-- What a tenant (:tenant_id of :source; null: each) is charged for a month: a line a tenant, project and model.
+-- Reads usage.daily_usage along usage_date, usage.tenant, usage.project. Writes nothing.
+SELECT d.source, d.tenant_id, coalesce(max(t.name), d.tenant_id), d.environment, d.app_id, coalesce(max(p.name), d.app_id),
+       d.provider, d.model, sum(d.calls)::bigint, sum(d.input_tokens)::bigint, sum(d.output_tokens)::bigint,
+       sum(d.total_tokens)::bigint, sum(d.unpriced_tokens)::bigint, sum(d.base_cost)
+FROM usage.daily_usage d
+LEFT JOIN usage.tenant t USING (source, tenant_id)
+LEFT JOIN usage.project p USING (source, app_id)
+WHERE d.usage_date BETWEEN :'first'::date AND :'last'::date
+  AND (:'tenant_id'::text IS NULL OR (d.source = :'source'::text AND d.tenant_id = :'tenant_id'::text))
+GROUP BY d.source, d.tenant_id, d.environment, d.app_id, d.provider, d.model
+ORDER BY d.source, d.tenant_id, sum(d.base_cost) DESC, d.app_id, d.provider, d.model, d.environment

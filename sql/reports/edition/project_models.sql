@@ -1,0 +1,7 @@
+-- What each project spent on each model from :first to :last. Reads report_usage (scope.sql). Writes nothing.
+SELECT d.source || '/' || d.app_id, d.project, d.tenant, d.provider, d.model, sum(d.input_tokens)::bigint,
+       sum(d.output_tokens)::bigint, sum(d.base_cost)
+FROM report_usage d
+WHERE d.usage_date BETWEEN :'first'::date AND :'last'::date AND d.base_cost > 0
+GROUP BY d.source, d.app_id, d.project, d.tenant, d.provider, d.model
+ORDER BY sum(d.base_cost) DESC

@@ -1,0 +1,55 @@
+"""`usage-pipeline grant-reader`: a PostgreSQL login that sees one tenant's rows, for Grafana and for SQL."""
+
+from typing import Annotated
+
+import typer
+
+from usage_pipeline.commands.output import AsJson, Mistake, for_people, out, print_json
+from usage_pipeline.commands.workplace import open_warehouse
+from usage_pipeline.reports.readers import Reader, ReaderError, grant_reader, revoke_reader
+from usage_pipeline.reports.scope import NoSuchTenantError, find_tenant
+
+
+@for_people
+def grant(
+    tenant: Annotated[str, typer.Option(help="The tenant's name or id.")],
+    source: Annotated[str | None, typer.Option(help="Its source, where several know a tenant of that name.")] = None,
+    new_password: Annotated[bool, typer.Option("--new-password", help="Set another password.")] = False,
+    revoke: Annotated[bool, typer.Option("--revoke", help="Remove the login instead.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a read-only PostgreSQL login that sees this tenant's rows only. The password is shown once, kept nowhere."""
+    with open_warehouse() as connection:
+        try:
+            found = find_tenant(connection, tenant, source)
+            if revoke:
+                removed = revoke_reader(connection, found)
+            else:
+                reader = grant_reader(connection, found, new_password=new_password)
+        except (NoSuchTenantError, ReaderError) as error:
+            raise Mistake(str(error)) from None
+        database = connection.info.dbname
+    if revoke:
+        _say_removed(found.name, removed, as_json)
+    else:
+        _say_granted(reader, database, as_json)
+
+
+def _say_removed(name: str, removed: bool, as_json: bool) -> None:
+    if as_json:
+        print_json({"tenant": name, "removed": removed})
+    else:
+        out.print(f"{name} has no login any more" if removed else f"{name} had no login", markup=False)
+
+
+def _say_granted(reader: Reader, database: str, as_json: bool) -> None:
+    if as_json:
+        print_json({"role": reader.role, "password": reader.password, "database": database,
+                    "tenant": reader.tenant.name, "tables": reader.tables})  # fmt: skip
+        return
+    out.print(f"role      {reader.role}", markup=False)
+    out.print(f"password  {reader.password or '(unchanged; --new-password sets another)'}", markup=False)
+    out.print(f"database  {database}", markup=False)
+    out.print(
+        f"sees      the rows of {reader.tenant.name} in {len(reader.tables)} tables of schema usage", markup=False
+    )

@@ -1,0 +1,143 @@
+"""`usage-pipeline report`: yesterday's report, an older one, a week's or a month's, or a month's chargeback."""
+
+import webbrowser
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from usage_pipeline.commands.output import AsJson, Mistake, for_people, out, print_json, show_rows
+from usage_pipeline.commands.workplace import open_workplace
+from usage_pipeline.reports.chargeback import Statement, chargeback, write_statement
+from usage_pipeline.reports.document import Tenant
+from usage_pipeline.reports.edition import KINDS, edition_of
+from usage_pipeline.reports.files import FORMATS, Format, atomically, reports_folder, write_report
+from usage_pipeline.reports.make import key_figures, make_report
+from usage_pipeline.reports.safe_text import file_name
+from usage_pipeline.reports.scope import NoSuchTenantError, find_tenant
+from usage_pipeline.settings.environment import home_dir
+from usage_pipeline.warehouse.connection import Connection
+
+_DAYS = ["%Y-%m-%d"]
+_MONTHS = ["%Y-%m"]
+_LANGUAGES = ("zh", "en")
+T = TypeVar("T", bound=str)
+
+
+@for_people
+def report(
+    day: Annotated[
+        datetime | None, typer.Option("--date", formats=_DAYS, help="A day of the report; left out: yesterday.")
+    ] = None,
+    period: Annotated[str, typer.Option(help="day, week or month: the edition that the day lies in.")] = "day",
+    tenant: Annotated[str | None, typer.Option(help="A tenant's name or id: its rows only.")] = None,
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", help=f"{', '.join(FORMATS)} or all; may be given again.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="A folder; left out: reports/ of USAGE_PIPELINE_HOME.")
+    ] = None,
+    language: Annotated[str | None, typer.Option(help="zh or en; left out: the configuration's.")] = None,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    month: Annotated[
+        datetime | None,
+        typer.Option("--chargeback", formats=_MONTHS, help="A month (YYYY-MM): its statements instead of a report."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the report of a day, week or month, or a month's chargeback statements. Writes files, sends nothing."""
+    with open_workplace() as (connection, configuration):
+        settings = configuration.settings
+        whose = _tenant(connection, tenant)
+        if month is not None:
+            _chargeback(connection, month.date(), settings.currency, whose, folder, as_json)
+            return
+        asked = day.date() if day else settings.today() - timedelta(days=1)
+        made = make_report(
+            connection,
+            settings,
+            edition_of(_one_of(period, KINDS, "--period"), asked),
+            tenant=whose,
+            now=datetime.now(UTC),
+        )
+        wanted = _formats(formats, settings.reports.formats)
+        if open_page and "html" not in wanted:
+            wanted.append("html")
+        spoken = _one_of(language or settings.language, _LANGUAGES, "--language")
+        written = _into(folder or reports_folder(made), lambda place: write_report(made, wanted, place, spoken))
+    figures = {**key_figures(made), "tenant": whose.name if whose else None}
+    if as_json:
+        print_json({**figures, "files": written})
+    else:
+        show_rows(
+            f"Report {made.edition.name}",
+            ("figure", "value"),
+            [(name, _shown(value)) for name, value in figures.items()],
+            right=("value",),
+        )
+        for path in written:
+            out.print(str(path), markup=False, soft_wrap=True)
+    if open_page:
+        page = next(path for path in written if path.suffix == ".html")
+        webbrowser.open(page.resolve().as_uri())
+
+
+def _shown(value: object) -> object:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
+
+
+def _tenant(connection: Connection, asked: str | None) -> Tenant | None:
+    try:
+        return None if asked is None else find_tenant(connection, asked)
+    except NoSuchTenantError as error:
+        raise Mistake(str(error)) from None
+
+
+def _one_of(value: str, known: Sequence[T], option: str) -> T:
+    found = next((name for name in known if name == value), None)
+    if found is None:
+        raise Mistake(f"{option} {value!r} is not known; write one of {', '.join(map(str, known))}")
+    return found
+
+
+def _formats(asked: list[str] | None, configured: tuple[Format, ...]) -> list[Format]:
+    if not asked:
+        return list(configured)
+    if "all" in asked:
+        return list(FORMATS)
+    return [_one_of(name, FORMATS, "--format") for name in asked]
+
+
+def _into(folder: Path, write: Callable[[Path], list[Path]]) -> list[Path]:
+    try:
+        return write(folder)
+    except OSError as error:
+        raise Mistake(f"{folder} cannot be written ({error.strerror}); give another folder with --out") from None
+
+
+def _chargeback(
+    connection: Connection, month: date, currency: str, whose: Tenant | None, folder: Path | None, as_json: bool
+) -> None:
+    statements = chargeback(connection, month, currency, whose)
+    place = folder or home_dir() / "reports" / f"{month:%Y-%m}"
+    written = _into(place, lambda target: [_write(found, target) for found in statements])
+    rows = [
+        (found.tenant.name, found.span.first, found.span.last, found.amount, found.base_cost, found.currency, path)
+        for found, path in zip(statements, written, strict=True)
+    ]
+    columns = ("tenant", "first", "last", "amount", "base_cost", "currency", "file")
+    if as_json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+    else:
+        show_rows(f"Chargeback {month:%Y-%m}", columns, rows, right=("amount", "base_cost"))
+
+
+def _write(found: Statement, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    whose = found.tenant
+    name = file_name(whose.name, f"{whose.source}/{whose.tenant_id}")
+    path = folder / f"chargeback-{found.span.first:%Y-%m}-{name}.csv"
+    atomically(path, lambda beside: write_statement(found, beside))
+    return path

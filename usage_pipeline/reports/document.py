@@ -1,0 +1,279 @@
+"""The report as one typed document. Money is in the configuration's currency, exact; days are usage dates."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+from usage_pipeline.reports.edition import Edition, Span
+
+_SIX = Decimal("0.000001")
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What is counted; the daily tables' columns."""
+
+    calls: int = 0
+    failed_calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    total_tokens: int = 0
+    estimated_tokens: int = 0
+    unpriced_tokens: int = 0
+    base_cost: Decimal = ZERO
+
+    @property
+    def cost_per_call(self) -> Decimal | None:
+        """Rounded to six decimals; None without calls."""
+        return ratio(self.base_cost, Decimal(self.calls))
+
+    @property
+    def cost_per_thousand_tokens(self) -> Decimal | None:
+        """Rounded to six decimals; None without tokens."""
+        return ratio(self.base_cost * 1000, Decimal(self.total_tokens))
+
+
+def ratio(part: Decimal, of: Decimal) -> Decimal | None:
+    """A quotient rounded to six decimals; None where there is nothing to divide by."""
+    return (part / of).quantize(_SIX, ROUND_HALF_UP) if of else None
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What one tenant, environment, project, key, user, model or node spent, and in the edition before."""
+
+    dimension: str
+    key: str
+    name: str
+    belongs_to: str | None
+    measures: Measures
+    cost_before: Decimal = ZERO
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An earlier edition, or the mean of several."""
+
+    name: str
+    span: Span
+    calls: Decimal
+    total_tokens: Decimal
+    base_cost: Decimal
+    change: Decimal | None  # of this report's cost against it, as a ratio; None where it was zero
+
+
+@dataclass(frozen=True)
+class MonthToDate:
+    """The last day's calendar month up to that day, and where a straight line leads."""
+
+    span: Span
+    base_cost: Decimal
+    total_tokens: int
+    forecast: Decimal
+    method: str = "straight_line"
+
+
+@dataclass(frozen=True)
+class Day:
+    """One day of the trend."""
+
+    usage_date: date
+    measures: Measures
+
+
+@dataclass(frozen=True)
+class BudgetLine:
+    """Where a budget stood when it was last judged."""
+
+    budget_id: str
+    scope_value: str
+    scope_name: str
+    period: str
+    first: date
+    last: date
+    measure: str
+    spent: Decimal
+    limit: Decimal
+    ratio: Decimal
+    level: str
+    forecast: Decimal | None
+    as_of: datetime
+
+
+@dataclass(frozen=True)
+class Mover:
+    """A project whose cost rose or fell, and why; the three parts add up to the change, to the last decimal."""
+
+    key: str
+    name: str
+    tenant: str | None
+    before: Decimal
+    now: Decimal
+    by_calls: Decimal
+    by_length: Decimal
+    by_price: Decimal
+
+    @property
+    def change(self) -> Decimal:
+        """What it costs more than before; negative when less."""
+        return self.now - self.before
+
+    @property
+    def reason(self) -> str:
+        """The part that weighs most."""
+        parts = {"calls": self.by_calls, "length": self.by_length, "price": self.by_price}
+        return max(parts, key=lambda name: (abs(parts[name]), name))
+
+
+@dataclass(frozen=True)
+class AlertLine:
+    """An alert raised in the report's days."""
+
+    created_at: datetime
+    alert_id: str
+    kind: str
+    level: str
+    budget_id: str
+    scope_name: str
+    tier: Decimal
+    measure: str | None
+    spent: Decimal | None
+    limit: Decimal | None
+
+
+@dataclass(frozen=True)
+class ActionLine:
+    """Something that enforcement did, or would have done."""
+
+    at: datetime
+    action: str
+    target: str
+    state: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Tokens without a price (`unpriced`), or calls that no API key is known for (`unattributed`)."""
+
+    kind: str
+    project: str
+    what: str
+    calls: int
+    total_tokens: int
+    base_cost: Decimal
+
+
+@dataclass(frozen=True)
+class Unreconciled:
+    """A day that does not fit its source's own sums."""
+
+    usage_date: date
+    source: str
+    state: str
+    unexplained_tokens: int | None
+    says: str | None
+
+
+@dataclass(frozen=True)
+class OpenReason:
+    """Why the report's figures may still change."""
+
+    reason: str  # not_over, not_read, changed, not_compared, not_compared_to_end, unreconciled
+    source: str
+    usage_date: date
+
+
+@dataclass(frozen=True)
+class Saving:
+    """What a smaller model's list price would have asked for the same tokens: an estimate, never a promise."""
+
+    project: str
+    tenant: str | None
+    model: str
+    instead: str
+    total_tokens: int
+    cost: Decimal
+    estimated_cost: Decimal
+
+    @property
+    def estimated_saving(self) -> Decimal:
+        """In the configuration's currency, over the span of the report's savings."""
+        return self.cost - self.estimated_cost
+
+
+@dataclass(frozen=True)
+class UsageRow:
+    """A row of usage.daily_usage with its names."""
+
+    usage_date: date
+    source: str
+    tenant_id: str
+    tenant: str
+    zone: str
+    environment: str
+    app_id: str
+    project: str
+    app_mode: str | None
+    tags: Sequence[str] | None
+    api_key_id: str | None
+    api_key: str
+    key_attribution: str
+    caller_kind: str
+    caller_id: str | None
+    caller: str
+    provider: str | None
+    model: str | None
+    currency: str | None
+    calls: int
+    failed_calls: int
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int
+    estimated_tokens: int
+    unpriced_tokens: int
+    cost: Decimal
+    base_cost: Decimal
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A tenant as a report names it."""
+
+    source: str
+    tenant_id: str
+    name: str
+    zone: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that any format shows."""
+
+    edition: Edition
+    tenant: Tenant | None  # None: all of them
+    zone: str
+    currency: str
+    made_at: datetime
+    open_reasons: Sequence[OpenReason]
+    totals: Measures
+    comparisons: Sequence[Comparison]
+    month: MonthToDate
+    spent: dict[str, Sequence[Spent]]  # by dimension
+    trend: Sequence[Day]
+    budgets: Sequence[BudgetLine]
+    movers: Sequence[Mover]
+    alerts: Sequence[AlertLine]
+    actions: Sequence[ActionLine]
+    gaps: Sequence[Gap]
+    unreconciled: Sequence[Unreconciled]
+    savings: Sequence[Saving]
+    savings_span: Span
+    rows: Sequence[UsageRow]
+
+    @property
+    def provisional(self) -> bool:
+        """Whether the figures may still change: a day is not over, not read to its end, or not reconciled."""
+        return bool(self.open_reasons)

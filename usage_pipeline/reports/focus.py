@@ -1,0 +1,91 @@
+"""Writes the report's rows as FOCUS 1.0 (FinOps Open Cost and Usage Specification), a charge a row of daily_usage."""
+
+import csv
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from usage_pipeline.reports.csv_files import plain
+from usage_pipeline.reports.document import Report, UsageRow
+from usage_pipeline.reports.edition import month_of
+
+UNKNOWN = "unknown"
+_TOKENS = "Tokens"
+
+
+@cache
+def _midnight(day: date, zone: str) -> datetime:
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+
+
+# Left out, as the specification allows where a provider does not support what they say: availability zones, regions,
+# commitment discounts, and the unit prices of a published price list (ListUnitPrice, ContractedUnitPrice, SkuPriceId):
+# input and output have prices of their own, so that a row has no single one.
+COLUMNS: dict[str, Callable[[UsageRow, str], object]] = {
+    "BilledCost": lambda row, _: row.base_cost,
+    "BillingAccountId": lambda row, _: row.source,
+    "BillingAccountName": lambda row, _: row.source,
+    "BillingCurrency": lambda _, currency: currency,
+    "BillingPeriodEnd": lambda row, _: _midnight(month_of(row.usage_date).last + timedelta(days=1), row.zone),
+    "BillingPeriodStart": lambda row, _: _midnight(month_of(row.usage_date).first, row.zone),
+    "ChargeCategory": lambda _row, _: "Usage",
+    "ChargeClass": lambda _row, _: None,
+    "ChargeDescription": lambda row, _: f"{row.project}: {row.model or UNKNOWN}, {row.calls} calls",
+    "ChargeFrequency": lambda _row, _: "Usage-Based",
+    "ChargePeriodEnd": lambda row, _: _midnight(row.usage_date + timedelta(days=1), row.zone),
+    "ChargePeriodStart": lambda row, _: _midnight(row.usage_date, row.zone),
+    "ConsumedQuantity": lambda row, _: row.total_tokens,
+    "ConsumedUnit": lambda _row, _: _TOKENS,
+    "ContractedCost": lambda row, _: row.base_cost,
+    "EffectiveCost": lambda row, _: row.base_cost,
+    "InvoiceIssuerName": lambda row, _: row.provider or UNKNOWN,
+    "ListCost": lambda row, _: row.base_cost,
+    "PricingCategory": lambda _row, _: "Standard",
+    "PricingQuantity": lambda row, _: row.total_tokens,
+    "PricingUnit": lambda _row, _: _TOKENS,
+    "ProviderName": lambda row, _: row.provider or UNKNOWN,
+    "PublisherName": lambda row, _: row.provider or UNKNOWN,
+    "ResourceId": lambda row, _: row.app_id,
+    "ResourceName": lambda row, _: row.project,
+    "ResourceType": lambda row, _: f"Dify app ({row.app_mode})" if row.app_mode else "Dify app",
+    "ServiceCategory": lambda _row, _: "AI and Machine Learning",
+    "ServiceName": lambda row, _: f"{row.provider or UNKNOWN} model calls",
+    "SkuId": lambda row, _: f"{row.provider or UNKNOWN}/{row.model or UNKNOWN}",
+    "SubAccountId": lambda row, _: row.tenant_id,
+    "SubAccountName": lambda row, _: row.tenant,
+    "Tags": lambda row, _: _tags(row),
+    "x_Calls": lambda row, _: row.calls,
+    "x_FailedCalls": lambda row, _: row.failed_calls,
+    "x_InputTokens": lambda row, _: row.input_tokens,
+    "x_OutputTokens": lambda row, _: row.output_tokens,
+    "x_UnpricedTokens": lambda row, _: row.unpriced_tokens,
+    "x_SourceCost": lambda row, _: row.cost,
+    "x_SourceCurrency": lambda row, _: row.currency,
+}
+
+
+def write_focus(report: Report, path: Path) -> None:
+    """One CSV file. Amounts are in the configuration's currency; tokens without a price are charged nothing (and said
+    in x_UnpricedTokens). A charge period is a day, a billing period a month, both in the tenant's zone, written in UTC.
+    """
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        writer.writerows([plain(value(row, report.currency)) for value in COLUMNS.values()] for row in report.rows)
+
+
+def _tags(row: UsageRow) -> str:
+    """Ours begin with dify:, a project's own tags have no value and so are true."""
+    tags: dict[str, str | bool] = dict.fromkeys(row.tags or (), True)
+    ours = {
+        "dify:environment": row.environment,
+        "dify:api_key": row.api_key,
+        "dify:key_attribution": row.key_attribution,
+        "dify:caller_kind": row.caller_kind,
+        "dify:caller": row.caller_id,
+    }
+    tags.update({name: value for name, value in ours.items() if value is not None})
+    return json.dumps(tags, ensure_ascii=False, sort_keys=True)

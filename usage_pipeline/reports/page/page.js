@@ -1,0 +1,204 @@
+"use strict";
+// Draws the charts and answers the filters. Names reach the page only as textContent; amounts are exact: whole numbers
+// of 10^-scale, summed in two halves below 2^53 and joined as BigInt.
+(async () => {
+  const SHOWN = 12, HALF = 1000000000n, SVG = "http://www.w3.org/2000/svg";
+  const settings = JSON.parse(document.getElementById("settings").textContent);
+  const say = settings.text;
+  const bytes = Uint8Array.from(atob(document.getElementById("rows").textContent), (c) => c.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const data = JSON.parse(await new Response(stream).text());
+  const dimensions = Object.keys(settings.dimensions);
+  const counts = ["calls", "failed_calls", "input_tokens", "output_tokens", "total_tokens", "unpriced_tokens"];
+  const columns = {};
+  for (const name of dimensions) columns[name] = Int32Array.from(data.columns[name]);
+  for (const name of [...counts, "cost_high", "cost_low"]) columns[name] = Float64Array.from(data.columns[name]);
+  const length = columns.calls.length;
+  const every = Int32Array.from({ length }, (_, row) => row);
+  const unit = 10 ** data.scale;
+  const opened = new Set();
+
+  const whole = new Intl.NumberFormat(settings.language);
+  // Made once: making one takes longer than formatting a whole table.
+  const formats = Object.fromEntries([2, 4].map((places) => [places, new Intl.NumberFormat(settings.language,
+    { minimumFractionDigits: places, maximumFractionDigits: places })]));
+  const money = (value) => value === null ? "–" : formats[Math.abs(value) >= 1 || value === 0 ? 2 : 4].format(value);
+  const joined = (high, low) => BigInt(high) * HALF + BigInt(low);
+  function exact(value) {
+    const digits = value.toString().padStart(data.scale + 1, "0");
+    const cut = digits.length - data.scale;
+    return data.scale ? (digits.slice(0, cut) + "." + digits.slice(cut)).replace(/\.?0+$/, "") : digits;
+  }
+
+  function element(name, text, className) {
+    const made = document.createElement(name);
+    if (text !== undefined) made.textContent = text;
+    if (className) made.className = className;
+    return made;
+  }
+  function drawn(name, attributes) {
+    const made = document.createElementNS(SVG, name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    return made;
+  }
+
+  // The rows that pass the filters, as places in the columns.
+  function passing(chosen) {
+    let rows = every;
+    for (const name of dimensions) {
+      const column = columns[name], value = chosen[name];
+      if (value !== -1) rows = rows.filter((row) => column[row] === value);
+    }
+    return rows;
+  }
+
+  // Their sums in all, and by each name of each dimension; column by column, which browsers do fastest.
+  function sums(rows) {
+    const total = {}, by = {};
+    for (const name of [...counts, "cost_high", "cost_low"]) {
+      const column = columns[name];
+      let sum = 0;
+      for (let at = 0; at < rows.length; at++) sum += column[rows[at]];
+      total[name] = sum;
+    }
+    for (const dimension of dimensions) {
+      const size = data.names[dimension].length, places = columns[dimension];
+      const into = by[dimension] = { rows: new Uint8Array(size) };
+      for (let at = 0; at < rows.length; at++) into.rows[places[rows[at]]] = 1;
+      for (const name of ["calls", "total_tokens", "cost_high", "cost_low"]) {
+        const column = columns[name], found = into[name] = new Float64Array(size);
+        for (let at = 0; at < rows.length; at++) found[places[rows[at]]] += column[rows[at]];
+      }
+    }
+    return { total, by };
+  }
+
+  function chart(dimension, of) {
+    const section = element("section", undefined, "chart-" + dimension);
+    const heading = element("h2", settings.dimensions[dimension]);
+    heading.id = "h-by-" + dimension;
+    section.setAttribute("aria-labelledby", heading.id);
+    section.append(heading);
+    const rows = [];
+    of.rows.forEach((seen, at) => { if (seen) rows.push(at); });
+    const cost = (at) => of.cost_high[at] * Number(HALF) + of.cost_low[at];
+    rows.sort((a, b) => cost(b) - cost(a) || of.total_tokens[b] - of.total_tokens[a]);
+    if (!rows.length) { section.append(element("p", say.nothing)); return section; }
+    const shown = opened.has(dimension) ? rows.length : Math.min(SHOWN, rows.length);
+    const table = element("table", undefined, "bars");
+    const head = element("tr");
+    for (const [text, className] of [[settings.dimensions[dimension], ""], [say.share, ""], [say.base_cost, "n"],
+      [say.total_tokens, "n"], [say.calls, "n wide"], [say.cost_per_call, "n wide"],
+      [say.cost_per_1000_tokens, "n wide"]]) {
+      const cell = element("th", text, className);
+      cell.scope = "col";
+      head.append(cell);
+    }
+    table.createTHead().append(head);
+    const body = table.createTBody();
+    const most = Math.max(cost(rows[0]), 1);
+    for (const at of rows.slice(0, shown)) body.append(line(data.names[dimension][at], cost(at), of, at, most));
+    const scroll = element("div", undefined, "scroll");
+    scroll.tabIndex = 0;
+    scroll.setAttribute("role", "group");
+    scroll.setAttribute("aria-labelledby", heading.id);
+    scroll.append(table);
+    section.append(scroll);
+    if (shown < rows.length) {
+      const more = element("button", `${say.more} (${say.others.replace("{n}", rows.length - shown)})`, "more");
+      more.type = "button";
+      more.addEventListener("click", () => { opened.add(dimension); show(); });
+      section.append(more);
+    }
+    return section;
+  }
+
+  function line(name, cost, of, at, most) {
+    const row = element("tr");
+    const title = element("th", name);
+    title.scope = "row";
+    title.title = name;
+    const bar = drawn("svg", { viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" });
+    bar.append(drawn("rect", { class: "track", width: 100, height: 8 }),
+      drawn("rect", { class: "bar", width: Math.max(cost / most * 100, 0).toFixed(2), height: 8 }));
+    const chartCell = element("td", undefined, "chart");
+    chartCell.append(bar);
+    row.append(title, chartCell, element("td", money(cost / unit), "n cost"),
+      element("td", whole.format(of.total_tokens[at]), "n"), element("td", whole.format(of.calls[at]), "n wide"),
+      element("td", money(of.calls[at] ? cost / unit / of.calls[at] : null), "n wide"),
+      element("td", money(of.total_tokens[at] ? cost / unit * 1000 / of.total_tokens[at] : null), "n wide"));
+    row.querySelector(".cost").dataset.exact = exact(joined(of.cost_high[at], of.cost_low[at]));
+    return row;
+  }
+
+  function put(id, text) { document.getElementById("total-" + id).textContent = text; }
+
+  function show() {
+    const chosen = {};
+    for (const name of dimensions) {
+      const value = document.getElementById("filter-" + name).value;
+      chosen[name] = value === "" ? -1 : Number(value);
+    }
+    const { total, by } = sums(passing(chosen));
+    const cost = joined(total.cost_high, total.cost_low), approximate = Number(cost) / unit;
+    put("cost", money(approximate));
+    document.getElementById("total-cost").dataset.exact = exact(cost);
+    for (const name of ["total_tokens", "calls", "failed_calls", "unpriced_tokens"]) put(name, whole.format(total[name]));
+    put("per-call", money(total.calls ? approximate / total.calls : null));
+    put("per-thousand", money(total.total_tokens ? approximate * 1000 / total.total_tokens : null));
+    document.getElementById("charts").replaceChildren(
+      ...dimensions.map((dimension) => chart(dimension, by[dimension])));
+  }
+
+  function trend() {
+    const days = settings.trend.map(([day, cost]) => [day, Number(cost)]);
+    // Drawn in the screen's own pixels, so that its words are as large as the page's.
+    const place = document.getElementById("trend");
+    const width = Math.max(place.clientWidth, 280), height = 200, left = 56, bottom = 26, most = Math.max(...days.map((d) => d[1]), 1e-9);
+    const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
+    svg.setAttribute("aria-label", document.getElementById("h-trend").textContent);
+    const step = (width - left) / Math.max(days.length, 1), room = height - bottom - 14;
+    svg.append(drawn("line", { class: "axis", x1: left, x2: width, y1: height - bottom, y2: height - bottom }),
+      drawn("line", { class: "axis", x1: left, x2: width, y1: 14, y2: 14 }));
+    const label = (x, y, text, anchor) => {
+      const made = drawn("text", { x, y, "text-anchor": anchor });
+      made.textContent = text;
+      svg.append(made);
+    };
+    label(left - 6, 20, money(most), "end");
+    label(left - 6, height - bottom, "0", "end");
+    days.forEach(([day, cost], at) => {
+      const size = cost / most * room, inside = day >= settings.days[0] && day <= settings.days[1];
+      const mark = drawn("rect", { class: inside ? "mark is" : "mark", x: (left + at * step + 1).toFixed(1),
+        y: (height - bottom - size).toFixed(1), width: Math.max(step - 2, 1).toFixed(1), height: size.toFixed(1) });
+      const title = drawn("title", {});
+      title.textContent = `${day}: ${money(cost)} ${settings.currency}`;
+      mark.append(title);
+      svg.append(mark);
+    });
+    if (days.length) {
+      label(left, height - 6, days[0][0], "start");
+      label(width, height - 6, days[days.length - 1][0], "end");
+    }
+    place.replaceChildren(svg);
+  }
+
+  for (const name of dimensions) {
+    const list = document.getElementById("filter-" + name);
+    data.names[name].map((text, at) => [text, at]).sort((a, b) => a[0].localeCompare(b[0], settings.language))
+      .forEach(([text, at]) => { const option = element("option", text); option.value = at; list.append(option); });
+    list.addEventListener("change", show);
+  }
+  document.getElementById("reset").addEventListener("click", () => {
+    for (const name of dimensions) document.getElementById("filter-" + name).value = "";
+    show();
+  });
+  document.getElementById("filters").addEventListener("submit", (event) => event.preventDefault());
+  let drawnAt = 0;
+  new ResizeObserver(([entry]) => {
+    if (Math.abs(entry.contentRect.width - drawnAt) > 1) { drawnAt = entry.contentRect.width; trend(); }
+  }).observe(document.getElementById("trend"));
+  show();
+  trend();
+  document.documentElement.dataset.ready = "yes";
+})();

@@ -1,0 +1,110 @@
+"""Puts a report into the outbox: everybody's for finance, each tenant's own for that tenant's people."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, time
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from usage_pipeline.alerts.record import NewAlert, raise_alert
+from usage_pipeline.configuration import InForce
+from usage_pipeline.reports.document import Report
+from usage_pipeline.reports.files import atomically, base_name, reports_folder, write_report
+from usage_pipeline.reports.make import make_report
+from usage_pipeline.reports.scope import tenants
+from usage_pipeline.reports.summary import summary_lines, summary_title
+from usage_pipeline.reports.trend_picture import trend_png
+from usage_pipeline.reports.words import words
+from usage_pipeline.settings import Settings
+from usage_pipeline.settings.environment import home_dir
+from usage_pipeline.warehouse.connection import Connection
+
+Language = Literal["zh", "en"]
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
+# A phone that rings for what is critical is not for a report.
+_NOT_BY = ("sms", "pagerduty")
+
+
+def tell_recipients(
+    connection: Connection, configuration: InForce, report: Report, now: datetime | None = None
+) -> list[str]:
+    """Writes one row a report and audience into usage.alert with its deliveries; gives who is newly told, by name.
+
+    ``report`` is everybody's and goes to `reports.recipients`. For each tenant that has recipients and spent anything
+    its own report is made, of its rows only. Telling the same report again tells nobody.
+    """
+    settings = configuration.settings
+    told = _tell(connection, configuration, report, settings.reports.recipients)
+    if not settings.reports.to_tenants:
+        return told
+    for tenant in tenants(connection):
+        rule = settings.tenant_rule(tenant.tenant_id, tenant.name)
+        names = rule.recipients if rule else ()
+        if not names:
+            continue
+        own = make_report(connection, settings, report.edition, tenant=tenant, now=now)
+        if own.rows:
+            told += _tell(connection, configuration, own, names)
+    return told
+
+
+def _tell(connection: Connection, configuration: InForce, report: Report, names: tuple[str, ...]) -> list[str]:
+    """One row for each language that is read."""
+    settings = configuration.settings
+    told = []
+    for language in LANGUAGES:
+        recipients = [
+            (name, known.channel)
+            for name in names
+            if (known := settings.recipients[name]).channel not in _NOT_BY
+            and (known.language or settings.language) == language
+        ]
+        if recipients and _raise(connection, configuration, report, recipients, language):
+            told += [name for name, _ in recipients]
+    return told
+
+
+def _raise(
+    connection: Connection,
+    configuration: InForce,
+    report: Report,
+    recipients: Sequence[tuple[str, str]],
+    language: Language,
+) -> bool:
+    start, whose = report.edition.span.first, report.tenant
+    alert = NewAlert(
+        kind="report",
+        budget_id=f"{report.edition.kind}-report-{language}",
+        scope_value=f"tenant={whose.source}/{whose.tenant_id}" if whose else "",
+        period_start=datetime.combine(start, time(), ZoneInfo(report.zone)).astimezone(UTC),
+        period_end=None,
+        tier="0",
+        level="info",
+        facts=_facts(report, configuration.settings, [name for name, _ in recipients], language),
+        config_version=configuration.version,
+    )
+    with connection.transaction():
+        return raise_alert(connection, alert, recipients)
+
+
+def _facts(report: Report, settings: Settings, names: list[str], language: Language) -> dict[str, object]:
+    """What the message says, and the files that it carries: their names under the folder of reports."""
+    folder, root = reports_folder(report), home_dir() / "reports"
+    paths = write_report(report, settings.reports.formats, folder / language, language)
+    picture = folder / language / f"{base_name(report)}.png"
+    atomically(picture, lambda place: place.write_bytes(trend_png(report)))
+    link = settings.reports.link
+    files = [path.relative_to(root).as_posix() for path in paths]
+    where = (
+        ", ".join(f"{link.rstrip('/')}/{name}" for name in files) if link else ", ".join(path.name for path in paths)
+    )
+    return {
+        "title": summary_title(report, language),
+        "lines": [*summary_lines(report, language)[:9], (words(language)["files"], where)],
+        "scope_name": report.tenant.name if report.tenant else None,
+        "tenant_name": report.tenant.name if report.tenant else None,
+        "timezone": report.zone,
+        "recipients": names,
+        "provisional": report.provisional,
+        "files": files,
+        "picture": picture.relative_to(root).as_posix(),
+    }

@@ -1,0 +1,232 @@
+"""Read back, every format says what usage.daily_usage says; and no name in it does anything."""
+
+import base64
+import csv
+import gzip
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+import openpyxl
+import pytest
+from pyarrow import parquet
+
+from usage_pipeline.reports.document import Measures, Report, Tenant
+from usage_pipeline.reports.edition import edition_of
+from usage_pipeline.reports.files import FORMATS, atomically, base_name, write_report
+from usage_pipeline.reports.make import make_report
+from usage_pipeline.reports.page_data import HALF
+from usage_pipeline.reports.safe_text import cell, file_name
+from usage_pipeline.reports.scope import find_tenant
+from usage_pipeline.reports.words import _WORDS, words
+from usage_pipeline.reports.xlsx import EXACT
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline_tests.reports.books import ACME, AFTERWARDS, DAY, HOSTILE, SETTINGS
+from usage_pipeline_tests.reports.focus_columns import column_faults, row_faults
+from usage_pipeline_tests.reports.test_document import sums
+
+MEASURES = ("calls", "failed_calls", "input_tokens", "output_tokens", "total_tokens", "unpriced_tokens")
+
+
+@pytest.fixture
+def files(report: Report, tmp_path: Path) -> dict[str, Path]:
+    """The day's report in every format."""
+    return dict(zip(FORMATS, write_report(report, FORMATS, tmp_path, "en"), strict=True))
+
+
+@pytest.fixture
+def truth(books: Connection) -> Measures:
+    """The day's sums, straight from usage.daily_usage."""
+    return sums(books, DAY, DAY)
+
+
+def csv_tables(path: Path) -> dict[str, list[dict[str, str]]]:
+    """A zip's tables by name."""
+    with zipfile.ZipFile(path) as archive:
+        return {
+            name.removesuffix(".csv"): list(csv.DictReader(io.StringIO(archive.read(name).decode("utf-8-sig"))))
+            for name in archive.namelist()
+        }
+
+
+def page_document(path: Path) -> dict[str, object]:
+    """The rows that a page carries."""
+    found = re.search(r'<script type="text/plain" id="rows">([^<]*)</script>', path.read_text(encoding="utf-8"))
+    assert found
+    document = json.loads(gzip.decompress(base64.b64decode(found[1])))
+    assert isinstance(document, dict)
+    return document
+
+
+def test_the_page_carries_the_daily_table(files: dict[str, Path], truth: Measures) -> None:
+    document = page_document(files["html"])
+    columns = document["columns"]
+    assert isinstance(columns, dict)
+    whole = sum(high * HALF + low for high, low in zip(columns["cost_high"], columns["cost_low"], strict=True))
+    assert Decimal(whole).scaleb(-int(str(document["scale"]))) == truth.base_cost
+    assert {name: sum(columns[name]) for name in MEASURES} == {name: getattr(truth, name) for name in MEASURES}
+    shown = re.search(r'id="total-cost" data-exact="([\d.]+)"', files["html"].read_text(encoding="utf-8"))
+    assert shown and Decimal(shown[1]) == truth.base_cost, "and says the sum before any script runs"
+
+
+@pytest.mark.parametrize("dimension", ["tenant", "environment", "project", "api_key", "user", "model", "node"])
+def test_the_workbook_sums_to_the_daily_table(files: dict[str, Path], truth: Measures, dimension: str) -> None:
+    text = words("en")
+    sheet = openpyxl.load_workbook(files["xlsx"])[text[f"table_{dimension}"]]
+    head = [str(value.value) for value in sheet[1]]
+    rows = [dict(zip(head, row, strict=True)) for row in sheet.iter_rows(min_row=2, values_only=True) if row[0]]
+    total = rows.pop()
+    exact = text["base_cost"] + text[EXACT]
+    assert sum((Decimal(str(row[exact])) for row in rows), Decimal(0)) == truth.base_cost
+    assert Decimal(str(total[exact])) == truth.base_cost
+    for name in MEASURES:
+        assert sum(int(str(row[text[name]])) for row in rows) == getattr(truth, name)
+        assert str(total[text[name]]).startswith("=SUM("), "totals are formulas"
+    assert all(isinstance(row[text["base_cost"]], int | float) for row in rows), "amounts are numbers"
+    assert (sheet.freeze_panes, bool(sheet.auto_filter.ref)) == ("B2", True)
+
+
+def test_formulas_of_the_workbook_carry_their_values(files: dict[str, Path], truth: Measures) -> None:
+    text = words("en")
+    sheet = openpyxl.load_workbook(files["xlsx"], data_only=True)[text["table_project"]]
+    last = [value.value for value in sheet[sheet.max_row]]
+    at = [str(value.value) for value in sheet[1]].index(text["total_tokens"])
+    assert last[at] == truth.total_tokens
+
+
+def test_dates_of_the_workbook_are_dates(files: dict[str, Path], report: Report) -> None:
+    sheet = openpyxl.load_workbook(files["xlsx"])[words("en")["table_trend"]]
+    found = [row[0] for row in sheet.iter_rows(min_row=2, max_row=31, values_only=True)]
+    assert found == [datetime(d.usage_date.year, d.usage_date.month, d.usage_date.day) for d in report.trend]  # noqa: DTZ001
+
+
+def test_csv_sums_to_the_daily_table(files: dict[str, Path], truth: Measures) -> None:
+    tables = csv_tables(files["csv"])
+    for name in ("usage", "tenant", "project", "api_key", "user", "model", "node", "environment"):
+        rows = tables[name]
+        assert sum(Decimal(row["base_cost"]) for row in rows) == truth.base_cost, name
+        assert {m: sum(int(row[m]) for row in rows) for m in MEASURES} == {m: getattr(truth, m) for m in MEASURES}
+
+
+def test_parquet_sums_to_the_daily_table(files: dict[str, Path], truth: Measures) -> None:
+    table = parquet.read_table(files["parquet"])
+    assert sum(table["base_cost"].to_pylist()) == truth.base_cost
+    assert {m: sum(table[m].to_pylist()) for m in MEASURES} == {m: getattr(truth, m) for m in MEASURES}
+    assert str(table.schema.field("base_cost").type).startswith("decimal")
+    assert {type(value) for value in table["usage_date"].to_pylist()} == {date}
+
+
+def test_focus_conforms_and_sums_to_the_daily_table(files: dict[str, Path], truth: Measures) -> None:
+    with files["focus"].open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        rows = list(reader)
+    assert list(column_faults(reader.fieldnames or [])) == []
+    assert [fault for row in rows for fault in row_faults(row)] == []
+    for cost in ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost"):
+        assert sum(Decimal(row[cost]) for row in rows) == truth.base_cost
+    assert sum(int(row["ConsumedQuantity"]) for row in rows) == truth.total_tokens
+    zones = {row["SubAccountId"]: row["ChargePeriodStart"] for row in rows}
+    assert zones == {"tenant-a": "2026-03-16T16:00:00Z", "tenant-b": "2026-03-16T23:00:00Z"}, "a tenant's own day"
+
+
+def test_the_validator_of_focus_finds_faults(files: dict[str, Path]) -> None:
+    with files["focus"].open(encoding="utf-8", newline="") as file:
+        row = next(csv.DictReader(file))
+    assert list(column_faults([c for c in row if c != "BilledCost"] + ["Bogus"])) == [
+        "BilledCost is missing", "Bogus is neither of FOCUS nor marked x_",
+    ]  # fmt: skip
+    assert list(row_faults({**row, "ServiceCategory": "LLM", "BilledCost": "1e3", "ProviderName": ""}))
+
+
+def cells(files: dict[str, Path]) -> Iterator[str]:
+    """Every cell of the workbook that is text, and every cell of CSV and FOCUS."""
+    for sheet in openpyxl.load_workbook(files["xlsx"]):
+        last = sheet.max_row
+        for row in sheet.iter_rows():
+            yield from (c.value for c in row if isinstance(c.value, str) and not (c.row == last and c.data_type == "f"))
+    for rows in [*csv_tables(files["csv"]).values()]:
+        yield from (value for row in rows for value in row.values())
+    with files["focus"].open(encoding="utf-8", newline="") as file:
+        yield from (value for row in csv.reader(file) for value in row)
+
+
+def test_no_cell_begins_a_formula(books: Connection, tmp_path: Path) -> None:
+    month = make_report(books, SETTINGS, edition_of("month", DAY), now=AFTERWARDS)
+    files = dict(zip(FORMATS, write_report(month, FORMATS, tmp_path, "en"), strict=True))
+    found = list(cells(files))
+    assert any("HYPERLINK" in value for value in found), "the hostile names are there"
+    for value in found:
+        if value.strip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "＝")):
+            assert is_number(value), f"{value!r} begins a formula"
+
+
+def is_number(value: str) -> bool:
+    """Whether a spreadsheet takes it for a plain number."""
+    try:
+        return Decimal(value).is_finite() and not value.startswith("+")
+    except InvalidOperation:
+        return False
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_stay_in_their_folder(name: str, tmp_path: Path, report: Report) -> None:
+    safe = file_name(name, "key")
+    assert (tmp_path / safe).resolve().parent == tmp_path.resolve()
+    assert re.fullmatch(r"[\w-]+", safe) and len(safe.encode()) < 200
+    assert not cell(name).lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+def test_two_tenants_of_one_name_do_not_share_a_file(report: Report) -> None:
+    def named(tenant_id: str) -> str:
+        return base_name(Report(**{**vars(report), "tenant": Tenant("main", tenant_id, "Sales", "UTC")}))
+
+    assert named("a") != named("b")
+    assert named("a") == named("a")
+
+
+def test_a_tenants_files_hold_nothing_of_others(books: Connection, tmp_path: Path) -> None:
+    report = make_report(books, SETTINGS, edition_of("day", DAY), tenant=find_tenant(books, ACME), now=AFTERWARDS)
+    files = dict(zip(FORMATS, write_report(report, FORMATS, tmp_path, "zh"), strict=True))
+    everything = "\n".join(cells(files)) + json.dumps(page_document(files["html"]))
+    everything += files["html"].read_text(encoding="utf-8") + str(parquet.read_table(files["parquet"]).to_pylist())
+    assert "tenant-b" not in everything
+    assert "Globex" not in everything
+
+
+def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text("yesterday's")
+
+    def fail(place: Path) -> None:
+        place.write_text("half")
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space"):
+        atomically(path, fail)
+    assert path.read_text() == "yesterday's"
+    assert [found.name for found in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_the_same_report_gives_the_same_files(report: Report, tmp_path: Path) -> None:
+    for wanted in ("html", "csv", "parquet", "focus"):
+        (first,) = write_report(report, [wanted], tmp_path / "1", "en")  # type: ignore[list-item]
+        (second,) = write_report(report, [wanted], tmp_path / "2", "en")  # type: ignore[list-item]
+        assert first.read_bytes() == second.read_bytes(), wanted
+
+
+def test_a_day_without_usage_is_a_report_too(books: Connection, tmp_path: Path) -> None:
+    empty = make_report(books, SETTINGS, edition_of("day", date(2025, 1, 1)), now=AFTERWARDS)
+    files = dict(zip(FORMATS, write_report(empty, FORMATS, tmp_path, "zh"), strict=True))
+    assert csv_tables(files["csv"])["usage"] == []
+    assert parquet.read_table(files["parquet"]).num_rows == 0
+    assert openpyxl.load_workbook(files["xlsx"]).sheetnames
+    assert 'id="total-cost" data-exact="0"' in files["html"].read_text(encoding="utf-8")
+
+
+def test_every_word_is_there_in_both_languages() -> None:
+    assert [name for name, (english, chinese) in _WORDS.items() if not (english.strip() and chinese.strip())] == []

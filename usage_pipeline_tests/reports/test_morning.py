@@ -1,0 +1,111 @@
+"""The asset, its schedule and the command write the same report into the same place."""
+
+import json
+import webbrowser
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from typer.testing import CliRunner, Result
+
+from usage_pipeline.cli import app
+from usage_pipeline.reports.assets import daily_report
+from usage_pipeline.schedules import report_every_morning
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse_resource import Warehouse
+from usage_pipeline_tests.company import EXAMPLE
+from usage_pipeline_tests.reports.books import DAY
+from usage_pipeline_tests.reports.test_document import sums
+
+
+@pytest.fixture
+def home(books_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installation whose warehouse is the books."""
+    for name, value in (
+        ("WAREHOUSE_URL", books_url),
+        ("USAGE_PIPELINE_CONFIG", str(EXAMPLE)),
+        ("USAGE_PIPELINE_HOME", str(tmp_path)),
+    ):
+        monkeypatch.setenv(name, value)
+    return tmp_path
+
+
+def run(*words: str) -> Result:
+    """The command."""
+    return CliRunner().invoke(app, ["report", *words])
+
+
+def test_the_asset_writes_the_day_and_says_its_figures(home: Path, books: Connection) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = dg.materialize([daily_report], partition_key=DAY.isoformat(), instance=instance,
+                              resources={"warehouse": Warehouse()})  # fmt: skip
+        assert done.success
+        found = instance.get_latest_materialization_event(dg.AssetKey("daily_report"))
+    assert found and found.asset_materialization
+    metadata = {name: value.value for name, value in found.asset_materialization.metadata.items()}
+    truth = sums(books, DAY, DAY)
+    assert Decimal(str(metadata["base_cost"])) == truth.base_cost
+    assert metadata["total_tokens"] == truth.total_tokens
+    assert metadata["provisional"] is False
+    assert str(metadata["trend"]).startswith("![") and "data:image/png;base64," in str(metadata["trend"])
+    assert "| project |" in str(metadata["projects"])
+    folder = home / "reports" / DAY.isoformat()
+    assert sorted(path.name for path in folder.iterdir()) == [f"usage-{DAY}.html", f"usage-{DAY}.xlsx"]
+
+
+def test_each_morning_yesterday_is_written_and_the_day_before_again() -> None:
+    # 08:30 in Shanghai is 00:30 UTC; the zone of the configuration in force when the schedule was loaded may differ.
+    context = dg.build_schedule_context(scheduled_execution_time=datetime(2026, 3, 18, 12, tzinfo=UTC))
+    request = report_every_morning(context)
+    assert isinstance(request, dg.RunRequest)
+    assert request.tags["dagster/asset_partition_range_start"] == "2026-03-16"
+    assert request.tags["dagster/asset_partition_range_end"] == "2026-03-17"
+
+
+def test_the_command_writes_what_was_asked_for(home: Path, books: Connection, tmp_path: Path) -> None:
+    done = run("--date", str(DAY), "--format", "csv", "--format", "focus", "--out", str(tmp_path / "out"), "--json")
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    assert Decimal(document["base_cost"]) == sums(books, DAY, DAY).base_cost
+    assert [Path(path).name for path in document["files"]] == [f"usage-{DAY}.csv.zip", f"usage-{DAY}.focus.csv"]
+
+
+def test_weeks_months_and_tenants(home: Path, books: Connection) -> None:
+    week = json.loads(run("--date", str(DAY), "--period", "week", "--format", "focus", "--json").stdout)
+    assert week["edition"] == "2026-W12"
+    month = json.loads(
+        run("--date", str(DAY), "--period", "month", "--tenant", "tenant-a", "--format", "focus", "--json").stdout
+    )
+    assert month["edition"] == "2026-03" and Path(month["files"][0]).parent == home / "reports" / "2026-03"
+    assert Decimal(month["base_cost"]) == sums(books, DAY.replace(day=1), DAY.replace(day=31), "tenant-a").base_cost
+
+
+def test_open_opens_the_page(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    assert run("--date", str(DAY), "--format", "xlsx", "--open").exit_code == 0
+    assert opened == [(home / "reports" / str(DAY) / f"usage-{DAY}.html").resolve().as_uri()]
+
+
+def test_chargeback_lists_every_tenant(home: Path, books: Connection) -> None:
+    rows = json.loads(run("--chargeback", "2026-03", "--json").stdout)
+    expected = sums(books, DAY.replace(day=1), DAY.replace(day=31)).base_cost
+    assert sum(Decimal(row["base_cost"]) for row in rows) == expected
+    assert all(Path(row["file"]).parent == home / "reports" / "2026-03" for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--tenant", "Nobody"), "there is no tenant 'Nobody'; the warehouse knows"),
+        (("--format", "pdf"), "write one of html, xlsx, csv, parquet, focus"),
+        (("--period", "year"), "write one of day, week, month"),
+        (("--out", "/proc/nowhere"), "give another folder with --out"),
+    ],
+)
+def test_mistakes_are_a_line_with_the_way_out(words: tuple[str, ...], says: str, home: Path) -> None:
+    done = run("--date", str(DAY), *words)
+    assert done.exit_code == 2
+    assert says in done.output.replace("\n", " ") and "Traceback" not in done.output

@@ -1,0 +1,212 @@
+"""The page in a real browser: it asks for nothing, filters to the right figures, and reads well."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from usage_pipeline.reports.document import Report
+from usage_pipeline.reports.files import write_report
+from usage_pipeline.reports.html import html
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline_tests.reports.books import ACME, DAY, HOSTILE
+from usage_pipeline_tests.reports.test_document import sums
+
+CHROMIUM = shutil.which("chromium")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+             "--disable-component-update", "--disable-sync"]  # fmt: skip
+READY = "html[data-ready=yes]"
+WIDTHS = {"phone": 390, "desk": 1440}
+
+pytestmark = [
+    pytest.mark.browser,
+    # `make test` must work without a browser; CI installs one, and there its absence is a failure.
+    pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="no chromium here: apt install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's chromium, headless."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Watched:
+    """A page, what it asked for and what it complained of."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("dialog", lambda dialog: self.complaints.append(f"dialog {dialog.message}"))
+
+    def open(self, path: Path) -> Page:
+        """Opens the file and waits until its script is done."""
+        self.page.goto(path.as_uri())
+        self.page.wait_for_selector(READY, timeout=30_000)
+        return self.page
+
+
+@pytest.fixture
+def watched(browser: Browser) -> Iterator[Watched]:
+    """A new page at a desk's width."""
+    page = browser.new_page(viewport={"width": WIDTHS["desk"], "height": 900})
+    yield Watched(page)
+    page.close()
+
+
+@pytest.fixture
+def page_file(report: Report, tmp_path: Path) -> Path:
+    """The day's page in English."""
+    return write_report(report, ["html"], tmp_path, "en")[0]
+
+
+def exact(page: Page) -> Decimal:
+    """The cost that the page shows, to the last decimal."""
+    return Decimal(str(page.get_attribute("#total-cost", "data-exact")))
+
+
+def choose(page: Page, dimension: str, name: str) -> None:
+    """Picks a name in a filter, as a reader does."""
+    page.select_option(f"#filter-{dimension}", label=name)
+
+
+def figure(page: Page, name: str) -> int:
+    """A whole number at the top."""
+    return int(page.inner_text(f"#total-{name}").replace(",", ""))
+
+
+def test_no_request_leaves_the_page_and_nothing_complains(watched: Watched, page_file: Path, books: Connection) -> None:
+    page = watched.open(page_file)
+    assert exact(page) == sums(books, DAY, DAY).base_cost
+    choose(page, "model", "gpt-4o")
+    page.click("#reset")
+    assert [url for url in watched.requests if not url.startswith(("file:", "data:"))] == []
+    assert watched.complaints == []
+
+
+def test_the_policy_stops_what_would_leave(watched: Watched, page_file: Path) -> None:
+    page = watched.open(page_file)
+    answer = page.evaluate("fetch('http://127.0.0.1:9/').then(() => 'left', () => 'stopped')")
+    assert answer == "stopped"
+    assert any("Content Security Policy" in text for text in watched.complaints)
+    assert [url for url in watched.requests if url.startswith("http")] == []
+
+
+@pytest.mark.parametrize(
+    ("dimension", "label", "condition"),
+    [
+        ("model", "gpt-4o", "model = 'gpt-4o'"),
+        ("environment", "dev", "environment = 'dev'"),
+        ("tenant", "=ACME", f"tenant_id = '{ACME}'"),
+        ("api_key", "(shared)", "api_key_id IS NULL"),
+    ],
+)
+def test_a_filter_shows_its_part(
+    dimension: str, label: str, condition: str, watched: Watched, page_file: Path, books: Connection
+) -> None:
+    page = watched.open(page_file)
+    choose(page, dimension, label)
+    row = books.execute(
+        "SELECT sum(base_cost), sum(total_tokens), sum(calls) FROM usage.daily_usage"
+        f" WHERE usage_date = %s AND {condition}".encode(), [DAY]
+    ).fetchone()  # fmt: skip
+    assert row is not None
+    assert (exact(page), figure(page, "total_tokens"), figure(page, "calls")) == row
+    bars = page.locator(".chart-project td.cost").evaluate_all("cells => cells.map(c => c.dataset.exact)")
+    if not page.locator(".chart-project .more").count():
+        assert sum(Decimal(value) for value in bars) == row[0]
+    page.click("#reset")
+    assert exact(page) == sums(books, DAY, DAY).base_cost
+
+
+def test_filters_narrow_together(watched: Watched, page_file: Path, report: Report) -> None:
+    page = watched.open(page_file)
+    row = max(report.rows, key=lambda r: r.base_cost)
+    labels = page.locator("#filter-project option").all_inner_texts()
+    choose(page, "tenant", row.tenant)
+    choose(page, "model", str(row.model))
+    fitting = sum(r.base_cost for r in report.rows if (r.model, r.tenant_id) == (row.model, row.tenant_id))
+    assert exact(page) == fitting
+    by_project = set()
+    for at in range(1, len(labels)):
+        page.select_option("#filter-project", index=at)
+        by_project.add(exact(page))
+    one = sum(r.base_cost for r in report.rows if (r.model, r.app_id) == (row.model, row.app_id))
+    assert one in by_project
+
+
+def test_names_are_only_text(watched: Watched, page_file: Path) -> None:
+    page = watched.open(page_file)
+    title = page.title()
+    for button in page.locator(".more").all():
+        button.click()
+    assert page.title() == title, "no name ran as a script"
+    assert page.locator("#charts script, #charts img, #charts a, main img").count() == 0
+    listed = page.locator("#filter-project option").evaluate_all("options => options.map(o => o.textContent)")
+    shown = {name for name in HOSTILE if any(name.replace("\x00", "") in str(text) for text in listed)}
+    assert any("<script>" in name or "onerror" in name for name in shown), "the hostile names stand there as they are"
+    assert watched.complaints == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_contrast_and_labels_pass_axe(
+    language: str, scheme: str, browser: Browser, report: Report, tmp_path: Path
+) -> None:
+    (path,) = write_report(report, ["html"], tmp_path, language)
+    # The page's policy stops axe as it stops everything else; only this test goes round it.
+    page = browser.new_page(bypass_csp=True, color_scheme=scheme, viewport={"width": 1440, "height": 900})  # type: ignore[arg-type]
+    page.goto(path.as_uri())
+    page.wait_for_selector(READY)
+    found = Axe().run(page).response["violations"]
+    faults = [f"{fault['id']}: {[node['target'] for node in fault['nodes']][:3]}" for fault in found]
+    page.close()
+    assert faults == []
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS.keys())
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_its_screen(width: int, scheme: str, browser: Browser, report: Report, tmp_path: Path) -> None:
+    (path,) = write_report(report, ["html"], tmp_path, "en" if scheme == "light" else "zh")
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto(path.as_uri())
+    page.wait_for_selector(READY)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, "nothing is wider than the screen"
+    folder = os.environ.get("USAGE_PIPELINE_SCREENSHOTS")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(folder) / f"report-{width}-{scheme}.png", full_page=True)
+    page.close()
+
+
+def test_it_prints_without_filters(watched: Watched, page_file: Path) -> None:
+    page = watched.open(page_file)
+    page.emulate_media(media="print")
+    assert not page.is_visible("#filters")
+    assert page.is_visible("#total-cost") and page.is_visible(".chart-project")
+
+
+def test_the_sums_are_there_without_scripts(browser: Browser, page_file: Path, report: Report) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(page_file.as_uri())
+    assert Decimal(str(page.get_attribute("#total-cost", "data-exact"))) == report.totals.base_cost
+    assert page.is_visible("noscript")
+    context.close()
+
+
+def test_no_script_of_the_page_is_inline_but_its_own(report: Report) -> None:
+    page = html(report, "en")
+    assert page.count("<script") == 3 and 'onload="' not in page and "http://" not in page.split("</style>")[0]

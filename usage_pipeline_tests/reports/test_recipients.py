@@ -1,0 +1,112 @@
+"""Who gets which report: finance everybody's, a tenant's people their own, once, through the outbox."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from usage_pipeline.configuration import InForce
+from usage_pipeline.delivery.outbox import deliver_due
+from usage_pipeline.reports.edition import edition_of
+from usage_pipeline.reports.make import make_report
+from usage_pipeline.reports.recipients import tell_recipients
+from usage_pipeline.settings.model import Reports, Settings, TenantRule
+from usage_pipeline.settings.recipients import SmsRecipient, WecomRecipient
+from usage_pipeline.warehouse.connection import Connection, connected
+from usage_pipeline_tests.channels import robot, wecom_answer
+from usage_pipeline_tests.reports.books import ACME, AFTERWARDS, DAY, GLOBEX, SETTINGS, write_books
+
+ROBOTS = {"finance": "FINANCE_URL", "acme-owner": "ACME_URL", "globex-owner": "GLOBEX_URL"}
+TELLING = SETTINGS.model_copy(
+    update={
+        "recipients": {
+            **{
+                name: WecomRecipient(channel="wecom", secret_env=variable, allow_private=True)
+                for name, variable in ROBOTS.items()
+            },
+            "on-call": SmsRecipient(
+                channel="sms", provider="http", to=("+491701234567",), secret_env="SMS", url_env="SMS_URL"
+            ),
+        },
+        "reports": Reports(recipients=("finance", "on-call"), formats=("html",)),
+        "tenants": (
+            TenantRule(tenant=ACME, recipients=("acme-owner",)),
+            TenantRule(tenant=GLOBEX, recipients=("globex-owner",)),
+        ),
+    }
+)
+
+
+@pytest.fixture
+def ledger(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
+    """A warehouse of its own with the books."""
+    monkeypatch.setenv("USAGE_PIPELINE_HOME", str(tmp_path))
+    with connected(warehouse_url) as connection:
+        write_books(connection, calls_a_day=4)
+        yield connection
+
+
+def tell(connection: Connection, settings: Settings = TELLING) -> list[str]:
+    """The morning's telling of the day."""
+    report = make_report(connection, settings, edition_of("day", DAY), now=AFTERWARDS)
+    return tell_recipients(connection, InForce(settings, 1), report, AFTERWARDS)
+
+
+def test_everyone_is_told_once_and_nobody_rings(ledger: Connection) -> None:
+    assert sorted(tell(ledger)) == sorted(ROBOTS)
+    assert tell(ledger) == []
+    rows = ledger.execute("SELECT recipient FROM usage.delivery").fetchall()
+    assert {str(name) for (name,) in rows} == set(ROBOTS)
+
+
+def test_a_tenants_people_get_nothing_of_others(ledger: Connection, tmp_path: Path) -> None:
+    tell(ledger)
+    rows = ledger.execute(
+        "SELECT d.recipient, a.facts::text FROM usage.alert a JOIN usage.delivery d USING (alert_id)"
+        " WHERE a.kind = 'report'"
+    ).fetchall()
+    facts = {str(recipient): str(text) for recipient, text in rows}
+    assert "Globex" not in facts["acme-owner"] and "ACME" not in facts["globex-owner"]
+    for name, other in (("acme-owner", GLOBEX), ("globex-owner", ACME)):
+        (named,) = json.loads(facts[name])["files"]
+        path = (tmp_path / "reports" / named).resolve()
+        assert path.is_relative_to(tmp_path.resolve() / "reports")
+        assert other not in path.read_text(encoding="utf-8")
+
+
+def test_the_message_says_ten_lines_at_most_and_is_recorded(
+    ledger: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(ledger)
+    with robot(wecom_answer(0)) as server:
+        for variable in ROBOTS.values():
+            monkeypatch.setenv(variable, server.url)
+        summary = deliver_due(ledger, TELLING, by="test")
+        texts = [json.loads(body)["markdown"]["content"] for _, body in server.taken]
+    assert len(texts) == 3, summary.answers
+    for text in texts:
+        assert str(DAY) in text and "CNY" in text
+        assert 4 <= sum(line.startswith(">") for line in text.splitlines()) <= 10
+    states = ledger.execute("SELECT state, count(*) FROM usage.delivery GROUP BY 1").fetchall()
+    assert states == [("delivered", 3)]
+    attempts = ledger.execute("SELECT count(*) FROM usage.alert_delivery WHERE outcome = 'accepted'").fetchone()
+    assert attempts == (3,)
+
+
+def test_tenants_can_be_left_out_and_files_linked(ledger: Connection) -> None:
+    quiet = TELLING.reports.model_copy(update={"to_tenants": False, "link": "https://reports.example/llm/"})
+    assert tell(ledger, TELLING.model_copy(update={"reports": quiet})) == ["finance"]
+    row = ledger.execute("SELECT facts -> 'lines' FROM usage.alert WHERE kind = 'report'").fetchone()
+    assert row is not None
+    lines = dict(row[0])  # type: ignore[call-overload]
+    assert lines["Files"] == f"https://reports.example/llm/{DAY}/en/usage-{DAY}.html"
+
+
+def test_a_report_is_no_alert_of_the_day(ledger: Connection) -> None:
+    tell(ledger)
+    ledger.execute("UPDATE usage.alert SET created_at = '2026-03-17 04:00Z' WHERE kind = 'report'")
+    again = make_report(ledger, TELLING, edition_of("day", DAY), now=AFTERWARDS)
+    assert {alert.kind for alert in again.alerts} == {"budget"}
+    assert replace(again, alerts=[]).totals.calls

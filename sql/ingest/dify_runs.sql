@@ -1,7 +1,7 @@
 -- Keeps each run's own total beside what its leaves say, and books what only the run's total knows: one residual event
 -- a finished run whose total stands above its leaves and nested workflows (failed attempts, nodes that lost their row).
 -- Dify 1.9.2 and 1.10.0 add what iterations and loops repeat to the run's total. It is told by the data: what is left
--- is to the token what the containers repeat, their leaves are all there, and none is still running.
+-- is to the token what the containers repeat, their leaves are all there, and none may have used more than it says.
 -- Reads stage_run, staged_figure, run_caller, stage_event, usage.usage_event. Writes usage.run_ledger, stage_event and
 -- the temporary table gone_event (residual events that must go since their runs' leaves came). Safe to run twice.
 INSERT INTO run_figure
@@ -11,7 +11,7 @@ SELECT DISTINCT ON (r.id)
     coalesce(leaf.tokens, 0),
     greatest(coalesce(part.nested, 0), coalesce(known.nested_tokens, 0)),
     greatest(coalesce(part.containers, 0), coalesce(known.container_tokens, 0)),
-    c.kind, c.caller_id, least(r.created_at, known.created_at), r.finished_at, coalesce(part.running, false),
+    c.kind, c.caller_id, least(r.created_at, known.created_at), r.finished_at, coalesce(part.unsaid, false),
     coalesce(part.largest_container, 0), 0, greatest(r.created_at, part.newest), r.creator_id, r.user_app_id
 FROM stage_run r
 JOIN run_caller c ON c.id = r.id
@@ -22,7 +22,8 @@ LEFT JOIN (
            sum(total_tokens) FILTER (WHERE kind = 'container') AS containers,
            max(total_tokens) FILTER (WHERE kind = 'container') AS largest_container,
            max(created_at) AS newest,
-           bool_or(status IN ('running', 'pending')) FILTER (WHERE kind = 'leaf') AS running
+           bool_or(status IN ('running', 'pending') OR (total_tokens = 0 AND status <> 'succeeded'))
+               FILTER (WHERE kind = 'leaf') AS unsaid
     FROM staged_figure WHERE run_id IS NOT NULL GROUP BY run_id
 ) AS part ON part.run_id = r.id
 LEFT JOIN (
@@ -46,7 +47,7 @@ FROM (
 ) AS left_over
 WHERE left_over.id = f.id AND f.finished AND left_over.tokens > 0
   AND NOT (left_over.tokens = f.container_tokens AND f.leaf_tokens + f.nested_tokens >= f.largest_container
-           AND NOT f.leaf_running);
+           AND NOT f.leaf_unsaid);
 
 INSERT INTO usage.run_ledger AS known (
     source, run_id, tenant_id, app_id, app_mode, triggered_from, status, total_tokens, leaf_tokens, nested_tokens,

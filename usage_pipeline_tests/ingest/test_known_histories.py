@@ -49,6 +49,13 @@ def test_a_leaf_that_comes_late_in_an_iteration_of_one_round_is_a_residual_until
     check(stand, history(call("flow", "late_leaf"), passes=(at_the_end,)))
 
 
+def test_a_failed_leaf_in_an_iteration_of_one_round_is_a_residual_for_good(stand: Stand) -> None:
+    """Its row says nothing of what it used; the run's total and the iteration do, each once."""
+    silent = replace(VERSIONS["1.12.1"], usage_in="nowhere")
+    check(stand, history(replace(call("ask-deep", "branch"), habits=silent)))
+    assert [event for event in stand.events() if event.startswith("residual:")]
+
+
 def test_a_run_that_waited_longer_than_open_rows_are_kept_is_read_to_its_end(stand: Stand) -> None:
     """Passes look at every moment of it, also while it goes on after ten days."""
     waiting = call("flow", "paused", waits=timedelta(days=10))

@@ -17,13 +17,13 @@ RECIPIENTS: Mapping[str, str] = {
     "teams": "{channel: teams, secret_env: TEAMS_URL, mention: [wang@example.com], allow_private: true}",
     "email": "{channel: email, to: [owner@example.com, second@example.com]}",
     "webhook": "{channel: webhook, url_env: HOOK_URL, secret_env: HOOK_SECRET, allow_private: true}",
-    "pagerduty": "{channel: pagerduty, secret_env: PAGERDUTY_KEY, endpoint: BASE, allow_private: true}",
+    "pagerduty": "{channel: pagerduty, secret_env: PAGERDUTY_KEY, endpoint: 'BASE', allow_private: true}",
     "sms-aliyun": "{channel: sms, provider: aliyun, to: ['+8613800000000'], secret_env: ALIYUN_SMS, sign_name: Ops,"
-    " template: SMS_1, endpoint: BASE, allow_private: true}",
+    " template: SMS_1, endpoint: 'BASE', allow_private: true}",
     "sms-tencent": "{channel: sms, provider: tencent, to: ['+8613800000000'], secret_env: TENCENT_SMS, sign_name: Ops,"
-    " template: '7', app_id: '1400', endpoint: BASE, allow_private: true}",
+    " template: '7', app_id: '1400', endpoint: 'BASE', allow_private: true}",
     "sms-twilio": "{channel: sms, provider: twilio, to: ['+15550000000'], secret_env: TWILIO_SMS, from: '+15551111111',"
-    " endpoint: BASE, allow_private: true}",
+    " endpoint: 'BASE', allow_private: true}",
     "sms-http": "{channel: sms, provider: http, to: ['+8613800000000'], url_env: GATEWAY_URL, secret_env: GATEWAY_KEY,"
     ' headers: {Authorization: \'Bearer {{ secret }}\'}, body: \'{"phone": "{{ to }}", "content": "{{ text }}"}\','
     " accepted: {field: code, equals: '0'}, allow_private: true}",

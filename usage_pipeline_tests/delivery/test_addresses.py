@@ -10,7 +10,9 @@ import pytest
 from usage_pipeline.delivery.addresses import refused_target
 from usage_pipeline.delivery.channel import Message
 from usage_pipeline.delivery.registry import CHANNELS
-from usage_pipeline.settings.recipients import WebhookRecipient
+from usage_pipeline.settings import parse_settings
+from usage_pipeline.settings.recipients import AppriseRecipient, WebhookRecipient
+from usage_pipeline_tests.delivery.every_channel import RECIPIENTS, configuration, environment
 from usage_pipeline_tests.delivery.test_outbox import FACTS
 from usage_pipeline_tests.moody_servers import answers, moody_http
 
@@ -116,3 +118,37 @@ def test_a_redirect_into_the_private_network_is_not_followed(monkeypatch: pytest
         assert "redirect" in outcome.answer
         assert len(outside.taken) == 1
         assert not inside.taken
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPIENTS if name != "email"])
+def test_no_channel_leads_into_the_private_network_unless_it_may(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with moody_http() as server:
+        for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]"):
+            if name == "apprise" and host.startswith("["):
+                continue  # No URL that Apprise knows.
+            base = f"https://{host}:{server.base.rsplit(':', 1)[1]}"
+            for variable, value in environment(base, 1).items():
+                monkeypatch.setenv(variable, value)
+            monkeypatch.setenv("APPRISE_URL", f"jsons://{base.removeprefix('https://')}/s3cr3t")
+            text = configuration(base).replace(", allow_private: true", "")
+            recipient = parse_settings(text, "c.yaml").recipients[name]
+            outcome = CHANNELS[recipient.channel](MESSAGE, recipient)
+            assert outcome.kind == "permanent", outcome
+            assert "private address" in outcome.answer
+            assert "allow_private: true" in outcome.answer
+            assert base not in outcome.answer
+        assert not server.taken
+
+
+def test_an_apprise_service_whose_name_changes_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with moody_http() as server:
+        port = server.base.rsplit(":", 1)[1]
+        monkeypatch.setenv("APPRISE_URL", f"json://hook.example:{port}/x")
+        resolve(monkeypatch, [PUBLIC], ["127.0.0.1"])
+        socket.getaddrinfo("hook.example", 80)  # What a look beforehand would have seen.
+        recipient = AppriseRecipient(channel="apprise", url_env="APPRISE_URL")
+        outcome = CHANNELS["apprise"](MESSAGE, recipient)
+        assert (outcome.kind, server.taken) == ("permanent", [])
+        allowed = recipient.model_copy(update={"allow_private": True})
+        assert CHANNELS["apprise"](MESSAGE, allowed).kind == "accepted"
+        assert len(server.taken) == 1

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import socket
 import threading
 import time
@@ -16,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
-from usage_pipeline.delivery import http, webhook
+from usage_pipeline.delivery import http, mail, webhook
 from usage_pipeline.delivery.channel import LONGEST_ANSWER, Message, shortened
 from usage_pipeline.delivery.escaping import line, markup, plain
 from usage_pipeline.delivery.registry import CHANNELS
@@ -275,6 +276,17 @@ def test_a_mail_server_that_is_not_there_is_a_retry(monkeypatch: pytest.MonkeyPa
     outcome = CHANNELS["email"](MESSAGE, OWNER)
     assert outcome.kind == "retry"
     assert "pa55" not in outcome.answer
+
+
+def test_no_password_is_sent_to_a_mail_server_without_encryption(
+    mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail, "_is_loopback", lambda server: False)
+    monkeypatch.setenv("SMTP_URL", os.environ["SMTP_URL"].replace("smtp://", "smtp://user:pa55@"))
+    outcome = CHANNELS["email"](MESSAGE, OWNER)
+    assert outcome.kind == "retry"
+    assert "no encryption" in outcome.answer
+    assert not mailbox.taken
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

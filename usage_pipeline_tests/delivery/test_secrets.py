@@ -2,12 +2,15 @@
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from usage_pipeline.delivery.outbox import deliver_due
 from usage_pipeline.settings import parse_settings
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse_resource import Warehouse
 from usage_pipeline_tests.delivery.every_channel import MARK, RECIPIENTS, configuration, environment
 from usage_pipeline_tests.delivery.test_outbox import Clock, put
 from usage_pipeline_tests.delivery.test_rounds import everything
@@ -54,3 +57,46 @@ def test_no_secret_is_kept_or_logged(
     places = {"rows": everything(warehouse), "log": caplog.text, "summary": str(answered)}
     leaks = [(where, text[max(0, text.find(MARK) - 150) :][:200]) for where, text in places.items() if MARK in text]
     assert not leaks, leaks
+
+
+@pytest.mark.parametrize(
+    ("manner", "runs"), [(cuts, [list(RECIPIENTS)]), (refuses, [["wecom"], ["sms-twilio"], ["apprise"]])]
+)
+def test_nor_in_anything_that_dagster_keeps_of_a_run(
+    manner: Callable[[str], Mood],
+    runs: list[list[str]],
+    warehouse: Connection,
+    warehouse_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with moody_http() as server, moody_smtp() as mail_server:
+        values = environment(server.base, mail_server.port)
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+        (tmp_path / "c.yaml").write_text(configuration(server.base), encoding="utf-8")
+        monkeypatch.setenv("WAREHOUSE_URL", warehouse_url)
+        monkeypatch.setenv("USAGE_PIPELINE_CONFIG", str(tmp_path / "c.yaml"))
+        # The definitions look at the configuration when they are loaded.
+        from usage_pipeline.jobs import deliver_alerts  # noqa: PLC0415
+
+        settings = parse_settings(configuration(server.base), "c.yaml")
+        logs = ""
+        with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+            for names in runs:
+                texts = "".join(RECIPIENTS[name] for name in names)
+                server.mood = manner(" ".join(value for variable, value in values.items() if variable in texts))
+                for name in names:
+                    put(warehouse, [(name, settings.recipients[name].channel)], budget_id=name)
+                result = deliver_alerts.execute_in_process(instance=instance, resources={"warehouse": Warehouse()})
+                assert result.success
+                logs += "\n".join(str(entry) for entry in instance.all_logs(result.run_id))
+        assert len(server.taken) >= sum(map(len, runs)) - 1
+    kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != "c.yaml"]
+    said = capfd.readouterr()
+    assert MARK in " ".join(values.values())
+    assert MARK not in logs
+    assert not any(MARK.encode() in content for content in kept)
+    assert MARK not in said.out + said.err
+    assert MARK not in everything(warehouse)

@@ -70,7 +70,7 @@ def budget_status(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg
 
 
 @dg.asset(
-    deps=["budget_status"],
+    deps=["budget_status", "alert_deliveries"],
     group_name="alerts",
     owners=OWNERS,
     kinds={"postgres"},

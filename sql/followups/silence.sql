@@ -7,8 +7,9 @@ JOIN usage.alert a ON a.alert_id = p.alert_id
 CROSS JOIN LATERAL (
     SELECT q.silence_id
     FROM usage.silence q
-    WHERE q.starts_at <= :'now'::timestamptz AND q.ends_at > :'now'::timestamptz AND a.budget_id LIKE q.budget
-      AND (q.scope IS NULL OR a.facts ->> 'scope_name' LIKE q.scope OR a.scope_value LIKE q.scope)
+    WHERE q.starts_at <= :'now'::timestamptz AND q.ends_at > :'now'::timestamptz AND a.budget_id LIKE usage.as_like(q.budget)
+      AND (q.scope IS NULL OR a.facts ->> 'scope_name' LIKE usage.as_like(q.scope)
+           OR a.scope_value LIKE usage.as_like(q.scope))
       AND (q.emergencies
            OR array_position(ARRAY['emergency', 'critical', 'warning', 'info'], a.level)
               > array_position(ARRAY['emergency', 'critical', 'warning', 'info'], q.below))

@@ -35,10 +35,16 @@ CREATE TABLE usage.channel_pause (
     paused_until timestamptz NOT NULL               -- the channel itself asked to be left alone until then
 );
 
+CREATE FUNCTION usage.as_like(glob text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    -- A glob as people write it (dev-*) as a LIKE pattern; LIKE's own wildcards in it are meant literally.
+    SELECT translate(regexp_replace(glob, '([\\%_])', '\\\1', 'g'), '*?', '%_')
+$$;
+
 CREATE TABLE usage.silence (
     silence_id  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    budget      text NOT NULL,                      -- LIKE pattern on budget ids
-    scope       text,                               -- LIKE pattern on scope names and values; null: every scope
+    budget      text NOT NULL,                      -- glob on budget ids
+    scope       text,                               -- glob on scope names and values; null: every scope
     below       text NOT NULL DEFAULT 'emergency' CHECK (below IN ('warning', 'critical', 'emergency')),
     emergencies boolean NOT NULL DEFAULT false,     -- hides emergencies too: said explicitly, never by a pattern
     starts_at   timestamptz NOT NULL,

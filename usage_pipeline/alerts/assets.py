@@ -90,7 +90,7 @@ def _what_if(connection: Connection, version: int, days: list[date]) -> dict[str
 
 
 @dg.asset(
-    deps=["budget_status"],
+    deps=["budget_status", "alert_deliveries"],
     group_name="alerts",
     owners=OWNERS,
     kinds={"postgres"},

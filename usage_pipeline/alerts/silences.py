@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Literal
 
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.patterns import like_pattern
 
 
 @dataclass(frozen=True)
@@ -29,8 +28,8 @@ def make_silence(connection: Connection, silence: Silence, now: datetime) -> int
         "INSERT INTO usage.silence (budget, scope, below, emergencies, starts_at, ends_at, reason, made_by)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING silence_id",
         [
-            like_pattern(silence.budget),
-            like_pattern(silence.scope) if silence.scope is not None else None,
+            silence.budget,
+            silence.scope,
             silence.below,
             silence.emergencies,
             now,

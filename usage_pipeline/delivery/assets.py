@@ -1,4 +1,4 @@
-"""The asset pass_record: the end of a pass, with its sign of life."""
+"""The assets alert_deliveries and pass_record: what a pass hands over itself, and its end with a sign of life."""
 
 from datetime import UTC, datetime
 
@@ -6,8 +6,48 @@ import dagster as dg
 
 from usage_pipeline.asset_catalogue import OWNERS, described, is_pass
 from usage_pipeline.delivery.heartbeat import send_heartbeat
+from usage_pipeline.delivery.outbox import DeliverySummary, deliver_due
 from usage_pipeline.ingest.pass_record import end_pass
 from usage_pipeline.warehouse_resource import Warehouse
+
+# Long enough for what a pass has just raised; a channel that hangs must not hold up the next pass.
+_DELIVERS_FOR_S = 10.0
+
+
+@dg.asset(
+    deps=["budget_status"],
+    group_name="alerts",
+    owners=OWNERS,
+    kinds={"postgres"},
+    metadata=described("delivery"),
+    tags={"domain": "alerts"},
+)
+def alert_deliveries(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """One row an alert and recipient. A pass hands over what it has raised, for ten seconds: no run need start for it.
+
+    What is left, and what is to be tried again, is the delivery job's. Backfills and runs by hand send nothing.
+    """
+    with warehouse.connection() as connection:
+        summary = DeliverySummary()
+        if is_pass(context):
+            configuration = warehouse.configuration(connection)
+            summary = deliver_due(
+                connection,
+                configuration.settings,
+                by=context.run_id,
+                config_version=configuration.version,
+                for_s=_DELIVERS_FOR_S,
+            )
+        counted = connection.execute("SELECT count(*) FROM usage.delivery").fetchone()
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": int(str(counted[0])) if counted else 0,
+            "messages": summary.messages,
+            "delivered": summary.delivered,
+            "tried_again": summary.retried,
+            "failed": summary.failed,
+        }
+    )
 
 
 @dg.asset(
@@ -36,4 +76,4 @@ def pass_record(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.M
     )
 
 
-ASSETS: list[dg.AssetsDefinition] = [pass_record]
+ASSETS: list[dg.AssetsDefinition] = [alert_deliveries, pass_record]

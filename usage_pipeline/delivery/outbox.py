@@ -2,10 +2,13 @@
 
 import math
 import random
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
+
+import psycopg
 
 from usage_pipeline.alerts.planning import plan
 from usage_pipeline.alerts.record import NewAlert, raise_alert
@@ -173,17 +176,18 @@ def deliver_due(
     limit: int | None = None,
     send: Send | None = None,
     config_version: int | None = None,
+    for_s: float | None = None,
 ) -> DeliverySummary:
     """Delivers what is due and whose robot has a turn, each message once a round; ``by`` stands in the record.
 
-    At most ``limit`` messages. One at a time: a lease then covers one attempt, which is bounded to end before it, and
-    never waits in a queue.
+    At most ``limit`` messages, and none begun after ``for_s`` seconds. One at a time: a lease then covers one attempt,
+    which is bounded to end before it, and never waits in a queue.
     """
     summary = DeliverySummary()
     act_as(connection, by, config_version)
-    plan(connection, settings, clock())
-    behind, sent = Round(), 0
-    while limit is None or sent < limit:
+    broken = _planned(connection, settings, clock())
+    behind, sent, began = Round(), 0, time.monotonic()
+    while (limit is None or sent < limit) and (for_s is None or time.monotonic() - began < for_s):
         parcel = claim_message(connection, settings, by, clock(), behind)
         if parcel is None:
             break
@@ -193,7 +197,20 @@ def deliver_due(
         if state not in ("delivered", "failed"):
             behind.tried.append(parcel.message_id)
         _add(summary, parcel, outcome, state)
+    if broken is not None:
+        raise broken
     return summary
+
+
+def _planned(connection: Connection, settings: Settings, now: datetime) -> psycopg.Error | None:
+    """A rule that breaks must not keep alerts from being sent: it is raised once they are."""
+    try:
+        plan(connection, settings, now)
+    except psycopg.OperationalError:
+        raise
+    except psycopg.Error as error:
+        return error
+    return None
 
 
 def act_as(connection: Connection, by: str, config_version: int | None = None) -> None:

@@ -139,7 +139,7 @@ def test_ack_and_silence_commands_say_who_and_mistakes_say_the_way_out(installed
     made = run(app, ["alerts", "silence", "--budget", "dev-*", "--until", "2h", "--reason", "move", "--by", "li"])
     assert made.exit_code == 0, made.output
     listed = json.loads(run(app, ["alerts", "silence", "list", "--json"]).stdout)
-    assert [(row["budget"], row["emergencies"], row["by"]) for row in listed] == [("dev-%", False, "li")]
+    assert [(row["budget"], row["emergencies"], row["by"]) for row in listed] == [("dev-*", False, "li")]
     number = str(listed[0]["silence"])
     assert run(app, ["alerts", "silence", "end", number, "--by", "wang"]).exit_code == 0
     assert run(app, ["alerts", "silence", "end", number]).exit_code == 2

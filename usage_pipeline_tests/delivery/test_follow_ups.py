@@ -130,6 +130,15 @@ def test_a_silence_keeps_what_it_covers_from_being_sent_and_leaves_the_alert_on_
     assert at.connection.execute("SELECT count(*) FROM usage.alert").fetchone() == (3,)
 
 
+@pytest.mark.parametrize(
+    ("glob", "name", "fits"),
+    [("dev-*", "dev-a", True), ("dev_*", "dev-a", False), ("dev_*", "dev_a", True), ("*%*", "100%", True),
+     ("*%*", "100", False), ("a?c", "abc", True), ("a?c", "ac", False), ("a\\*", "a\\b", True), ("", "", True)],
+)  # fmt: skip
+def test_globs_of_silences_mean_what_they_say(glob: str, name: str, fits: bool, warehouse: Connection) -> None:
+    assert warehouse.execute("SELECT %s::text LIKE usage.as_like(%s)", [name, glob]).fetchone() == (fits,)
+
+
 def test_a_silence_never_hides_an_emergency_unless_that_is_said_explicitly(house: Callable[[str], House]) -> None:
     at = house("{}")
     silence(at)

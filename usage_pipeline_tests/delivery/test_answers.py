@@ -211,7 +211,8 @@ def settings(server: MoodyHttp, mail_server: MoodySmtp, monkeypatch: pytest.Monk
     monkeypatch.setattr(mail, "_TIMEOUT_S", 0.3)
     for name, value in environment(server.base, mail_server.port).items():
         monkeypatch.setenv(name, value)
-    return parse_settings(configuration(server.base), "c.yaml")
+    follow_ups = "alerting: {fallback_after_minutes: 1440, repeat_most: 0}\n"
+    return parse_settings(configuration(server.base) + follow_ups, "c.yaml")
 
 
 OBSERVED: dict[tuple[str, str], str] = {}
@@ -221,6 +222,7 @@ def one_attempt(
     outbox: Connection, settings: Settings, name: str, says: str, clock: Clock
 ) -> tuple[str, str, float | None, int | None, str]:
     """Raises an alert for the recipient, delivers once, and gives what stands on record."""
+    outbox.execute("DELETE FROM usage.channel_turn; DELETE FROM usage.channel_pause")  # each case has a fresh robot
     alert_id = put(outbox, [(name, settings.recipients[name].channel)], budget_id=f"{name}: {says}"[:60])
     deliver_due(outbox, settings, by="t", clock=clock)
     row = outbox.execute(
@@ -238,7 +240,7 @@ def afterwards(outbox: Connection, settings: Settings, alert_id: str, clock: Clo
     clock.move(A_DAY)
     deliver_due(outbox, settings, by="t", clock=clock)
     state, attempts = outbox.execute(
-        "SELECT state, attempts FROM usage.delivery WHERE alert_id = %s", [alert_id]
+        "SELECT state, attempts FROM usage.delivery WHERE alert_id = %s AND occasion = 'alert'", [alert_id]
     ).fetchall()[0]
     return f"{state} at attempt {attempts}"
 

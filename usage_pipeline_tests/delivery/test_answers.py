@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import LiteralString
 
 import pytest
 
@@ -19,6 +20,7 @@ from usage_pipeline.warehouse.embedded import EmbeddedServer, create_database
 from usage_pipeline.warehouse.schema import migrate
 from usage_pipeline_tests.delivery.every_channel import MARK, RECIPIENTS, TAKES, configuration, environment
 from usage_pipeline_tests.delivery.test_outbox import Clock, put
+from usage_pipeline_tests.delivery.test_rounds import rewrite
 from usage_pipeline_tests.moody_servers import HUGE, Mood, MoodyHttp, MoodySmtp, answers, moody_http, moody_smtp
 
 PAGE = project_dir() / "docs" / "delivery.md"
@@ -211,7 +213,8 @@ def settings(server: MoodyHttp, mail_server: MoodySmtp, monkeypatch: pytest.Monk
     monkeypatch.setattr(mail, "_TIMEOUT_S", 0.3)
     for name, value in environment(server.base, mail_server.port).items():
         monkeypatch.setenv(name, value)
-    return parse_settings(configuration(server.base), "c.yaml")
+    follow_ups = "alerting: {repeat_most: 0}\n"
+    return parse_settings(configuration(server.base) + follow_ups, "c.yaml")
 
 
 OBSERVED: dict[tuple[str, str], str] = {}
@@ -221,7 +224,12 @@ def one_attempt(
     outbox: Connection, settings: Settings, name: str, says: str, clock: Clock
 ) -> tuple[str, str, float | None, int | None, str]:
     """Raises an alert for the recipient, delivers once, and gives what stands on record."""
+    outbox.execute("DELETE FROM usage.channel_turn; DELETE FROM usage.channel_pause")  # each case has a fresh robot
     alert_id = put(outbox, [(name, settings.recipients[name].channel)], budget_id=f"{name}: {says}"[:60])
+    # Nothing follows this alert: nobody stands in for the recipient, and nobody is told that it is over.
+    alone: LiteralString = "UPDATE usage.alert SET facts = facts || jsonb_build_object('fallback', %s::text[])"
+    rewrite(outbox, alone + " WHERE alert_id = %s", [[name], alert_id])
+    outbox.execute("INSERT INTO usage.resolution (alert_id, at, why) VALUES (%s, 'epoch', 'below')", [alert_id])
     deliver_due(outbox, settings, by="t", clock=clock)
     row = outbox.execute(
         "SELECT t.outcome, t.retry_after_s, t.http_status, t.answer FROM usage.alert_delivery t WHERE t.alert_id = %s",
@@ -238,7 +246,7 @@ def afterwards(outbox: Connection, settings: Settings, alert_id: str, clock: Clo
     clock.move(A_DAY)
     deliver_due(outbox, settings, by="t", clock=clock)
     state, attempts = outbox.execute(
-        "SELECT state, attempts FROM usage.delivery WHERE alert_id = %s", [alert_id]
+        "SELECT state, attempts FROM usage.delivery WHERE alert_id = %s AND occasion = 'alert'", [alert_id]
     ).fetchall()[0]
     return f"{state} at attempt {attempts}"
 

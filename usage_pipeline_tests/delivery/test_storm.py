@@ -61,6 +61,7 @@ def test_3000_alerts_at_once_reach_40_people_in_few_messages_and_no_robot_is_ove
     with warehouse.transaction():
         for n in range(ALERTS):
             tell(warehouse, f"r{n % RECIPIENTS}", f"b{n}", "100" if n % 11 == 0 else "95" if n % 3 else "80")
+    clock.move(60)
     with strict_robots(clock) as robots:
         for n in range(RECIPIENTS):
             monkeypatch.setenv(f"ROBOT_{n}", f"{robots.base}/robot/send?access_token=t{n}")
@@ -115,11 +116,17 @@ def test_a_flood_of_warnings_leaves_turns_for_the_emergency_that_comes_in_the_sa
     settings, clock = company("wecom", 1), Clock()
     for n in range(30):
         tell(warehouse, "r0", f"b{n}", "80", "wecom", kind="test")
+    clock.move(60)
     with strict_robots(clock) as robots:
         monkeypatch.setenv("ROBOT_0", f"{robots.base}/send?key=k0")
         deliver_due(warehouse, settings, by="t", clock=clock)
         assert len(robots.heard) == 16
         tell(warehouse, "r0", "now", "100", "wecom")
+        warehouse.execute(
+            "UPDATE usage.delivery SET next_attempt_at = %s WHERE alert_id IN"
+            " (SELECT alert_id FROM usage.alert WHERE level = 'emergency')",
+            [clock()],
+        )
         deliver_due(warehouse, settings, by="t", clock=clock)
         assert "now" in robots.heard[-1].text
         assert len(robots.heard) == 17

@@ -4,7 +4,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -12,12 +12,13 @@ import psycopg
 
 from usage_pipeline.alerts.planning import plan
 from usage_pipeline.alerts.record import NewAlert, raise_alert
-from usage_pipeline.delivery.attempt import Send, attempt
+from usage_pipeline.delivery.attempt import Send, attempt, secrets_of
 from usage_pipeline.delivery.channel import Alert, Channel, Message, Outcome, shortened
 from usage_pipeline.delivery.claiming import LEASE, Claimed, Parcel, Round, claim, claim_message, release
 from usage_pipeline.delivery.registry import CHANNELS
 from usage_pipeline.delivery.turns import end_turn
 from usage_pipeline.settings import Settings
+from usage_pipeline.settings.environment import redact
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 
@@ -251,4 +252,7 @@ def _outcome(settings: Settings, parcel: Parcel, send: Send | None) -> Outcome:
         event=_EVENTS.get(claimed.event, "trigger"),
         templates=settings.templates,
     )
-    return attempt(message, recipient, channel)
+    outcome = attempt(message, recipient, channel)
+    # A server that several recipients share may say another's secret.
+    known = {part for other in settings.recipients.values() for part in secrets_of(other)}
+    return replace(outcome, answer=redact(outcome.answer, known))

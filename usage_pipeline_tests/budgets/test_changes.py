@@ -66,9 +66,9 @@ def run(
     in_force = configuration_in_force(warehouse, config)
     for day in reversed(days):
         judge_and_alert(warehouse, in_force, day)
-    warehouse.execute(
-        "TRUNCATE usage.alert, usage.delivery, usage.alert_delivery, usage.budget_tier, usage.budget_event"
-    )
+    with warehouse.transaction():
+        warehouse.execute("SET LOCAL usage_pipeline.retention = 'on'")
+        warehouse.execute("TRUNCATE usage.alert, usage.budget_tier, usage.budget_event CASCADE")
 
     def command(*words: str) -> Result:
         return CliRunner().invoke(app, list(words), env={"COLUMNS": "200"})

@@ -56,10 +56,14 @@ def settings() -> Settings:
 
 
 def put(
-    connection: Connection, recipients: Sequence[tuple[str, str]], budget_id: str = "agent-daily", tier: str = "100"
+    connection: Connection,
+    recipients: Sequence[tuple[str, str]],
+    budget_id: str = "agent-daily",
+    tier: str = "100",
+    level: str = "emergency",
 ) -> str:
     """An alert with its deliveries."""
-    alert = NewAlert("budget", budget_id, "", NOW, NOW + timedelta(days=1), tier, "emergency", FACTS)
+    alert = NewAlert("budget", budget_id, "", NOW, NOW + timedelta(days=1), tier, level, FACTS)
     with connection.transaction():
         assert raise_alert(connection, alert, recipients)
     return alert.alert_id

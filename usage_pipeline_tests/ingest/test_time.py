@@ -101,7 +101,7 @@ def test_any_moment_is_booked_on_the_day_that_a_calendar_says(staged: Connection
 def test_a_daily_budget_takes_in_all_hours_of_such_a_day(
     staged: Connection, tmp_path: Path, zone: str, day: date, hours: float
 ) -> None:
-    from usage_pipeline.budgets.evaluate import judge, lock_evaluation  # noqa: PLC0415
+    from usage_pipeline.budgets.evaluate import evaluate_budgets  # noqa: PLC0415
     from usage_pipeline.configuration import configuration_in_force  # noqa: PLC0415
 
     config = tmp_path / "c.yaml"
@@ -114,10 +114,11 @@ def test_a_daily_budget_takes_in_all_hours_of_such_a_day(
     moment = end - timedelta(minutes=1)
     configuration = configuration_in_force(staged, config)
     with staged.transaction():
-        lock_evaluation(staged)
-        judge(staged, configuration.settings, configuration.version, moment)
+        evaluate_budgets(staged, configuration.settings, configuration.version, moment)
     rows = staged.execute(
-        "SELECT budget_id, period_start, period_end FROM usage.budget_status ORDER BY budget_id"
+        "SELECT budget_id, period_start, period_end FROM usage.budget_status"
+        " WHERE period_start <= %s AND period_end > %s ORDER BY budget_id",
+        [moment, moment],
     ).fetchall()
     assert rows[0] == ("all", begin, end)
     monday = day - timedelta(days=day.weekday())

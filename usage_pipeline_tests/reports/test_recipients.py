@@ -16,6 +16,7 @@ from usage_pipeline.settings.model import Reports, Settings, TenantRule
 from usage_pipeline.settings.recipients import SmsRecipient, WecomRecipient
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline_tests.channels import robot, wecom_answer
+from usage_pipeline_tests.delivery.test_rounds import rewrite
 from usage_pipeline_tests.reports.books import ACME, AFTERWARDS, DAY, GLOBEX, SETTINGS, write_books
 
 ROBOTS = {"finance": "FINANCE_URL", "acme-owner": "ACME_URL", "globex-owner": "GLOBEX_URL"}
@@ -106,7 +107,7 @@ def test_tenants_can_be_left_out_and_files_linked(ledger: Connection) -> None:
 
 def test_a_report_is_no_alert_of_the_day(ledger: Connection) -> None:
     tell(ledger)
-    ledger.execute("UPDATE usage.alert SET created_at = '2026-03-17 04:00Z' WHERE kind = 'report'")
+    rewrite(ledger, "UPDATE usage.alert SET created_at = '2026-03-17 04:00Z' WHERE kind = 'report'")
     again = make_report(ledger, TELLING, edition_of("day", DAY), now=AFTERWARDS)
     assert {alert.kind for alert in again.alerts} == {"budget"}
     assert replace(again, alerts=[]).totals.calls

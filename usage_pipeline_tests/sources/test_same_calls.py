@@ -44,7 +44,8 @@ def write_log(log: Log, units: list[TrueUnit], team: dict[str, str], app: dict[s
 def read_back(warehouse: Connection, source: str) -> dict[str, dict[str, object]]:
     """The events of messages that a source gave, by the id that both know them by."""
     cursor = warehouse.execute(
-        "SELECT * FROM usage.usage_event WHERE source = %s AND run_id IS NULL AND node_id IS NULL", [source]
+        "SELECT * FROM usage.usage_event WHERE source = %s AND run_id IS NULL AND node_id IS NULL AND basis = 'logged'",
+        [source],
     )
     names = [column.name for column in cursor.description or ()]
     rows = [dict(zip(names, row, strict=True)) for row in cursor]

@@ -20,11 +20,11 @@ RECIPIENTS: Mapping[str, str] = {
     "pagerduty": "{channel: pagerduty, secret_env: PAGERDUTY_KEY, endpoint: 'BASE', allow_private: true}",
     "sms-aliyun": "{channel: sms, provider: aliyun, to: ['+8613800000000'], secret_env: ALIYUN_SMS, sign_name: Ops,"
     " template: SMS_1, endpoint: 'BASE', allow_private: true}",
-    "sms-tencent": "{channel: sms, provider: tencent, to: ['+8613800000000'], secret_env: TENCENT_SMS, sign_name: Ops,"
+    "sms-tencent": "{channel: sms, provider: tencent, to: ['+8613700000000'], secret_env: TENCENT_SMS, sign_name: Ops,"
     " template: '7', app_id: '1400', endpoint: 'BASE', allow_private: true}",
     "sms-twilio": "{channel: sms, provider: twilio, to: ['+15550000000'], secret_env: TWILIO_SMS, from: '+15551111111',"
     " endpoint: 'BASE', allow_private: true}",
-    "sms-http": "{channel: sms, provider: http, to: ['+8613800000000'], url_env: GATEWAY_URL, secret_env: GATEWAY_KEY,"
+    "sms-http": "{channel: sms, provider: http, to: ['+8613600000000'], url_env: GATEWAY_URL, secret_env: GATEWAY_KEY,"
     ' headers: {Authorization: \'Bearer {{ secret }}\'}, body: \'{"phone": "{{ to }}", "content": "{{ text }}"}\','
     " accepted: {field: code, equals: '0'}, allow_private: true}",
     "apprise": "{channel: apprise, url_env: APPRISE_URL, allow_private: true}",

@@ -130,4 +130,4 @@ def test_twilio_is_asked_as_the_account(every: Settings, server: MoodyHttp) -> N
 def test_a_gateways_secret_stands_where_the_configuration_puts_it(every: Settings, server: MoodyHttp) -> None:
     taken = sent("sms-http", every, server)
     assert taken.headers["authorization"] == f"Bearer {MARK}-gateway-key"
-    assert json.loads(taken.body)["phone"] == "+8613800000000"
+    assert json.loads(taken.body)["phone"] == "+8613600000000"

@@ -36,6 +36,9 @@ def cross_check(settings: Settings) -> Iterator[Finding]:
     for position, field, value, message, fix in check_pools(settings.budgets):
         yield Finding(("budgets", position, *field), value, message, fix)
     yield from _names(settings, ("approvals", "notify"), settings.approvals.notify, owner=True)
+    if settings.enforcement.mode in ("approve", "auto"):
+        yield Finding(("enforcement", "mode"), settings.enforcement.mode, "is not carried out by this version",
+                      "write dry_run: alerts then say what would have been done")  # fmt: skip
     yield from _names(settings, ("reports", "recipients"), settings.reports.recipients, owner=False)
     for key in ("ops", "escalate_to", "fallback"):
         yield from _names(settings, ("alerting", key), getattr(settings.alerting, key), owner=False)

@@ -71,6 +71,7 @@ CASES = [
     ("output_per_million: 6.0, currency: CNY}", "output_per_million: 6.0, currency: CNY}\n  - {model: \"qwen3-*\", per_call: 1, currency: CNY}", 7, "prices[1].model", "is never reached: prices[0] fits first", "move it up"),
     ("version: 1", "version: 1\napi_keys: [{key: app-AbCdEf, name: crm}]", 2, "api_keys[0].key", "is the secret itself", "usage-pipeline keys"),
     ("version: 1", "version: 1\napi_keys: [{key: a...b, name: crm}, {key: a…b, name: erp}]", 2, "api_keys[1].key", "is the key of api_keys[0] already", "rename"),
+    ("version: 1", "version: 1\nenforcement: {mode: auto}", 2, "enforcement.mode", "is not carried out by this version", "write dry_run"),
     ("version: 1", "version: 1\ncounting: {nested: parent}", 2, "counting.nested", "is not one of the words", "'child'"),
     ("channel: wecom", "channel: wechat", 8, "recipients.ops", "has no channel that is known", "wecom, dingtalk"),
     ("channel: wecom, ", "", 8, "recipients.ops", "has no channel that is known", "wecom, dingtalk"),

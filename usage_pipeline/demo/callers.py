@@ -66,7 +66,7 @@ def nested_caller(caller: Caller, child: App) -> Caller:
 
     Only where the entry point says `service-api` does the end user's app tell that this was not the child's own API.
     """
-    if caller.kind not in ("api", "trigger", "nested"):
+    if caller.kind not in ("api", "openapi", "trigger", "nested"):
         return caller
     if caller.user is None:
         # A schedule runs as the owner's account: only the tool node that it began in tells whose run this is.

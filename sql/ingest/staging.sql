@@ -66,7 +66,7 @@ CREATE TEMP TABLE IF NOT EXISTS run_figure (
     id text, tenant_id text, app_id text, app_mode text, triggered_from text, status text, finished boolean,
     total_tokens bigint, leaf_tokens bigint, nested_tokens bigint, container_tokens bigint, kind text, caller_id text,
     created_at timestamptz, finished_at timestamptz, leaf_unsaid boolean, largest_container bigint,
-    residual_tokens bigint, active_at timestamptz
+    residual_tokens bigint, active_at timestamptz, first_read boolean
 ) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE IF NOT EXISTS gone_residual (run_id text) ON COMMIT DELETE ROWS;

@@ -2,7 +2,7 @@
 -- Reads stage_message, message_caller, stage_run, staged_figure, run_figure, usage.run_ledger. Writes usage.open_row and
 -- usage.run_ledger (who asked, when a chatflow's message came after its run). Safe to run twice.
 -- The older a row, the rarer it is read again: a fiftieth of its age later. A run is given up when nothing of it has
--- happened since :give_up: it was not begun, resumed or continued by a node, nor found paused when it was last read.
+-- happened since :give_up: it was not first read, begun, resumed or continued by a node, nor found paused last time.
 UPDATE usage.run_ledger known
 SET caller_kind = m.kind, caller_id = coalesce(m.caller_id, known.caller_id)
 FROM message_caller m
@@ -25,6 +25,7 @@ WITH staged AS (
     SELECT 'run', f.id, f.created_at,
         CASE
             WHEN f.status = 'paused' AND f.created_at > :'now'::timestamptz - interval '90 days' THEN 'paused'
+            WHEN NOT f.finished AND f.first_read THEN 'unfinished'
             WHEN f.active_at <= :'give_up'::timestamptz AND coalesce(o.since, f.active_at) <= :'give_up'::timestamptz
                  AND o.reason IS DISTINCT FROM 'paused' THEN NULL
             WHEN NOT f.finished THEN 'unfinished'

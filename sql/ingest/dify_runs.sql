@@ -12,7 +12,8 @@ SELECT DISTINCT ON (r.id)
     greatest(coalesce(part.nested, 0), coalesce(known.nested_tokens, 0)),
     greatest(coalesce(part.containers, 0), coalesce(known.container_tokens, 0)),
     c.kind, c.caller_id, least(r.created_at, known.created_at), r.finished_at, coalesce(part.unsaid, false),
-    coalesce(part.largest_container, 0), 0, greatest(r.created_at, part.newest), r.creator_id, r.user_app_id
+    coalesce(part.largest_container, 0), 0, greatest(r.created_at, part.newest), r.creator_id, r.user_app_id,
+    known.run_id IS NULL
 FROM stage_run r
 JOIN run_caller c ON c.id = r.id
 LEFT JOIN usage.run_ledger known ON known.source = :'source' AND known.run_id = r.id

@@ -91,7 +91,7 @@ CREATE TEMP TABLE IF NOT EXISTS run_figure (
     id text, tenant_id text, app_id text, app_mode text, triggered_from text, status text, finished boolean,
     total_tokens bigint, leaf_tokens bigint, nested_tokens bigint, container_tokens bigint, kind text, caller_id text,
     created_at timestamptz, finished_at timestamptz, leaf_unsaid boolean, largest_container bigint,
-    residual_tokens bigint, active_at timestamptz, creator_id text, user_app_id text
+    residual_tokens bigint, active_at timestamptz, creator_id text, user_app_id text, first_read boolean
 ) ON COMMIT DELETE ROWS;
 
 -- Events of the ledger that are booked once more, and events that must go from it.

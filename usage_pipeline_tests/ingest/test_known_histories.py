@@ -62,6 +62,12 @@ def test_a_run_that_waited_longer_than_open_rows_are_kept_is_read_to_its_end(sta
     check(stand, history(waiting, passes=tuple(PassPlan(step, NOW) for step in range(12))))
 
 
+def test_a_run_first_read_in_the_moment_after_a_long_wait_is_read_to_its_end(stand: Stand) -> None:
+    """Nothing of it tells yet that it goes on: it has no node since."""
+    just_resumed = PassPlan(-4, timedelta(seconds=1))
+    check(stand, history(call("inner", "paused", waits=timedelta(days=10)), passes=(just_resumed,)))
+
+
 def test_who_called_a_workflow_stays_known_when_the_calling_app_is_deleted(stand: Stand) -> None:
     deleted = Operation("delete_app", timedelta(minutes=2), list(APPS).index("ask-deep"))
     check(stand, history(call("ask-deep"), operations=(deleted,), passes=(PassPlan(-1, NOW),)))

@@ -87,9 +87,9 @@ class Channel(ABC):
     def preview(self, message: Message, recipient: Recipient) -> str:
         """What would be sent, for people to look at: no secret, no address, and nothing leaves the house."""
 
+    @abstractmethod
     def rate_keys(self, recipient: Recipient) -> tuple[str, ...]:
         """What the rates count: two recipients with the same robot share its limit. Hashes, never secrets."""
-        raise NotImplementedError(f"{self.name} does not say what its rates count for {recipient.channel}")
 
 
 def hashed(text: str) -> str:

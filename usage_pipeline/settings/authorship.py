@@ -31,5 +31,5 @@ def _git(folder: str, *words: str) -> subprocess.CompletedProcess[str]:
 def _owner(path: Path) -> str | None:
     try:
         return path.owner()
-    except (OSError, KeyError, NotImplementedError):
+    except (OSError, KeyError):  # no such file, or an owner without a name, as in containers
         return None

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import LiteralString, cast
+from uuid import UUID
 
 import psycopg
 from psycopg import ClientCursor, sql
 
 from usage_pipeline.sources.batches import batches
-from usage_pipeline.sources.dify_postgres_sums import DifyPostgresSums
 from usage_pipeline.sources.dify_schema import DifySchema, read_schema, schema_problems
 from usage_pipeline.sources.node_json import node_row
 from usage_pipeline.sources.reading import end_reading_with, heard_from_source
@@ -17,6 +17,7 @@ from usage_pipeline.warehouse.connection import Connection, hang_up, with_addres
 from usage_pipeline.warehouse.statements import statement
 
 _FOLDER = "sources/dify_postgres"
+_SUMS = ("message_sums", "run_sums")
 _CONNECT_SECONDS = 10
 _MESSAGES_A_WINDOW = 20_000
 _RUNS_A_WINDOW = 5_000
@@ -38,7 +39,7 @@ _NO_PIPELINES = "SELECT NULL::uuid AS id, NULL::uuid AS tenant_id, NULL::text AS
 Parameters = Mapping[str, object]
 
 
-class DifyPostgres(DifyPostgresSums):
+class DifyPostgres:
     """A Dify database on PostgreSQL, in a session that can only read."""
 
     def __init__(self, source_id: str, url: str, *, statement_timeout: timedelta = timedelta(seconds=30)) -> None:
@@ -94,13 +95,10 @@ class DifyPostgres(DifyPostgresSums):
 
     def stage_window(self, warehouse: Connection, window: Window) -> None:
         """Fills the staging tables with what was created in the window, and with its runs' node executions."""
-        until = _naive(window.until) if window.until else datetime(9999, 1, 1)  # noqa: DTZ001  (Dify's times are naive)
-        messages = {"since": _naive(window.since - _MESSAGE_OVERLAP), "until": until}
-        runs = {"since": _naive(window.since), "until": until}
+        messages = _between(Window(window.since - _MESSAGE_OVERLAP, window.until))
         self._stage(warehouse, "stage_message", _select("messages", selection=_MESSAGES_BY_TIME), messages)
-        self._stage(warehouse, "stage_run", self._runs(_RUNS_BY_TIME), runs)
-        self._stage_nodes_of_runs(warehouse)
-        self._stage_single_steps(warehouse, window.since)
+        self.stage_runs(warehouse, [window])
+        self.stage_single_steps(warehouse, window.since)
         self._stage_node_models(warehouse)
         self._stage_key_records(warehouse)
 
@@ -124,6 +122,36 @@ class DifyPostgres(DifyPostgresSums):
         if self._schema.has_documents:
             self._stage(warehouse, "stage_document", _select("documents"), {"since": _naive(since)})
 
+    def stage_own_sums(self, warehouse: Connection, window: Window) -> None:
+        """Fills own_sum with Dify's sums over the messages and runs that were created in the window."""
+        for name in _SUMS:
+            self._stage(warehouse, "own_sum", _select(name), _between(window))
+
+    def stage_runs(self, warehouse: Connection, windows: Sequence[Window]) -> None:
+        """Fills stage_run with the runs of the windows, and stage_node with their node executions."""
+        for window in windows:
+            self._stage(warehouse, "stage_run", self._runs(_RUNS_BY_TIME), _between(window))
+        self._stage_nodes_of_runs(warehouse)
+
+    def stage_single_steps(self, warehouse: Connection, since: datetime) -> None:
+        """Fills stage_node with the nodes that people tried by themselves from ``since`` on."""
+        self._stage_nodes(warehouse, _single_steps(self._schema), {"since": _naive(since)})
+
+    def message_ids(self, app_id: str, window: Window) -> Sequence[str]:
+        """The ids of an app's messages that were created in the window."""
+        if not self.can_be_row(app_id):
+            return []
+        rows = self._connection.execute(_select("message_ids"), {"app_id": app_id, **_between(window)})
+        return [str(row_id) for (row_id,) in rows]
+
+    def can_be_row(self, row_id: str) -> bool:
+        """Whether an id has the shape of Dify's ids; any other would fail a statement."""
+        try:
+            UUID(row_id)
+        except ValueError:
+            return False
+        return True
+
     def close(self) -> None:
         """Closes the connection."""
         self._connection.close()
@@ -132,9 +160,6 @@ class DifyPostgres(DifyPostgresSums):
         created_from = _CREATED_FROM if self._schema.app_log_by_run else "NULL"
         return _select("runs", selection=selection, created_from=created_from)
 
-    def _runs_by_time(self) -> sql.SQL:
-        return self._runs(_RUNS_BY_TIME)
-
     def _stage_nodes_of_runs(self, warehouse: Connection) -> None:
         selection = _nodes_by_run(self._schema)
         runs = warehouse.execute("SELECT id, tenant_id, app_id, workflow_id FROM stage_run ORDER BY id").fetchall()
@@ -142,9 +167,6 @@ class DifyPostgres(DifyPostgresSums):
             ids, tenants, apps, workflows = zip(*runs[start : start + _RUNS_A_BATCH], strict=True)
             parameters = {"ids": list(ids), "tenants": list(tenants), "apps": list(apps), "workflows": list(workflows)}
             self._stage_nodes(warehouse, selection, parameters)
-
-    def _stage_single_steps(self, warehouse: Connection, since: datetime) -> None:
-        self._stage_nodes(warehouse, _single_steps(self._schema), {"since": _naive(since)})
 
     def _stage_nodes(self, warehouse: Connection, selection: LiteralString, parameters: Parameters) -> None:
         try:
@@ -271,12 +293,17 @@ def _key_records(record_type: str) -> sql.SQL:
     return _select("key_records", ids=ids)
 
 
+def _between(window: Window) -> Parameters:
+    until = _naive(window.until) if window.until else datetime(9999, 1, 1)  # noqa: DTZ001  (Dify's times are naive)
+    return {"since": _naive(window.since), "until": until}
+
+
 def _naive(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None)
 
 
 def iter_extraction_statements(schema: DifySchema) -> Iterator[tuple[str, sql.SQL]]:
-    """Every statement that a pass runs on messages, runs and node executions, by name: for EXPLAIN."""
+    """Every statement that a pass or a reconciliation runs on Dify's big tables, by name: for EXPLAIN."""
     created_from = _CREATED_FROM if schema.app_log_by_run else "NULL"
     yield "window_end", sql.SQL(statement(f"{_FOLDER}/window_end"))
     yield "messages by time", _select("messages", selection=_MESSAGES_BY_TIME)
@@ -288,3 +315,5 @@ def iter_extraction_statements(schema: DifySchema) -> Iterator[tuple[str, sql.SQ
     if schema.key_record_type is not None:
         yield "key records", _key_records(schema.key_record_type)
     yield "single steps", _select("nodes", selection=_single_steps(schema))
+    for name in (*_SUMS, "message_ids"):
+        yield name, _select(name)

@@ -8,7 +8,6 @@ import pytest
 
 from usage_pipeline.demo.dify_schema import create_dify_schema
 from usage_pipeline.sources.dify_postgres import connect_read_only, iter_extraction_statements
-from usage_pipeline.sources.dify_postgres_sums import iter_sum_statements
 from usage_pipeline.sources.dify_schema import read_schema
 from usage_pipeline.warehouse.connection import connected
 
@@ -67,7 +66,7 @@ def test_no_extraction_statement_scans_a_big_table(big_dify: str) -> None:
         "runs": 5_000,
     }
     seen = set()
-    for name, statement in (*iter_extraction_statements(read_schema(connection)), *iter_sum_statements()):
+    for name, statement in iter_extraction_statements(read_schema(connection)):
         plan = connection.execute("EXPLAIN (FORMAT JSON) " + statement.as_string(connection), parameters).fetchone()  # type: ignore[arg-type,operator]
         assert plan
         document = plan[0] if isinstance(plan[0], list) else json.loads(str(plan[0]))

@@ -126,17 +126,20 @@ CREATE TABLE usage.budget_event (
     at              timestamptz NOT NULL,
     budget_id       text NOT NULL,
     scope_value     text NOT NULL,
-    period_start    timestamptz NOT NULL,
-    kind            text NOT NULL,                -- reached, resolved, reopened
+    kind            text NOT NULL,                -- reached, resolved, reopened; raise requested, ...; locked, unlocked
+    by              text NOT NULL DEFAULT 'usage_pipeline',  -- a person where one acted
+    about           text NOT NULL DEFAULT '',     -- the raise
+    detail          text NOT NULL DEFAULT '',
+    period_start    timestamptz,                  -- of tiers, as all that follows
     tier_on         text,
     tier_at         numeric,
     level           text,
-    measure         text NOT NULL,
-    spent           numeric NOT NULL,
-    "limit"         numeric NOT NULL,
-    config_version  bigint NOT NULL REFERENCES usage.config_version
+    measure         text,
+    spent           numeric,
+    "limit"         numeric,
+    config_version  bigint REFERENCES usage.config_version
 );
-CREATE INDEX budget_event_budget ON usage.budget_event (budget_id, period_start, scope_value);
+CREATE INDEX budget_event_budget ON usage.budget_event (budget_id, scope_value, at);
 
 ALTER TABLE usage.budget_status
     ADD COLUMN terms text NOT NULL DEFAULT '',        -- hash of the budget's own settings that judged it

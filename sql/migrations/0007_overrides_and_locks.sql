@@ -40,24 +40,3 @@ CREATE TABLE usage.budget_lock (
     PRIMARY KEY (budget_id, scope_value, locked_at)
 );
 CREATE UNIQUE INDEX budget_lock_held ON usage.budget_lock (budget_id, scope_value) WHERE unlocked_at IS NULL;
-
-CREATE TABLE usage.budget_story (
-    event_no     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    at           timestamptz NOT NULL,
-    budget_id    text NOT NULL,
-    scope_value  text NOT NULL,
-    what         text NOT NULL,                   -- raise requested, raise approved, ..., locked, unlocked
-    by           text NOT NULL,                   -- a person, or usage_pipeline
-    about        text NOT NULL DEFAULT '',        -- the override, or the alert
-    detail       text NOT NULL DEFAULT ''
-);
-CREATE INDEX budget_story_budget ON usage.budget_story (budget_id, scope_value, at);
-
-CREATE FUNCTION usage.refuse_change() RETURNS trigger
-LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'usage.% is history: rows are added, never changed', TG_TABLE_NAME;
-END
-$$;
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON usage.budget_story
-    FOR EACH ROW EXECUTE FUNCTION usage.refuse_change();

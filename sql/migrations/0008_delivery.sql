@@ -211,3 +211,5 @@ CREATE TRIGGER alert_delivery_history BEFORE UPDATE ON usage.alert_delivery
                           IS DISTINCT FROM
                           (OLD.delivery_id, OLD.attempt, OLD.alert_id, OLD.recipient, OLD.channel, OLD.started_at))
     EXECUTE FUNCTION usage.history_only();
+CREATE TRIGGER budget_event_history BEFORE UPDATE OR DELETE ON usage.budget_event
+    FOR EACH ROW EXECUTE FUNCTION usage.history_only();

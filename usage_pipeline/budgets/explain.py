@@ -16,17 +16,26 @@ from usage_pipeline.warehouse.statements import statement
 
 @dataclass(frozen=True)
 class Happening:
-    """A tier that was reached, resolved or reopened; amounts as decimals, times aware UTC."""
+    """A tier that was reached, resolved or reopened, or a step of a raise or lock; times aware UTC."""
 
     at: datetime
     kind: str
-    tier_on: str
-    tier_at: Decimal
-    level: str
-    measure: str
-    spent: Decimal
-    limit: Decimal
-    config_version: int
+    by: str
+    about: str
+    detail: str
+    tier_on: str | None
+    tier_at: Decimal | None
+    level: str | None
+    spent: Decimal | None
+    limit: Decimal | None
+    config_version: int | None
+
+    @property
+    def what(self) -> str:
+        """The event in words."""
+        if self.tier_at is not None:
+            return f"{self.kind}: {self.tier_at.normalize():f}% of {self.tier_on}"
+        return " ".join(part for part in (self.kind, self.about, f"({self.detail})" if self.detail else "") if part)
 
 
 @dataclass(frozen=True)
@@ -140,11 +149,22 @@ def _amount(value: object) -> Decimal | None:
 
 
 def _happening(row: tuple[object, ...]) -> Happening:
-    at, kind, tier_on, tier_at, level, measure, spent, limit, version = row
+    at, kind, by, about, detail, tier_on, tier_at, level, spent, limit, version = row
     if not isinstance(at, datetime):
         raise TypeError("sql/reports/story_of_budget.sql gives other columns than expected")
-    return Happening(at, str(kind), str(tier_on), Decimal(str(tier_at)), str(level), str(measure), Decimal(str(spent)),
-                     Decimal(str(limit)), int(str(version)))  # fmt: skip
+    return Happening(
+        at,
+        str(kind),
+        str(by),
+        str(about),
+        str(detail),
+        None if tier_on is None else str(tier_on),
+        _amount(tier_at),
+        None if level is None else str(level),
+        _amount(spent),
+        _amount(limit),
+        None if version is None else int(str(version)),
+    )
 
 
 def _version(connection: Connection, version: int) -> Version:

@@ -18,9 +18,9 @@ def note_event(
     about: str = "",
     detail: str = "",
 ) -> None:
-    """Adds one row to usage.budget_story, which the database lets nobody change. ``now`` is aware UTC."""
+    """Adds one row to usage.budget_event, which the database lets nobody change. ``now`` is aware UTC."""
     connection.execute(
-        "INSERT INTO usage.budget_story (at, budget_id, scope_value, what, by, about, detail)"
+        "INSERT INTO usage.budget_event (at, budget_id, scope_value, kind, by, about, detail)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s)",
         [now, budget_id, scope_value, what, by, about, detail],
     )

@@ -2,31 +2,19 @@
 
 from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from usage_pipeline.settings.recipients import VariableName
+from usage_pipeline.settings.values import Model, Names, TimeOfDay, Zone, one_or_more
 
-
-def _texts(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-def _zone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError("is not a time zone; write an IANA name such as Asia/Shanghai or Europe/Berlin")
-    return name
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(_texts)]
-TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 Held = Literal["info", "warning", "critical"]
 Told = Literal["info", "warning", "critical", "emergency"]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+class _Part(Model):
+    model_config = ConfigDict(populate_by_name=True)
 
 
 class QuietHours(_Part):
@@ -36,10 +24,14 @@ class QuietHours(_Part):
     """
 
     recipients: Names = ()
-    levels: Annotated[tuple[Held, ...], BeforeValidator(_texts), Field(min_length=1)] = ("info", "warning", "critical")
+    levels: Annotated[tuple[Held, ...], BeforeValidator(one_or_more), Field(min_length=1)] = (
+        "info",
+        "warning",
+        "critical",
+    )
     begins: TimeOfDay = Field(alias="from")
     ends: TimeOfDay = Field(alias="to")
-    timezone: Annotated[str, AfterValidator(_zone)] | None = None  # left out: the configuration's
+    timezone: Zone | None = None  # left out: the configuration's
 
     def end_after(self, now: datetime, zone: str) -> datetime | None:
         """When the quiet hours end that ``now`` lies in, in UTC; None outside of them."""

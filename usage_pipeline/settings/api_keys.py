@@ -2,7 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
+
+from usage_pipeline.settings.values import Model
 
 _LONGEST = 64
 
@@ -18,10 +20,8 @@ def _id_or_masked(key: str) -> str:
     return as_masked(key)
 
 
-class NamedKey(BaseModel):
+class NamedKey(Model):
     """An API key by its id or its masked form, and the name to show for it everywhere."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     key: Annotated[str, Field(min_length=1), AfterValidator(_id_or_masked)]
     name: Annotated[str, Field(min_length=1, max_length=_LONGEST)]

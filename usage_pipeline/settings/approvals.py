@@ -2,20 +2,13 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import Field
+
+from usage_pipeline.settings.values import Model, Names
 
 
-def _texts(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(_texts)]
-
-
-class Approvals(BaseModel):
+class Approvals(Model):
     """Raises are approved by one of the approvers who did not ask for it, and end by themselves."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     approvers: Names = ()
     notify: Names = ()

@@ -2,13 +2,13 @@
 
 from collections.abc import Set
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from usage_pipeline.settings.values import Model
 
 
-class LogColumns(BaseModel):
+class LogColumns(Model):
     """The log's own names of columns; what it does not have is left out."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str = "id"
     created_at: str = "created_at"

@@ -2,12 +2,10 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from usage_pipeline.settings.values import Model
 
 
-class Counting(BaseModel):
+class Counting(Model):
     """Where a workflow that another app calls as a tool is booked: to its own project, or to the calling one."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     nested: Literal["child", "caller"] = "child"

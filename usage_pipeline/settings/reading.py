@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from usage_pipeline.settings.values import Model
 
 
-class Reading(BaseModel):
+class Reading(Model):
     """How the sources of a pass are read; times in seconds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     sources_at_once: Annotated[int, Field(ge=1, le=64)] = 8
     # A source that gives no sign of life for so long has failed; the pass goes on without it.

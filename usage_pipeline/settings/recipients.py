@@ -4,11 +4,9 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from usage_pipeline.settings.values import Model, one_or_more
+
 Language = Literal["zh", "en"]
-
-
-def _texts(value: object) -> object:
-    return [value] if isinstance(value, str) else value
 
 
 def _https(value: str) -> str:
@@ -18,18 +16,16 @@ def _https(value: str) -> str:
 
 
 VariableName = Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")]
-Addresses = Annotated[tuple[str, ...], BeforeValidator(_texts), Field(min_length=1)]
+Addresses = Annotated[tuple[str, ...], BeforeValidator(one_or_more), Field(min_length=1)]
 # Ids of people as the channels write them: nothing in them can end a mention and begin something else.
 Person = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.@^+-]{1,128}$")]
-People = Annotated[tuple[Person, ...], BeforeValidator(_texts)]
+People = Annotated[tuple[Person, ...], BeforeValidator(one_or_more)]
 Number = Annotated[str, Field(pattern=r"^\+?[0-9]{3,20}$")]
-Numbers = Annotated[tuple[Number, ...], BeforeValidator(_texts)]
+Numbers = Annotated[tuple[Number, ...], BeforeValidator(one_or_more)]
 Endpoint = Annotated[str, AfterValidator(_https)]
 
 
-class _Recipient(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class _Recipient(Model):
     language: Language | None = None
 
 
@@ -150,7 +146,7 @@ class SmsRecipient(WebRecipient):
 
     channel: Literal["sms"]
     provider: Literal["aliyun", "tencent", "twilio", "http"]
-    to: Annotated[tuple[Number, ...], BeforeValidator(_texts), Field(min_length=1)]
+    to: Annotated[tuple[Number, ...], BeforeValidator(one_or_more), Field(min_length=1)]
     secret_env: VariableName | None = None
     sign_name: str | None = None
     template: str | None = None
@@ -161,7 +157,7 @@ class SmsRecipient(WebRecipient):
     endpoint: Endpoint | None = None
     url_env: VariableName | None = None
     method: Literal["GET", "POST", "PUT"] = "POST"
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = Field(default={})
     format: Literal["json", "form", "text"] = "json"
     body: str = '{"to": "{{ to }}", "text": "{{ text }}"}'
     accepted: AcceptedAnswer = AcceptedAnswer()

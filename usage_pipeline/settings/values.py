@@ -25,7 +25,8 @@ def _currency(code: str) -> str:
     return {"RMB": "CNY"}.get(code.upper(), code.upper())
 
 
-def _texts(value: object) -> object:
+def one_or_more(value: object) -> object:
+    """A single text may be written for a list of one."""
     return [value] if isinstance(value, str) else value
 
 
@@ -55,8 +56,8 @@ def _per_cent(value: object) -> object:
 
 Zone = Annotated[str, AfterValidator(_zone)]
 Currency = Annotated[str, AfterValidator(_currency)]
-Globs = Annotated[tuple[str, ...], BeforeValidator(_texts), Field(min_length=1)]
-Names = Annotated[tuple[str, ...], BeforeValidator(_texts)]
+Globs = Annotated[tuple[str, ...], BeforeValidator(one_or_more), Field(min_length=1)]
+Names = Annotated[tuple[str, ...], BeforeValidator(one_or_more)]
 Amount = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, BeforeValidator(_exact), Field(gt=0)]
 Price = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0, allow_inf_nan=False)]

@@ -102,8 +102,10 @@ class Story:
 
     def events(self) -> list[tuple[str, str]]:
         """What happened and by whom, as `budgets show` tells it."""
-        rows = self.connection.execute(statement("budgets/story"), {"budget_id": "dev-daily"})
-        return [(str(what), str(by)) for _, _, _, what, by, _, _ in rows if not str(what).startswith("alert")]
+        rows = self.connection.execute(
+            "SELECT kind, by FROM usage.budget_event WHERE tier_at IS NULL ORDER BY event_id"
+        ).fetchall()
+        return [(str(kind), str(by)) for kind, by in rows]
 
 
 @pytest.fixture
@@ -244,8 +246,8 @@ def test_a_request_that_makes_no_sense_is_refused_in_words(story: Story, asked: 
 def test_history_cannot_be_changed(story: Story) -> None:
     story.a_pass()
     story.ask()
-    for change in ("UPDATE usage.budget_story SET by = 'ann'", "DELETE FROM usage.budget_story"):
-        with pytest.raises(psycopg.errors.RaiseException, match="is history"):
+    for change in ("UPDATE usage.budget_event SET by = 'ann'", "DELETE FROM usage.budget_event"):
+        with pytest.raises(psycopg.errors.RestrictViolation, match="is history"):
             story.connection.execute(change.encode())
 
 

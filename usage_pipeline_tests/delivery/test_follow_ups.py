@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest
-from psycopg.types.json import Json
 
 from usage_pipeline.alerts.acknowledgements import acknowledge
 from usage_pipeline.alerts.record import NewAlert, raise_alert
@@ -78,19 +77,10 @@ class House:
             assert raise_alert(self.connection, alert, [(name, self.settings.recipients[name].channel) for name in to])
         return alert.alert_id
 
-    def status(self, budget: str, ratio: str) -> None:
-        """What budget_status says of the period of the budget's alerts."""
+    def below(self, *budgets: str) -> None:
+        """The budgets stand below their tiers again, as their judging notes it."""
         self.connection.execute(
-            "INSERT INTO usage.config_version (hash, path, valid) VALUES ('h', 'p', true) ON CONFLICT DO NOTHING"
-        )
-        self.connection.execute(
-            "INSERT INTO usage.budget_status (budget_id, scope_value, period_start, period_end, zone, period,"
-            ' scope_name, scope, measure, measures, spent, "limit", ratio, level, as_of, config_version)'
-            " SELECT DISTINCT budget_id, scope_value, period_start, period_end, 'UTC', 'day', '', %s::jsonb, 'tokens',"
-            " %s::jsonb, 1, 1, %s::numeric, 'ok', now(), (SELECT max(version_id) FROM usage.config_version)"
-            " FROM usage.alert WHERE budget_id = %s"
-            " ON CONFLICT (budget_id, scope_value, period_start) DO UPDATE SET ratio = excluded.ratio",
-            [Json({}), Json({}), ratio, budget],
+            "UPDATE usage.alert SET resolved_at = %s WHERE budget_id = ANY(%s)", [self.clock(), list(budgets)]
         )
 
     def states(self) -> set[object]:
@@ -292,13 +282,10 @@ def test_when_a_raise_brings_a_budget_back_under_those_who_were_told_hear_that_i
     at = house("{}")
     for tier in ("80", "95", "100"):
         at.alert("a", tier)
-        at.status("a", "1.05")
         at.later(seconds=1)
     at.alert("b", "80")
-    at.status("b", "0.85")
     assert at.later(seconds=1) == [("webhook", "trigger", "b80")]
-    at.status("a", "0.70")
-    at.status("b", "0.10")
+    at.below("a", "b")
     assert at.later(seconds=1) == [("webhook", "resolve", "a100")], "once, of the highest tier; not of a warning"
     assert at.later(hours=1) == []
 

@@ -47,8 +47,8 @@ class Reconciled:
         """The unit's usage date."""
         return usage_date(unit, self.company.history.zone_of(unit.tenant_id))
 
-    def an_old(self, prefix: str, *, skip: int = 0) -> TrueUnit:
-        """A unit with tokens and a price, older than the look-back."""
+    def an_old(self, prefix: str, *, skip: int = 0, tenant: str | None = None) -> TrueUnit:
+        """A unit with tokens and a price, older than the look-back; of one workspace where that matters."""
         history = self.company.history
         old = [
             unit
@@ -56,6 +56,7 @@ class Reconciled:
             if unit.event_id.startswith(prefix)
             and unit.total_tokens
             and unit.cost
+            and (tenant is None or unit.tenant_id == history.world.tenants[tenant][0])
             and unit.occurred_at < history.now - timedelta(days=3)
         ]
         return sorted(old, key=lambda unit: unit.event_id)[skip]

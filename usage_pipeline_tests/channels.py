@@ -5,7 +5,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from usage_pipeline_tests.loopback import QuietHandler, listening
 
 
 @dataclass
@@ -34,7 +35,7 @@ def robot(*answers: tuple[int, bytes, dict[str, str]], path: str = "/send?key=s3
     """Runs the server for the block."""
     state = Robot(list(answers))
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             status, answer, headers = state.next_answer(dict(self.headers.items()), body)
@@ -45,16 +46,6 @@ def robot(*answers: tuple[int, bytes, dict[str, str]], path: str = "/send?key=s3
             self.end_headers()
             self.wfile.write(answer)
 
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    state.url = f"http://127.0.0.1:{server.server_port}{path}"
-    try:
+    with listening(Handler) as base:
+        state.url = base + path
         yield state
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
+
+from usage_pipeline_tests.loopback import QuietHandler, listening
 
 HUGE = 5_000_000
 
@@ -62,7 +63,7 @@ def moody_http() -> Iterator[MoodyHttp]:
     """Runs the server for the block."""
     state = MoodyHttp("")
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
@@ -83,26 +84,11 @@ def moody_http() -> Iterator[MoodyHttp]:
 
         do_GET = do_PUT = do_POST  # noqa: N815  (the names of the protocol)
 
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
-
-        def handle(self) -> None:
-            """Who leaves in the middle of a flood is no error here."""
-            try:
-                super().handle()
-            except ConnectionError:
-                self.close_connection = True
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    state.base = f"http://127.0.0.1:{server.server_port}"
-    try:
-        yield state
-    finally:
-        state.released.set()
-        server.shutdown()
-        server.server_close()
+    with listening(Handler) as state.base:
+        try:
+            yield state
+        finally:
+            state.released.set()
 
 
 @dataclass

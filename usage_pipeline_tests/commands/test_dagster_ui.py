@@ -1,7 +1,6 @@
 """What people see: the Dagster UI over the demo, in a real browser."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from usage_pipeline.budgets.evaluate import evaluate_budgets
 from usage_pipeline.configuration import configuration_in_force
@@ -22,21 +21,14 @@ from usage_pipeline.demo.channel_servers import free_port
 from usage_pipeline.usage.period_ends import end_of_day
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection, connected
+from usage_pipeline_tests.chromium import in_a_browser, running_browser
 from usage_pipeline_tests.commands.conftest import Played
 from usage_pipeline_tests.company import EXAMPLE
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]  # fmt: skip
 # A slow machine may take its time; what does not come at all fails.
 PATIENCE_MS = 60_000
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.timeout(600),
-    # `make test` must work without a browser; CI installs one, and there its absence is a failure.
-    pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="no chromium here: apt install chromium"),
-]
+pytestmark = [*in_a_browser, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -80,10 +72,8 @@ def _wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's chromium, headless."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with running_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from usage_pipeline_tests.loopback import QuietHandler, listening
 
 MINUTE, MUTE = timedelta(minutes=1), timedelta(minutes=10)
 
@@ -54,7 +55,7 @@ def strict_robots(clock: Callable[[], datetime], most: int = 20) -> Iterator[Str
     """Runs the server for the block."""
     state = StrictRobots(clock, most)
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
             taken = state.hear(
@@ -66,15 +67,5 @@ def strict_robots(clock: Callable[[], datetime], most: int = 20) -> Iterator[Str
             self.end_headers()
             self.wfile.write(answer)
 
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    state.base = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with listening(Handler) as state.base:
         yield state
-    finally:
-        server.shutdown()
-        server.server_close()

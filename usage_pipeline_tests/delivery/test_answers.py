@@ -20,7 +20,7 @@ from usage_pipeline.warehouse.schema import migrate
 from usage_pipeline_tests.delivery.every_channel import MARK, RECIPIENTS, TAKES, configuration, environment
 from usage_pipeline_tests.delivery.test_outbox import Clock, put
 from usage_pipeline_tests.delivery.test_rounds import rewrite
-from usage_pipeline_tests.moody_servers import HUGE, Mood, MoodyHttp, MoodySmtp, answers, moody_http, moody_smtp
+from usage_pipeline_tests.moody_servers import HUGE, Mood, MoodyHttp, MoodySmtp, answers
 
 PAGE = project_dir() / "docs" / "delivery.md"
 BEGIN, END = "<!-- what was observed: begin -->", "<!-- what was observed: end -->"
@@ -176,20 +176,6 @@ CASES: dict[str, list[Case]] = {
     ],
     "apprise": without_waits(common("apprise", huge="accepted")),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[MoodyHttp]:
-    """The web server that all channels are led to."""
-    with moody_http() as state:
-        yield state
-
-
-@pytest.fixture(scope="module")
-def mail_server() -> Iterator[MoodySmtp]:
-    """The mail server."""
-    with moody_smtp() as state:
-        yield state
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -30,6 +29,7 @@ from usage_pipeline.warehouse.embedded import start_embedded, stop_embedded
 from usage_pipeline.warehouse.schema import migrate
 from usage_pipeline_tests.conftest import server_home
 from usage_pipeline_tests.delivery.test_outbox import FACTS
+from usage_pipeline_tests.loopback import QuietHandler, listening
 
 KILLS = int(os.environ.get("USAGE_PIPELINE_KILLS", "300"))
 SEED = int(os.environ.get("USAGE_PIPELINE_SEED", "0")) or random.randrange(1, 10**6)
@@ -90,7 +90,7 @@ def witness(dice: random.Random) -> Iterator[Witness]:
     """Runs the server for the block."""
     state = Witness(dice)
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
             path = self.path.split("?")[0]
@@ -101,22 +101,8 @@ def witness(dice: random.Random) -> Iterator[Witness]:
             self.end_headers()
             self.wfile.write(answer)
 
-        def handle(self) -> None:
-            with suppress(ConnectionError):
-                super().handle()
-
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    state.base = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with listening(Handler) as state.base:
         yield state
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @dataclass

@@ -9,7 +9,7 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from typing import Any
@@ -25,7 +25,7 @@ from usage_pipeline.delivery.sms_text import LONGEST_PARAMETER, MOST_UNITS, unit
 from usage_pipeline.settings import Settings, parse_settings
 from usage_pipeline_tests.delivery.every_channel import RECIPIENTS, TAKES, configuration, environment
 from usage_pipeline_tests.delivery.test_outbox import FACTS
-from usage_pipeline_tests.moody_servers import MoodyHttp, MoodySmtp, moody_http, moody_smtp
+from usage_pipeline_tests.moody_servers import MoodyHttp, MoodySmtp
 
 HARMLESS = "harmless"
 EVALUATED = "8641969"  # 1234567 * 7
@@ -81,20 +81,6 @@ class Seen:
     plain: list[str] = field(default_factory=list)
     rest: object = None
     braces: bool = True
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[MoodyHttp]:
-    """The web server that all channels are led to."""
-    with moody_http() as state:
-        yield state
-
-
-@pytest.fixture(scope="module")
-def mail_server() -> Iterator[MoodySmtp]:
-    """The mail server."""
-    with moody_smtp() as state:
-        yield state
 
 
 @pytest.fixture

@@ -1,42 +1,33 @@
 """The page in a real browser: it asks for nothing, filters to the right figures, and reads well."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from usage_pipeline.reports.document import Report
 from usage_pipeline.reports.files import write_report
 from usage_pipeline.reports.html import html
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline_tests.chromium import in_a_browser, running_browser
 from usage_pipeline_tests.reports.books import ACME, DAY, HOSTILE
 from usage_pipeline_tests.reports.test_document import sums
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]  # fmt: skip
 READY = "html[data-ready=yes]"
 WIDTHS = {"phone": 390, "desk": 1440}
 
-pytestmark = [
-    pytest.mark.browser,
-    # `make test` must work without a browser; CI installs one, and there its absence is a failure.
-    pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="no chromium here: apt install chromium"),
-]
+pytestmark = [*in_a_browser]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's chromium, headless."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with running_browser() as browser:
         yield browser
-        browser.close()
 
 
 class Watched:

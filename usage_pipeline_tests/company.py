@@ -9,7 +9,7 @@ from pathlib import Path
 
 from usage_pipeline.demo.dify_history import History, build_history
 from usage_pipeline.demo.dify_schema import create_dify_schema
-from usage_pipeline.demo.scripts import TrueUnit
+from usage_pipeline.demo.scripts import CallScript, TrueUnit
 from usage_pipeline.demo.write import write_history
 from usage_pipeline.one_pass import PassSummary, run_pass
 from usage_pipeline.warehouse.connection import Connection, connected
@@ -48,9 +48,11 @@ def build_company(
     days: int = 60,
     calls_a_day: float = 8.0,
     version: str = "1.12.1",
+    also: Callable[[History], Iterable[CallScript]] = lambda _: (),
 ) -> Company:
-    """A company whose Dify is written as of now."""
+    """A company whose Dify is written as of now; ``also`` gives calls that chance may not have brought."""
     history = build_history(seed, datetime.now(UTC), days, calls_a_day)
+    history.calls.extend(also(history))
     url = new_database()
     with connected(url) as connection:
         create_dify_schema(connection, version)

@@ -25,7 +25,8 @@ def _problems(connection: Connection) -> list[tuple[object, ...]]:
 def _some_llm(dify: Connection) -> str:
     row = dify.execute(
         "SELECT id::text FROM workflow_node_executions WHERE node_type = 'llm' AND status = 'succeeded'"
-        " AND workflow_run_id IS NOT NULL AND process_data LIKE '%usage%' ORDER BY id LIMIT 1"
+        " AND workflow_run_id IS NOT NULL AND process_data LIKE '%usage%'"
+        " AND created_at > now() AT TIME ZONE 'UTC' - interval '40 hours' ORDER BY id LIMIT 1"  # within the look-back
     ).fetchone()
     assert row
     return str(row[0])

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -10,7 +11,10 @@ import psycopg
 import pytest
 
 from usage_pipeline.configuration import configuration_in_force
-from usage_pipeline.demo.scripts import TrueUnit
+from usage_pipeline.demo.callers import caller_for
+from usage_pipeline.demo.calls_basic import basic_call
+from usage_pipeline.demo.dify_history import RUNAWAY, History
+from usage_pipeline.demo.scripts import CallScript, TrueUnit
 from usage_pipeline.demo.truth import usage_date
 from usage_pipeline.reconciliation.reconcile import DayResult, reconcile
 from usage_pipeline.settings import Settings
@@ -70,6 +74,14 @@ class Reconciled:
             ).fetchall()
 
 
+def _an_agent_that_fails(history: History) -> list[CallScript]:
+    """Its message has no tokens; its thoughts have them all."""
+    rng, app = random.Random(5), history.world.apps[RUNAWAY]
+    caller = caller_for(history.world, rng, app, "api")
+    moment = history.now - timedelta(days=2)
+    return [basic_call(history.world, rng, app, caller, moment, ending="agent_error", tokens=(900, 300))]
+
+
 @pytest.fixture(scope="session")
 def pattern(postgres: EmbeddedServer) -> Iterator[Company]:
     """A company of some days, read by a pass; each test works on a copy of it."""
@@ -83,7 +95,7 @@ def pattern(postgres: EmbeddedServer) -> Iterator[Company]:
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
         create_database(connection, names[0])
     migrate(postgres.url(names[0]))
-    company = build_company(make, postgres.url(names[0]), seed=31, days=DAYS, calls_a_day=8)
+    company = build_company(make, postgres.url(names[0]), seed=31, days=DAYS, calls_a_day=8, also=_an_agent_that_fails)
     assert not company.run().source_errors
     yield company
     os.environ.pop("DIFY_DATABASE_URL", None)

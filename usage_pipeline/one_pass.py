@@ -1,4 +1,4 @@
-"""One whole pass: read the sources, roll up, hold against budgets, write alerts, deliver, check."""
+"""One whole pass: read the sources, roll up, hold against budgets, write alerts, act, deliver, check."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +14,7 @@ from usage_pipeline.budgets.past_days import judge_days
 from usage_pipeline.configuration import InForce, configuration_in_force
 from usage_pipeline.delivery.heartbeat import send_heartbeat
 from usage_pipeline.delivery.outbox import DeliverySummary, deliver_due
+from usage_pipeline.enforcement.carry_out import Carried, enforce
 from usage_pipeline.ingest.every_source import read_every_source
 from usage_pipeline.ingest.pass_record import begin_pass, end_pass
 from usage_pipeline.ingest.read_source import IngestResult, Progress
@@ -32,15 +33,17 @@ class PassSummary:
     days: list[date] = field(default_factory=list)
     evaluation: Evaluation = field(default_factory=Evaluation)
     alerts: list[str] = field(default_factory=list)
+    enforcement: Carried = field(default_factory=Carried)
     delivery: DeliverySummary | None = None
     differences: list[Difference] = field(default_factory=list)
     configuration_error: str | None = None
 
     @property
     def held(self) -> bool:
-        """Whether every step held: all sources read, tables equal events, file valid, nothing failed to be told."""
+        """Whether every step held: all read, tables equal events, file valid, consoles reached, nothing untold."""
         undelivered = self.delivery.failed if self.delivery else 0
-        return not (self.source_errors or self.differences or self.configuration_error or undelivered)
+        problems = (self.source_errors, self.differences, self.configuration_error, self.enforcement.errors)
+        return not (any(problems) or undelivered)
 
 
 def run_pass(
@@ -89,6 +92,7 @@ def _passed(
     summary.evaluation, raised = judge_and_alert(connection, configuration, datetime.now(UTC))
     summary.alerts += raised
     summary.alerts += raise_watch_alerts(connection, configuration, datetime.now(UTC))
+    summary.enforcement = enforce(connection, configuration.settings, configuration.version, by=by)
     if deliver:
         summary.delivery = deliver_due(connection, configuration.settings, by=by, config_version=configuration.version)
     summary.differences = differences(connection, summary.days)

@@ -1,8 +1,8 @@
 -- Opens locks that have no ground any more, and says why. Reads usage.budget_status, usage.budget_override and
 -- :tiers, a JSON list of {"id": budget, "at": per cent that locks}. Writes usage.budget_lock; gives the opened ones.
 -- Safe to run twice. A period that has ended opens its lock (a rolling window never
--- ends); so does a spending below the locking tier, by a raise
--- that is in force, a higher limit or corrected figures; so does a budget that no longer locks.
+-- ends, but moves on); so does a spending below the locking tier by a raise that is in force or a higher limit; so does a
+-- budget that no longer locks. Corrected figures do not: they may come and go each minute.
 UPDATE usage.budget_lock l
 SET unlocked_at = :'now'::timestamptz, unlocked_why = ground.why
 FROM (
@@ -13,7 +13,7 @@ FROM (
                WHEN b.spent * 100 >= (locking.json ->> 'at')::numeric * b."limit" THEN NULL
                WHEN raised.override_id IS NOT NULL THEN 'raise ' || raised.override_id
                WHEN b."limit" > h."limit" THEN 'limit raised'
-               ELSE 'spent corrected'
+               WHEN b.is_rolling THEN 'window moved on'
            END AS why
     FROM usage.budget_lock h
     LEFT JOIN jsonb_array_elements(:'tiers'::jsonb) AS locking (json) ON locking.json ->> 'id' = h.budget_id

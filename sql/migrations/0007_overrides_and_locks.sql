@@ -36,7 +36,7 @@ CREATE TABLE usage.budget_lock (
     tier          numeric NOT NULL,               -- per cent of the limit that locks
     "limit"       numeric NOT NULL,               -- what the deciding measure was allowed when it locked
     unlocked_at   timestamptz,
-    unlocked_why  text,                           -- period ended, raise <id>, limit raised, spent corrected, budget removed
+    unlocked_why  text,                           -- period ended, raise <id>, limit raised, window moved on, budget removed
     PRIMARY KEY (budget_id, scope_value, locked_at)
 );
 CREATE UNIQUE INDEX budget_lock_held ON usage.budget_lock (budget_id, scope_value) WHERE unlocked_at IS NULL;

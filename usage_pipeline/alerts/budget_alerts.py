@@ -153,7 +153,7 @@ def _facts(
         "trailing_average": average,
         "top": top,
         "actions": list(tier.actions),
-        "enforcement_mode": settings.enforcement.mode,
+        "enforcement_mode": settings.mode_of(tier),
         "recipients": list(recipients),
         "fallback": _resolved(settings, tier.fallback, tenant),
         "tenant_name": tenant_name or (tenant[1] if tenant else None),

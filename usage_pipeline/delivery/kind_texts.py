@@ -108,7 +108,9 @@ def _raise(facts: Facts, words: Words) -> str:
 
 
 def _enforcement_lines(facts: Facts, words: Words) -> Lines:
-    limits = [(words["not_stopped"], limit) for limit in _several(facts, "limits_of_action")]
+    limits = [
+        (words["not_stopped"], str(words["limits"].get(limit, limit))) for limit in _several(facts, "limits_of_action")
+    ]
     return [
         (words["detail"], line(facts.get("detail"))),
         (words["project"], line(facts.get("project"))),
@@ -116,6 +118,8 @@ def _enforcement_lines(facts: Facts, words: Words) -> Lines:
         (words["scope"], line(facts.get("scope_name"))),
         (words["because_of"], line(facts.get("alert"))),
         *limits,
+        (words["until"], moment(facts.get("until"), facts) or ""),
+        (words["decide"], line(facts.get("decide"))),
         (words["undo"], line(facts.get("undo"))),
     ]
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from usage_pipeline.settings.enforcement import Action, Mode
 from usage_pipeline.settings.periods import Period, by_the_hour, period_key
 from usage_pipeline.settings.values import Amount, Count, Duration, Globs, Model, Names, PerCent, Slug, TimeOfDay
 
@@ -93,7 +94,8 @@ class Tier(Model):
     level: Level
     notify: Names = ()
     fallback: Names = ()
-    actions: tuple[Literal["pause_app", "switch_model", "lock"], ...] = ()
+    actions: tuple[Action, ...] = ()
+    mode: Mode | None = None  # of its actions; left out: enforcement.mode
     quiet: QuietHours | None = None
     min_spend: Amounts | None = None
     for_duration: Duration | None = Field(default=None, alias="for")

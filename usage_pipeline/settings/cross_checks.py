@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from usage_pipeline.settings.budget_pools import check_pools
+from usage_pipeline.settings.enforcement_checks import enforcement_findings
 from usage_pipeline.settings.model import OWNER, Settings, Tier
 from usage_pipeline.settings.price_checks import price_findings
 from usage_pipeline.settings.yaml_positions import Path
@@ -36,9 +37,7 @@ def cross_check(settings: Settings) -> Iterator[Finding]:
     for position, field, value, message, fix in check_pools(settings.budgets):
         yield Finding(("budgets", position, *field), value, message, fix)
     yield from _names(settings, ("approvals", "notify"), settings.approvals.notify, owner=True)
-    if settings.enforcement.mode in ("approve", "auto"):
-        yield Finding(("enforcement", "mode"), settings.enforcement.mode, "is not carried out by this version",
-                      "write dry_run: alerts then say what would have been done")  # fmt: skip
+    yield from (Finding(*found) for found in enforcement_findings(settings))
     yield from _names(settings, ("reports", "recipients"), settings.reports.recipients, owner=False)
     for key in ("ops", "escalate_to", "fallback"):
         yield from _names(settings, ("alerting", key), getattr(settings.alerting, key), owner=False)

@@ -14,6 +14,7 @@ from usage_pipeline.settings.approvals import Approvals
 from usage_pipeline.settings.budget import DEFAULT_TIERS, OWNER, Budget, Level, Tier
 from usage_pipeline.settings.completion_logs import LogColumns, check_keys_of_kind
 from usage_pipeline.settings.counting import Counting
+from usage_pipeline.settings.enforcement import Enforcement, Mode
 from usage_pipeline.settings.reading import Reading
 from usage_pipeline.settings.recipients import Recipient, VariableName
 from usage_pipeline.settings.templates import TemplateSettings
@@ -145,12 +146,6 @@ class KeyRule(Model):
     api_key: str
 
 
-class Enforcement(Model):
-    """Whether actions of tiers are carried out."""
-
-    mode: Literal["off", "dry_run", "approve", "auto"] = "dry_run"
-
-
 class Reports(Model):
     """The morning report."""
 
@@ -225,6 +220,10 @@ class Settings(Model):
     def tiers_of(self, budget: Budget) -> tuple[Tier, ...]:
         """The budget's own tiers, or the default ones."""
         return budget.tiers if budget.tiers is not None else self.tiers
+
+    def mode_of(self, tier: Tier) -> Mode:
+        """What becomes of a tier's actions."""
+        return tier.mode or self.enforcement.mode
 
     def rate_table(self) -> list[tuple[date, str, Decimal]]:
         """Every exchange rate with the day from which it holds."""

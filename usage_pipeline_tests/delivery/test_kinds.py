@@ -9,6 +9,7 @@ from usage_pipeline.delivery.channel import Message
 from usage_pipeline.delivery.escaping import line
 from usage_pipeline.delivery.rendering import render
 from usage_pipeline.delivery.texts import title
+from usage_pipeline.delivery.words import WORDS
 
 OVERRIDE: dict[str, object] = {
     "override": "O7",
@@ -35,7 +36,7 @@ ENFORCEMENT: dict[str, object] = {
     "alert": "Bold",
     "detail": "web app and API are off",
     "undo": "usage-pipeline enforcement release E12",
-    "limits_of_action": ["runs that have begun", "calls from a workflow tool"],
+    "limits_of_action": ["in_flight", "nested"],
 }
 REPORT: dict[str, object] = {
     "title": "Daily report",
@@ -95,7 +96,7 @@ def test_a_raise_may_be_of_several_measures_or_in_words() -> None:
     assert "20 %" in mail(about("override", **{"raise": "20 %"}))
 
 
-@pytest.mark.parametrize("what", ["planned", "waiting for approval", "applied", "failed", "released", "drift"])
+@pytest.mark.parametrize("what", sorted(WORDS["en"]["enforcement_steps"]))
 def test_each_state_of_an_action_has_its_words(what: str) -> None:
     assert what not in title(about("enforcement", "zh", what=what))
     assert "support-bot" in title(about("enforcement", what=what))
@@ -105,7 +106,7 @@ def test_an_action_says_how_to_undo_it_and_what_it_cannot_stop() -> None:
     text = mail(about("enforcement"))
     assert "usage-pipeline enforcement release E12" in text
     assert "Does not stop: runs that have begun" in text
-    assert "Does not stop: calls from a workflow tool" in text
+    assert "Does not stop: calls as a tool of other apps" in text
 
 
 def test_a_report_shows_its_lines_and_asks_nobody_to_acknowledge() -> None:

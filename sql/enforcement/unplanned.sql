@@ -1,0 +1,33 @@
+-- What was reached and has not been planned for: alerts of budgets, and values that are locked. Oldest first.
+-- Reads usage.alert, usage.budget_lock, usage.budget_status, usage.enforcement_plan. Writes nothing.
+SELECT c.cause_key, c.cause, c.alert_id, c.budget_id, c.scope_value, b.scope_name, b.scope, b.period, b.zone,
+       c.period_start, b.period_start, b.period_end, c.tier, c.tier_on, c.round, c.level, b.measure, b.spent, b."limit",
+       b.forecast, c.recipients, c.over
+FROM (
+    SELECT 'alert:' || a.alert_id AS cause_key, 'tier' AS cause, a.alert_id, a.budget_id, a.scope_value, a.period_start,
+           a.tier, a.tier_on, a.round, a.level, coalesce(a.facts -> 'recipients', '[]') AS recipients,
+           a.resolved_at IS NOT NULL AS over, a.created_at AS at
+    FROM usage.alert a
+    WHERE a.kind = 'budget'
+    UNION ALL
+    SELECT 'lock:' || l.budget_id || '|' || l.scope_value || '|' || extract(epoch FROM l.locked_at), 'lock',
+           told.alert_id, l.budget_id, l.scope_value, l.locked_at, l.tier, 'spent', 0,
+           coalesce(told.level, 'emergency'), coalesce(told.facts -> 'recipients', '[]'), false, l.locked_at
+    FROM usage.budget_lock l
+    LEFT JOIN LATERAL (
+        SELECT a.alert_id, a.level, a.facts FROM usage.alert a
+        WHERE a.kind = 'budget' AND a.budget_id = l.budget_id AND a.scope_value = l.scope_value AND a.tier = l.tier
+          AND a.tier_on = 'spent' AND a.created_at <= l.locked_at + interval '1 minute'
+        ORDER BY a.created_at DESC LIMIT 1
+    ) AS told ON true
+    WHERE l.unlocked_at IS NULL
+) AS c
+LEFT JOIN LATERAL (
+    SELECT s.* FROM usage.budget_status s
+    WHERE s.budget_id = c.budget_id AND s.scope_value = c.scope_value
+      AND s.period_start <= :'now'::timestamptz AND s.period_end > :'now'::timestamptz
+      AND (c.cause = 'lock' OR s.period LIKE 'rolling:%' OR s.period_start = c.period_start)
+    ORDER BY s.period_start DESC LIMIT 1
+) AS b ON true
+WHERE NOT EXISTS (SELECT FROM usage.enforcement_plan p WHERE p.cause_key = c.cause_key)
+ORDER BY c.at, c.cause_key

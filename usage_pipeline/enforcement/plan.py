@@ -1,0 +1,157 @@
+"""Plans what is to be done about each tier that was reached and each value that was locked: once, and only in rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from psycopg.types.json import Json
+
+from usage_pipeline.budgets.story import THE_PIPELINE
+from usage_pipeline.enforcement.action import action_id_of, action_with_id, note
+from usage_pipeline.enforcement.causes import LOCK, Cause, unplanned
+from usage_pipeline.enforcement.targets import Target, chosen, spenders
+from usage_pipeline.enforcement.told import tell
+from usage_pipeline.settings import Budget, Settings, Tier
+from usage_pipeline.settings.enforcement import Mode
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.statements import statement
+
+_FIRST_STATE: dict[Mode, str] = {"dry_run": "dry_run", "approve": "planned", "auto": "approved"}
+_STEP = {"dry_run": "dry_run", "planned": "waiting for approval", "refused": "refused"}
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where an action is to take place, and what speaks against it."""
+
+    source: str = ""
+    tenant_id: str = ""
+    app_id: str = ""
+    name: str = ""
+    refused: str | None = None
+
+
+def plan_actions(connection: Connection, settings: Settings, version: int, now: datetime, *, by: str) -> int:
+    """Writes an action for each project that is to be touched, as its mode says; gives how many are new.
+
+    Every cause is planned in one transaction of its own, once whoever else plans at the same time. ``now`` is aware
+    UTC; ``by`` is the run or command.
+    """
+    planned = 0
+    for cause in unplanned(connection, now):
+        with connection.transaction():
+            taken = connection.execute(
+                "INSERT INTO usage.enforcement_plan (cause_key, planned_at, outcome, config_version)"
+                " VALUES (%s, %s, 'planning', %s) ON CONFLICT DO NOTHING RETURNING cause_key",
+                [cause.cause_key, now, version],
+            ).fetchone()
+            if taken is None:
+                continue
+            outcome, number = _plan(connection, settings, version, cause, now, by)
+            connection.execute(
+                "UPDATE usage.enforcement_plan SET outcome = %s WHERE cause_key = %s", [outcome, cause.cause_key]
+            )
+            planned += number
+    return planned
+
+
+def _plan(
+    connection: Connection, settings: Settings, version: int, cause: Cause, now: datetime, by: str
+) -> tuple[str, int]:
+    budget = cause.budget_of(settings)
+    tier = cause.tier_of(settings, budget) if budget else None
+    if budget is None or tier is None or not cause.actions_of(tier):
+        return "asks for no action", 0
+    if cause.period_end is None or cause.over:
+        return "over before anything was planned", 0
+    mode = settings.mode_of(tier)
+    if mode == "off":
+        return "mode off", 0
+    number = 0
+    for action in cause.actions_of(tier):
+        for place, where in enumerate(_places(connection, settings, budget, cause, action, mode, now), 1):
+            state = "refused" if where.refused else _FIRST_STATE[mode]
+            number += _add(connection, settings, version, cause, tier, action, where, place, state, now, by)
+    return f"{number} actions, mode {mode}" if number else "no project spends in it", number
+
+
+def _places(
+    connection: Connection, settings: Settings, budget: Budget, cause: Cause, action: str, mode: Mode, now: datetime
+) -> Sequence[_Place]:
+    if action == "webhook":
+        return [_Place(name=", ".join(settings.enforcement.webhook))]
+    # Nothing else than the whole of a locked value ends its spending.
+    until = "all" if cause.cause == LOCK else settings.enforcement.until
+    found = chosen(spenders(connection, budget, cause, now), cause, until, settings.enforcement)
+    return [_place(settings, target, mode) for target in found]
+
+
+def _place(settings: Settings, target: Target, mode: Mode) -> _Place:
+    refused = None
+    source = next((source for source in settings.sources if source.id == target.source), None)
+    if settings.enforcement.never_touches(target.facts):
+        refused = "it is on the list enforcement.never"
+    elif mode != "dry_run" and (source is None or source.console is None):
+        refused = f"source {target.source!r} has no console to act through"
+    return _Place(target.source, target.tenant_id, target.app_id, target.name, refused)
+
+
+def _add(
+    connection: Connection,
+    settings: Settings,
+    version: int,
+    cause: Cause,
+    tier: Tier,
+    action: str,
+    where: _Place,
+    place: int,
+    state: str,
+    now: datetime,
+    by: str,
+) -> int:
+    action_id = action_id_of(cause.cause_key, action, where.source, where.app_id)
+    waits = timedelta(minutes=settings.enforcement.approve_within_minutes)
+    written = connection.execute(
+        statement("enforcement/add_action"),
+        {
+            "action_id": action_id,
+            "cause": cause.cause,
+            "cause_key": cause.cause_key,
+            "alert_id": cause.alert_id,
+            "budget_id": cause.budget_id,
+            "scope_value": cause.scope_value,
+            "scope_name": cause.scope_name or "",
+            "rolling": str(cause.period).startswith("rolling:"),
+            "period_start": cause.since,
+            "period_end": cause.period_end,
+            "tier": cause.tier,
+            "tier_on": cause.tier_on,
+            "round": cause.round,
+            "level": cause.level,
+            "measure": cause.measure,
+            "limit": cause.limit,
+            "action": action,
+            "source": where.source,
+            "tenant_id": where.tenant_id,
+            "app_id": where.app_id,
+            "target_name": where.name,
+            "place": place,
+            "mode": settings.mode_of(tier),
+            "state": state,
+            "recipients": Json(cause.recipients),
+            "now": now,
+            "by": THE_PIPELINE,
+            "approve_until": now + waits if state == "planned" else None,
+            "decided_at": now if state == "approved" else None,
+            "decided_by": "mode auto" if state == "approved" else None,
+            "answer": where.refused,
+            "config_version": version,
+        },
+    ).fetchone()
+    if written is None:
+        return 0
+    note(connection, action_id, now, state, detail=where.refused or f"mode {settings.mode_of(tier)}", run_id=by)
+    if state in _STEP:
+        detail = where.refused or ""
+        tell(connection, settings, action_with_id(connection, action_id), _STEP[state], now, detail=detail)
+    return 1

@@ -1,0 +1,1 @@
+"""Actions at Dify: planned, carried out, undone, told."""

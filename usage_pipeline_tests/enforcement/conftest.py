@@ -1,0 +1,218 @@
+"""A company whose Dify has a console before it, and a budget that today's runaway agent has broken."""
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import requests
+
+from usage_pipeline.alerts.judge_and_alert import judge_and_alert
+from usage_pipeline.configuration import InForce, configuration_in_force
+from usage_pipeline.console.transport import Timeouts
+from usage_pipeline.demo.fake_console import FakeConsole, fake_console
+from usage_pipeline.enforcement.action import Action, actions
+from usage_pipeline.enforcement.carry_out import Carried, enforce
+from usage_pipeline.warehouse.connection import Connection, connect, connected
+from usage_pipeline.warehouse.embedded import EmbeddedServer, create_database
+from usage_pipeline.warehouse.schema import migrate
+from usage_pipeline_tests.company import Company, build_company
+
+ADMIN_KEY = "admin-key-of-the-tests"
+AGENT = "lead-enricher"
+SHORT = Timeouts(connect=2.0, read=0.4, whole=1.0)
+_numbers = itertools.count()
+CONFIG = """version: 1
+timezone: Asia/Shanghai
+currency: CNY
+exchange_rates: {{USD: 7.10}}
+sources: [{{id: main, url_env: DIFY_DATABASE_URL, console: {{url_env: DIFY_CONSOLE_URL, admin_key_env: DIFY_ADMIN_KEY, requests_per_second: 1000}}}}]
+environments: [{{environment: dev, when: {{tag: dev}}}}]
+recipients:
+  ops: {{channel: webhook, url_env: OPS_URL, allow_private: true}}
+  boss: {{channel: webhook, url_env: BOSS_URL, allow_private: true}}
+tiers: [{{at: 100, level: emergency, notify: [ops], actions: [{action}]}}]
+approvals: {{approvers: [wang.wu], notify: [boss]}}
+budgets:
+  - {{id: agent-daily, name: Lead enrichment, scope: {{project: lead-enricher}}, per: project, period: day, limit: {{tokens: {limit}}}{budget}}}
+{more}
+enforcement: {{mode: {mode}{enforcement}}}
+"""
+
+
+@dataclass
+class Place:
+    """The company, its console, its warehouse, and a clock that can be moved."""
+
+    company: Company
+    fake: FakeConsole
+    warehouse: Connection
+    config: Path
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def configure(self, *, mode: str = "auto", action: str = "pause_app", limit: int = 1_000_000, enforcement: str = "",
+                  budget: str = "", more: str = "") -> None:  # fmt: skip
+        """Writes the configuration."""
+        self.config.write_text(
+            CONFIG.format(mode=mode, action=action, limit=limit, enforcement=enforcement, budget=budget, more=more)
+        )
+
+    @property
+    def in_force(self) -> InForce:
+        """The configuration."""
+        found = configuration_in_force(self.warehouse, self.config)
+        assert found.refused is None, found.refused
+        return found
+
+    def judge(self) -> None:
+        """Judges the budgets as of the clock."""
+        judge_and_alert(self.warehouse, self.in_force, self.now)
+
+    def enforce(self, connection: Connection | None = None) -> Carried:
+        """One run of enforcement."""
+        found = self.in_force
+        return enforce(connection or self.warehouse, found.settings, found.version, by="test", clock=lambda: self.now,
+                       timeouts=SHORT)  # fmt: skip
+
+    def step(self, **later: float) -> Carried:
+        """Moves the clock on, judges and enforces."""
+        self.now += timedelta(**later)
+        self.judge()
+        return self.enforce()
+
+    def actions(self, **which: Any) -> list[Action]:
+        """The actions, the newest first."""
+        return actions(self.warehouse, **which)
+
+    def one(self) -> Action:
+        """The only action."""
+        (found,) = self.actions()
+        return found
+
+    def app(self, name: str = AGENT) -> str:
+        """An app's id."""
+        return self.company.history.world.apps[name].app_id
+
+    def call(self, name: str = AGENT) -> int:
+        """The status that a caller of the app's service API gets."""
+        with connected(self.company.dify_url) as dify:
+            row = dify.execute("SELECT token FROM api_tokens WHERE app_id = %s", [self.app(name)]).fetchone()
+        assert row
+        answer = requests.get(f"{self.fake.url}/v1/info", headers={"Authorization": f"Bearer {row[0]}"}, timeout=5)
+        return answer.status_code
+
+    def doors(self, name: str = AGENT) -> dict[str, object]:
+        """Every door of an app as Dify's database has it."""
+        with connected(self.company.dify_url) as dify:
+            row = dify.execute("SELECT enable_api, enable_site FROM apps WHERE id = %s", [self.app(name)]).fetchone()
+            assert row
+            found: dict[str, object] = {"service_api": row[0], "web_app": row[1]}
+            for key, value in dify.execute(
+                "SELECT id::text, status = 'enabled' FROM app_triggers WHERE app_id = %s"
+                " UNION ALL SELECT 'mcp_server', status <> 'inactive' FROM app_mcp_servers WHERE app_id = %s",
+                [self.app(name), self.app(name)],
+            ):
+                found[str(key)] = value
+        return found
+
+    def changes(self) -> list[str]:
+        """Method and path of each changing call that the console saw, without the common beginning."""
+        return [f"{c.method} {c.path.removeprefix('/console/api/apps/')}" for c in self.fake.faults.changing_calls()]
+
+    def told(self) -> list[tuple[object, ...]]:
+        """What was told of actions, in its order: step, project, level."""
+        return self.warehouse.execute(
+            "SELECT facts ->> 'what', facts ->> 'project', level FROM usage.alert WHERE kind = 'enforcement'"
+            " ORDER BY created_at, tier"
+        ).fetchall()
+
+    def tokens_now(self, name: str, tokens: int) -> None:
+        """One more call of an app, as if Dify had logged it at the clock's time."""
+        self.warehouse.execute(
+            "INSERT INTO usage.usage_event (source, event_id, tenant_id, environment, app_id, key_attribution,"
+            " caller_kind, total_tokens, price_source, basis, status, occurred_at, usage_date)"
+            " SELECT p.source, 'message:' || gen_random_uuid(), p.tenant_id, p.environment, p.app_id, 'none', 'api',"
+            " %s, 'unpriced', 'logged', 'succeeded', %s, (%s AT TIME ZONE 'Asia/Shanghai')::date"
+            " FROM usage.project p WHERE p.name = %s",
+            [tokens, self.now, self.now, name],
+        )
+        roll_up_day(self.warehouse, self.now)
+
+
+def roll_up_day(connection: Connection, now: datetime) -> None:
+    """Makes the day's tables again."""
+    from zoneinfo import ZoneInfo
+
+    from usage_pipeline.usage.roll_up import roll_up
+
+    roll_up(connection, [now.astimezone(ZoneInfo("Asia/Shanghai")).date()])
+
+
+@pytest.fixture(scope="session")
+def written(postgres: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Company, str]]:
+    """A company that was read by one pass; tests work on copies of its databases."""
+    suffix = os.getpid()
+    names = [f"enforced{suffix}_warehouse", f"enforced{suffix}_dify"]
+
+    def make() -> str:
+        with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
+            create_database(connection, names[1])
+        return postgres.url(names[1])
+
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
+        create_database(connection, names[0])
+    migrate(postgres.url(names[0]))
+    config = tmp_path_factory.mktemp("written") / "c.yaml"
+    # Nothing is judged yet: each test has its own budgets.
+    config.write_text("version: 1\ntimezone: Asia/Shanghai\ncurrency: CNY\nexchange_rates: {USD: 7.10}\n"
+                      "environments: [{environment: dev, when: {tag: dev}}]\n")  # fmt: skip
+    company = build_company(make, postgres.url(names[0]), seed=31, days=2, calls_a_day=4)
+    company.config = config
+    assert not company.run().source_errors
+    yield company, str(suffix)
+    os.environ.pop("DIFY_DATABASE_URL", None)
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
+        for name in names:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@contextmanager
+def a_place(
+    postgres: EmbeddedServer, written: tuple[Company, str], tmp_path: Path, set_variable: Callable[[str, str], None]
+) -> Iterator[Place]:
+    """A copy of the company with its console, for the block."""
+    company, suffix = written
+    number = next(_numbers)
+    names = {part: f"place{suffix}_{number}_{part}" for part in ("warehouse", "dify")}
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
+        for part, name in names.items():
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE enforced{suffix}_{part}".encode())
+    own = Company(postgres.url(names["dify"]), postgres.url(names["warehouse"]), company.history)
+    with fake_console(own.dify_url, admin_key=ADMIN_KEY) as fake:
+        set_variable("DIFY_DATABASE_URL", own.dify_url)
+        set_variable("DIFY_CONSOLE_URL", fake.url)
+        set_variable("DIFY_ADMIN_KEY", ADMIN_KEY)
+        set_variable("USAGE_PIPELINE_HOME", str(tmp_path / "home"))
+        warehouse = connect(own.warehouse_url)
+        place = Place(own, fake, warehouse, tmp_path / "c.yaml")
+        place.configure()
+        yield place
+        warehouse.close()
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
+        for name in names.values():
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def place(
+    postgres: EmbeddedServer, written: tuple[Company, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Place]:
+    """The place of one test."""
+    with a_place(postgres, written, tmp_path, monkeypatch.setenv) as found:
+        yield found

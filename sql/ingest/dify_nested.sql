@@ -15,8 +15,20 @@ SET child_app_id = excluded.child_app_id, started_at = excluded.started_at, ende
 WHERE (known.child_app_id, known.started_at, known.ended_at)
       IS DISTINCT FROM (excluded.child_app_id, excluded.started_at, excluded.ended_at);
 
--- Runs just read, what these runs called, and what that called in turn. Each step is a look-up a run (OFFSET 0),
--- whatever the planner thinks of tables that have just been filled.
+-- A planner that knows nothing of tables that have just been filled reads a whole source's runs for each run.
+DO $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM pg_class c
+        WHERE c.oid IN ('usage.run_ledger'::regclass, 'usage.nested_call'::regclass)
+          AND pg_relation_size(c.oid) > 2 * current_setting('block_size')::bigint * greatest(c.relpages, 0)
+    ) THEN
+        ANALYZE usage.run_ledger, usage.nested_call;
+    END IF;
+END
+$$;
+
+-- Runs just read, what these runs called, and what that called in turn. Each step is a look-up a run (OFFSET 0).
 INSERT INTO asked_run
 WITH RECURSIVE asked AS (
     SELECT f.id AS run_id FROM run_figure f

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from typing import Annotated
 
@@ -15,6 +16,10 @@ from usage_pipeline.settings.environment import home_dir, project_dir
 from usage_pipeline.warehouse.embedded import stop_embedded
 from usage_pipeline.warehouse.location import embedded, prepare_dagster_environment, warehouse_url
 from usage_pipeline.warehouse.schema import migrate
+
+
+_LOOKS_EVERY_S = 0.5
+_ENDS_WITHIN_S = 10.0
 
 
 @for_people
@@ -40,13 +45,25 @@ def up(
         process = subprocess.Popen(  # noqa: S603  (our own interpreter)
             command, env=environment, cwd=home, stdout=output, stderr=output, start_new_session=True
         )
+    asked = threading.Event()
     # A service manager ends us with SIGTERM, a person with Ctrl-C: either ends webserver, daemon and runs.
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: process.send_signal(signal.SIGINT))
-    code = process.wait()
-    with suppress(ProcessLookupError):  # Code servers may outlive the command that started them.
-        os.killpg(process.pid, signal.SIGTERM)
-    raise typer.Exit(0 if code in (0, -signal.SIGINT) else EXIT_FAILED)
+        signal.signal(number, lambda *_: asked.set())
+    while process.poll() is None and not asked.wait(_LOOKS_EVERY_S):
+        pass
+    _end(process)
+    raise typer.Exit(0 if asked.is_set() else EXIT_FAILED)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Asks Dagster to end, and ends what is left of it: a run that is killed costs nothing, the next pass goes on."""
+    process.send_signal(signal.SIGINT)  # does nothing where it has ended by itself
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=_ENDS_WITHIN_S)
+        with suppress(ProcessLookupError):  # code servers and runs may outlive the command that started them
+            os.killpg(process.pid, number)
+    process.wait()
 
 
 @for_people

@@ -11,7 +11,7 @@ from usage_pipeline.warehouse.connection import Connection, connect
 from usage_pipeline_tests.channels import robot
 from usage_pipeline_tests.delivery.test_outbox import CONFIG, put
 
-STOPPED_AT = datetime.now(UTC).replace(minute=0, second=30, microsecond=0) + timedelta(hours=1)
+STOPPED_AT = datetime.now(UTC).replace(minute=0, second=30, microsecond=0) + timedelta(days=1)
 
 
 class Stopped(datetime):
@@ -21,7 +21,7 @@ class Stopped(datetime):
 
     @classmethod
     def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
-        """The hour to come, and so many minutes."""
+        """A day from now, and so many minutes."""
         return STOPPED_AT + timedelta(minutes=cls.minutes)
 
 

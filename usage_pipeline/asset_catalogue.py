@@ -26,6 +26,7 @@ PASS = "pass"  # noqa: S105  (a pass over the sources)
 LATE_DAYS = "late_days"
 RECONCILE = "reconcile"
 MORNING_REPORT = "morning_report"
+ENFORCE = "enforce"
 # One process a run: a pass is a few seconds of SQL, and each further process would pay the imports again.
 EXECUTOR = dg.in_process_executor
 

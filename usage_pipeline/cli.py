@@ -2,7 +2,7 @@
 
 import typer
 
-from usage_pipeline.commands import alerts, budgets, invoices, overrides
+from usage_pipeline.commands import alerts, budgets, enforcement, invoices, overrides
 from usage_pipeline.commands.backfill import backfill
 from usage_pipeline.commands.demo import demo
 from usage_pipeline.commands.doctor import doctor
@@ -35,6 +35,7 @@ app.add_typer(budgets.app, name="budgets")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(invoices.app, name="invoices")
 app.add_typer(overrides.app, name="overrides")
+app.add_typer(enforcement.app, name="enforcement")
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ import dagster as dg
 
 from usage_pipeline.alerts import assets as alert_assets
 from usage_pipeline.delivery import assets as delivery_assets
+from usage_pipeline.enforcement import assets as enforcement_assets
 from usage_pipeline.ingest import assets as ingest_assets
 from usage_pipeline.invoices import assets as invoice_assets
 from usage_pipeline.jobs import JOBS
@@ -22,6 +23,7 @@ defs = dg.Definitions(
         *invoice_assets.ASSETS,
         *alert_assets.ASSETS,
         *delivery_assets.ASSETS,
+        *enforcement_assets.ASSETS,
         *report_assets.ASSETS,
     ],
     asset_checks=[
@@ -30,6 +32,7 @@ defs = dg.Definitions(
         *reconciliation_assets.CHECKS,
         *invoice_assets.CHECKS,
         *alert_assets.CHECKS,
+        *enforcement_assets.CHECKS,
     ],
     jobs=JOBS,
     schedules=SCHEDULES,

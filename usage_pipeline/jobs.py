@@ -10,8 +10,18 @@ from usage_pipeline.alerts.acknowledgements import acknowledge
 from usage_pipeline.alerts.planning import plan
 from usage_pipeline.alerts.retention import remove_old_alerts
 from usage_pipeline.alerts.watch_alerts import raise_watch_alerts
-from usage_pipeline.asset_catalogue import EXECUTOR, LATE_DAYS, MORNING_REPORT, PASS, RECONCILE, WORK_TAG, usage_days
+from usage_pipeline.asset_catalogue import (
+    ENFORCE,
+    EXECUTOR,
+    LATE_DAYS,
+    MORNING_REPORT,
+    PASS,
+    RECONCILE,
+    WORK_TAG,
+    usage_days,
+)
 from usage_pipeline.delivery.outbox import act_as, deliver_due
+from usage_pipeline.enforcement_jobs import decide_action_job, release_action_job
 from usage_pipeline.ingest.every_source import read_every_source
 from usage_pipeline.override_jobs import decide_override, request_override
 from usage_pipeline.usage.roll_up import changed_days
@@ -22,7 +32,7 @@ _RUNS_REMOVED_AT_ONCE = 500
 
 usage_pass = dg.define_asset_job(
     "usage_pass",
-    selection=AssetSelection.all() - AssetSelection.groups("reconciliation", "reports"),
+    selection=AssetSelection.all() - AssetSelection.groups("reconciliation", "reports", "enforcement"),
     partitions_def=usage_days(),
     executor_def=EXECUTOR,
     tags={WORK_TAG: PASS},
@@ -76,6 +86,15 @@ def send_due_alerts(context: dg.OpExecutionContext, warehouse: Warehouse) -> Non
 def deliver_alerts() -> None:
     """One op; two runs at once never send the same delivery."""
     send_due_alerts()
+
+
+enforce_actions = dg.define_asset_job(
+    "enforce_actions",
+    selection=AssetSelection.assets("enforcement_state"),
+    executor_def=EXECUTOR,
+    tags={WORK_TAG: ENFORCE},
+    description="Plans, carries out, looks after and undoes actions at Dify. Asked for by a sensor when there is one.",
+)
 
 
 @dg.op(description="Looks whether passes, channels and sources do what they should, and tells the operators if not.")
@@ -140,7 +159,7 @@ def delete_old_runs(context: dg.OpExecutionContext) -> None:
     for record in old:
         run = record.dagster_run
         # Backfills, late days and hand-made runs are history that people look up; a pass is one of thousands.
-        if run.tags.get(WORK_TAG) in (PASS, RECONCILE, "delivery", "maintenance", "watch"):
+        if run.tags.get(WORK_TAG) in (PASS, RECONCILE, ENFORCE, "delivery", "maintenance", "watch"):
             instance.delete_run(run.run_id)
             removed += 1
     context.log.info(f"{removed} of {len(old)} old runs removed")
@@ -212,6 +231,9 @@ JOBS: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     remove_old_runs,
     request_override,
     decide_override,
+    enforce_actions,
+    decide_action_job,
+    release_action_job,
     acknowledge_alert,
     watch_pipeline,
     old_alerts_removed,

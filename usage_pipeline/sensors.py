@@ -1,4 +1,4 @@
-"""What is looked at every few seconds: alerts that are due, and older days whose events changed."""
+"""What is looked at every few seconds: alerts and actions that are due, and older days whose events changed."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from usage_pipeline.asset_catalogue import LATE_DAYS, WORK_TAG, settings_at_load
-from usage_pipeline.jobs import deliver_alerts, late_days
+from usage_pipeline.jobs import deliver_alerts, enforce_actions, late_days
 from usage_pipeline.schedules import range_tags
 from usage_pipeline.warehouse.statements import statement
 from usage_pipeline.warehouse_resource import Warehouse
@@ -58,4 +58,24 @@ def days_changed_late(warehouse: Warehouse) -> dg.RunRequest | dg.SkipReason:
     return dg.RunRequest(run_key=f"late-{changes}", tags={WORK_TAG: LATE_DAYS, **range_tags(days[0], days[-1])})
 
 
-SENSORS = [alerts_due, days_changed_late]
+@dg.sensor(
+    job=enforce_actions,
+    minimum_interval_seconds=settings_at_load().delivery.every_seconds,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Asks for a run of enforcement when something was reached, approved or is over, or is to be looked at.",
+)
+def actions_due(warehouse: Warehouse) -> dg.RunRequest | dg.SkipReason:
+    """Reads rows only. The run key is made of what is due and the minute, as that of alerts."""
+    now = datetime.now(UTC)
+    look_every = timedelta(minutes=settings_at_load().enforcement.look_every_minutes)
+    with warehouse.connection() as connection:
+        rows = connection.execute(
+            statement("enforcement/anything_due"), {"now": now, "look_before": now - look_every}
+        ).fetchall()
+    if not rows:
+        return dg.SkipReason("nothing is due")
+    key = "\n".join([f"{now:%Y-%m-%dT%H:%M}", *(str(key) for (key,) in rows)])
+    return dg.RunRequest(run_key=f"enforce-{hashlib.sha256(key.encode()).hexdigest()[:24]}")
+
+
+SENSORS = [alerts_due, days_changed_late, actions_due]

@@ -1,5 +1,6 @@
 -- An emergency that nobody acknowledged and that is not over is told again to whom it was delivered, some hours later.
 -- Reads usage.alert along alert_emergency; writes usage.delivery. Safe to run twice.
+-- What was done about an alert is told once: the alert itself is what people must see.
 INSERT INTO usage.delivery (delivery_id, alert_id, recipient, channel, occasion, next_attempt_at)
 SELECT x.alert_id || '-' || left(encode(sha256(convert_to(x.recipient || '|repeat:' || x.told, 'UTF8')), 'hex'), 10),
        x.alert_id, x.recipient, x.channel, 'repeat:' || x.told, :'now'::timestamptz
@@ -8,7 +9,8 @@ FROM (
            max(d.finished_at) AS last
     FROM usage.alert a
     JOIN usage.delivery d USING (alert_id)
-    WHERE a.level = 'emergency' AND a.kind <> 'test' AND d.event = 'trigger'
+    WHERE a.level = 'emergency' AND a.kind <> 'test'
+      AND NOT (a.kind = 'enforcement' AND a.facts ->> 'what' IN ('dry_run', 'applied')) AND d.event = 'trigger'
       AND (d.occasion = 'alert' OR d.occasion LIKE 'repeat:%')
       AND a.created_at > :'now'::timestamptz - interval '40 days'
       AND NOT EXISTS (SELECT FROM usage.acknowledgement k WHERE k.alert_id = a.alert_id)

@@ -1,10 +1,12 @@
 -- Emergencies that reached nobody, within a time or because every way failed, and that have no fallback delivery yet; also
 -- when they are over: somebody must hear of them.
+-- What was done about an alert calls nobody: the alert itself does.
 -- Reads usage.alert along alert_emergency, usage.delivery. Writes nothing.
 SELECT a.alert_id, a.facts -> 'fallback', array_agg(d.recipient), min(d.delivery_id)
 FROM usage.alert a
 JOIN usage.delivery d USING (alert_id)
 WHERE a.level = 'emergency' AND a.kind <> 'test' AND d.event = 'trigger' AND d.state NOT IN ('silenced', 'inhibited')
+  AND NOT (a.kind = 'enforcement' AND a.facts ->> 'what' IN ('dry_run', 'applied'))
   AND a.created_at > :'now'::timestamptz - interval '7 days'
   AND NOT EXISTS (SELECT FROM usage.acknowledgement k WHERE k.alert_id = a.alert_id)
 GROUP BY a.alert_id

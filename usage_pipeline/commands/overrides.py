@@ -1,7 +1,5 @@
 """`usage-pipeline overrides`: temporary raises of a budget, asked for, approved, and gone by themselves."""
 
-import getpass
-import os
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -12,14 +10,14 @@ import typer
 
 from usage_pipeline.alerts.approvals import ask_for_raise, decide_on_raise, withdraw_raise
 from usage_pipeline.budgets.overrides import OverrideRefusedError, Raise, Request, raises
+from usage_pipeline.commands.enforcement import show_carried
 from usage_pipeline.commands.output import AsJson, Mistake, for_people, out, print_json, show_rows
+from usage_pipeline.commands.who import By, who
 from usage_pipeline.commands.workplace import open_warehouse, open_workplace
+from usage_pipeline.enforcement.carry_out import enforce
 
 app = typer.Typer(no_args_is_help=True, help="Temporary raises of a budget: request, approve, reject, list.")
 _SPAN = re.compile(r"\+(\d{1,4})([hd])")
-By = Annotated[
-    str | None, typer.Option("--by", help="Who you are; left out: USAGE_PIPELINE_USER, else your login name.")
-]
 
 
 @app.command()
@@ -46,7 +44,7 @@ def request(
             raise_percent=_number("--percent", percent),
             until=_moment(until, now, configuration.settings.timezone),
             reason=reason,
-            by=_who(by),
+            by=who(by),
         )
         try:
             made = ask_for_raise(connection, configuration, asked, now)
@@ -88,7 +86,7 @@ def withdraw_request(
     """Take back a raise that you asked for and that is pending."""
     with open_workplace() as (connection, configuration):
         try:
-            made = withdraw_raise(connection, configuration, override_id, by=_who(by), now=datetime.now(UTC))
+            made = withdraw_raise(connection, configuration, override_id, by=who(by), now=datetime.now(UTC))
         except OverrideRefusedError as error:
             raise Mistake(str(error)) from None
     _say(made, as_json, "withdrawn")
@@ -119,11 +117,15 @@ def _decide(override_id: str, approve_it: bool, note: str, by: str | None, as_js
     with open_workplace() as (connection, configuration):
         try:
             made = decide_on_raise(
-                connection, configuration, override_id, approve=approve_it, by=_who(by), note=note,
+                connection, configuration, override_id, approve=approve_it, by=who(by), note=note,
                 now=datetime.now(UTC),
             )  # fmt: skip
         except OverrideRefusedError as error:
             raise Mistake(str(error)) from None
+        # What an approval opens again does not wait for the next pass.
+        carried = enforce(connection, configuration.settings, configuration.version, by="usage-pipeline overrides")
+    if not as_json and (carried.done or carried.errors):
+        show_carried(carried)
     _say(made, as_json, f"in force until {made.until.isoformat()}" if approve_it else "rejected")
 
 
@@ -133,10 +135,6 @@ def _say(made: Raise, as_json: bool, outcome: str) -> None:
         return
     scope = f" ({made.scope_name})" if made.scope_name else ""
     out.print(f"raise {made.override_id}: {made.budget_id}{scope} {made.amount}, {outcome}", markup=False)
-
-
-def _who(by: str | None) -> str:
-    return by or os.environ.get("USAGE_PIPELINE_USER") or getpass.getuser()
 
 
 def _number(option: str, text: str | None) -> Decimal | None:

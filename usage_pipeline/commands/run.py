@@ -43,6 +43,7 @@ def as_document(summary: PassSummary) -> dict[str, object]:
         "delivered": summary.delivery.delivered if summary.delivery else 0,
         "retried": summary.delivery.retried if summary.delivery else 0,
         "failed": summary.delivery.failed if summary.delivery else 0,
+        "enforcement": summary.enforcement,
         "differences": summary.differences,
     }
 

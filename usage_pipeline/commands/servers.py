@@ -17,7 +17,6 @@ from usage_pipeline.warehouse.embedded import stop_embedded
 from usage_pipeline.warehouse.location import embedded, prepare_dagster_environment, warehouse_url
 from usage_pipeline.warehouse.schema import migrate
 
-
 _LOOKS_EVERY_S = 0.5
 _ENDS_WITHIN_S = 10.0
 

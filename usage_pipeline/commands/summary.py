@@ -24,6 +24,10 @@ def show_pass(connection: Connection, summary: PassSummary) -> None:
     show_rows("Usage by project, this month", _PROJECT_COLUMNS, rows, right=_PROJECT_COLUMNS[3:])
     show_budgets(connection)
     show_attempts(connection)
+    for done in summary.enforcement.done:
+        out.print(f"enforcement: {done}", markup=False)
+    for error in summary.enforcement.errors.values():
+        err.print(f"enforcement: {error}", markup=False, style="red")
     for difference in summary.differences:
         err.print(f"does not add up: {difference}", markup=False, style="red")
     if summary.delivery and summary.delivery.retried:

@@ -116,9 +116,7 @@ def action_with_id(connection: Connection, action_id: str) -> Action:
 def due_actions(connection: Connection, source: str, now: datetime, look_before: datetime) -> list[Action]:
     """What something is to be done about in one source, releases first."""
     with connection.cursor(row_factory=class_row(Action)) as cursor:
-        cursor.execute(
-            statement("enforcement/due"), {"source": source, "now": now, "look_before": look_before}
-        )
+        cursor.execute(statement("enforcement/due"), {"source": source, "now": now, "look_before": look_before})
         return cursor.fetchall()
 
 

@@ -29,6 +29,10 @@ _TIMEOUTS = Timeouts(connect=5.0, read=15.0, whole=60.0)
 _SOURCES_AT_ONCE = 8
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass
 class Carried:
     """What one run planned and did; ``errors`` by source, in words."""
@@ -44,7 +48,7 @@ def enforce(
     version: int,
     *,
     by: str,
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    clock: Callable[[], datetime] = _now,
     timeouts: Timeouts = _TIMEOUTS,
 ) -> Carried:
     """Plans for what was reached, settles what is over, and carries out what is due.
@@ -52,21 +56,43 @@ def enforce(
     Safe to run twice, at once with another, and to kill anywhere. Nothing here makes a changing call unless an action
     is approved, by its mode or by a person, or is to be undone.
     """
-    carried = Carried(plan_actions(connection, settings, version, clock(), by=by))
+    planned = plan_and_settle(connection, settings, version, by=by, clock=clock)
+    carried = carry_out_due(connection, settings, by=by, clock=clock, timeouts=timeouts)
+    carried.planned = planned
+    return carried
+
+
+def plan_and_settle(
+    connection: Connection, settings: Settings, version: int, *, by: str, clock: Callable[[], datetime] = _now
+) -> int:
+    """Only rows: plans for what was reached, and marks what is over; gives how many actions are new."""
+    planned = plan_actions(connection, settings, version, clock(), by=by)
     settle(connection, settings, clock(), by=by)
+    return planned
+
+
+def carry_out_due(
+    connection: Connection,
+    settings: Settings,
+    *,
+    by: str,
+    clock: Callable[[], datetime] = _now,
+    timeouts: Timeouts = _TIMEOUTS,
+) -> Carried:
+    """Applies, looks after and releases what is due, source by source side by side."""
+    carried = Carried()
     ask_outside(connection, settings, clock(), by=by)
     look_before = clock() - timedelta(minutes=settings.enforcement.look_every_minutes)
-    sources = [
-        source for source in settings.sources if due_actions(connection, source.id, clock(), look_before)
-    ]
-    if sources:
-        address = address_of(connection)
-        with ThreadPoolExecutor(min(len(sources), _SOURCES_AT_ONCE)) as pool:
-            found = pool.map(lambda source: _one_source(address, settings, source, by, clock, timeouts), sources)
-            for source, (done, error) in zip(sources, found, strict=True):
-                carried.done += done
-                if error:
-                    carried.errors[source.id] = error
+    sources = [source for source in settings.sources if due_actions(connection, source.id, clock(), look_before)]
+    if not sources:
+        return carried
+    address = address_of(connection)
+    with ThreadPoolExecutor(min(len(sources), _SOURCES_AT_ONCE)) as pool:
+        found = pool.map(lambda source: _one_source(address, settings, source, by, clock, timeouts), sources)
+        for source, (done, error) in zip(sources, found, strict=True):
+            carried.done += done
+            if error:
+                carried.errors[source.id] = error
     return carried
 
 

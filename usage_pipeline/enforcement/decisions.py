@@ -34,7 +34,9 @@ def decide_action(
         changed = change(connection, action, state=state, decided_at=now, decided_by=by, next_attempt_at=now)
         note(connection, action_id, now, state, detail=comment, by=by)
         if not approve:
-            tell(connection, settings, changed, "rejected", now, detail=" ".join(part for part in (by, comment) if part))
+            tell(
+                connection, settings, changed, "rejected", now, detail=" ".join(part for part in (by, comment) if part)
+            )
     return changed
 
 
@@ -46,7 +48,7 @@ def release_action(connection: Connection, action_id: str, *, by: str, why: str,
     with connection.transaction():
         connection.execute("SELECT FROM usage.enforcement_action WHERE action_id = %s FOR UPDATE", [action_id])
         action = action_with_id(connection, action_id)
-        if action.released_at is not None or action.release_at is not None and action.held is None:
+        if action.released_at is not None or (action.release_at is not None and action.held is None):
             raise DecisionRefusedError(f"{action_id} is {action.state} already: there is nothing to undo")
         if action.held is None and action.state not in ("planned", "approved"):
             raise DecisionRefusedError(f"{action_id} is {action.state}: it has changed nothing at Dify")

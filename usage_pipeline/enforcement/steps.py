@@ -137,9 +137,7 @@ def _turn_all(
     return refused
 
 
-def _conclude(
-    work: Work, lever: Lever, action: Action, found: dict[str, Any], not_taken: dict[str, str]
-) -> None:
+def _conclude(work: Work, lever: Lever, action: Action, found: dict[str, Any], not_taken: dict[str, str]) -> None:
     """Verified when everything that Dify took is there; what it refused for good is not held."""
     held = dict(action.held or {})
     taken = {name: found[name] for name in held if name in found and lever.settled(found[name], held[name])}
@@ -232,7 +230,7 @@ def _released(work: Work, action: Action, detail: str) -> None:
 def release_later(work: Work, action: Action, answer: str) -> None:
     """Never given up: a project that we have paused must run again. People are told when it takes long."""
     action = work.try_again(action, answer)
-    if action.attempts == MOST_ATTEMPTS or "edits" in answer and action.attempts == 1:
+    if action.attempts == MOST_ATTEMPTS or ("edits" in answer and action.attempts == 1):
         with work.connection.transaction():
             tell(work.connection, work.settings, action, "release_failed", work.clock(), detail=answer)
 

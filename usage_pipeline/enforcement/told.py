@@ -16,7 +16,7 @@ _STEPS = {
     "rejected": 8, "expired": 9, "release_failed": 10, "asked": 11, "no_more": 12,
 }  # fmt: skip
 _WAITING = "waiting for approval"
-_AS_SEVERE_AS_THE_TIER = ("applied", "failed", _WAITING, "asked")
+_AS_SEVERE_AS_THE_TIER = ("dry_run", "applied", "failed", _WAITING, "asked")
 _OF_NOTE = ("refused", "release_failed", "expired")
 _NOT_STOPPED = {
     "pause_app": pause.NOT_STOPPED,

@@ -161,9 +161,6 @@ def _month(connection: Connection, until: date) -> MonthToDate:
 
 
 def _actions(connection: Connection, span: Span, zone: str, tenant: Tenant | None) -> list[ActionLine]:
-    present = connection.execute("SELECT to_regclass('usage.enforcement_action')").fetchone()
-    if present is None or present[0] is None:
-        return []
     rows = _rows(connection, "actions", span, zone=zone, everybody=tenant is None)
     return [ActionLine(*row) for row in rows]  # type: ignore[arg-type]
 

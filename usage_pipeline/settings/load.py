@@ -201,8 +201,10 @@ def _words(detail: ErrorDetails, path: FieldPath) -> tuple[str, str]:  # noqa: P
             return "is not a whole number", f"write {_as_whole(detail.get('input'))}"
         case "decimal_parsing" | "decimal_type" | "is_instance_of":
             return "is not a number", "write digits such as 300 or 7.10"
-        case "greater_than" | "greater_than_equal":
-            return "is too small", f"write a number above {context.get('gt', context.get('ge'))}"
+        case "greater_than":
+            return "is too small", f"write a number above {context.get('gt')}"
+        case "greater_than_equal":
+            return "is too small", f"write {context.get('ge')} or more"
         case "less_than" | "less_than_equal":
             return "is too large", f"write at most {context.get('le', context.get('lt'))}"
         case "literal_error":

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -19,6 +20,7 @@ from usage_pipeline.console.transport import Timeouts
 from usage_pipeline.demo.fake_console import FakeConsole, fake_console
 from usage_pipeline.enforcement.action import Action, actions
 from usage_pipeline.enforcement.carry_out import Carried, enforce
+from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection, connect, connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer, create_database
 from usage_pipeline.warehouse.schema import migrate
@@ -32,7 +34,10 @@ CONFIG = """version: 1
 timezone: Asia/Shanghai
 currency: CNY
 exchange_rates: {{USD: 7.10}}
-sources: [{{id: main, url_env: DIFY_DATABASE_URL, console: {{url_env: DIFY_CONSOLE_URL, admin_key_env: DIFY_ADMIN_KEY, requests_per_second: 1000}}}}]
+sources:
+  - id: main
+    url_env: DIFY_DATABASE_URL
+    console: {{url_env: DIFY_CONSOLE_URL, admin_key_env: DIFY_ADMIN_KEY, requests_per_second: 1000}}
 environments: [{{environment: dev, when: {{tag: dev}}}}]
 recipients:
   ops: {{channel: webhook, url_env: OPS_URL, allow_private: true}}
@@ -40,7 +45,8 @@ recipients:
 tiers: [{{at: 100, level: emergency, notify: [ops], actions: [{action}]}}]
 approvals: {{approvers: [wang.wu], notify: [boss]}}
 budgets:
-  - {{id: agent-daily, name: Lead enrichment, scope: {{project: lead-enricher}}, per: project, period: day, limit: {{tokens: {limit}}}{budget}}}
+  - {{id: agent-daily, name: Lead enrichment, scope: {{project: lead-enricher}}, per: project, period: day,
+     limit: {{tokens: {limit}}}{budget}}}
 {more}
 enforcement: {{mode: {mode}{enforcement}}}
 """
@@ -147,10 +153,6 @@ class Place:
 
 def roll_up_day(connection: Connection, now: datetime) -> None:
     """Makes the day's tables again."""
-    from zoneinfo import ZoneInfo
-
-    from usage_pipeline.usage.roll_up import roll_up
-
     roll_up(connection, [now.astimezone(ZoneInfo("Asia/Shanghai")).date()])
 
 

@@ -1,18 +1,20 @@
 """A project is paused when its budget is used up, and runs again when there is ground for it: exactly as before."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 from usage_pipeline.alerts.approvals import ask_for_raise, decide_on_raise
 from usage_pipeline.budgets.overrides import Request
 from usage_pipeline.enforcement.decisions import release_action
 from usage_pipeline.warehouse.connection import connected
-from usage_pipeline_tests.enforcement.conftest import AGENT, Place
+from usage_pipeline_tests.enforcement.conftest import AGENT, Place, roll_up_day
 
 
 def approve_a_raise(place: Place, *, percent: int = 500, hours: int = 1) -> str:
     """Somebody asks and another approves; gives the raise's id."""
-    asked = Request("agent-daily", AGENT, None, None, Decimal(percent), place.now + timedelta(hours=hours), "sale", "li.si")
+    asked = Request(
+        "agent-daily", AGENT, None, None, Decimal(percent), place.now + timedelta(hours=hours), "sale", "li.si"
+    )
     made = ask_for_raise(place.warehouse, place.in_force, asked, place.now)
     decide_on_raise(place.warehouse, place.in_force, made.override_id, approve=True, by="wang.wu", now=place.now)
     return made.override_id
@@ -93,7 +95,9 @@ def test_every_kind_of_door_is_closed_and_opened(place: Place) -> None:
 
 
 def test_two_budgets_that_hold_one_project_open_it_together(place: Place) -> None:
-    place.configure(more="  - {id: agent-month, scope: {project: lead-enricher}, period: month, limit: {tokens: 1000000}}")
+    place.configure(
+        more="  - {id: agent-month, scope: {project: lead-enricher}, period: month, limit: {tokens: 1000000}}"
+    )
     before = place.doors()
     place.step()
     daily, monthly = (place.actions(budget_id=name)[0] for name in ("agent-daily", "agent-month"))
@@ -152,8 +156,6 @@ def test_a_flapping_budget_pauses_once_and_releases_once(place: Place) -> None:
         more = 1 if number % 2 else -1
         place.warehouse.execute("UPDATE usage.usage_event SET total_tokens = total_tokens + %s WHERE event_id = %s",
                                 [more, rows[0]])  # fmt: skip
-        from usage_pipeline_tests.enforcement.conftest import roll_up_day
-
         roll_up_day(place.warehouse, place.now)
         place.step(seconds=10)
     assert [a.state for a in place.actions()] == ["verified"]
@@ -161,4 +163,3 @@ def test_a_flapping_budget_pauses_once_and_releases_once(place: Place) -> None:
     place.step()
     enabled = [call.body["enable_api"] for call in place.fake.faults.changing_calls() if "enable_api" in call.body]
     assert enabled == [False, True]
-    assert datetime.now(UTC)

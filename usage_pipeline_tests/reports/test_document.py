@@ -136,19 +136,24 @@ def test_a_source_that_is_read_no_more_keeps_no_report_open(books: Connection) -
 
 
 def test_actions_of_enforcement_stand_in_the_report(books: Connection) -> None:
-    books.execute(
-        "CREATE TABLE usage.enforcement_action (source text, tenant_id text, app_id text, action text, state text,"
-        " alert_id text, created_at timestamptz)"
-    )
+    undo = _snapshot(books)
     try:
-        for tenant in (ACME, GLOBEX):
-            books.execute("INSERT INTO usage.enforcement_action VALUES ('main', %s, %s, 'pause_app', 'done', 'B1',"
-                          " '2026-03-17 05:00Z')", [tenant, f"{tenant}-app-1"])  # fmt: skip
+        for number, tenant in enumerate((ACME, GLOBEX)):
+            books.execute("INSERT INTO usage.enforcement_plan VALUES (%s, now(), 'test')", [f"alert:B{number}"])
+            books.execute(
+                "INSERT INTO usage.enforcement_action (action_id, cause, cause_key, alert_id, budget_id, scope_value,"
+                " scope_name, rolling, period_start, period_end, tier, tier_on, round, level, measure, \"limit\", action,"
+                " source, tenant_id, app_id, target_name, place, mode, state, recipients, requested_at, requested_by,"
+                " next_attempt_at) VALUES (%s, 'tier', %s, 'B1', 'b', '', '', false, '2026-03-17', '2026-03-18', 100,"
+                " 'spent', 0, 'emergency', 'tokens', 1, 'pause_app', 'main', %s, %s, %s, 1, 'auto', 'verified', '[]',"
+                " '2026-03-17 05:00Z', 'test', now())",
+                [f"act-{number}", f"alert:B{number}", tenant, f"{tenant}-app-1", f"{tenant}-app-1"],
+            )
         day = edition_of("day", DAY)
         everybody = make_report(books, SETTINGS, day, now=AFTERWARDS)
         own = make_report(books, SETTINGS, day, tenant=find_tenant(books, ACME), now=AFTERWARDS)
     finally:
-        books.execute("DROP TABLE usage.enforcement_action")
+        undo()
     assert len(everybody.actions) == 2
     assert [(action.action, action.target) for action in own.actions] == [("pause_app", f"{ACME}-app-1")]
 

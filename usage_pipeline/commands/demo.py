@@ -9,16 +9,29 @@ import typer
 from rich.markup import escape
 from rich.panel import Panel
 
+from usage_pipeline.commands.enforcement import show_actions
 from usage_pipeline.commands.output import EXIT_FAILED, err, for_people, out
 from usage_pipeline.commands.run import as_document
 from usage_pipeline.commands.summary import show_attempts, show_budgets, show_pass
+from usage_pipeline.configuration import configuration_in_force
+from usage_pipeline.delivery.outbox import deliver_due
 from usage_pipeline.demo.channel_servers import channel_servers
-from usage_pipeline.demo.dify_history import History
+from usage_pipeline.demo.dify_history import RUNAWAY, History
+from usage_pipeline.demo.fake_console import FakeConsole
 from usage_pipeline.demo.live import write_live
+from usage_pipeline.demo.pause_story import (
+    Answer,
+    acting_configuration,
+    approve_more,
+    call_the_agent,
+    console_of_demo,
+)
 from usage_pipeline.demo.place import DIFY_DATABASE, remove_place
 from usage_pipeline.demo.play import SEED, prepare, reconcile_newest, run_through_dagster
+from usage_pipeline.enforcement.action import actions
+from usage_pipeline.enforcement.carry_out import enforce
 from usage_pipeline.one_pass import run_pass
-from usage_pipeline.settings.environment import config_path, project_dir
+from usage_pipeline.settings.environment import config_path, home_dir, project_dir
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.location import embedded, warehouse_url
 
@@ -39,22 +52,27 @@ def demo(
         return
     started = time.monotonic()
     out.print("[bold]A made-up Dify[/bold]: two workspaces, 14 apps, 60 days; today an agent runs away.")
+    own = bool(os.environ.get("USAGE_PIPELINE_CONFIG"))
     example = project_dir() / "config" / "usage_pipeline.yaml"
-    history = prepare(None if os.environ.get("USAGE_PIPELINE_CONFIG") else example, seed)
+    history = prepare(None if own else acting_configuration(example, home_dir()), seed)
     out.print(f"  {len(history.calls):,} calls are written; the Dify database is {DIFY_DATABASE}\n")
-    with channel_servers(_show) as servers:
+    with channel_servers(_show) as servers, console_of_demo(os.environ["DIFY_DATABASE_URL"]) as console:
         os.environ.update(servers.environment)
+        before = call_the_agent(console, history)
         held = run_through_dagster(lambda text: out.print(f"[dim]Dagster: {text} …[/dim]"))
         out.print()
         with connected(warehouse_url()) as connection:
             summary = run_pass(connection, config_path(), by="usage-pipeline demo")
             show_pass(connection, summary)
         held &= _reconcile()
+        if not own:
+            held &= _release(console, history, before)
         if live:
             held &= _go_on(history, seconds)
     out.print(f"\nThat took {time.monotonic() - started:.0f} s. See it all in the Dagster UI:")
     out.print("  [bold].venv/bin/usage-pipeline up[/bold]   then open http://127.0.0.1:3000", highlight=False)
-    out.print("  (Assets > Global asset lineage shows the way of the data; alerts show ID tells an alert's story)")
+    out.print("  (Assets > Global asset lineage shows the way of the data; `alerts show ID` and `enforcement show ID`")
+    out.print("  tell the story of an alert and of an action)")
     if not (held and summary.held):
         err.print(f"not every step held: {as_document(summary)}", markup=False, style="red")
         raise typer.Exit(EXIT_FAILED)
@@ -62,6 +80,22 @@ def demo(
 
 def _show(channel: str, text: str) -> None:
     out.print(Panel(escape(text.strip()), title=f"arrived: {escape(channel)}", title_align="left", border_style="cyan"))
+
+
+def _release(console: FakeConsole, history: History, before: Answer) -> bool:
+    """The agent was paused: shows it, has more approved, and shows that callers come through again."""
+    paused = call_the_agent(console, history)
+    with connected(warehouse_url()) as connection:
+        configuration = configuration_in_force(connection, config_path())
+        approved = approve_more(connection, configuration)
+        carried = enforce(connection, configuration.settings, configuration.version, by="usage-pipeline demo")
+        deliver_due(connection, configuration.settings, by="usage-pipeline demo", config_version=configuration.version)
+        after = call_the_agent(console, history)
+        out.print(f"\n[bold]Stopped and released[/bold]: callers of {RUNAWAY} got {before.status} before,")
+        out.print(f"  {paused.status} while it was paused ({paused.said})", markup=False)
+        out.print(f"  {after.status} after {approved.decided_by} approved a raise of {approved.amount}\n", markup=False)
+        show_actions(actions(connection))
+    return (before.status, paused.status, after.status) == (200, 403, 200) and not carried.errors
 
 
 def _reconcile() -> bool:

@@ -1,6 +1,6 @@
 """`usage-pipeline enforcement`: what was done at Dify because of budgets; approve it, undo it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -51,7 +51,7 @@ def list_actions(
     if as_json:
         print_json(found)
         return
-    show_rows("Actions", _COLUMNS, [_row(action) for action in found])
+    show_actions(found)
 
 
 @app.command()
@@ -122,6 +122,11 @@ def run(as_json: AsJson = False) -> None:
         show_carried(carried)
     if carried.errors:
         raise typer.Exit(EXIT_FAILED)
+
+
+def show_actions(found: Sequence[Action]) -> None:
+    """Actions as a table."""
+    show_rows("Actions", _COLUMNS, [_row(action) for action in found])
 
 
 def show_carried(carried: Carried) -> None:

@@ -66,6 +66,8 @@ def run_through_dagster(tell: Callable[[str], None]) -> bool:
             held &= execute(instance, "late_days", tags)
         tell("judging the budgets")
         held &= execute(instance, "usage_pass", pass_tags(datetime.now(UTC)))
+        tell("acting on what was reached")
+        held &= execute(instance, "enforce_actions", {})
         tell("delivering alerts")
         return _deliver(connection, lambda: execute(instance, "deliver_alerts", {})) and held
 

@@ -1,6 +1,7 @@
 """The asset enforcement_state, made by ops that plan, carry out and record, and its check."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -55,7 +56,7 @@ def record_state(context: dg.OpExecutionContext, warehouse: Warehouse, done: lis
     metadata=described("enforcement_action"),  # type: ignore[arg-type]  # assets take the same
     tags={"domain": "enforcement"},
 )
-def enforcement_state(budget_status: dg.OutputHandle) -> dg.OutputHandle:
+def enforcement_state(budget_status: Any) -> Any:
     """One row an action: what was found at Dify, what is held there by us, who asked, and how it was undone."""
     return record_state(carry_out_what_is_due(plan_what_was_reached(judged=budget_status)))
 

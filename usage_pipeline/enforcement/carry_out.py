@@ -9,7 +9,7 @@ from psycopg.types.json import Json
 
 from usage_pipeline.console.access import console_access
 from usage_pipeline.console.client import Console
-from usage_pipeline.console.errors import ConsoleError, NotFoundError
+from usage_pipeline.console.errors import ConsoleError
 from usage_pipeline.console.transport import Timeouts
 from usage_pipeline.enforcement import steps
 from usage_pipeline.enforcement.action import Action, action_with_id, actions, change, due_actions, note
@@ -149,11 +149,12 @@ def _one_source(
             console = _console(source, timeouts)
         except (MissingSecretError, ValueError) as error:
             _all_later(work, due, str(error))
-            return work.done, str(error)
-        try:
-            return _carry_out(work, console, due)
-        finally:
-            console.close()
+        else:
+            try:
+                _carry_out(work, console, due)
+            finally:
+                console.close()
+    return work.done, "; ".join(dict.fromkeys(work.problems)) or None
 
 
 def _console(source: SourceSettings, timeouts: Timeouts) -> Console:
@@ -163,7 +164,7 @@ def _console(source: SourceSettings, timeouts: Timeouts) -> Console:
     return Console(access, timeouts=timeouts, refusals=home_dir() / "console_refusals")
 
 
-def _carry_out(work: Work, console: Console, due: list[Action]) -> tuple[list[str], str | None]:
+def _carry_out(work: Work, console: Console, due: list[Action]) -> None:
     """Workspace by workspace, so that an account that stands in one at a time is not sent to and fro."""
     for tenant_id in dict.fromkeys(action.tenant_id for action in due):
         of_tenant = [action for action in due if action.tenant_id == tenant_id]
@@ -171,12 +172,9 @@ def _carry_out(work: Work, console: Console, due: list[Action]) -> tuple[list[st
             console.enter_workspace(tenant_id)
         except ConsoleError as error:
             _all_later(work, of_tenant, str(error))
-            if not isinstance(error, NotFoundError):
-                return work.done, str(error)
             continue
         for action in of_tenant:
             _one(work, console, action)
-    return work.done, None
 
 
 def _one(work: Work, console: Console, action: Action) -> None:
@@ -195,6 +193,7 @@ def _all_later(work: Work, due: Iterable[Action], problem: str) -> None:
     for action in due:
         if action.release_at is None and action.state == "verified":
             change(work.connection, action, looked_at=work.clock(), answer=problem)
+            work.problems.append(problem)
         elif action.release_at is None:
             steps.try_later(work, action, problem)
         else:

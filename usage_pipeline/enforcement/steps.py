@@ -33,13 +33,14 @@ _FOR_GOOD = (NotAllowedError, NotFoundError, RefusedError, ConflictError)
 
 @dataclass
 class Work:
-    """What one run works with. ``done`` is what it did, in words."""
+    """What one run works with; what it did, and what it could not do yet, in words."""
 
     connection: Connection
     settings: Settings
     clock: Callable[[], datetime]
     by: str
     done: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
     def note(self, action: Action, kind: str, detail: str = "") -> None:
         """Adds to the action's story."""
@@ -63,7 +64,7 @@ class Work:
         """The same step later; each failure in a row waits longer."""
         wait = min(_FIRST_WAIT * 2 ** min(action.attempts, 10), _LONGEST_WAIT)
         self.note(action, "tried in vain", answer)
-        self.done.append(f"{action.action} {action.target_name}: tried in vain, {answer}")
+        self.problems.append(f"{action.action} {action.target_name}: {answer}")
         attempts = action.attempts + 1
         return change(self.connection, action, attempts=attempts, next_attempt_at=self.clock() + wait, answer=answer)
 
@@ -123,11 +124,11 @@ def _turn_all(
 ) -> dict[str, str]:
     """Sets what differs; gives by setting what Dify refused for good. Raises ConsoleError when an end is not known."""
     refused: dict[str, str] = {}
-    for name, value in wanted.items():
-        if name not in found or found[name] == value:
+    for name, value in found.items():  # in the lever's order: what most callers come through is first
+        if name not in wanted or value == wanted[name]:
             continue
         try:
-            work.note(action, "call", lever.turn(console, action.app_id, name, value))
+            work.note(action, "call", lever.turn(console, action.app_id, name, wanted[name]))
         except OutcomeUnknownError as error:
             work.note(action, "call without an answer", str(error))
             raise

@@ -20,7 +20,9 @@ def company(new_database: Callable[[], str], warehouse_url: str) -> Company:
 
 
 def _alerts(connection: Connection) -> list[tuple[object, ...]]:
-    return connection.execute("SELECT budget_id, tier::int, level FROM usage.alert WHERE kind = 'budget' ORDER BY tier, alert_id").fetchall()
+    return connection.execute(
+        "SELECT budget_id, tier::int, level FROM usage.alert WHERE kind = 'budget' ORDER BY tier, alert_id"
+    ).fetchall()
 
 
 def test_three_tiers_are_three_alerts_of_which_the_highest_is_delivered_once_over_ten_passes(

@@ -21,7 +21,8 @@ def test_it_ends_well_and_shows_the_whole_story(played: Played) -> None:
     assert played.code == 0, played.output[-3000:]
     for words in ("Usage by project", "lead-enricher", "Budgets", "emergency", "arrived: WeCom group",
                   "arrived: mail to marketing-owner@example.com", "arrived: ITSM webhook", '"errcode": 0',
-                  "250 taken for", "Every step held", "Reconciliation: green", "usage-pipeline up"):  # fmt: skip
+                  "250 taken for", "Every step held", "403 while it was paused",
+                  "200 after wang.wu approved", "Reconciliation: green", "usage-pipeline up"):  # fmt: skip
         assert words in played.output, words
 
 
@@ -37,11 +38,19 @@ def test_a_second_run_changes_nothing(played: Played) -> None:
 def test_listings_speak_json(played: Played) -> None:
     budgets = json.loads(played.command("budgets", "show", "--json").stdout)
     assert {row["budget_id"] for row in budgets} >= {"company-month", "agent-daily", "dev-daily"}
-    alerts = json.loads(played.command("alerts", "list", "--json").stdout)
+    alerts = [a for a in json.loads(played.command("alerts", "list", "--json").stdout) if a["kind"] == "budget"]
     assert sorted(float(alert["tier"]) for alert in alerts) == [80, 95, 100]
     shown = json.loads(played.command("alerts", "show", alerts[0]["alert"], "--json").stdout)
     assert shown["attempts"]
     assert shown["facts"]["scope_name"] == "lead-enricher"
+
+
+def test_the_paused_agent_has_its_story(played: Played) -> None:
+    (action,) = json.loads(played.command("enforcement", "list", "--json").stdout)
+    assert (action["action"], action["target_name"], action["state"]) == ("pause_app", "lead-enricher", "released")
+    shown = json.loads(played.command("enforcement", "show", action["action_id"], "--json").stdout)
+    assert [event["what"] for event in shown["story"]][-1] == "released"
+    assert action["alert_id"] in {a["alert"] for a in json.loads(played.command("alerts", "list", "--json").stdout)}
 
 
 def test_a_budget_that_nothing_was_spent_of_is_listed_too(played: Played, tmp_path: Path) -> None:

@@ -138,15 +138,15 @@ class Place:
             " ORDER BY created_at, tier"
         ).fetchall()
 
-    def tokens_now(self, name: str, tokens: int) -> None:
+    def tokens_now(self, name: str, tokens: int, model: str | None = None) -> None:
         """One more call of an app, as if Dify had logged it at the clock's time."""
         self.warehouse.execute(
             "INSERT INTO usage.usage_event (source, event_id, tenant_id, environment, app_id, key_attribution,"
-            " caller_kind, total_tokens, price_source, basis, status, occurred_at, usage_date)"
+            " caller_kind, model, total_tokens, price_source, basis, status, occurred_at, usage_date)"
             " SELECT p.source, 'message:' || gen_random_uuid(), p.tenant_id, p.environment, p.app_id, 'none', 'api',"
-            " %s, 'unpriced', 'logged', 'succeeded', %s, (%s AT TIME ZONE 'Asia/Shanghai')::date"
+            " %s, %s, 'unpriced', 'logged', 'succeeded', %s, (%s AT TIME ZONE 'Asia/Shanghai')::date"
             " FROM usage.project p WHERE p.name = %s",
-            [tokens, self.now, self.now, name],
+            [model, tokens, self.now, self.now, name],
         )
         roll_up_day(self.warehouse, self.now)
 

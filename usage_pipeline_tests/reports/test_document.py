@@ -142,7 +142,7 @@ def test_actions_of_enforcement_stand_in_the_report(books: Connection) -> None:
             books.execute("INSERT INTO usage.enforcement_plan VALUES (%s, now(), 'test')", [f"alert:B{number}"])
             books.execute(
                 "INSERT INTO usage.enforcement_action (action_id, cause, cause_key, alert_id, budget_id, scope_value,"
-                " scope_name, rolling, period_start, period_end, tier, tier_on, round, level, measure, \"limit\", action,"
+                ' scope_name, rolling, period_start, period_end, tier, tier_on, round, level, measure, "limit", action,'
                 " source, tenant_id, app_id, target_name, place, mode, state, recipients, requested_at, requested_by,"
                 " next_attempt_at) VALUES (%s, 'tier', %s, 'B1', 'b', '', '', false, '2026-03-17', '2026-03-18', 100,"
                 " 'spent', 0, 'emergency', 'tokens', 1, 'pause_app', 'main', %s, %s, %s, 1, 'auto', 'verified', '[]',"

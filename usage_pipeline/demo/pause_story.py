@@ -1,0 +1,75 @@
+"""The demo's part about stopping the spending: a console before the made-up Dify, a configuration that acts on it."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+
+from usage_pipeline.alerts.approvals import ask_for_raise, decide_on_raise
+from usage_pipeline.budgets.overrides import Raise, Request
+from usage_pipeline.configuration import InForce
+from usage_pipeline.demo.dify_history import RUNAWAY, History
+from usage_pipeline.demo.fake_console import FakeConsole, fake_console
+from usage_pipeline.warehouse.connection import Connection
+
+_BUDGET = "agent-daily"
+_ASKS, _APPROVES = "li.na", "wang.wu"
+
+
+def acting_configuration(example: Path, home: Path) -> Path:
+    """A copy of the example in which the made-up Dify has a console and actions are carried out."""
+    document: dict[str, Any] = yaml.safe_load(example.read_text(encoding="utf-8"))
+    document["sources"][0]["console"] = {"url_env": "DIFY_CONSOLE_URL", "admin_key_env": "DIFY_ADMIN_KEY"}
+    document["enforcement"] = {**document["enforcement"], "mode": "auto"}
+    path = home / "demo.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    return path
+
+
+@contextmanager
+def console_of_demo(dify_url: str) -> Iterator[FakeConsole]:
+    """A console that behaves as Dify's, for the block; environment variables point at it."""
+    key = secrets.token_hex(16)
+    with fake_console(dify_url, admin_key=key) as console:
+        os.environ["DIFY_CONSOLE_URL"], os.environ["DIFY_ADMIN_KEY"] = console.url, key
+        try:
+            yield console
+        finally:
+            del os.environ["DIFY_CONSOLE_URL"], os.environ["DIFY_ADMIN_KEY"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a caller of an app's service API gets."""
+
+    status: int
+    said: str
+
+
+def call_the_agent(console: FakeConsole, history: History) -> Answer:
+    """Calls the runaway agent as its callers do, with its API key."""
+    _, secret, _ = history.world.apps[RUNAWAY].keys[0]
+    answer = requests.get(f"{console.url}/v1/info", headers={"Authorization": f"Bearer {secret}"}, timeout=10)
+    document = answer.json()
+    return Answer(answer.status_code, str(document.get("message") or document.get("name")))
+
+
+def approve_more(connection: Connection, configuration: InForce) -> Raise:
+    """One person asks for more of the agent's budget until the evening, another approves it."""
+    now = datetime.now(UTC)
+    asked = Request(
+        _BUDGET, RUNAWAY, None, None, Decimal(200), now + timedelta(hours=8), "the campaign ends today", _ASKS
+    )
+    made = ask_for_raise(connection, configuration, asked, now)
+    return decide_on_raise(
+        connection, configuration, made.override_id, approve=True, by=_APPROVES, note="until tonight", now=now
+    )

@@ -7,9 +7,6 @@ import json
 import os
 import random
 import re
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -30,6 +27,7 @@ from usage_pipeline.warehouse.schema import migrate
 from usage_pipeline_tests.conftest import server_home
 from usage_pipeline_tests.delivery.test_outbox import FACTS
 from usage_pipeline_tests.loopback import QuietHandler, listening
+from usage_pipeline_tests.nursery import killed, nursery
 
 KILLS = int(os.environ.get("USAGE_PIPELINE_KILLS", "300"))
 SEED = int(os.environ.get("USAGE_PIPELINE_SEED", "0")) or random.randrange(1, 10**6)
@@ -41,29 +39,6 @@ recipients:
 alerting: {repeat_most: 0}
 """
 CHANNELS = {"itsm": "webhook", "group": "dingtalk", "team": "wecom"}
-# Forks workers as it is told: each is a process of its own, and none pays for the imports again.
-NURSERY = """
-import os, signal, sys
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from usage_pipeline.delivery.outbox import deliver_due
-from usage_pipeline.settings import parse_settings
-from usage_pipeline.warehouse.connection import connect
-settings = parse_settings(Path(sys.argv[1]).read_text(), "c.yaml")
-signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-print("ready", flush=True)
-for line in sys.stdin:
-    url, offset = line.split()
-    pid = os.fork()
-    if pid == 0:
-        sys.stderr = open(os.devnull, "w")
-        try:
-            clock = lambda: datetime.now(UTC) + timedelta(seconds=float(offset))
-            deliver_due(connect(url), settings, by=f"worker {os.getpid()}", clock=clock)
-        finally:
-            os._exit(0)
-    print(pid, flush=True)
-"""
 
 
 @dataclass
@@ -105,43 +80,12 @@ def witness(dice: random.Random) -> Iterator[Witness]:
         yield state
 
 
-@dataclass
-class Nursery:
-    """Where workers are born."""
-
-    process: "subprocess.Popen[str]"
-
-    def worker(self, url: str, offset: float) -> int:
-        """The process id of a new worker whose clock is so many seconds off."""
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write(f"{url} {offset}\n")
-        self.process.stdin.flush()
-        return int(self.process.stdout.readline())
-
-
-@contextmanager
-def nursery(config: Path) -> Iterator[Nursery]:
-    """Runs for the block."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", NURSERY, str(config)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+def deliver_as_worker(url: str, offset: float, config: str) -> None:
+    """One worker's round, by a clock that is so many seconds off."""
+    settings = parse_settings(Path(config).read_text(), "c.yaml")
+    deliver_due(
+        connect(url), settings, by=f"worker {os.getpid()}", clock=lambda: datetime.now(UTC) + timedelta(seconds=offset)
     )
-    assert process.stdout
-    assert process.stdout.readline() == "ready\n"
-    try:
-        yield Nursery(process)
-    finally:
-        process.kill()
-        process.wait()
-
-
-def killed(pid: int) -> bool:
-    """Whether the worker was alive until now."""
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def put(connection: Connection, number: int, dice: random.Random) -> None:
@@ -167,7 +111,7 @@ def test_whatever_is_killed_each_alert_ends_delivered_or_failed_and_told_and_rep
         url = start_embedded(home).url("warehouse")
         migrate(url)
         connection, kills, number, offset = connect(url), 0, 0, 5.0
-        with nursery(config) as born:
+        with nursery(__name__, "deliver_as_worker", str(config)) as born:
             restarts = {KILLS // 3, 2 * KILLS // 3}
             while kills < KILLS:
                 for _ in range(3):

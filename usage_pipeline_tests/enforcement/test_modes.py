@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from usage_pipeline.enforcement.decisions import DecisionRefusedError, decide_action
+from usage_pipeline.warehouse.connection import connected
 from usage_pipeline_tests.enforcement.conftest import AGENT, Place
 
 
@@ -138,6 +139,20 @@ def test_a_throttle_caps_calls_and_is_taken_off_again(place: Place) -> None:
     bodies = [call.body for call in place.fake.faults.changing_calls()]
     assert [body["max_active_requests"] for body in bodies] == [2, 0]
     assert {body["name"] for body in bodies} == {AGENT}, "the rest of the app goes back as it was"
+
+
+def test_a_cap_that_somebody_has_set_since_is_left(place: Place) -> None:
+    place.configure(action="throttle", enforcement=", throttle_to: 2")
+    place.step()
+    with connected(place.company.dify_url) as dify:
+        dify.execute("UPDATE apps SET max_active_requests = 5 WHERE id = %s", [place.app()])
+    place.now = place.one().period_end + timedelta(minutes=1)
+    place.judge()
+    place.enforce()
+    with connected(place.company.dify_url) as dify:
+        row = dify.execute("SELECT max_active_requests FROM apps WHERE id = %s", [place.app()]).fetchone()
+    assert row == (5,)
+    assert place.one().state == "released"
 
 
 def test_a_lock_closes_every_project_of_the_value_until_more_is_approved(place: Place) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from usage_pipeline.enforcement.decisions import decide_action
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer
 from usage_pipeline_tests.company import Company
@@ -109,3 +110,33 @@ def _give_back(place: Place) -> None:
     with connected(place.company.warehouse_url) as connection:
         connection.execute("DELETE FROM usage.usage_event WHERE price_source = 'unpriced' AND caller_kind = 'api'"
                            " AND event_id LIKE 'message:%%' AND occurred_at > now() + interval '12 hours'")  # fmt: skip
+
+
+def test_the_biggest_spender_that_is_left_alone_is_told_of_and_the_next_is_paused(place: Place) -> None:
+    place.configure(limit=900_000_000, enforcement=', never: [{project: "lead-*"}]',
+                    more="  - {id: all, scope: {tenant: Marketing}, period: day, limit: {tokens: 1000}}")  # fmt: skip
+    place.tokens_now("copywriter", 500)
+    place.step()
+    states = {a.target_name: (a.state, a.answer) for a in place.actions()}
+    assert states["lead-enricher"] == ("refused", "it is on the list enforcement.never")
+    assert states["copywriter"] == ("verified", None)
+    assert ("refused", "lead-enricher", "warning") in place.told()
+
+
+def test_a_project_that_comes_on_the_list_is_not_touched_any_more_and_let_go(place: Place) -> None:
+    place.configure(mode="approve")
+    place.step()
+    decide_action(place.warehouse, place.in_force.settings, place.one().action_id, approve=True, by="wang.wu",
+                  comment="", now=place.now)  # fmt: skip
+    place.configure(mode="approve", enforcement=", never: [{project: lead-enricher}]")
+    place.enforce()
+    assert (place.one().state, place.one().release_why) == ("not_needed", "it is on the list enforcement.never")
+    assert place.changes() == []
+
+
+def test_what_is_held_is_let_go_when_its_project_comes_on_the_list(place: Place) -> None:
+    place.step()
+    assert place.call() == 403
+    place.configure(enforcement=", never: [{project: lead-enricher}]")
+    place.enforce()
+    assert place.call() == 200

@@ -132,6 +132,15 @@ def test_a_budgets_check_is_there(ui: str, page: Page) -> None:
     keep(page, "budget_check")
 
 
+def test_what_was_done_at_dify_is_there(ui: str, page: Page) -> None:
+    page.goto(f"{ui}/assets/enforcement_state?view=checks&checkDetail=held_as_recorded")
+    expect(page.get_by_text("held_as_recorded", exact=True).first).to_be_visible()
+    expect(page.get_by_text("Passed", exact=True).first).to_be_visible()
+    page.goto(f"{ui}/assets/enforcement_state?view=events")
+    expect(page.get_by_text("newest", exact=True).first).to_be_visible()
+    keep(page, "enforcement")
+
+
 def test_a_backfill_of_three_days_ends_green_and_sends_nothing(ui: str, page: Page, played: Played) -> None:
     sent_before = _alerts(played)
     page.goto(f"{ui}/assets/budget_status")

@@ -132,6 +132,22 @@ def budgets_valid(warehouse: Warehouse) -> dg.AssetCheckResult:
     )
 
 
+@dg.asset_check(asset=budget_status, description="Nothing was used that is far outside its own history (`anomalies:`).")
+def nothing_unusual(warehouse: Warehouse) -> dg.AssetCheckResult:
+    """A warning with what was found within the last day."""
+    with warehouse.connection() as connection:
+        rows = connection.execute(
+            "SELECT rule_id, name, window_start, window_end, measure, round(amount, 2), round(usual, 2), score"
+            " FROM usage.anomaly WHERE found_at > now() - interval '24 hours' ORDER BY score DESC LIMIT 50"
+        ).fetchall()
+    columns = ["rule", "what", "from", "to", "measure", "used", "usual", "standard deviations"]
+    return dg.AssetCheckResult(
+        passed=not rows,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"unusual": dg.MetadataValue.md(markdown_table(columns, rows))},
+    )
+
+
 @dg.asset_check(
     asset=alert_audit, description="No alert has failed unseen, and none has waited more than five minutes."
 )
@@ -149,4 +165,4 @@ def alerts_delivered(warehouse: Warehouse) -> dg.AssetCheckResult:
 
 
 ASSETS: list[dg.AssetsDefinition] = [budget_status, alert_audit]
-CHECKS: Iterable[dg.AssetChecksDefinition] = [budgets_valid, alerts_delivered, *budget_checks()]
+CHECKS: Iterable[dg.AssetChecksDefinition] = [budgets_valid, nothing_unusual, alerts_delivered, *budget_checks()]

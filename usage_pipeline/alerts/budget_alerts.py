@@ -55,10 +55,10 @@ def recipients_of(
     settings: Settings, budget: Budget, tier: Tier, tenant: tuple[str, str] | None
 ) -> list[tuple[str, str]]:
     """Who is told (name, channel). An alert that would reach nobody goes to everyone another tier of it names."""
-    names = _resolved(settings, tier.notify, tenant)
+    names = resolved_names(settings, tier.notify, tenant)
     if not names:
         every = [name for other in settings.tiers_of(budget) for name in other.notify]
-        names = _resolved(settings, every, tenant) or list(settings.recipients)
+        names = resolved_names(settings, every, tenant) or list(settings.recipients)
     return [(name, settings.recipients[name].channel) for name in names]
 
 
@@ -75,11 +75,12 @@ def recipients_of_budget(
     ).fetchone()
     tenant = (str(row[0]), str(row[1])) if row else None
     every = [name for tier in settings.tiers_of(budget) for name in tier.notify] if budget else []
-    names = _resolved(settings, every, tenant)
+    names = resolved_names(settings, every, tenant)
     return [(name, settings.recipients[name].channel) for name in names] or operators(settings)
 
 
-def _resolved(settings: Settings, names: Sequence[str], tenant: tuple[str, str] | None) -> list[str]:
+def resolved_names(settings: Settings, names: Sequence[str], tenant: tuple[str, str] | None) -> list[str]:
+    """Recipients by name; `owner` stands for those of the tenant, or of every tenant where there is none."""
     found: list[str] = []
     for name in names:
         if name != OWNER:
@@ -155,7 +156,7 @@ def _facts(
         "actions": list(tier.actions),
         "enforcement_mode": settings.mode_of(tier),
         "recipients": list(recipients),
-        "fallback": _resolved(settings, tier.fallback, tenant),
+        "fallback": resolved_names(settings, tier.fallback, tenant),
         "tenant_name": tenant_name or (tenant[1] if tenant else None),
         "environment": environment or item.scope.get("environment"),
     }

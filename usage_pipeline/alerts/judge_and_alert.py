@@ -1,9 +1,11 @@
-"""Judges the budgets now, writes the alerts of what was reached and settles raises and locks, in one transaction."""
+"""Judges the budgets now, finds what is unusual, writes alerts, settles raises and locks: in one transaction."""
 
 from datetime import datetime
 
+from usage_pipeline.alerts.anomaly_alerts import raise_anomaly_alerts
 from usage_pipeline.alerts.budget_alerts import raise_budget_alerts
 from usage_pipeline.alerts.override_alerts import tell_of_raise
+from usage_pipeline.budgets.anomalies import find_anomalies
 from usage_pipeline.budgets.evaluate import Evaluation, evaluate_budgets
 from usage_pipeline.budgets.locks import settle_locks
 from usage_pipeline.budgets.overrides import close_due
@@ -24,4 +26,6 @@ def judge_and_alert(connection: Connection, configuration: InForce, as_of: datet
         told += raise_budget_alerts(connection, settings, version, found.reached, as_of)
         connection.execute(statement("alerts/resolve"), {"as_of": as_of})
         settle_locks(connection, settings, as_of)
+        unusual = find_anomalies(connection, settings, version, as_of)
+        told += raise_anomaly_alerts(connection, settings, version, unusual, as_of)
     return found, [alert_id for alert_id in told if alert_id]

@@ -10,12 +10,11 @@ import typer
 
 from usage_pipeline.commands.output import AsJson, Mistake, for_people, out, print_json, show_rows
 from usage_pipeline.commands.workplace import open_workplace
-from usage_pipeline.reports.chargeback import Statement, chargeback, write_statement
+from usage_pipeline.reports.chargeback import write_statements
 from usage_pipeline.reports.document import Tenant
 from usage_pipeline.reports.edition import KINDS, edition_of
-from usage_pipeline.reports.files import FORMATS, Format, atomically, reports_folder, write_report
+from usage_pipeline.reports.files import FORMATS, Format, reports_folder, write_report
 from usage_pipeline.reports.make import key_figures, make_report
-from usage_pipeline.reports.safe_text import file_name
 from usage_pipeline.reports.scope import NoSuchTenantError, find_tenant
 from usage_pipeline.settings.environment import home_dir
 from usage_pipeline.warehouse.connection import Connection
@@ -24,6 +23,7 @@ _DAYS = ["%Y-%m-%d"]
 _MONTHS = ["%Y-%m"]
 _LANGUAGES = ("zh", "en")
 T = TypeVar("T", bound=str)
+Written = TypeVar("Written")
 
 
 @for_people
@@ -110,7 +110,7 @@ def _formats(asked: list[str] | None, configured: tuple[Format, ...]) -> list[Fo
     return [_one_of(name, FORMATS, "--format") for name in asked]
 
 
-def _into(folder: Path, write: Callable[[Path], list[Path]]) -> list[Path]:
+def _into(folder: Path, write: Callable[[Path], list[Written]]) -> list[Written]:
     try:
         return write(folder)
     except OSError as error:
@@ -120,24 +120,14 @@ def _into(folder: Path, write: Callable[[Path], list[Path]]) -> list[Path]:
 def _chargeback(
     connection: Connection, month: date, currency: str, whose: Tenant | None, folder: Path | None, as_json: bool
 ) -> None:
-    statements = chargeback(connection, month, currency, whose)
     place = folder or home_dir() / "reports" / f"{month:%Y-%m}"
-    written = _into(place, lambda target: [_write(found, target) for found in statements])
+    written = _into(place, lambda target: write_statements(connection, month, currency, target, whose))
     rows = [
         (found.tenant.name, found.span.first, found.span.last, found.amount, found.base_cost, found.currency, path)
-        for found, path in zip(statements, written, strict=True)
+        for found, path in written
     ]
     columns = ("tenant", "first", "last", "amount", "base_cost", "currency", "file")
     if as_json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
     else:
         show_rows(f"Chargeback {month:%Y-%m}", columns, rows, right=("amount", "base_cost"))
-
-
-def _write(found: Statement, folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    whose = found.tenant
-    name = file_name(whose.name, f"{whose.source}/{whose.tenant_id}")
-    path = folder / f"chargeback-{found.span.first:%Y-%m}-{name}.csv"
-    atomically(path, lambda beside: write_statement(found, beside))
-    return path

@@ -124,6 +124,24 @@ def _enforcement_lines(facts: Facts, words: Words) -> Lines:
     ]
 
 
+def _anomaly_title(facts: Facts, words: Words) -> str:
+    window = plain(facts.get("window"))
+    said = f"{words['anomaly']} · {words['in_window'].get(window, window)}"
+    return _with(said, plain(facts.get("scope_name")) or plain(facts.get("rule")))
+
+
+def _anomaly_lines(facts: Facts, words: Words) -> Lines:
+    measure, currency = str(facts.get("measure")), str(facts.get("currency"))
+    return [
+        (words["scope"], line(facts.get("scope_name"))),
+        (words["window"], " - ".join(moment(facts.get(key), facts) or "?" for key in ("window_start", "window_end"))),
+        (words["sum"], amount(facts.get("amount"), measure, currency, words) or ""),
+        (words["usual"], amount(facts.get("usual"), measure, currency, words) or ""),
+        (words["score"], words["times_spread"].format(score=plain(facts.get("score")))),
+        (words["rule"], line(facts.get("rule"))),
+    ]
+
+
 def _report_lines(facts: Facts, _: Words) -> Lines:
     lines = facts.get("lines")
     listed = lines if isinstance(lines, list | tuple) else ()
@@ -144,6 +162,7 @@ _TITLES: Mapping[str, Callable[[Facts, Words], str]] = {
     "delivery": lambda facts, words: f"{words['delivery_failed']}: {plain(facts.get('recipient'))}",
     "override": _override_title,
     "enforcement": _enforcement_title,
+    "anomaly": _anomaly_title,
     "report": _report_title,
 }
 _LINES: Mapping[str, Callable[[Facts, Words], Lines]] = {
@@ -153,5 +172,6 @@ _LINES: Mapping[str, Callable[[Facts, Words], Lines]] = {
     "delivery": _delivery_lines,
     "override": _override_lines,
     "enforcement": _enforcement_lines,
+    "anomaly": _anomaly_lines,
     "report": _report_lines,
 }

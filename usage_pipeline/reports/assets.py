@@ -12,8 +12,9 @@ from usage_pipeline.asset_catalogue import (
     partition_days,
     usage_days,
 )
+from usage_pipeline.reports.chargeback import write_statements
 from usage_pipeline.reports.document import Report
-from usage_pipeline.reports.edition import edition_of
+from usage_pipeline.reports.edition import Edition, Kind, edition_of, ended_with
 from usage_pipeline.reports.files import reports_folder, write_report
 from usage_pipeline.reports.make import key_figures, make_report
 from usage_pipeline.reports.recipients import tell_recipients
@@ -23,6 +24,7 @@ from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse_resource import Warehouse
 
 _ROWS_SHOWN = 15
+_LONGER: tuple[Kind, ...] = ("week", "month")
 
 
 @dg.asset(
@@ -38,8 +40,9 @@ def daily_report(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.
     """The finance report of a day, in the formats of the configuration's `reports:`.
 
     Made of what the daily tables say now: a day can be made again after a re-pricing or a budget change. It says
-    provisional until the day is over, read to its end and reconciled. The morning's own run puts yesterday's report
-    into the outbox for its recipients; a backfill or a run by hand tells nobody.
+    provisional until the day is over, read to its end and reconciled. With the last day of a week or month, that
+    edition is written too, and the month's chargeback statements. The morning's own run puts the editions that ended
+    yesterday into the outbox for their recipients; a backfill or a run by hand tells nobody.
     """
     days = partition_days(context)
     with warehouse.connection() as connection:
@@ -47,8 +50,13 @@ def daily_report(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.
         for day in days:
             report, metadata = _write(connection, settings, day)
             context.log.info(f"{day}: {report.totals.base_cost} {report.currency}, provisional: {report.provisional}")
+            longer = [_longer(connection, settings, edition) for edition in ended_with(day, _LONGER)]
             if is_morning(context) and day == settings.today() - timedelta(days=1):
-                metadata["sent_to"] = tell_recipients(connection, warehouse.configuration(connection), report)
+                told = [each for each in (report, *longer) if each.edition.kind in settings.reports.editions]
+                configuration = warehouse.configuration(connection)
+                metadata["sent_to"] = [
+                    name for each in told for name in tell_recipients(connection, configuration, each)
+                ]
             context.add_asset_metadata(metadata, asset_key="daily_report", partition_key=day.isoformat())
     return dg.MaterializeResult()
 
@@ -76,6 +84,15 @@ def _write(connection: Connection, settings: Settings, day: date) -> tuple[Repor
         "files": dg.MetadataValue.json([path.name for path in files]),
         "folder": dg.MetadataValue.path(str(folder)),
     }
+
+
+def _longer(connection: Connection, settings: Settings, edition: Edition) -> Report:
+    """A week's or a month's report, written into its folder; with a month, its chargeback statements."""
+    report = make_report(connection, settings, edition)
+    write_report(report, settings.reports.formats, reports_folder(report), settings.language)
+    if edition.kind == "month":
+        write_statements(connection, edition.span.first, settings.currency, reports_folder(report))
+    return report
 
 
 ASSETS: list[dg.AssetsDefinition] = [daily_report]

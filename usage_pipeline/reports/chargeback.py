@@ -11,6 +11,8 @@ from pathlib import Path
 from usage_pipeline.reports.csv_files import plain
 from usage_pipeline.reports.document import ZERO, Tenant
 from usage_pipeline.reports.edition import Span, month_of
+from usage_pipeline.reports.files import atomically
+from usage_pipeline.reports.safe_text import file_name
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 
@@ -107,3 +109,18 @@ def write_statement(found: Statement, path: Path) -> None:
         }
         sums |= {"source": "total", "base_cost": found.base_cost, "amount": found.amount}
         writer.writerow([*(plain(sums.get(name)) for name in names), found.currency])
+
+
+def write_statements(
+    connection: Connection, month: date, currency: str, folder: Path, tenant: Tenant | None = None
+) -> list[tuple[Statement, Path]]:
+    """Writes each tenant's statement of the month as CSV into the folder; gives them with their files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for found in chargeback(connection, month, currency, tenant):
+        whose = found.tenant
+        name = file_name(whose.name, f"{whose.source}/{whose.tenant_id}")
+        path = folder / f"chargeback-{found.span.first:%Y-%m}-{name}.csv"
+        atomically(path, lambda beside, statement=found: write_statement(statement, beside))  # type: ignore[misc]
+        written.append((found, path))
+    return written

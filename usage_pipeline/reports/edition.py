@@ -1,6 +1,7 @@
 """Which days a report is of, and which it is held against."""
 
 import calendar
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
@@ -67,6 +68,11 @@ def edition_of(kind: Kind, day: date) -> Edition:
         monday = day - timedelta(days=day.weekday())
         return Edition(kind, Span(monday, monday + timedelta(days=6)))
     return Edition(kind, month_of(day) if kind == "month" else Span(day, day))
+
+
+def ended_with(day: date, kinds: Sequence[Kind]) -> list[Edition]:
+    """The editions of these kinds whose last day it is."""
+    return [edition for kind in kinds if (edition := edition_of(kind, day)).span.last == day]
 
 
 def month_of(day: date) -> Span:

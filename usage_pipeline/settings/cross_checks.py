@@ -36,6 +36,12 @@ def cross_check(settings: Settings) -> Iterator[Finding]:
             yield from _tiers(settings, ("budgets", position, "tiers"), budget.tiers)
     for position, field, value, message, fix in check_pools(settings.budgets):
         yield Finding(("budgets", position, *field), value, message, fix)
+    yield from _duplicates("anomalies", [rule.id for rule in settings.anomalies], "id")
+    for position, anomaly in enumerate(settings.anomalies):
+        yield from _names(settings, ("anomalies", position, "notify"), anomaly.notify, owner=True)
+        if "node" in (*anomaly.scope.values(), *anomaly.scope.excluded()):
+            yield Finding(("anomalies", position, "scope"), "node", "is not known to the daily tables",
+                          "name projects or models instead")  # fmt: skip
     yield from _names(settings, ("approvals", "notify"), settings.approvals.notify, owner=True)
     yield from (Finding(*found) for found in enforcement_findings(settings))
     yield from _names(settings, ("reports", "recipients"), settings.reports.recipients, owner=False)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, model_validator
 
 from usage_pipeline.settings.alerting import Alerting
+from usage_pipeline.settings.anomalies import Anomaly
 from usage_pipeline.settings.api_keys import NamedKey
 from usage_pipeline.settings.approvals import Approvals
 from usage_pipeline.settings.budget import DEFAULT_TIERS, OWNER, Budget, Level, Tier
@@ -147,9 +148,10 @@ class KeyRule(Model):
 
 
 class Reports(Model):
-    """The morning report."""
+    """The morning report: the day's, on Mondays also the week's, on the first of a month also the month's."""
 
     daily_at: TimeOfDay = "08:30"
+    editions: tuple[Literal["day", "week", "month"], ...] = ("day", "week", "month")
     formats: tuple[Literal["html", "xlsx", "csv", "parquet", "focus"], ...] = ("html", "xlsx")
     recipients: Names = ()  # get the report of all tenants
     to_tenants: bool = True  # each tenant's recipients get their tenant's report
@@ -207,6 +209,7 @@ class Settings(Model):
     templates: TemplateSettings = TemplateSettings()
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1)] = DEFAULT_TIERS
     budgets: tuple[Budget, ...] = ()
+    anomalies: tuple[Anomaly, ...] = ()
     approvals: Approvals = Approvals()
     enforcement: Enforcement = Enforcement()
     reports: Reports = Reports()

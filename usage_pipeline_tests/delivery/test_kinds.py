@@ -43,7 +43,12 @@ REPORT: dict[str, object] = {
     "period": "2026-03-01",
     "lines": [["Cost", "¥12.00"], ["support-bot", "80 %"]],
 }
-FACTS = {"override": OVERRIDE, "enforcement": ENFORCEMENT, "report": REPORT}
+ANOMALY: dict[str, object] = {
+    "rule": "projects", "scope_name": "support-bot", "window": "day", "window_start": "2026-03-01T16:00:00+00:00",
+    "window_end": "2026-03-02T16:00:00+00:00", "measure": "tokens", "amount": "900000", "usual": "12000",
+    "score": "41.20", "currency": "CNY", "timezone": "Asia/Shanghai",
+}  # fmt: skip
+FACTS = {"anomaly": ANOMALY, "override": OVERRIDE, "enforcement": ENFORCEMENT, "report": REPORT}
 TEMPLATES = ("wecom.md.j2", "wecom.txt.j2", "dingtalk.md.j2", "feishu.md.j2", "slack.md.j2", "teams.md.j2",
              "mail.txt.j2", "mail.html.j2", "pagerduty.txt.j2", "sms.txt.j2", "apprise.txt.j2")  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 import json
 import webbrowser
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from usage_pipeline.cli import app
 from usage_pipeline.reports.assets import daily_report
+from usage_pipeline.reports.edition import KINDS, edition_of, ended_with, month_of
 from usage_pipeline.schedules import report_every_morning
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse_resource import Warehouse
@@ -53,6 +54,29 @@ def test_the_asset_writes_the_day_and_says_its_figures(home: Path, books: Connec
     assert "| project |" in str(metadata["projects"])
     folder = home / "reports" / DAY.isoformat()
     assert sorted(path.name for path in folder.iterdir()) == [f"usage-{DAY}.html", f"usage-{DAY}.xlsx"]
+
+
+def test_with_a_week_and_a_month_their_editions_are_written_and_told(home: Path, books: Connection) -> None:
+    """2026-05-31 is a Sunday and the last day of its month; another day's run writes only itself."""
+    assert [edition.name for edition in ended_with(date(2026, 5, 31), KINDS)] == ["2026-05-31", "2026-W22", "2026-05"]
+    assert [edition.name for edition in ended_with(date(2026, 6, 1), KINDS)] == ["2026-06-01"]
+    sunday = DAY - timedelta(days=DAY.isoweekday())
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert dg.materialize([daily_report], partition_key=sunday.isoformat(), instance=instance,
+                              resources={"warehouse": Warehouse()}).success  # fmt: skip
+    written = {path.name for path in (home / "reports").iterdir()}
+    assert written == {sunday.isoformat(), edition_of("week", sunday).name}
+
+
+def test_the_last_day_of_a_month_writes_its_chargeback_too(home: Path, books: Connection) -> None:
+    last = month_of(DAY).last
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert dg.materialize([daily_report], partition_key=last.isoformat(), instance=instance,
+                              resources={"warehouse": Warehouse()}).success  # fmt: skip
+    month = home / "reports" / f"{DAY:%Y-%m}"
+    statements = sorted(path.name for path in month.glob("chargeback-*.csv"))
+    assert len(statements) == 2
+    assert (month / f"usage-{DAY:%Y-%m}.html").is_file()
 
 
 def test_each_morning_yesterday_is_written_and_the_day_before_again() -> None:

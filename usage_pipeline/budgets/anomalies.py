@@ -1,0 +1,141 @@
+"""Finds usage that is far outside its own history: the last hour, day or week against the same before."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from psycopg import sql
+
+from usage_pipeline.budgets.definitions import patterns_of
+from usage_pipeline.settings import Settings
+from usage_pipeline.settings.anomalies import Anomaly, Window
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.statements import statement
+
+_QUARTER = timedelta(minutes=15)
+# Calls that are logged late still count: an hour is looked at a little after its end, a day an hour after.
+_LATE: dict[Window, timedelta] = {"hour": timedelta(minutes=2), "day": timedelta(hours=1), "week": timedelta(hours=1)}
+_BEFORE: dict[Window, int] = {"hour": 28, "day": 20, "week": 8}
+_FEWEST: dict[Window, int] = {"hour": 14, "day": 8, "week": 4}
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of time; ``k`` is 0 for the one that is looked at. Times aware UTC, days in the zone."""
+
+    k: int
+    starts: datetime
+    ends: datetime
+    first_day: date
+    last_day: date
+
+
+@dataclass(frozen=True)
+class Unusual:
+    """A value whose usage is far above its usual; amounts in the rule's measure."""
+
+    rule: Anomaly
+    value: str
+    name: str
+    window: Span
+    amount: Decimal
+    usual: Decimal
+    spread: Decimal
+    score: Decimal
+    known: int
+
+
+def find_anomalies(connection: Connection, settings: Settings, version: int, now: datetime) -> list[Unusual]:
+    """Looks at each rule's window once and keeps what is unusual in usage.anomaly; gives what is new.
+
+    Runs inside the caller's transaction, which also writes the alerts. ``now`` is aware UTC.
+    """
+    found: list[Unusual] = []
+    for rule in settings.anomalies:
+        spans = spans_at(rule.window, now, settings.timezone)
+        if rule.mode == "off" or not _to_look(connection, rule, spans[0]):
+            continue
+        for unusual in _unusual(connection, rule, spans):
+            if _keep(connection, unusual, version, now):
+                found.append(unusual)
+    return found
+
+
+def spans_at(window: Window, now: datetime, zone: str) -> list[Span]:
+    """The newest whole window that can be looked at, and those that it is held against: days like it, by weekday or
+    weekend; the same hour of the days before; the weeks before."""
+    moment = now - _LATE[window]
+    if window == "hour":
+        ends = moment - (moment - datetime.min.replace(tzinfo=UTC)) % _QUARTER
+        local = ends.astimezone(ZoneInfo(zone))
+        return [_hour(k, (local - timedelta(days=k)).astimezone(UTC), zone) for k in range(_BEFORE["hour"] + 1)]
+    last = moment.astimezone(ZoneInfo(zone)).date() - timedelta(days=1)
+    if window == "week":
+        weeks = [(last - timedelta(days=7 * k + 6), last - timedelta(days=7 * k)) for k in range(_BEFORE["week"] + 1)]
+        return [_days(k, first, end, zone) for k, (first, end) in enumerate(weeks)]
+    alike = [day for day in _days_before(last) if (day.isoweekday() > 5) == (last.isoweekday() > 5)]
+    return [_days(k, day, day, zone) for k, day in enumerate([last, *alike[: _BEFORE["day"]]])]
+
+
+def _days_before(last: date) -> Iterator[date]:
+    yield from (last - timedelta(days=number) for number in range(1, 71))
+
+
+def _hour(k: int, ends: datetime, zone: str) -> Span:
+    day = ends.astimezone(ZoneInfo(zone)).date()
+    return Span(k, ends - timedelta(hours=1), ends, day, day)
+
+
+def _days(k: int, first: date, last: date, zone: str) -> Span:
+    def midnight(day: date) -> datetime:
+        return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+
+    return Span(k, midnight(first), midnight(last + timedelta(days=1)), first, last)
+
+
+def _to_look(connection: Connection, rule: Anomaly, window: Span) -> bool:
+    row = connection.execute(
+        "INSERT INTO usage.anomaly_look AS l (rule_id, looked_until) VALUES (%s, %s)"
+        " ON CONFLICT (rule_id) DO UPDATE SET looked_until = excluded.looked_until"
+        " WHERE l.looked_until < excluded.looked_until RETURNING rule_id",
+        [rule.id, window.ends],
+    ).fetchone()
+    return row is not None
+
+
+def _unusual(connection: Connection, rule: Anomaly, spans: list[Span]) -> list[Unusual]:
+    rows = connection.execute(
+        _query(rule.window == "hour"),
+        {
+            "spans": json.dumps([vars(span) for span in spans], default=str),
+            "measure": rule.measure,
+            "per": rule.per or "",
+            "included": patterns_of(rule.scope.values()),
+            "excluded": patterns_of(rule.scope.excluded()),
+            "least": rule.at_least,
+            "fewest": _FEWEST[rule.window],
+            "score": rule.score,
+        },
+    ).fetchall()
+    return [Unusual(rule, str(value), str(name), spans[0], *numbers) for value, name, *numbers in rows]  # type: ignore[arg-type]
+
+
+def _keep(connection: Connection, found: Unusual, version: int, now: datetime) -> bool:
+    row = connection.execute(
+        "INSERT INTO usage.anomaly (rule_id, value, window_start, window_end, name, measure, amount, usual, spread,"
+        " score, known, found_at, config_version) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT DO NOTHING RETURNING rule_id",
+        [found.rule.id, found.value, found.window.starts, found.window.ends, found.name, found.rule.measure,
+         found.amount, found.usual, found.spread, found.score, found.known, now, version],
+    ).fetchone()  # fmt: skip
+    return row is not None
+
+
+@cache
+def _query(by_event: bool) -> sql.SQL:
+    rows = statement("anomalies/rows_of_events") if by_event else statement("anomalies/rows_of_days")
+    return sql.SQL(statement("anomalies/find").replace(":rows", rows))

@@ -1,0 +1,32 @@
+"""Usage that is told of because it is far outside its own history, without any limit."""
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from usage_pipeline.settings.budget import Level, Measure, Scope
+from usage_pipeline.settings.values import Amount, Model, Names, Slug
+
+Per = Literal["tenant", "environment", "project", "api_key", "caller", "provider", "model"]
+Window = Literal["hour", "day", "week"]
+
+
+def _word(value: object) -> object:
+    """YAML reads a bare `off` as false."""
+    return "off" if value is False else value
+
+
+class Anomaly(Model):
+    """Watches the last hour, day or week of each value of a dimension against the same hours, days or weeks before."""
+
+    id: Slug
+    scope: Scope = Scope()
+    per: Per | None = None
+    window: Window = "day"
+    measure: Measure = "tokens"
+    score: Annotated[Amount, Field(ge=2, le=1000)] = Decimal(6)  # robust standard deviations above the usual
+    at_least: Amount  # what less is not worth a word, in the measure's unit
+    mode: Annotated[Literal["off", "warn", "alert"], BeforeValidator(_word)] = "warn"
+    level: Level = "warning"
+    notify: Names = ()

@@ -19,8 +19,8 @@ GONE_SOON = [
     Fault("hang", "POST", "api-enable"),
     Fault("hang_after", "POST", "site-enable"),
     Fault("garbage", "POST", "api-enable"),
-    Fault("status", "GET", "apps/[^/]+$", status=503, times=9),
-    Fault("cut_before", "GET", "apps/[^/]+$", times=9),
+    Fault("status", "GET", "apps/[^/]+$", status=503, times=5),
+    Fault("cut_before", "GET", "apps/[^/]+$"),
 ]
 
 

@@ -62,7 +62,7 @@ CASES = [
     ("{USD: 7.10}", "[{USD: 7.10}]", 4, "exchange_rates[0].from", "is missing", "2026-01-01"),
     ("{USD: 7.10}", "[{from: soon, USD: 7.10}]", 4, "exchange_rates[0].from", "is not a date", "2026-01-01"),
     ("{USD: 7.10}", "7.10", 4, "exchange_rates", "is not an exchange rate", "7.10"),
-    ("input_per_million: 2.0", "input_per_million: -2", 6, "prices[0].input_per_million", "too small", "above"),
+    ("input_per_million: 2.0", "input_per_million: -2", 6, "prices[0].input_per_million", "too small", "0 or more"),
     ('model: "qwen3-*", ', "", 6, "prices[0].model", "is missing", "add `model:`"),
     ("input_per_million: 2.0, ", "", 6, "prices[0]", "prices one half of a call", "input_per_million"),
     ("input_per_million: 2.0, output_per_million: 6.0, ", "", 6, "prices[0]", "has no price", "per_call"),

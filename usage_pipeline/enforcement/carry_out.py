@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 from psycopg.types.json import Json
 
 from usage_pipeline.console.access import console_access
@@ -174,7 +175,12 @@ def _carry_out(work: Work, console: Console, due: list[Action]) -> None:
             _all_later(work, of_tenant, str(error))
             continue
         for action in of_tenant:
-            _one(work, console, action)
+            try:
+                _one(work, console, action)
+            except psycopg.Error:
+                raise
+            except Exception as error:  # one app that we do not understand must not hold up the others
+                _all_later(work, [action], f"internal error: {type(error).__name__}")
 
 
 def _one(work: Work, console: Console, action: Action) -> None:

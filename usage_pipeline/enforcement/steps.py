@@ -125,7 +125,7 @@ def _turn_all(
     """Sets what differs; gives by setting what Dify refused for good. Raises ConsoleError when an end is not known."""
     refused: dict[str, str] = {}
     for name, value in found.items():  # in the lever's order: what most callers come through is first
-        if name not in wanted or value == wanted[name]:
+        if name not in wanted or lever.settled(value, wanted[name]):
             continue
         try:
             work.note(action, "call", lever.turn(console, action.app_id, name, wanted[name]))
@@ -216,7 +216,7 @@ def release(work: Work, console: Console, lever: Lever, action: Action) -> None:
     if open_yet:
         release_later(work, action, "; ".join(not_taken.values()) or f"not as it was set: {', '.join(open_yet)}")
         return
-    by_others = [name for name in mine if name not in wanted and found.get(name) != before[name]]
+    by_others = [n for n in mine if n not in wanted and n in found and not lever.settled(found[n], before[n])]
     parts = [", ".join(_shown(name, found.get(name)) for name in wanted)]
     parts += [f"left as somebody has set it: {', '.join(by_others)}"] if by_others else []
     parts += ["still held by " + ", ".join(other.action_id for other in others)] if kept else []

@@ -10,7 +10,7 @@ from typing import Any
 from usage_pipeline.console import apps
 from usage_pipeline.console.answers import Workflow
 from usage_pipeline.console.client import Console
-from usage_pipeline.console.errors import ConflictError, NotFoundError
+from usage_pipeline.console.errors import ConflictError, ConsoleError, NotFoundError, OutcomeUnknownError
 from usage_pipeline.console.workflows import draft_workflow, post_draft, publish, published_workflow
 from usage_pipeline.enforcement.levers import NothingToDoError, RefusedActionError
 from usage_pipeline.enforcement.model_places import (
@@ -105,7 +105,13 @@ class Switch:
                 raise RefusedActionError("somebody is editing the workflow; nothing was done") from None
             if _of(draft_workflow(console, app_id)) != value:
                 raise RefusedActionError("somebody is editing the workflow; its draft has our models, not published")
-        publish(console, app_id, _MARK, "models changed by a budget")
+        try:
+            publish(console, app_id, _MARK, "models changed by a budget")
+        except OutcomeUnknownError:
+            raise
+        except ConsoleError:
+            _put_back(console, app_id, live, value)
+            raise
         names = sorted({"/".join(name_of(model)) for model in value["models"].values()})
         return f"draft and publish: {', '.join(names)}"
 
@@ -118,6 +124,13 @@ class Switch:
 
     def _concerns(self, name: str) -> bool:
         return any(fnmatchcase(name, glob) for glob in self._concerned)
+
+
+def _put_back(console: Console, app_id: str, live: Workflow, ours: Mapping[str, Any]) -> None:
+    """The draft as it was: what could not be published must not be shipped by somebody's next edit."""
+    draft = draft_workflow(console, app_id)
+    if _of(draft) == ours:
+        post_draft(console, app_id, draft, with_models(draft.graph, _of(live)["models"]))
 
 
 def _of(workflow: Workflow) -> dict[str, Any]:

@@ -4,6 +4,9 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
+from usage_pipeline.demo.fake_console_faults import Fault, FaultKind
 from usage_pipeline.enforcement.decisions import release_action
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline_tests.enforcement.conftest import AGENT, Place
@@ -158,6 +161,33 @@ def test_a_model_that_dify_does_not_take_changes_nothing(place: Place) -> None:
     assert place.one().state == "failed"
     assert "model.name must be in the specified model list" in str(place.one().answer)
     assert ("failed", AGENT, "emergency") in place.told()
+
+
+@pytest.mark.parametrize("path", ["publish", "draft"])
+@pytest.mark.parametrize("kind", ["cut_before", "cut_after", "hang_after"])
+def test_a_switch_that_is_cut_anywhere_is_done_once_and_undone(place: Place, kind: FaultKind, path: str) -> None:
+    before = graph(place)
+    place.fake.faults.add(Fault(kind, "POST", f"workflows/{path}"))
+    broken(place, FLOW)
+    place.now += timedelta(minutes=1)
+    place.enforce()
+    assert place.one().state == "verified", place.one().answer
+    assert "qwen-max" not in models(graph(place))
+    assert len([call for call in place.changes() if call.endswith("publish")]) <= 2
+    place.fake.faults.add(Fault(kind, "POST", f"workflows/{path}"))
+    undo(place)
+    place.now += timedelta(minutes=1)
+    place.enforce()
+    assert place.one().state == "released", place.one().answer
+    assert graph(place) == before == graph(place, draft=True)
+
+
+def test_a_draft_that_may_not_be_published_is_put_back(place: Place) -> None:
+    before = graph(place)
+    place.fake.faults.add(Fault("status", "POST", "workflows/publish", status=403, code="forbidden"))
+    broken(place, FLOW)
+    assert place.one().state == "failed"
+    assert graph(place) == before == graph(place, draft=True)
 
 
 def test_no_prompt_enters_the_warehouse(place: Place) -> None:

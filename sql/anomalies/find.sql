@@ -8,37 +8,25 @@ WITH span AS (
 ), used AS MATERIALIZED (
 :rows
 ), part AS (
-    SELECT u.k, v.value, max(v.name) AS name,
-           sum(CASE :'measure' WHEN 'tokens' THEN u.total_tokens WHEN 'input_tokens' THEN u.input_tokens
-                               WHEN 'output_tokens' THEN u.output_tokens WHEN 'cost' THEN u.base_cost
-                               ELSE u.calls END) AS amount
-    FROM used u
-    LEFT JOIN usage.tenant t ON t.source = u.source AND t.tenant_id = u.tenant_id
-    LEFT JOIN usage.project p ON p.source = u.source AND p.app_id = u.app_id
-    LEFT JOIN usage.api_key y ON y.source = u.source AND y.api_key_id = u.api_key_id
+    SELECT d.window_no AS k, v.value, max(v.name) AS name,
+           sum(CASE :'measure' WHEN 'tokens' THEN d.total_tokens WHEN 'input_tokens' THEN d.input_tokens
+                               WHEN 'output_tokens' THEN d.output_tokens WHEN 'cost' THEN d.base_cost
+                               ELSE d.calls END) AS amount
+    FROM used d
+    LEFT JOIN usage.tenant t ON t.source = d.source AND t.tenant_id = d.tenant_id
+    LEFT JOIN usage.project p ON p.source = d.source AND p.app_id = d.app_id
+    LEFT JOIN usage.api_key k ON k.source = d.source AND k.api_key_id = d.api_key_id
     CROSS JOIN LATERAL (
-        SELECT CASE :'per' WHEN '' THEN '' WHEN 'tenant' THEN u.source || '/' || u.tenant_id
-                           WHEN 'environment' THEN u.environment WHEN 'project' THEN u.source || '/' || u.app_id
-                           WHEN 'api_key' THEN u.source || '/' || u.api_key_id
-                           WHEN 'caller' THEN u.caller_kind || ': ' || u.caller_id WHEN 'provider' THEN u.provider
-                           WHEN 'model' THEN u.model END AS value,
-               CASE :'per' WHEN 'tenant' THEN coalesce(t.name, u.tenant_id) WHEN 'project' THEN coalesce(p.name, u.app_id)
-                           WHEN 'api_key' THEN coalesce(y.name, y.masked, u.api_key_id) END AS name
+        SELECT CASE :'per' WHEN '' THEN '' WHEN 'tenant' THEN d.source || '/' || d.tenant_id
+                           WHEN 'environment' THEN d.environment WHEN 'project' THEN d.source || '/' || d.app_id
+                           WHEN 'api_key' THEN d.source || '/' || d.api_key_id
+                           WHEN 'caller' THEN d.caller_kind || ': ' || d.caller_id WHEN 'provider' THEN d.provider
+                           WHEN 'model' THEN d.model END AS value,
+               CASE :'per' WHEN 'tenant' THEN coalesce(t.name, d.tenant_id) WHEN 'project' THEN coalesce(p.name, d.app_id)
+                           WHEN 'api_key' THEN coalesce(k.name, k.masked, d.api_key_id) END AS name
     ) AS v
-    WHERE v.value IS NOT NULL AND NOT EXISTS (
-        SELECT FROM (
-            VALUES ('tenant', ARRAY[t.name, u.tenant_id]), ('environment', ARRAY[u.environment]),
-                   ('project', ARRAY[p.name, u.app_id]), ('api_key', ARRAY[y.name, y.masked, u.api_key_id]),
-                   ('caller', ARRAY[u.caller_id]), ('provider', ARRAY[u.provider]), ('model', ARRAY[u.model])
-        ) AS dimension (name, its)
-        WHERE :'included'::jsonb ? dimension.name AND NOT EXISTS (
-                  SELECT FROM unnest(dimension.its) AS it
-                  JOIN jsonb_array_elements_text(:'included'::jsonb -> dimension.name) AS pattern ON it LIKE pattern)
-           OR :'excluded'::jsonb ? dimension.name AND EXISTS (
-                  SELECT FROM unnest(dimension.its) AS it
-                  JOIN jsonb_array_elements_text(:'excluded'::jsonb -> dimension.name) AS pattern ON it LIKE pattern)
-    )
-    GROUP BY u.k, v.value
+    WHERE v.value IS NOT NULL AND :fits_scope
+    GROUP BY d.window_no, v.value
 ), now AS (
     SELECT n.value, coalesce(n.name, n.value) AS name, n.amount,
            (SELECT max(o.k) FROM part o WHERE o.value = n.value AND o.k > 0) AS known

@@ -3,18 +3,15 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import cache
-
-from psycopg import sql
 
 from usage_pipeline.alerts.operators import operators
 from usage_pipeline.alerts.quiet_hours import end_of_quiet
 from usage_pipeline.alerts.record import NewAlert, raise_alert
 from usage_pipeline.budgets.evaluate import Reached, in_scope_parameters
+from usage_pipeline.budgets.scope_sql import in_scope
 from usage_pipeline.settings import Budget, Settings, Tier
 from usage_pipeline.settings.model import OWNER
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.statements import statement
 
 
 def raise_budget_alerts(
@@ -113,7 +110,7 @@ def _facts(
     as_of: datetime,
 ) -> dict[str, object]:
     row = connection.execute(
-        _facts_query(),
+        in_scope("alerts/facts"),
         {
             **in_scope_parameters(budget, item.scope),
             "budget_id": budget.id,
@@ -170,11 +167,6 @@ def _crossing(item: Reached, burn: object, as_of: datetime) -> str | None:
         return None
     moment = as_of + timedelta(hours=min(float(left / pace), 24 * 400))
     return moment.isoformat() if moment < item.period_end else None
-
-
-@cache
-def _facts_query() -> sql.SQL:
-    return sql.SQL(statement("alerts/facts").replace(":in_scope", statement("budgets/in_scope")))
 
 
 def facts_for(

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from psycopg import sql
 
 from usage_pipeline.budgets.definitions import patterns_of
+from usage_pipeline.budgets.scope_sql import fits_scope
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.anomalies import Anomaly, Window
 from usage_pipeline.warehouse.connection import Connection
@@ -138,4 +139,4 @@ def _keep(connection: Connection, found: Unusual, version: int, now: datetime) -
 @cache
 def _query(by_event: bool) -> sql.SQL:
     rows = statement("anomalies/rows_of_events") if by_event else statement("anomalies/rows_of_days")
-    return sql.SQL(statement("anomalies/find").replace(":rows", rows))
+    return sql.SQL(statement("anomalies/find").replace(":rows", rows).replace(":fits_scope", fits_scope()))

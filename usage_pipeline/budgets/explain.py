@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
-
-from psycopg import sql
 
 from usage_pipeline.budgets.evaluate import in_scope_parameters
+from usage_pipeline.budgets.scope_sql import in_scope
 from usage_pipeline.settings import Budget
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
@@ -120,7 +118,7 @@ def _explained(connection: Connection, budget: Budget, at: datetime, row: tuple[
     )
     span = {"period_start": start, "period_end": end, "at": moment}
     parts = connection.execute(
-        _parts(),
+        in_scope("reports/parts_of_budget"),
         {
             **in_scope_parameters(budget, {str(key): str(part) for key, part in scope.items()}),
             **span,
@@ -176,8 +174,3 @@ def _version(connection: Connection, version: int) -> Version:
         None if who is None else str(who),
         None if diff is None else str(diff),
     )
-
-
-@cache
-def _parts() -> sql.SQL:
-    return sql.SQL(statement("reports/parts_of_budget").replace(":in_scope", statement("budgets/in_scope")))

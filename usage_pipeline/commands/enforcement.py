@@ -80,8 +80,7 @@ def approve(
     as_json: AsJson = False,
 ) -> None:
     """Approve an action that waits for it: it is carried out at once."""
-    _decided(action_id, as_json, lambda connection, settings: decide_action(
-        connection, settings, action_id, approve=True, by=who(by), comment=note, now=datetime.now(UTC)))  # fmt: skip
+    _decided(action_id, as_json, _decision(action_id, True, note, by))
 
 
 @app.command()
@@ -93,8 +92,7 @@ def reject(
     as_json: AsJson = False,
 ) -> None:
     """Reject an action that waits for an approval."""
-    _decided(action_id, as_json, lambda connection, settings: decide_action(
-        connection, settings, action_id, approve=False, by=who(by), comment=note, now=datetime.now(UTC)))  # fmt: skip
+    _decided(action_id, as_json, _decision(action_id, False, note, by))
 
 
 @app.command()
@@ -137,6 +135,12 @@ def show_carried(carried: Carried) -> None:
         err.print(f"source {source!r}: {error}", markup=False, style="red")
     if not carried.done and not carried.errors:
         out.print("enforcement: nothing to do")
+
+
+def _decision(action_id: str, approve_it: bool, note: str, by: str | None) -> Callable[[Connection, Settings], Action]:
+    return lambda connection, settings: decide_action(
+        connection, settings, action_id, approve=approve_it, by=who(by), comment=note, now=datetime.now(UTC)
+    )
 
 
 def _decided(action_id: str, as_json: bool, decide: Callable[[Connection, Settings], Action]) -> None:

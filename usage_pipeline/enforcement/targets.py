@@ -4,24 +4,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
 from typing import LiteralString
 
-from psycopg import sql
-
 from usage_pipeline.budgets.evaluate import in_scope_parameters
+from usage_pipeline.budgets.scope_sql import in_scope
 from usage_pipeline.enforcement.causes import Cause
 from usage_pipeline.settings import Budget
 from usage_pipeline.settings.enforcement import Enforcement, TargetFacts, Until
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.statements import statement
 
 _AMOUNTS: dict[str, LiteralString] = {
-    "tokens": "d.total_tokens",
-    "input_tokens": "d.input_tokens",
-    "output_tokens": "d.output_tokens",
-    "cost": "coalesce(d.base_cost, 0)",
-    "calls": "CASE WHEN d.event_id LIKE 'residual:%' THEN 0 ELSE 1 END",
+    measure: f"CROSS JOIN LATERAL (SELECT {amount} AS amount) AS m"
+    for measure, amount in (
+        ("tokens", "d.total_tokens"),
+        ("input_tokens", "d.input_tokens"),
+        ("output_tokens", "d.output_tokens"),
+        ("cost", "coalesce(d.base_cost, 0)"),
+        ("calls", "CASE WHEN d.event_id LIKE 'residual:%%' THEN 0 ELSE 1 END"),
+    )
 }
 
 
@@ -55,7 +55,7 @@ class Target:
 def spenders(connection: Connection, budget: Budget, cause: Cause, now: datetime) -> list[Target]:
     """Every project that spent in the value of the budget in its period, the largest first."""
     rows = connection.execute(
-        _query(cause.measure or "tokens"),
+        in_scope("enforcement/targets", _AMOUNTS[cause.measure or "tokens"]),
         {
             **in_scope_parameters(budget, cause.scope or {}),
             "period_start": cause.period_start,
@@ -89,13 +89,3 @@ def chosen(targets: Sequence[Target], cause: Cause, until: Until, enforcement: E
         if not enforcement.never_touches(target.facts):
             goes_on -= target.of_late
     return found
-
-
-@cache
-def _query(measure: str) -> sql.SQL:
-    amount = "CROSS JOIN LATERAL (SELECT " + _AMOUNTS[measure].replace("%", "%%") + " AS amount) AS m"
-    in_scope = statement("budgets/in_scope")
-    # The amount is joined before the fragment's WHERE.
-    before, _, after = in_scope.partition("\nWHERE ")
-    text = statement("enforcement/targets").replace(":in_scope", before + "\n" + amount + "\nWHERE " + after)
-    return sql.SQL(text)

@@ -1,0 +1,22 @@
+"""The fragments of SQL by which statements take in what lies in a budget's scope."""
+
+from functools import cache
+from typing import LiteralString
+
+from psycopg import sql
+
+from usage_pipeline.warehouse.statements import statement
+
+
+def fits_scope() -> LiteralString:
+    """Whether a row fits the scope (sql/budgets/fits_scope.sql)."""
+    return statement("budgets/fits_scope")
+
+
+@cache
+def in_scope(name: LiteralString, also: LiteralString = "") -> sql.SQL:
+    """A statement whose :in_scope stands for the rows of one value of a budget; ``also`` is joined to them."""
+    rows = (
+        statement("budgets/in_scope").replace("\nWHERE ", f"\n{also}\nWHERE ", 1).replace(":fits_scope", fits_scope())
+    )
+    return sql.SQL(statement(name).replace(":in_scope", rows))

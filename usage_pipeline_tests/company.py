@@ -48,10 +48,14 @@ def build_company(
     days: int = 60,
     calls_a_day: float = 8.0,
     version: str = "1.12.1",
+    runaway_calls: int = 30,
     also: Callable[[History], Iterable[CallScript]] = lambda _: (),
 ) -> Company:
-    """A company whose Dify is written as of now; ``also`` gives calls that chance may not have brought."""
-    history = build_history(seed, datetime.now(UTC), days, calls_a_day)
+    """A company whose Dify is written as of now; ``also`` gives calls that chance may not have brought.
+
+    Its agent does not run away unless it is told to: 1,500 calls are three million tokens and take their time.
+    """
+    history = build_history(seed, datetime.now(UTC), days, calls_a_day, runaway_calls)
     history.calls.extend(also(history))
     url = new_database()
     with connected(url) as connection:

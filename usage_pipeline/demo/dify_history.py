@@ -72,8 +72,10 @@ def with_key(app: App, unit: TrueUnit, key_rules: Sequence[KeyRule]) -> TrueUnit
     return replace(unit, key_attribution="shared")
 
 
-def build_history(seed: int, now: datetime, days: int = 60, calls_a_day: float = _CALLS_A_DAY) -> History:
-    """The same history for the same seed, moment and number of days; ``now`` is aware UTC."""
+def build_history(
+    seed: int, now: datetime, days: int = 60, calls_a_day: float = _CALLS_A_DAY, runaway_calls: int = _RUNAWAY_CALLS
+) -> History:
+    """The same history for the same seed, moment and numbers; ``now`` is aware UTC."""
     rng = random.Random(seed)
     start = (now - timedelta(days=days)).replace(minute=0, second=0, microsecond=0)
     world = build_world(rng, start, lambda number: start + timedelta(days=int(str(number)) * days / 60))
@@ -81,7 +83,7 @@ def build_history(seed: int, now: datetime, days: int = 60, calls_a_day: float =
     for app in world.apps.values():
         for moment in _moments(rng, app, world, start, now, calls_a_day):
             calls.append(one_call(world, rng, app, moment))
-    calls += _runaway(world, rng, now)
+    calls += _runaway(world, rng, now, runaway_calls)
     return History(world, calls, now)
 
 
@@ -128,7 +130,7 @@ def one_call(world: World, rng: random.Random, app: App, moment: datetime) -> Ca
     return basic_call(world, rng, app, caller, moment, ending=ending, tokens=tokens, late=late)
 
 
-def _runaway(world: World, rng: random.Random, now: datetime) -> list[CallScript]:
+def _runaway(world: World, rng: random.Random, now: datetime, number: int) -> list[CallScript]:
     """Today an agent calls itself in circles: its tokens of the day reach about three million."""
     app = world.apps[RUNAWAY]
     zone = ZoneInfo(next(zone for known, zone in world.tenants.values() if known == app.tenant_id))
@@ -140,8 +142,8 @@ def _runaway(world: World, rng: random.Random, now: datetime) -> list[CallScript
     begin = max(midnight + timedelta(seconds=1), end - timedelta(hours=_RUNAWAY_HOURS))
     caller = caller_for(world, rng, app, "api")
     calls = []
-    for position in range(_RUNAWAY_CALLS):
-        moment = begin + (end - begin) * position / _RUNAWAY_CALLS
+    for position in range(number):
+        moment = begin + (end - begin) * position / number
         tokens = (rng.randint(1500, 2000), rng.randint(250, 350))
         calls.append(basic_call(world, rng, app, caller, moment, tokens=tokens))
     return calls

@@ -1,7 +1,8 @@
 """Carries out what is planned and due: source by source side by side, each at its own console and by one run alone."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -28,6 +29,7 @@ from usage_pipeline.warehouse.statements import statement
 
 _TIMEOUTS = Timeouts(connect=5.0, read=15.0, whole=60.0)
 _SOURCES_AT_ONCE = 8
+_WAITS_FOR_ANOTHER_S = 5
 
 
 def _now() -> datetime:
@@ -137,25 +139,44 @@ def want_release(
 def _one_source(
     address: str, settings: Settings, source: SourceSettings, by: str, clock: Callable[[], datetime], timeouts: Timeouts
 ) -> tuple[list[str], str | None]:
-    """What was done at one source, and what stood in the way. Another run at the same source is let go on alone."""
+    """What was done at one source, and what stood in the way. Another run that is long at it goes on alone."""
     with connected(address) as connection:
         work = Work(connection, settings, clock, by)
-        lock = f"usage.enforcement {source.id}"
-        row = connection.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [lock]).fetchone()
-        if not (row and row[0]):
-            return [], None
-        look_before = clock() - timedelta(minutes=settings.enforcement.look_every_minutes)
-        due = due_actions(connection, source.id, clock(), look_before)
-        try:
-            console = _console(source, timeouts)
-        except (MissingSecretError, ValueError) as error:
-            _all_later(work, due, str(error))
-        else:
-            try:
-                _carry_out(work, console, due)
-            finally:
-                console.close()
+        with _alone_at(connection, source.id) as alone:
+            if alone:
+                _work_at(work, source, timeouts)
     return work.done, "; ".join(dict.fromkeys(work.problems)) or None
+
+
+@contextmanager
+def _alone_at(connection: Connection, source_id: str) -> Iterator[bool]:
+    """Whether no other run works at the source during the block; waits a little for one that does."""
+    name = f"usage.enforcement {source_id}"
+    try:
+        with connection.transaction():
+            connection.execute(f"SET LOCAL lock_timeout = '{_WAITS_FOR_ANOTHER_S}s'")
+            connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [name])
+    except psycopg.errors.LockNotAvailable:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [name])
+
+
+def _work_at(work: Work, source: SourceSettings, timeouts: Timeouts) -> None:
+    look_before = work.clock() - timedelta(minutes=work.settings.enforcement.look_every_minutes)
+    due = due_actions(work.connection, source.id, work.clock(), look_before)
+    try:
+        console = _console(source, timeouts)
+    except (MissingSecretError, ValueError) as error:
+        _all_later(work, due, str(error))
+        return
+    try:
+        _carry_out(work, console, due)
+    finally:
+        console.close()
 
 
 def _console(source: SourceSettings, timeouts: Timeouts) -> Console:

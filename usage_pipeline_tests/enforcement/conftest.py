@@ -174,7 +174,7 @@ def written(postgres: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) 
     # Nothing is judged yet: each test has its own budgets.
     config.write_text("version: 1\ntimezone: Asia/Shanghai\ncurrency: CNY\nexchange_rates: {USD: 7.10}\n"
                       "environments: [{environment: dev, when: {tag: dev}}]\n")  # fmt: skip
-    company = build_company(make, postgres.url(names[0]), seed=31, days=2, calls_a_day=4)
+    company = build_company(make, postgres.url(names[0]), seed=31, days=2, calls_a_day=4, runaway_calls=700)
     company.config = config
     assert not company.run().source_errors
     yield company, str(suffix)

@@ -86,6 +86,13 @@ class Oracle:
             return unit
         return replace(unit, occurred_at=moved)
 
+    def _begun(self, unit: TrueUnit) -> datetime:
+        """When the unit's call began, as far as its source says it."""
+        known = self._known.get(f"residual:{unit.run_id}") if unit.run_id else None
+        if known is None or not isinstance(known.script, RunScript):
+            return unit.occurred_at
+        return self._dated(known.script, known.script.residual).occurred_at
+
     def wrong(self, events: Mapping[str, Mapping[str, object]]) -> list[str]:
         """What the ledger says that is not so, in words; empty when all is well."""
         # Estimates stand beside what Dify logged; the oracle knows what was logged.
@@ -132,7 +139,9 @@ class Oracle:
 
     def expected(self, unit: TrueUnit) -> dict[str, object]:
         """A true unit by the warehouse's words, with its day, its key and its price."""
-        unit = with_key(self._apps[unit.app_id], unit, ())
+        # Whose key it was is told by which keys there were when the call began, not when its node did.
+        keyed = with_key(self._apps[unit.app_id], replace(unit, occurred_at=self._begun(unit)), ())
+        unit = replace(unit, api_key_id=keyed.api_key_id, key_attribution=keyed.key_attribution)
         day = unit.occurred_at.astimezone(ZoneInfo(self._zones[unit.tenant_id])).date()
         cost, currency, source = unit.cost, unit.currency, "dify"
         if unit.event_id.startswith("residual:"):

@@ -96,3 +96,14 @@ def test_tokens_without_their_split_are_not_priced_by_a_rule_of_two_prices(stand
     check(stand, history(replace(call("flow-local"), habits=figures_only)))
     prices = {(row["model"], row["price_source"], row["cost"]) for row in stand.rows("usage_event")}
     assert ("qwen3-32b-local", "unpriced", None) in prices
+
+
+def test_a_key_that_is_made_while_a_run_goes_on_is_not_the_one_that_called(stand: Stand) -> None:
+    """Whose call it was is told by the keys that there were when the run began."""
+    slow = replace(call("ask"), habits=Habits(pace=60.0))
+    app = list(APPS).index("ask")
+    keys = ((app, timedelta(hours=-1)), (app, timedelta(seconds=90)))
+    check(stand, replace(history(slow), keys=keys))
+    called = [row for row in stand.rows("usage_event") if row["basis"] == "logged"]
+    assert max(row["occurred_at"] for row in called) > MOMENTS[0] + timedelta(seconds=90)
+    assert {row["key_attribution"] for row in called} == {"sole"}

@@ -17,7 +17,6 @@ import pytest
 
 from usage_pipeline.alerts.source_alerts import raise_source_alerts
 from usage_pipeline.configuration import configuration_in_force
-from usage_pipeline.demo import dify_history
 from usage_pipeline.ingest.every_source import read_every_source
 from usage_pipeline.settings import Settings, load_settings
 from usage_pipeline.sources import dify_postgres
@@ -64,8 +63,10 @@ def place(
 ) -> Iterator[Place]:
     """Three Difys that are well; `hung` takes connections and never answers, `refused` is not there."""
     monkeypatch.setattr(dify_postgres, "_CONNECT_SECONDS", CONNECT_SECONDS)
-    monkeypatch.setattr(dify_history, "_RUNAWAY_CALLS", 60)
-    companies = [build_company(new_database, warehouse_url, seed=70 + n, days=1, calls_a_day=2) for n in range(3)]
+    companies = [
+        build_company(new_database, warehouse_url, seed=70 + n, days=1, calls_a_day=2, runaway_calls=60)
+        for n in range(3)
+    ]
     config = configuration(tmp_path, (*SICK, *WELL), "reading: {silent_after_seconds: 1}\n")
     with silent_port() as port:
         made = Place(companies, config, monkeypatch, port)
@@ -122,8 +123,7 @@ def test_one_that_stops_in_mid_stream_is_left_and_read_whole_when_it_is_back(
     warehouse_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(dify_history, "_RUNAWAY_CALLS", 1500)
-    fourth = build_company(new_database, warehouse_url, seed=79, days=1, calls_a_day=2)
+    fourth = build_company(new_database, warehouse_url, seed=79, days=1, calls_a_day=2, runaway_calls=1_500)
     line = Proxy(fourth.dify_url)
     place.point("hung", line.url)
     place.point("refused", place.companies[0].dify_url)

@@ -15,7 +15,6 @@ import pytest
 from typer.testing import CliRunner
 
 from usage_pipeline.cli import app
-from usage_pipeline.demo import dify_history
 from usage_pipeline.demo.scripts import TrueUnit
 from usage_pipeline.demo.truth import usage_date
 from usage_pipeline.usage.top_nodes import top_nodes
@@ -29,8 +28,7 @@ DAYS = 5
 @pytest.fixture
 def company(new_database: Callable[[], str], warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> Company:
     """A company that has been read; nothing of it is a runaway."""
-    monkeypatch.setattr(dify_history, "_RUNAWAY_CALLS", 1)
-    made = build_company(new_database, warehouse_url, seed=33, days=14, calls_a_day=12)
+    made = build_company(new_database, warehouse_url, seed=33, days=14, calls_a_day=12, runaway_calls=1)
     assert not made.run().source_errors
     return made
 

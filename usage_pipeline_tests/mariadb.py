@@ -42,18 +42,22 @@ def running_mariadb() -> Iterator[MariaDB]:
     """A server that ends with the block; its machine stands in Berlin, where clocks change twice a year."""
     folder = Path(tempfile.mkdtemp(prefix="usage-pipeline-mariadb-"))
     try:
+        # A server that starts removes what it takes for its own in the folder of temporary tables.
+        (folder / "scratch").mkdir()
         if _IS_ROOT:
-            shutil.chown(folder, "mysql", "mysql")
+            for place in (folder, folder / "scratch"):
+                shutil.chown(place, "mysql", "mysql")
         user = ["--user=mysql"] if _IS_ROOT else []
+        places = [f"--datadir={folder}/data", f"--tmpdir={folder}/scratch"]
         subprocess.run(
-            [_INSTALL, "--no-defaults", *user, f"--datadir={folder}/data", "--skip-test-db",
+            [_INSTALL, "--no-defaults", *user, *places, "--skip-test-db",
              "--auth-root-authentication-method=normal"],
             check=True, capture_output=True, timeout=120,
         )  # fmt: skip
         port = _free_port()
         with (folder / "server.log").open("wb") as log:
             process = subprocess.Popen(
-                [MARIADBD or "mariadbd", "--no-defaults", *user, f"--datadir={folder}/data",
+                [MARIADBD or "mariadbd", "--no-defaults", *user, *places,
                  f"--socket={folder}/socket", f"--pid-file={folder}/pid", "--bind-address=127.0.0.1", f"--port={port}",
                  "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=128M"],
                 stdout=log, stderr=log, env={**os.environ, "TZ": ZONE_OF_MACHINE},

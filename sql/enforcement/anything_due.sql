@@ -3,7 +3,8 @@
 SELECT x.key
 FROM (
     SELECT 'alert:' || a.alert_id AS key FROM usage.alert a
-    WHERE a.kind = 'budget' AND NOT EXISTS (SELECT FROM usage.enforcement_plan p WHERE p.cause_key = 'alert:' || a.alert_id)
+    WHERE a.kind = 'budget' AND a.facts -> 'actions' <> '[]' AND a.facts ->> 'enforcement_mode' <> 'off'
+      AND NOT EXISTS (SELECT FROM usage.enforcement_plan p WHERE p.cause_key = 'alert:' || a.alert_id)
     UNION ALL
     SELECT 'lock:' || l.budget_id || '|' || l.scope_value || '|' || extract(epoch FROM l.locked_at)
     FROM usage.budget_lock l WHERE l.unlocked_at IS NULL

@@ -1,4 +1,5 @@
--- What was reached and has not been planned for: alerts of budgets, and values that are locked. Oldest first.
+-- What was reached and has not been planned for: alerts of budgets whose tier asked for something when it was reached, and
+-- values that are locked. Oldest first.
 -- Reads usage.alert, usage.budget_lock, usage.budget_status, usage.enforcement_plan. Writes nothing.
 SELECT c.cause_key, c.cause, c.alert_id, c.budget_id, c.scope_value, b.scope_name, b.scope, b.period, b.zone,
        c.period_start, b.period_start, b.period_end, c.tier, c.tier_on, c.round, c.level, b.measure, b.spent, b."limit",
@@ -8,7 +9,7 @@ FROM (
            a.tier, a.tier_on, a.round, a.level, coalesce(a.facts -> 'recipients', '[]') AS recipients,
            a.resolved_at IS NOT NULL AS over, a.created_at AS at
     FROM usage.alert a
-    WHERE a.kind = 'budget'
+    WHERE a.kind = 'budget' AND a.facts -> 'actions' <> '[]' AND a.facts ->> 'enforcement_mode' <> 'off'
     UNION ALL
     SELECT 'lock:' || l.budget_id || '|' || l.scope_value || '|' || extract(epoch FROM l.locked_at), 'lock',
            told.alert_id, l.budget_id, l.scope_value, l.locked_at, l.tier, 'spent', 0,

@@ -19,7 +19,7 @@ GONE_SOON = [
     Fault("hang", "POST", "api-enable"),
     Fault("hang_after", "POST", "site-enable"),
     Fault("garbage", "POST", "api-enable"),
-    Fault("status", "GET", "apps/[^/]+$", status=503, times=5),
+    Fault("status", "GET", "apps/[^/]+$", status=503),
     Fault("cut_before", "GET", "apps/[^/]+$"),
 ]
 

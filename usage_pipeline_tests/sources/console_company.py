@@ -62,7 +62,6 @@ def console_company(
 ) -> Iterator[ConsoleCompany]:  # fmt: skip
     """A company and its console for the block."""
     company = build_company(new_database, warehouse_url, seed=seed, days=days, calls_a_day=calls_a_day)
-    drop_most_of_the_runaway(company)
     config = folder / f"console-{seed}.yaml"
     text = EXAMPLE.read_text(encoding="utf-8")
     assert _DATABASE in text
@@ -77,16 +76,6 @@ def console_company(
             "DIFY_ADMIN_KEY": admin_key or None,
         }  # fmt: skip
         yield ConsoleCompany(company, fake, config, variables)
-
-
-def drop_most_of_the_runaway(company: Company) -> None:
-    """Its 1,500 conversations are a call each and show nothing new; thirty are enough."""
-    kept, gone = company.history.calls[:-1470], company.history.calls[-1470:]
-    with connected(company.dify_url) as dify:
-        for table in ("message_agent_thoughts", "messages", "conversations"):
-            ids = [step.key for call in gone for step in call.steps if step.table == table]
-            dify.execute(f"DELETE FROM {table} WHERE id = ANY(%s::uuid[])".encode(), [ids])
-    company.history.calls[:] = kept
 
 
 def as_the_console_shows(company: Company, units: Iterable[TrueUnit]) -> Iterator[TrueUnit]:

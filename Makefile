@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 TESTS ?=
-# Tests wait for servers and clocks as often as for the processor: four workers on two cores are seldom idle.
-WORKERS ?= 4
+# Tests wait for servers and clocks as often as for the processor: three workers on two cores are seldom idle.
+WORKERS ?= 3
 
 .PHONY: help install install-dev demo test nightly check lock clean
 

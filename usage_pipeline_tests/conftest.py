@@ -23,10 +23,34 @@ hypothesis.settings.load_profile(os.environ.get("USAGE_PIPELINE_HYPOTHESIS", "de
 
 _numbers = itertools.count()
 # Begun first, so that no worker is left alone with one of them at the end.
-_LONG = ("commands/test_dagster_ui", "ingest/test_plans", "commands/test_demo", "ingest/test_side_by_side",
-         "sources/test_dify_mysql.py", "enforcement/test_failures", "delivery/test_chaos", "enforcement/test_chaos",
-         "ingest/test_random_histories", "ingest/test_truth", "ingest/test_killed", "ingest/test_live",
-         "reconciliation/test_misfits", "sources/test_completion_logs")  # fmt: skip
+_LONG = (
+    "commands/test_dagster_ui.py",
+    "ingest/test_side_by_side.py",
+    "ingest/test_plans.py",
+    "commands/test_demo.py",
+    "ingest/test_recount.py",
+    "sources/test_completion_logs.py",
+    "sources/test_dify_mysql.py",
+    "reconciliation/test_misfits.py",
+    "ingest/test_quirks.py",
+    "ingest/test_truth.py",
+    "ingest/test_estimates.py",
+    "enforcement/test_never.py",
+    "enforcement/test_failures.py",
+    "sources/test_mysql_connection.py",
+    "enforcement/test_chaos.py",
+    "reconciliation/test_deletion.py",
+    "ingest/test_killed.py",
+    "ingest/test_time.py",
+    "alerts/test_runaway.py",
+    "ingest/test_api_keys.py",
+    "ingest/test_versions.py",
+    "budgets/test_changes.py",
+    "sources/test_dify_api.py",
+    "enforcement/test_pause.py",
+    "budgets/test_overrides.py",
+    "usage/test_top_nodes.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -33,7 +33,7 @@ FACTS = {
     "top": {"callers": [{"name": "api: crm", "tokens": "5", "cost": "1", "share": "0.8"}]},
     "recipients": ["ops", "more"], "fallback": [],
 }  # fmt: skip
-NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)  # the period of FACTS begins then
 
 
 class Clock:
@@ -163,6 +163,15 @@ outbox.deliver_due(connect(sys.argv[1]), settings, by="killed", send=send_and_di
 """
 
 
+def _wait_until_alone(connection: Connection) -> None:
+    """Until the server has noticed that the killed process is gone: nobody takes over from a session that lives."""
+    end = time.monotonic() + 20
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    while connection.execute(query).fetchone() != (0,):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 def test_a_kill_between_sending_and_recording_repeats_once_and_loses_nothing(
     warehouse_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -177,6 +186,7 @@ def test_a_kill_between_sending_and_recording_repeats_once_and_loses_nothing(
         )
         assert process.returncode == -signal.SIGKILL
         assert len(server.taken) == 1
+        _wait_until_alone(connection)
         clock = Clock()
         clock.move(LEASE.total_seconds() + 5)
         deliver_due(connection, settings, by="after", clock=clock)

@@ -13,6 +13,7 @@ import pytest
 from usage_pipeline.configuration import configuration_in_force
 from usage_pipeline.demo.callers import caller_for
 from usage_pipeline.demo.calls_basic import basic_call
+from usage_pipeline.demo.calls_workflow import single_step
 from usage_pipeline.demo.dify_history import RUNAWAY, History
 from usage_pipeline.demo.scripts import CallScript, TrueUnit
 from usage_pipeline.demo.truth import usage_date
@@ -74,12 +75,13 @@ class Reconciled:
             ).fetchall()
 
 
-def _an_agent_that_fails(history: History) -> list[CallScript]:
-    """Its message has no tokens; its thoughts have them all."""
-    rng, app = random.Random(5), history.world.apps[RUNAWAY]
-    caller = caller_for(history.world, rng, app, "api")
-    moment = history.now - timedelta(days=2)
-    return [basic_call(history.world, rng, app, caller, moment, ending="agent_error", tokens=(900, 300))]
+def _rare_calls(history: History) -> list[CallScript]:
+    """An agent that fails (its message has no tokens, its thoughts have them all); a node that was tried by itself."""
+    world, rng, moment = history.world, random.Random(5), history.now - timedelta(days=2)
+    agent, lab = world.apps[RUNAWAY], world.apps["idea-lab"]
+    failed = basic_call(world, rng, agent, caller_for(world, rng, agent, "api"), moment, ending="agent_error",
+                        tokens=(900, 300))  # fmt: skip
+    return [failed, single_step(world, rng, lab, caller_for(world, rng, lab, "debug"), moment, lab.nodes[0])]
 
 
 @pytest.fixture(scope="session")
@@ -95,7 +97,7 @@ def pattern(postgres: EmbeddedServer) -> Iterator[Company]:
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
         create_database(connection, names[0])
     migrate(postgres.url(names[0]))
-    company = build_company(make, postgres.url(names[0]), seed=31, days=DAYS, calls_a_day=8, also=_an_agent_that_fails)
+    company = build_company(make, postgres.url(names[0]), seed=31, days=DAYS, calls_a_day=8, also=_rare_calls)
     assert not company.run().source_errors
     yield company
     os.environ.pop("DIFY_DATABASE_URL", None)

@@ -1,13 +1,17 @@
 """A made-up company in a test: its Dify, its warehouse, its configuration, and its truth."""
 
 import os
+import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from usage_pipeline.demo.dify_history import History, build_history
+from usage_pipeline.demo.callers import caller_for
+from usage_pipeline.demo.calls_basic import basic_call
+from usage_pipeline.demo.calls_workflow import workflow_call
+from usage_pipeline.demo.dify_history import RUNAWAY, History, build_history
 from usage_pipeline.demo.dify_schema import create_dify_schema
 from usage_pipeline.demo.scripts import CallScript, TrueUnit
 from usage_pipeline.demo.write import write_history
@@ -65,6 +69,21 @@ def build_company(
             connection.execute("ALTER TABLE workflow_runs ALTER COLUMN sequence_number SET DEFAULT 0")
         write_history(connection, history, history.now)
     return Company(url, warehouse_url, history)
+
+
+def a_failed_agent(history: History) -> CallScript:
+    """A call whose message has no tokens: its thoughts have them all."""
+    rng, app = random.Random(5), history.world.apps[RUNAWAY]
+    caller = caller_for(history.world, rng, app, "api")
+    return basic_call(history.world, rng, app, caller, history.now - timedelta(days=2), ending="agent_error",
+                      tokens=(901, 301))  # fmt: skip
+
+
+def a_retried_flow(history: History) -> CallScript:
+    """A run whose failed attempts only its total knows."""
+    rng, app = random.Random(5), history.world.apps["campaign-flow"]
+    caller = caller_for(history.world, rng, app, "api")
+    return workflow_call(history.world, rng, app, caller, history.now - timedelta(hours=20), ending="retry")
 
 
 def events(connection: Connection) -> dict[str, Row]:

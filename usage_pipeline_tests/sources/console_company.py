@@ -13,7 +13,16 @@ from usage_pipeline.demo.fake_console_sessions import Account
 from usage_pipeline.demo.scripts import TrueUnit
 from usage_pipeline.one_pass import PassSummary, run_pass
 from usage_pipeline.warehouse.connection import Connection, connected
-from usage_pipeline_tests.company import EXAMPLE, KEY_RULES, Company, Row, build_company, events, expected
+from usage_pipeline_tests.company import (
+    EXAMPLE,
+    KEY_RULES,
+    Company,
+    Row,
+    a_retried_flow,
+    build_company,
+    events,
+    expected,
+)
 
 EMAIL = "li.na@example.com"
 PASSWORD = "correct horse 42 battery"
@@ -61,7 +70,8 @@ def console_company(
     version: tuple[int, int, int] = (1, 12, 1),
 ) -> Iterator[ConsoleCompany]:  # fmt: skip
     """A company and its console for the block."""
-    company = build_company(new_database, warehouse_url, seed=seed, days=days, calls_a_day=calls_a_day)
+    company = build_company(new_database, warehouse_url, seed=seed, days=days, calls_a_day=calls_a_day,
+                            also=lambda history: [a_retried_flow(history)])  # fmt: skip
     config = folder / f"console-{seed}.yaml"
     text = EXAMPLE.read_text(encoding="utf-8")
     assert _DATABASE in text

@@ -11,7 +11,7 @@ import pytest
 from usage_pipeline.demo.dify_history import build_history
 from usage_pipeline.demo.scripts import TrueUnit
 from usage_pipeline.warehouse.connection import Connection, connected
-from usage_pipeline_tests.company import KEY_RULES, Company, assert_events_equal, events
+from usage_pipeline_tests.company import KEY_RULES, Company, a_failed_agent, assert_events_equal, events
 from usage_pipeline_tests.dify_on_mysql import (
     VERSIONS,
     create_dify_on_mysql,
@@ -40,6 +40,7 @@ def build(
         *, seed: int, days: int = 2, version: str = "1.12.1", fractions: bool = True, until: datetime | None = None
     ) -> tuple[Company, str]:
         history = build_history(seed, datetime.now(UTC), days, 12.0)
+        history.calls.append(a_failed_agent(history))
         name = new_mysql_database()
         with mariadb.connect(name) as dify:
             create_dify_on_mysql(dify, version, fractions=fractions)

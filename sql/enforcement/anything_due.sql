@@ -17,6 +17,7 @@ FROM (
            OR a.release_at IS NOT NULL AND a.held IS NOT NULL AND a.next_attempt_at <= :'now'::timestamptz
            OR a.state = 'planned' AND a.approve_until <= :'now'::timestamptz
            OR a.state = 'verified' AND a.looked_at <= :'look_before'::timestamptz
+              AND a.next_attempt_at <= :'now'::timestamptz
            OR a.release_at IS NULL AND NOT a.rolling AND a.period_end <= :'now'::timestamptz
               AND a.state IN ('planned', 'applied', 'verified', 'failed')
            OR a.release_at IS NULL AND a.cause = 'lock' AND NOT EXISTS (

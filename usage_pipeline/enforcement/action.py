@@ -113,6 +113,12 @@ def action_with_id(connection: Connection, action_id: str) -> Action:
     return found[0]
 
 
+def locked(connection: Connection, action_id: str) -> Action:
+    """The action as it is, which nobody else changes until the caller's transaction ends. Raises NoSuchActionError."""
+    connection.execute("SELECT FROM usage.enforcement_action WHERE action_id = %s FOR UPDATE", [action_id])
+    return action_with_id(connection, action_id)
+
+
 def due_actions(connection: Connection, source: str, now: datetime, look_before: datetime) -> list[Action]:
     """What something is to be done about in one source, releases first."""
     with connection.cursor(row_factory=class_row(Action)) as cursor:

@@ -14,7 +14,7 @@ from usage_pipeline.console.client import Console
 from usage_pipeline.console.errors import ConsoleError
 from usage_pipeline.console.transport import Timeouts
 from usage_pipeline.enforcement import steps
-from usage_pipeline.enforcement.action import Action, action_with_id, actions, change, due_actions, note
+from usage_pipeline.enforcement.action import Action, action_with_id, actions, change, due_actions, locked, note
 from usage_pipeline.enforcement.asked_outside import ask_outside
 from usage_pipeline.enforcement.causes import tiers_with_actions
 from usage_pipeline.enforcement.lever_of import lever_of
@@ -126,6 +126,10 @@ def want_release(
 ) -> Action:
     """Makes the action due to be undone; one that has changed nothing yet ends here. Safe to run twice."""
     with connection.transaction():
+        # Another run may have begun to carry it out since it was read.
+        action = locked(connection, action.action_id)
+        if action.release_at is not None or action.released_at is not None:
+            return action
         if action.held is None:
             changed = change(connection, action, state="not_needed", release_why=why, release_by=by, release_at=now)
         else:
@@ -219,8 +223,7 @@ def _one(work: Work, console: Console, action: Action) -> None:
 def _all_later(work: Work, due: Iterable[Action], problem: str) -> None:
     for action in due:
         if action.release_at is None and action.state == "verified":
-            change(work.connection, action, looked_at=work.clock(), answer=problem)
-            work.problems.append(problem)
+            steps.look_later(work, action, problem)
         elif action.release_at is None:
             steps.try_later(work, action, problem)
         else:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from usage_pipeline.enforcement.action import Action, action_with_id, change, note
+from usage_pipeline.enforcement.action import Action, change, locked, note
 from usage_pipeline.enforcement.carry_out import want_release
 from usage_pipeline.enforcement.told import tell
 from usage_pipeline.settings import Settings
@@ -24,8 +24,7 @@ def decide_action(
         listed = ", ".join(settings.approvals.approvers) or "nobody: add names under approvals.approvers"
         raise DecisionRefusedError(f"{by!r} is not an approver; the configuration has: {listed}")
     with connection.transaction():
-        connection.execute("SELECT FROM usage.enforcement_action WHERE action_id = %s FOR UPDATE", [action_id])
-        action = action_with_id(connection, action_id)
+        action = locked(connection, action_id)
         if action.state != "planned" or action.release_at is not None:
             raise DecisionRefusedError(f"{action_id} does not wait for an approval: it is {action.state}")
         if action.approve_until and action.approve_until <= now:
@@ -46,8 +45,7 @@ def release_action(connection: Connection, action_id: str, *, by: str, why: str,
     It is not taken again before the next tier or period.
     """
     with connection.transaction():
-        connection.execute("SELECT FROM usage.enforcement_action WHERE action_id = %s FOR UPDATE", [action_id])
-        action = action_with_id(connection, action_id)
+        action = locked(connection, action_id)
         if action.released_at is not None or (action.release_at is not None and action.held is None):
             raise DecisionRefusedError(f"{action_id} is {action.state} already: there is nothing to undo")
         if action.held is None and action.state not in ("planned", "approved"):

@@ -19,7 +19,7 @@ from usage_pipeline.console.errors import (
     OutcomeUnknownError,
     RefusedError,
 )
-from usage_pipeline.enforcement.action import Action, change, note, others_in_force
+from usage_pipeline.enforcement.action import Action, change, locked, note, others_in_force
 from usage_pipeline.enforcement.hourly_cap import may_begin
 from usage_pipeline.enforcement.levers import Lever, RefusedActionError
 from usage_pipeline.enforcement.told import tell
@@ -92,31 +92,22 @@ def apply(work: Work, console: Console, lever: Lever, action: Action) -> None:
 
 def _ready(work: Work, lever: Lever, action: Action, found: dict[str, Any]) -> Action:
     """Writes down what was found and what is meant; held is None when this must wait."""
-    held = lever.meant(found)
-    before = {name: found[name] for name in held}
+    before_us = dict(found)
     for other in others_in_force(work.connection, action, lever.actions):
         # What another action has set was not so before either of them.
-        shared = [name for name in held if name in (other.held or {}) and other.before]
-        before |= {name: (other.before or {})[name] for name in shared}
-        held |= {name: (other.held or {})[name] for name in shared}
+        before_us |= {name: (other.before or {})[name] for name, value in (other.held or {}).items()
+                      if found.get(name) == value}  # fmt: skip
+    held = lever.meant(before_us)
+    before = {name: before_us[name] for name in held}
     with work.connection.transaction():
         now = work.clock()
-        if not _still_wanted(work.connection, action):
-            return action
+        action = locked(work.connection, action.action_id)
+        if action.release_at is not None or action.state not in ("approved", "applied"):
+            return action  # somebody has decided otherwise since it was read
         if not may_begin(work.connection, work.settings, now):
             work.note(action, "waits", "enforcement.most_actions_per_hour")
             return change(work.connection, action, next_attempt_at=now + timedelta(minutes=1))
         return change(work.connection, action, before=before, held=held, began_at=now)
-
-
-def _still_wanted(connection: Connection, action: Action) -> bool:
-    """Whether nobody has decided otherwise since the action was read; nobody can until the transaction ends."""
-    row = connection.execute(
-        "SELECT release_at IS NULL AND state IN ('approved', 'applied') FROM usage.enforcement_action"
-        " WHERE action_id = %s FOR UPDATE",
-        [action.action_id],
-    ).fetchone()
-    return bool(row and row[0])
 
 
 def _turn_all(
@@ -177,7 +168,7 @@ def look(work: Work, console: Console, lever: Lever, action: Action) -> None:
                  release_why="gone at Dify")  # fmt: skip
         return
     except ConsoleError as error:
-        change(work.connection, action, looked_at=now, answer=str(error))
+        look_later(work, action, str(error))
         return
     held, before = dict(action.held or {}), action.before or {}
     ours = {name for name, value in held.items() if before.get(name) != value}
@@ -192,6 +183,13 @@ def look(work: Work, console: Console, lever: Lever, action: Action) -> None:
     else:
         work.end(action, "opened by hand", "by_hand", detail, state="released", released_at=now,
                  release_why="by hand at Dify", looked_at=now)  # fmt: skip
+
+
+def look_later(work: Work, action: Action, problem: str) -> None:
+    """It could not be looked at: `looked_at` stays, so that the check sees how long that is so."""
+    every = timedelta(minutes=work.settings.enforcement.look_every_minutes)
+    change(work.connection, action, next_attempt_at=work.clock() + every, answer=problem)
+    work.problems.append(f"{action.action} {action.target_name}: {problem}")
 
 
 def release(work: Work, console: Console, lever: Lever, action: Action) -> None:
@@ -209,7 +207,10 @@ def release(work: Work, console: Console, lever: Lever, action: Action) -> None:
     except NotFoundError as error:
         _released(work, action, f"gone at Dify: {error}")
         return
-    except (ConsoleError, RefusedActionError) as error:
+    except RefusedActionError as refused:
+        release_later(work, action, str(refused), told_at=1)  # only people can change that
+        return
+    except ConsoleError as error:
         release_later(work, action, str(error))
         return
     open_yet = [name for name in wanted if name in found and not lever.settled(found[name], wanted[name])]
@@ -228,10 +229,10 @@ def _released(work: Work, action: Action, detail: str) -> None:
     work.end(action, "released", "released", said, state="released", released_at=work.clock(), answer=None)
 
 
-def release_later(work: Work, action: Action, answer: str) -> None:
+def release_later(work: Work, action: Action, answer: str, told_at: int = MOST_ATTEMPTS) -> None:
     """Never given up: a project that we have paused must run again. People are told when it takes long."""
     action = work.try_again(action, answer)
-    if action.attempts == MOST_ATTEMPTS or ("edits" in answer and action.attempts == 1):
+    if action.attempts == told_at:
         with work.connection.transaction():
             tell(work.connection, work.settings, action, "release_failed", work.clock(), detail=answer)
 

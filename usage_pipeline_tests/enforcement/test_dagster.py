@@ -76,6 +76,22 @@ def test_the_check_is_red_while_something_could_not_be_done_or_undone(place: Pla
     assert "give the account the role" in str(problems)
 
 
+def test_the_check_is_red_when_what_is_held_could_not_be_looked_at_for_long(place: Place, defs: dg.Definitions) -> None:
+    place.judge()
+    run(defs)
+    place.fake.faults.add(Fault("status", "GET", "apps/", status=403, times=10**6))
+    for _ in range(3):
+        place.warehouse.execute("UPDATE usage.enforcement_action SET looked_at = looked_at - interval '6 minutes',"
+                                " next_attempt_at = now() - interval '1 minute'")  # fmt: skip
+        assert asked(place)
+        result = run(defs)
+        assert not asked(place), "tried again after a while, not each few seconds"
+    passed, problems = checked(result)
+    assert not passed
+    assert "could not be looked at" in str(problems)
+    assert place.one().state == "verified"
+
+
 def test_a_decision_in_the_ui_is_carried_out(place: Place, defs: dg.Definitions) -> None:
     place.configure(mode="approve")
     place.judge()

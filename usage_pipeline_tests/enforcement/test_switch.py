@@ -68,6 +68,24 @@ def test_a_workflow_gets_the_cheaper_model_and_its_own_back(place: Place) -> Non
     assert graph(place) == before == graph(place, draft=True)
 
 
+def test_two_budgets_that_switch_one_project_switch_it_back_together(place: Place) -> None:
+    before = graph(place)
+    more = "\n".join(
+        f"  - {{id: {name}, scope: {{project: {FLOW}}}, period: {period}, limit: {{tokens: 5}}}}"
+        for name, period in (("flow-day", "day"), ("flow-month", "month"))
+    )
+    place.configure(action="switch_model", limit=900_000_000, enforcement=RULES, more=more)
+    place.tokens_now(FLOW, 10)
+    place.step()
+    day, month = (place.actions(budget_id=name)[0] for name in ("flow-day", "flow-month"))
+    assert (day.state, month.state) == ("verified", "verified"), (day.answer, month.answer)
+    for action, expected in ((day, False), (month, True)):
+        release_action(place.warehouse, action.action_id, by="li.si", why="", now=place.now)
+        place.enforce()
+        assert (graph(place) == before) is expected
+    assert len([call for call in place.changes() if call.endswith("publish")]) == 2
+
+
 def test_only_models_that_the_budget_is_about_are_switched(place: Place) -> None:
     rules = ", cheaper_models: [{model: qwen-max, to: {model: qwen-plus}}, {model: gpt-4o-mini, to: {model: tiny}}]"
     budget = f"  - {{id: flow, scope: {{project: {FLOW}, model: 'qwen-m*'}}, period: day, limit: {{tokens: 5}}}}"

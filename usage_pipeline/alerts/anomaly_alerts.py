@@ -64,14 +64,14 @@ def _day_of(found: Unusual, zone: str) -> datetime:
 
 
 def _recipients(connection: Connection, settings: Settings, found: Unusual) -> list[tuple[str, str]]:
-    tenant = None
-    if found.rule.per in ("tenant", "project"):
-        source, _, given = found.value.partition("/")
-        row = connection.execute(
-            "SELECT t.tenant_id, t.name FROM usage.tenant t LEFT JOIN usage.project p USING (source, tenant_id)"
-            " WHERE t.source = %s AND (t.tenant_id = %s OR p.app_id = %s) LIMIT 1",
-            [source, given, given],
-        ).fetchone()
-        tenant = (str(row[0]), str(row[1])) if row else None
+    """`owner` stands for the one tenant that the value lies in; the configuration has it for no other values."""
+    source, _, given = found.value.partition("/")
+    row = connection.execute(
+        "SELECT t.tenant_id, t.name FROM usage.tenant t"
+        " LEFT JOIN usage.project p USING (source, tenant_id) LEFT JOIN usage.api_key k USING (source, app_id)"
+        " WHERE t.source = %s AND %s IN (t.tenant_id, p.app_id, k.api_key_id) LIMIT 1",
+        [source, given],
+    ).fetchone()
+    tenant = (str(row[0]), str(row[1])) if row else ("", "")
     names = resolved_names(settings, found.rule.notify, tenant)
     return [(name, settings.recipients[name].channel) for name in names] or operators(settings)

@@ -39,6 +39,9 @@ def cross_check(settings: Settings) -> Iterator[Finding]:
     yield from _duplicates("anomalies", [rule.id for rule in settings.anomalies], "id")
     for position, anomaly in enumerate(settings.anomalies):
         yield from _names(settings, ("anomalies", position, "notify"), anomaly.notify, owner=True)
+        if OWNER in anomaly.notify and anomaly.per not in ("tenant", "project", "api_key"):
+            yield Finding(("anomalies", position, "notify"), OWNER, "is not known: its values lie in no single tenant",
+                          "name recipients, or write per: tenant, project or api_key")  # fmt: skip
         if "node" in (*anomaly.scope.values(), *anomaly.scope.excluded()):
             yield Finding(("anomalies", position, "scope"), "node", "is not known to the daily tables",
                           "name projects or models instead")  # fmt: skip

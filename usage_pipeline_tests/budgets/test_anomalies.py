@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from usage_pipeline.alerts.judge_and_alert import judge_and_alert
 from usage_pipeline.budgets.anomalies import find_anomalies, spans_at
 from usage_pipeline.configuration import InForce
-from usage_pipeline.settings import parse_settings
+from usage_pipeline.settings import SettingsError, parse_settings
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection, connect
 from usage_pipeline.warehouse.schema import migrate
@@ -119,6 +119,22 @@ def test_it_is_looked_at_once_and_told_once_a_day(books: Connection) -> None:
     rolled(books)
     judge_and_alert(books, configuration, NOW + timedelta(days=1))
     assert books.execute("SELECT count(*) FROM usage.alert").fetchone() == (2,)
+
+
+def test_an_owner_hears_of_their_own_tenant_only(books: Connection) -> None:
+    text = (
+        f"version: 1\ntimezone: {ZONE}\nrecipients: {{ops: {{channel: wecom, secret_env: A}}, mine: {{channel: wecom,"
+        f" secret_env: B}}, theirs: {{channel: wecom, secret_env: C}}}}\nalerting: {{ops: [ops]}}\n"
+        "tenants: [{tenant: T, timezone: Asia/Shanghai, recipients: [mine]}, {tenant: U, recipients: [theirs]}]\n"
+        "anomalies: [{id: r, at_least: 1000, per: PER, mode: alert, notify: [owner]}]\n"
+    )
+    some_weeks(books)
+    put(books, "a", noon(TODAY - timedelta(days=1)), 50_000)
+    rolled(books)
+    judge_and_alert(books, InForce(parse_settings(text.replace("PER", "project"), "c.yaml"), 1), NOW)
+    assert books.execute("SELECT recipient FROM usage.delivery").fetchall() == [("mine",)]
+    with pytest.raises(SettingsError, match="its values lie in no single tenant"):
+        parse_settings(text.replace("PER", "model"), "c.yaml")
 
 
 def test_a_warning_is_kept_and_tells_nobody_and_off_looks_at_nothing(books: Connection) -> None:

@@ -1,6 +1,5 @@
 """The same history, read from a Dify on a real MariaDB whose server lives in another zone, gives the same events."""
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -20,13 +19,9 @@ from usage_pipeline_tests.dify_on_mysql import (
     write_history_to_mysql,
     write_steps_to_mysql,
 )
-from usage_pipeline_tests.mariadb import MARIADBD, MariaDB
+from usage_pipeline_tests.mariadb import MariaDB, on_mariadb
 
-pytestmark = [
-    pytest.mark.mariadb,
-    # `make test` must work without a MariaDB; CI installs one, and there its absence is a failure.
-    pytest.mark.skipif(MARIADBD is None and not os.environ.get("CI"), reason="no mariadbd: apt install mariadb-server"),
-]
+pytestmark = on_mariadb
 SHANGHAI = timezone(timedelta(hours=8))
 
 

@@ -1,6 +1,5 @@
 """On a big Dify on MariaDB, a pass reads messages, runs and node executions along indexes only."""
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,13 +14,10 @@ from usage_pipeline.sources.seam import Window
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.statements import statement
 from usage_pipeline_tests.dify_on_mysql import Connection, create_dify_on_mysql, read
-from usage_pipeline_tests.mariadb import MARIADBD, MariaDB
+from usage_pipeline_tests.mariadb import MariaDB, on_mariadb
 from usage_pipeline_tests.sources.conftest import new_database_on
 
-pytestmark = [
-    pytest.mark.mariadb,
-    pytest.mark.skipif(MARIADBD is None and not os.environ.get("CI"), reason="no mariadbd: apt install mariadb-server"),
-]
+pytestmark = on_mariadb
 
 BEGIN = datetime(2026, 1, 1)  # noqa: DTZ001  (Dify's times are naive)
 # By alias in our statements: the tables that grow with every call.

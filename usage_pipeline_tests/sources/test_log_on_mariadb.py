@@ -1,6 +1,5 @@
 """A completion log in MariaDB is read as one in SQLite or PostgreSQL is: times, money, read-only, in time."""
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,13 +13,10 @@ from usage_pipeline.sources.log_database import connect_to_log
 from usage_pipeline.sources.registry import open_source
 from usage_pipeline.sources.seam import SourceError
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline_tests.mariadb import on_mariadb, running_mariadb
 from usage_pipeline_tests.sources.logs import read, settings_for
 
-servers = pytest.importorskip("usage_pipeline_tests.mariadb")
-# CI installs the server, and there its absence is a failure.
-pytestmark = pytest.mark.skipif(
-    servers.MARIADBD is None and not os.environ.get("CI"), reason="no mariadbd: apt install mariadb-server"
-)
+pytestmark = on_mariadb
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -30,7 +26,7 @@ TIMES = {"DATETIME": "Asia/Shanghai", "TIMESTAMP NULL": "UTC", "BIGINT": "UTC", 
 @pytest.fixture(scope="module")
 def server() -> Iterator[object]:
     """A real server, whose own zone is Berlin."""
-    with servers.running_mariadb() as running:
+    with running_mariadb() as running:
         with running.connect() as connection, connection.cursor() as cursor:
             cursor.execute("CREATE DATABASE gateway")
         yield running

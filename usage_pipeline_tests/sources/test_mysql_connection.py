@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import cast
 
 import pytest
+import requests.certs
 
 from usage_pipeline.settings import SourceSettings, load_settings
 from usage_pipeline.sources.dify_mysql import DifyMysql
@@ -22,13 +23,10 @@ from usage_pipeline.sources.registry import open_source
 from usage_pipeline.sources.seam import SourceError, SourceTooSlowError
 from usage_pipeline_tests.company import EXAMPLE
 from usage_pipeline_tests.dify_on_mysql import create_dify_on_mysql
-from usage_pipeline_tests.mariadb import MARIADBD, MariaDB
+from usage_pipeline_tests.mariadb import MariaDB, on_mariadb
 from usage_pipeline_tests.sources.conftest import execute, new_database_on
 
-pytestmark = [
-    pytest.mark.mariadb,
-    pytest.mark.skipif(MARIADBD is None and not os.environ.get("CI"), reason="no mariadbd: apt install mariadb-server"),
-]
+pytestmark = on_mariadb
 READER, PASSWORD = "usage_reader", "pä55:w/ord"
 ENCODED = "p%C3%A455%3Aw%2Ford"
 SOON = timedelta(seconds=1)
@@ -177,13 +175,10 @@ def test_a_url_that_is_wrong_says_what_to_change(end: str, said: str, mariadb: M
     assert said in says(f"mysql://root@127.0.0.1:{mariadb.port}{end}")
 
 
-def test_tls_is_verified_as_far_as_the_url_asks(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_tls_is_verified_as_far_as_the_url_asks() -> None:
     from usage_pipeline.sources.mysql_connection import _tls  # noqa: PLC0415
 
-    ca = ssl.get_default_verify_paths().cafile
-    if ca is None or not os.path.exists(ca):  # noqa: PTH110
-        ca = str(tmp_path_factory.mktemp("tls") / "none.pem")
-        pytest.skip("no certificates on this machine")
+    ca = requests.certs.where()
     by_options = [
         ({}, None), ({"ssl_disabled": "true"}, None), ({"ssl_mode": "required"}, (ssl.CERT_NONE, False)),
         ({"ssl_ca": ca}, (ssl.CERT_REQUIRED, False)), ({"ssl_verify_identity": "true"}, (ssl.CERT_REQUIRED, True)),

@@ -1,6 +1,5 @@
 """Times that a MySQL server makes by itself are told from its own clock, in whatever zone it stands."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
@@ -17,12 +16,9 @@ from usage_pipeline.sources.seam import SourceError
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline_tests.company import EXAMPLE, KEY_RULES, Company, assert_events_equal, events
 from usage_pipeline_tests.dify_on_mysql import create_dify_on_mysql, insert_rows, read, write_history_to_mysql
-from usage_pipeline_tests.mariadb import MARIADBD, ZONE_OF_MACHINE, MariaDB
+from usage_pipeline_tests.mariadb import ZONE_OF_MACHINE, MariaDB, needs_mariadb
 from usage_pipeline_tests.sources.conftest import execute
 
-on_mariadb = pytest.mark.skipif(
-    MARIADBD is None and not os.environ.get("CI"), reason="no mariadbd: apt install mariadb-server"
-)
 BERLIN = ZoneInfo(ZONE_OF_MACHINE)
 ZONES = ("Asia/Shanghai", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/St_Johns")
 moments = st.datetimes(datetime(2023, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
@@ -85,7 +81,7 @@ def written(mariadb: MariaDB, name: str, warehouse_url: str, zone: ZoneInfo | ti
 
 
 @pytest.mark.mariadb
-@on_mariadb
+@needs_mariadb
 @pytest.mark.parametrize(
     ("zone", "truly"),
     [("-03:30", timezone(-timedelta(hours=3, minutes=30))), ("SYSTEM", BERLIN), ("+00:00", UTC)],
@@ -101,7 +97,7 @@ def test_events_have_their_true_times_wherever_the_server_stands(
 
 
 @pytest.mark.mariadb
-@on_mariadb
+@needs_mariadb
 def test_the_configured_zone_goes_before_the_servers(
     mariadb: MariaDB,
     new_mysql_database: Callable[[], str],
@@ -121,7 +117,7 @@ def test_the_configured_zone_goes_before_the_servers(
 
 
 @pytest.mark.mariadb
-@on_mariadb
+@needs_mariadb
 def test_summer_and_winter_of_a_server_are_told_apart(
     mariadb: MariaDB, new_mysql_database: Callable[[], str], warehouse_url: str
 ) -> None:

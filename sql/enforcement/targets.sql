@@ -1,15 +1,11 @@
 -- The projects that one value of a budget spent in within a period, the largest first, with what they spent of late.
--- Reads usage.usage_event along usage_date (:in_scope is sql/budgets/in_scope.sql). Writes nothing.
+-- Reads usage.usage_event along usage_date (:in_scope and :in_period are sql/budgets/). Writes nothing.
 -- What no project of Dify's stands for (tools by themselves, knowledge bases) is left out: nothing could be switched.
 SELECT d.source, d.app_id, d.tenant_id, p.name, coalesce(t.name, d.tenant_id), p.environment, p.tags,
        sum(m.amount) AS spent,
        coalesce(sum(m.amount) FILTER (WHERE d.occurred_at > :'now'::timestamptz - interval '24 hours'), 0) AS of_late
 :in_scope
-  AND d.usage_date >= (:'period_start'::timestamptz AT TIME ZONE :'zone')::date - :'by_the_hour'::boolean::integer
-  AND d.usage_date <= (:'period_end'::timestamptz AT TIME ZONE :'zone' - interval '1 microsecond')::date
-                      + :'by_the_hour'::boolean::integer
-  AND (NOT :'by_the_hour'::boolean
-       OR d.occurred_at >= :'period_start'::timestamptz AND d.occurred_at < :'period_end'::timestamptz)
+  AND :in_period
   AND (d.basis = 'logged' OR :'estimated'::boolean)
   AND p.gone_at IS NULL AND p.app_id IS NOT NULL AND p.app_id NOT LIKE 'tools:%' AND p.app_id NOT LIKE 'datasets:%'
 GROUP BY d.source, d.app_id, d.tenant_id, p.name, t.name, p.environment, p.tags

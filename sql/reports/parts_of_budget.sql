@@ -1,5 +1,5 @@
 -- What one value of a budget spent in a period up to a moment, by its largest parts, and all measures together (kind
--- total). Reads usage.usage_event along usage_date (:in_scope is sql/budgets/in_scope.sql). Writes nothing.
+-- total). Reads usage.usage_event along usage_date (:in_scope and :in_period are sql/budgets/). Writes nothing.
 WITH taken AS MATERIALIZED (
     SELECT CASE WHEN d.basis = 'logged' OR :'estimated'::boolean THEN d.total_tokens ELSE 0 END AS tokens,
            CASE d.basis WHEN 'logged' THEN d.input_tokens ELSE 0 END AS input_tokens,
@@ -10,11 +10,7 @@ WITH taken AS MATERIALIZED (
            coalesce(k.masked, d.api_key_id) AS api_key,
            d.caller_kind || coalesce(': ' || d.caller_id, '') AS caller, d.model, d.node_title AS node
     :in_scope
-      AND d.usage_date >= (:'period_start'::timestamptz AT TIME ZONE :'zone')::date - :'by_the_hour'::boolean::integer
-      AND d.usage_date <= (:'period_end'::timestamptz AT TIME ZONE :'zone' - interval '1 microsecond')::date
-                          + :'by_the_hour'::boolean::integer
-      AND (NOT :'by_the_hour'::boolean
-           OR d.occurred_at >= :'period_start'::timestamptz AND d.occurred_at < :'period_end'::timestamptz)
+      AND :in_period
       AND d.occurred_at <= :'at'::timestamptz
 ), total AS (
     SELECT m.measure AS name, m.amount

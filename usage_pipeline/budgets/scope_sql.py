@@ -15,8 +15,9 @@ def fits_scope() -> LiteralString:
 
 @cache
 def in_scope(name: LiteralString, also: LiteralString = "") -> sql.SQL:
-    """A statement whose :in_scope stands for the rows of one value of a budget; ``also`` is joined to them."""
+    """A statement whose :in_scope stands for the rows of one value of a budget, :in_period for those of a period;
+    ``also`` is joined to them."""
     rows = (
         statement("budgets/in_scope").replace("\nWHERE ", f"\n{also}\nWHERE ", 1).replace(":fits_scope", fits_scope())
     )
-    return sql.SQL(statement(name).replace(":in_scope", rows))
+    return sql.SQL(statement(name).replace(":in_scope", rows).replace(":in_period", statement("budgets/in_period")))

@@ -21,7 +21,7 @@ from usage_pipeline.demo.fake_console import FakeConsole, fake_console
 from usage_pipeline.warehouse.connection import Connection
 
 _BUDGET = "agent-daily"
-_ASKS, _APPROVES = "li.na", "wang.wu"
+_ASKS, _APPROVES = "campaign-lead", "platform-lead"
 
 
 def acting_configuration(example: Path, home: Path) -> Path:

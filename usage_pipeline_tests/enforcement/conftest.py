@@ -1,16 +1,13 @@
 """A company whose Dify has a console before it, and a budget that today's runaway agent has broken."""
 
-import itertools
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import psycopg
 import pytest
 import requests
 
@@ -22,14 +19,13 @@ from usage_pipeline.enforcement.action import Action, actions
 from usage_pipeline.enforcement.carry_out import Carried, enforce
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection, connect, connected
-from usage_pipeline.warehouse.embedded import EmbeddedServer, create_database
-from usage_pipeline.warehouse.schema import migrate
+from usage_pipeline.warehouse.embedded import EmbeddedServer
 from usage_pipeline_tests.company import Company, build_company
+from usage_pipeline_tests.company_copies import company_to_copy, copy_of
 
 ADMIN_KEY = "admin-key-of-the-tests"
 AGENT = "lead-enricher"
 SHORT = Timeouts(connect=2.0, read=0.4, whole=1.0)
-_numbers = itertools.count()
 CONFIG = """version: 1
 timezone: Asia/Shanghai
 currency: CNY
@@ -157,46 +153,26 @@ def roll_up_day(connection: Connection, now: datetime) -> None:
 
 
 @pytest.fixture(scope="session")
-def written(postgres: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Company, str]]:
-    """A company that was read by one pass; tests work on copies of its databases."""
-    suffix = os.getpid()
-    names = [f"enforced{suffix}_warehouse", f"enforced{suffix}_dify"]
-
-    def make() -> str:
-        with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-            create_database(connection, names[1])
-        return postgres.url(names[1])
-
-    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        create_database(connection, names[0])
-    migrate(postgres.url(names[0]))
+def written(postgres: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    """A company that was read by one pass; tests work on copies of it."""
     config = tmp_path_factory.mktemp("written") / "c.yaml"
     # Nothing is judged yet: each test has its own budgets.
     config.write_text("version: 1\ntimezone: Asia/Shanghai\ncurrency: CNY\nexchange_rates: {USD: 7.10}\n"
                       "environments: [{environment: dev, when: {tag: dev}}]\n")  # fmt: skip
-    company = build_company(make, postgres.url(names[0]), seed=31, days=2, calls_a_day=4, runaway_calls=700)
-    company.config = config
-    assert not company.run().source_errors
-    yield company, str(suffix)
-    os.environ.pop("DIFY_DATABASE_URL", None)
-    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        for name in names:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+    def build(make: Callable[[], str], url: str) -> Company:
+        return replace(build_company(make, url, seed=31, days=2, calls_a_day=4, runaway_calls=700), config=config)
+
+    with company_to_copy(postgres, build) as company:
+        yield company
 
 
 @contextmanager
 def a_place(
-    postgres: EmbeddedServer, written: tuple[Company, str], tmp_path: Path, set_variable: Callable[[str, str], None]
+    postgres: EmbeddedServer, written: Company, tmp_path: Path, set_variable: Callable[[str, str], None]
 ) -> Iterator[Place]:
     """A copy of the company with its console, for the block."""
-    company, suffix = written
-    number = next(_numbers)
-    names = {part: f"place{suffix}_{number}_{part}" for part in ("warehouse", "dify")}
-    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        for part, name in names.items():
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE enforced{suffix}_{part}".encode())
-    own = Company(postgres.url(names["dify"]), postgres.url(names["warehouse"]), company.history)
-    with fake_console(own.dify_url, admin_key=ADMIN_KEY) as fake:
+    with copy_of(postgres, written) as own, fake_console(own.dify_url, admin_key=ADMIN_KEY) as fake:
         set_variable("DIFY_DATABASE_URL", own.dify_url)
         set_variable("DIFY_CONSOLE_URL", fake.url)
         set_variable("DIFY_ADMIN_KEY", ADMIN_KEY)
@@ -206,14 +182,11 @@ def a_place(
         place.configure()
         yield place
         warehouse.close()
-    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        for name in names.values():
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 @pytest.fixture
 def place(
-    postgres: EmbeddedServer, written: tuple[Company, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgres: EmbeddedServer, written: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Place]:
     """The place of one test."""
     with a_place(postgres, written, tmp_path, monkeypatch.setenv) as found:

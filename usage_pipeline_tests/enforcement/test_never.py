@@ -40,9 +40,7 @@ BUDGETS = st.lists(
 
 
 @pytest.fixture(scope="module")
-def shared(
-    postgres: EmbeddedServer, written: tuple[Company, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Place]:
+def shared(postgres: EmbeddedServer, written: Company, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """One place for every example: each goes to a day of its own."""
     with pytest.MonkeyPatch.context() as patch:
         folder: Path = tmp_path_factory.mktemp("never")

@@ -1,31 +1,26 @@
 """A company whose Dify has been read, and the looks that tests take at it."""
 
-import itertools
-import os
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-import psycopg
 import pytest
 
 from usage_pipeline.configuration import configuration_in_force
 from usage_pipeline.demo.callers import caller_for
-from usage_pipeline.demo.calls_basic import basic_call
 from usage_pipeline.demo.calls_workflow import single_step
-from usage_pipeline.demo.dify_history import RUNAWAY, History
+from usage_pipeline.demo.dify_history import History
 from usage_pipeline.demo.scripts import CallScript, TrueUnit
 from usage_pipeline.demo.truth import usage_date
 from usage_pipeline.reconciliation.reconcile import DayResult, reconcile
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection, connected
-from usage_pipeline.warehouse.embedded import EmbeddedServer, create_database
-from usage_pipeline.warehouse.schema import migrate
-from usage_pipeline_tests.company import KEY_RULES, Company, build_company
+from usage_pipeline.warehouse.embedded import EmbeddedServer
+from usage_pipeline_tests.company import KEY_RULES, Company, a_failed_agent, build_company
+from usage_pipeline_tests.company_copies import company_to_copy, copy_of
 
 DAYS = 5
-_numbers = itertools.count()
 
 
 @dataclass
@@ -76,47 +71,25 @@ class Reconciled:
 
 
 def _rare_calls(history: History) -> list[CallScript]:
-    """An agent that fails (its message has no tokens, its thoughts have them all); a node that was tried by itself."""
-    world, rng, moment = history.world, random.Random(5), history.now - timedelta(days=2)
-    agent, lab = world.apps[RUNAWAY], world.apps["idea-lab"]
-    failed = basic_call(world, rng, agent, caller_for(world, rng, agent, "api"), moment, ending="agent_error",
-                        tokens=(900, 300))  # fmt: skip
-    return [failed, single_step(world, rng, lab, caller_for(world, rng, lab, "debug"), moment, lab.nodes[0])]
+    """An agent that fails, and a node that was tried by itself."""
+    world, rng, lab = history.world, random.Random(5), history.world.apps["idea-lab"]
+    caller = caller_for(world, rng, lab, "debug")
+    tried = single_step(world, rng, lab, caller, history.now - timedelta(days=2), lab.nodes[0])
+    return [a_failed_agent(history), tried]
 
 
 @pytest.fixture(scope="session")
 def pattern(postgres: EmbeddedServer) -> Iterator[Company]:
     """A company of some days, read by a pass; each test works on a copy of it."""
-    names = [f"pattern{os.getpid()}_{part}" for part in ("warehouse", "dify")]
-
-    def make() -> str:
-        with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-            create_database(connection, names[1])
-        return postgres.url(names[1])
-
-    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        create_database(connection, names[0])
-    migrate(postgres.url(names[0]))
-    company = build_company(make, postgres.url(names[0]), seed=31, days=DAYS, calls_a_day=8, also=_rare_calls)
-    assert not company.run().source_errors
-    yield company
-    os.environ.pop("DIFY_DATABASE_URL", None)
-    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        for name in names:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with company_to_copy(
+        postgres, lambda make, url: build_company(make, url, seed=31, days=DAYS, calls_a_day=8, also=_rare_calls)
+    ) as company:
+        yield company
 
 
 @pytest.fixture
 def reconciled(postgres: EmbeddedServer, pattern: Company, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reconciled]:
     """A copy of the company, for the test alone."""
-    number = next(_numbers)
-    names = {part: f"copy{os.getpid()}_{number}_{part}" for part in ("warehouse", "dify")}
-    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        for part, name in names.items():
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE pattern{os.getpid()}_{part}".encode())
-    company = Company(postgres.url(names["dify"]), postgres.url(names["warehouse"]), pattern.history)
-    monkeypatch.setenv("DIFY_DATABASE_URL", company.dify_url)
-    yield Reconciled(company)
-    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        for name in names.values():
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with copy_of(postgres, pattern) as company:
+        monkeypatch.setenv("DIFY_DATABASE_URL", company.dify_url)
+        yield Reconciled(company)

@@ -34,10 +34,10 @@ demo: install  ## Set up a made-up Dify and run the whole job on it
 	$(BIN)/usage-pipeline demo
 
 test: install-dev  ## All tests; TESTS=path for some
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
 nightly: install-dev  ## The tests that look for the unlikely, for hours: 2,000 random histories, five minutes of live writing
-	USAGE_PIPELINE_HYPOTHESIS=nightly USAGE_PIPELINE_LIVE_SECONDS=300 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --timeout 14400 \
+	USAGE_PIPELINE_HYPOTHESIS=nightly USAGE_PIPELINE_LIVE_SECONDS=300 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --timeout 14400 \
 		usage_pipeline_tests/ingest/test_random_histories.py usage_pipeline_tests/ingest/test_random_features.py \
 		usage_pipeline_tests/ingest/test_known_histories.py usage_pipeline_tests/ingest/test_live.py
 

@@ -79,11 +79,11 @@ def a_failed_agent(history: History) -> CallScript:
                       tokens=(901, 301))  # fmt: skip
 
 
-def a_retried_flow(history: History) -> CallScript:
-    """A run whose failed attempts only its total knows."""
+def a_retried_flow(history: History, *, ago: timedelta = timedelta(hours=20)) -> CallScript:
+    """A run whose failed attempts only its total knows: a residual."""
     rng, app = random.Random(5), history.world.apps["campaign-flow"]
     caller = caller_for(history.world, rng, app, "api")
-    return workflow_call(history.world, rng, app, caller, history.now - timedelta(hours=20), ending="retry")
+    return workflow_call(history.world, rng, app, caller, history.now - ago, ending="retry")
 
 
 def events(connection: Connection) -> dict[str, Row]:

@@ -24,10 +24,10 @@ hypothesis.settings.load_profile(os.environ.get("USAGE_PIPELINE_HYPOTHESIS", "de
 _numbers = itertools.count()
 # Begun first, so that no worker is left alone with one of them at the end.
 _LONG = (
+    "commands/test_demo.py",
     "commands/test_dagster_ui.py",
     "ingest/test_side_by_side.py",
     "ingest/test_plans.py",
-    "commands/test_demo.py",
     "ingest/test_recount.py",
     "sources/test_completion_logs.py",
     "sources/test_dify_mysql.py",
@@ -53,9 +53,17 @@ _LONG = (
 )
 
 
+# One worker plays the demo once for both.
+_LOOK_AT_THE_DEMO = ("commands/test_dagster_ui.py", "commands/test_demo.py")
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first, in the order above; the rest as it is."""
+    """Long files first, in the order above; the rest as it is. A file's tests stay at one worker."""
     items.sort(key=lambda item: next((n for n, name in enumerate(_LONG) if name in item.nodeid), len(_LONG)))
+    for item in items:
+        file = item.nodeid.split("::", maxsplit=1)[0]
+        item.add_marker(pytest.mark.xdist_group("demo" if file.endswith(_LOOK_AT_THE_DEMO) else file))
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """What cannot be read costs only itself, and is said: broken JSON, missing columns, unknown nodes, a lost source."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import replace
 
 import psycopg
@@ -9,13 +9,25 @@ import pytest
 
 from usage_pipeline.sources.node_json import node_row
 from usage_pipeline.warehouse.connection import Connection, connected
+from usage_pipeline.warehouse.embedded import EmbeddedServer
 from usage_pipeline_tests.company import KEY_RULES, Company, assert_events_equal, build_company
+from usage_pipeline_tests.company_copies import company_to_copy, copy_of
+
+
+@pytest.fixture(scope="module")
+def pattern(postgres: EmbeddedServer) -> Iterator[Company]:
+    """A small company, not read yet."""
+    with company_to_copy(
+        postgres, lambda make, url: build_company(make, url, seed=41, days=3, calls_a_day=20), read=False
+    ) as company:
+        yield company
 
 
 @pytest.fixture
-def company(new_database: Callable[[], str], warehouse_url: str) -> Company:
-    """A small company."""
-    return build_company(new_database, warehouse_url, seed=41, days=3, calls_a_day=20)
+def company(postgres: EmbeddedServer, pattern: Company) -> Iterator[Company]:
+    """A copy of it, for the test alone."""
+    with copy_of(postgres, pattern) as company:
+        yield company
 
 
 def _problems(connection: Connection) -> list[tuple[object, ...]]:

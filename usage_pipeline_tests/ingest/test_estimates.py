@@ -1,7 +1,7 @@
 """Estimates stand beside what Dify logged, never in it: stopped answers and embedded documents."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -9,18 +9,31 @@ from pathlib import Path
 import pytest
 
 from usage_pipeline.warehouse.connection import Connection, connected
+from usage_pipeline.warehouse.embedded import EmbeddedServer
 from usage_pipeline_tests.company import EXAMPLE, KEY_RULES, Company, assert_events_equal, build_company
+from usage_pipeline_tests.company_copies import company_to_copy, copy_of
 
 Row = tuple[object, ...]
 
 
+@pytest.fixture(scope="module")
+def pattern(postgres: EmbeddedServer) -> Iterator[Company]:
+    """A small company without stopped answers of its own, not read yet."""
+    with company_to_copy(
+        postgres, lambda make, url: build_company(make, url, seed=91, days=2, calls_a_day=5), read=False
+    ) as company:
+        with connected(company.dify_url) as dify:
+            dify.execute(
+                "UPDATE messages SET answer = '' WHERE message_tokens + answer_tokens = 0 AND status = 'normal'"
+            )
+        yield company
+
+
 @pytest.fixture
-def company(new_database: Callable[[], str], warehouse_url: str) -> Company:
-    """A small company without stopped answers of its own."""
-    company = build_company(new_database, warehouse_url, seed=91, days=2, calls_a_day=5)
-    with connected(company.dify_url) as dify:
-        dify.execute("UPDATE messages SET answer = '' WHERE message_tokens + answer_tokens = 0 AND status = 'normal'")
-    return company
+def company(postgres: EmbeddedServer, pattern: Company) -> Iterator[Company]:
+    """A copy of it, for the test alone."""
+    with copy_of(postgres, pattern) as company:
+        yield company
 
 
 def stop(dify: Connection, prompt: object, answer: str, *, query: str = "?") -> str:

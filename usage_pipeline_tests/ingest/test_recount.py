@@ -1,6 +1,6 @@
 """A backfill books past days again from the warehouse alone, as if they had been counted so from the start."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +12,9 @@ from usage_pipeline.one_pass import backfill
 from usage_pipeline.settings import load_settings
 from usage_pipeline.usage.roll_up import changed_days, differences, roll_up
 from usage_pipeline.warehouse.connection import Connection, connected
+from usage_pipeline.warehouse.embedded import EmbeddedServer
 from usage_pipeline_tests.company import EXAMPLE, Company, build_company
+from usage_pipeline_tests.company_copies import company_to_copy, copy_of
 
 OUTCOME = (
     "event_id", "environment", "app_id", "api_key_id", "key_attribution", "cost", "currency", "base_cost",
@@ -27,12 +29,20 @@ CHANGES = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def company(new_database: Callable[[], str], warehouse_url: str) -> Company:
+@pytest.fixture(scope="module")
+def pattern(postgres: EmbeddedServer) -> Iterator[Company]:
     """A small company, counted."""
-    company = build_company(new_database, warehouse_url, seed=61, days=4, calls_a_day=10)
-    company.run()
-    return company
+    with company_to_copy(
+        postgres, lambda make, url: build_company(make, url, seed=61, days=4, calls_a_day=10)
+    ) as company:
+        yield company
+
+
+@pytest.fixture
+def company(postgres: EmbeddedServer, pattern: Company) -> Iterator[Company]:
+    """A copy of it, for the test alone."""
+    with copy_of(postgres, pattern) as company:
+        yield company
 
 
 def outcome(connection: Connection) -> set[tuple[object, ...]]:

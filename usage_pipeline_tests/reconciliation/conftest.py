@@ -17,7 +17,7 @@ from usage_pipeline.reconciliation.reconcile import DayResult, reconcile
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer
-from usage_pipeline_tests.company import KEY_RULES, Company, a_failed_agent, build_company
+from usage_pipeline_tests.company import KEY_RULES, Company, a_failed_agent, a_retried_flow, build_company
 from usage_pipeline_tests.company_copies import company_to_copy, copy_of
 
 DAYS = 5
@@ -48,8 +48,10 @@ class Reconciled:
         return usage_date(unit, self.company.history.zone_of(unit.tenant_id))
 
     def an_old(self, prefix: str, *, skip: int = 0, tenant: str | None = None) -> TrueUnit:
-        """A unit with tokens and a price, older than the look-back; of one workspace where that matters."""
+        """A unit with tokens and a price, which no pass will read again; of one workspace where that matters."""
         history = self.company.history
+        with connected(self.company.warehouse_url) as connection:
+            still_read = {str(row_id) for (row_id,) in connection.execute("SELECT row_id FROM usage.open_row")}
         old = [
             unit
             for unit in history.truth(history.now, KEY_RULES)
@@ -58,6 +60,7 @@ class Reconciled:
             and unit.cost
             and (tenant is None or unit.tenant_id == history.world.tenants[tenant][0])
             and unit.occurred_at < history.now - timedelta(days=3)
+            and not {unit.run_id, unit.event_id.split(":")[1]} & still_read
         ]
         return sorted(old, key=lambda unit: unit.event_id)[skip]
 
@@ -71,11 +74,11 @@ class Reconciled:
 
 
 def _rare_calls(history: History) -> list[CallScript]:
-    """An agent that fails, and a node that was tried by itself."""
+    """A failed agent, a retried run, and a node that was tried by itself; all too young for ``an_old``."""
     world, rng, lab = history.world, random.Random(5), history.world.apps["idea-lab"]
     caller = caller_for(world, rng, lab, "debug")
     tried = single_step(world, rng, lab, caller, history.now - timedelta(days=2), lab.nodes[0])
-    return [a_failed_agent(history), tried]
+    return [a_failed_agent(history), a_retried_flow(history, ago=timedelta(days=2)), tried]
 
 
 @pytest.fixture(scope="session")

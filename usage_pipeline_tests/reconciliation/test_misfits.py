@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from usage_pipeline.demo.scripts import TrueUnit
 from usage_pipeline.reconciliation.reconcile import DayResult
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline_tests.company import KEY_RULES, assert_events_equal
@@ -74,10 +75,14 @@ def test_a_doubled_event_stays_red_and_is_named(reconciled: Reconciled, prefix: 
     assert found.usage_date == reconciled.day_of(unit)
 
 
-def _a_residual(reconciled: Reconciled):  # type: ignore[no-untyped-def]
+def _a_residual(reconciled: Reconciled) -> TrueUnit:
+    """One that is older than a day; some have no price, so that ``an_old`` may not see them."""
     history = reconciled.company.history
-    return next(u for u in history.truth(history.now) if u.event_id.startswith("residual:")
-                and u.occurred_at < history.now - timedelta(days=1))  # fmt: skip
+    return next(
+        unit
+        for unit in history.truth(history.now)
+        if unit.event_id.startswith("residual:") and unit.occurred_at < history.now - timedelta(days=1)
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from psycopg.sql import SQL, Identifier
 
 from usage_pipeline.warehouse.embedded import EmbeddedServer, create_database
 from usage_pipeline.warehouse.schema import migrate
+from usage_pipeline_tests import planted
 from usage_pipeline_tests.company import Company
 
 _numbers = itertools.count()
@@ -64,7 +65,9 @@ def _names() -> tuple[str, str]:
     return f"company{os.getpid()}_{number}_dify", f"company{os.getpid()}_{number}_warehouse"
 
 
-def _drop(postgres: EmbeddedServer, *names: str) -> None:
+def _drop(postgres: EmbeddedServer, dify: str, warehouse: str) -> None:
+    kept = planted.in_database(postgres.url(warehouse))
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        for name in names:
+        for name in (dify, warehouse):
             connection.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name)))
+    assert not kept, f"a secret or a text is kept: {kept}"

@@ -1,10 +1,11 @@
 """One embedded PostgreSQL for a test session; each test that asks gets databases of its own."""
 
+import gc
 import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,11 +16,14 @@ import pytest
 from usage_pipeline.warehouse.connection import Connection, connect
 from usage_pipeline.warehouse.embedded import EmbeddedServer, create_database, start_embedded, stop_embedded
 from usage_pipeline.warehouse.schema import migrate
+from usage_pipeline_tests import planted
 
 # How long an example takes says something of the machine, not of the code.
 hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.register_profile("nightly", deadline=None, max_examples=2_000)
 hypothesis.settings.load_profile(os.environ.get("USAGE_PIPELINE_HYPOTHESIS", "default"))
+# Looking for garbage among all that is imported, again and again, took a sixth of the processor.
+gc.set_threshold(50_000, 20, 100)
 
 _numbers = itertools.count()
 # Begun first, so that no worker is left alone with one of them at the end.
@@ -66,6 +70,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group("demo" if file.endswith(_LOOK_AT_THE_DEMO) else file))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test also fails when what was printed or logged while it ran holds a secret, or a text of the made-up Dify."""
+    report = yield
+    if call.when == "teardown" and report.passed:
+        for name, text in report.sections:
+            if said := planted.in_text(text):
+                report.outcome, report.longrepr = "failed", f"{item.nodeid}: {name} holds a secret or a text: {said}"
+    return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_file_holds_a_secret(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """When all tests are over, every file that they and the product wrote is searched: reports, logs, Dagster's own."""
+    yield
+    kept = list(planted.in_files(tmp_path_factory.getbasetemp()))
+    assert not kept, f"a secret or a text is kept: {kept[:5]}"
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedServer]:
     """A PostgreSQL that lives as long as the test session (one a worker)."""
@@ -79,12 +104,19 @@ def server_home() -> Iterator[Path]:
 
     Not pytest's own: that is closed to others, and the server of a root's installation runs as a user of its own.
     """
-    home = Path(tempfile.mkdtemp(prefix="usage-pipeline-test-"))
+    home = Path(tempfile.mkdtemp(prefix="usage-pipeline-test-", dir=_in_memory()))
     try:
         yield home
     finally:
         stop_embedded(home)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _in_memory() -> str | None:
+    """Where files cost least: thousands of databases come and go, and a file system on a disk spends a tenth of the
+    processor on them. Nothing when the machine has no memory to spare."""
+    shared = Path("/dev/shm")  # noqa: S108  (a folder with a random name is made in it)
+    return str(shared) if shared.is_dir() and shutil.disk_usage(shared).free > 8 * 2**30 else None
 
 
 @pytest.fixture
@@ -109,9 +141,11 @@ def _databases(postgres: EmbeddedServer) -> Iterator[Callable[[], str]]:
         return postgres.url(names[-1])
 
     yield make
+    kept = [row for name in names for row in planted.in_database(postgres.url(name))]
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
         for name in names:
             connection.execute(psycopg.sql.SQL("DROP DATABASE {} WITH (FORCE)").format(psycopg.sql.Identifier(name)))
+    assert not kept, f"a secret or a text is kept: {kept}"
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from usage_pipeline.delivery.rendering import render
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline_tests.company import EXAMPLE, KEY_RULES, Company, assert_events_equal, build_company
 
-LOST = "postgresql://reader:hidden-password@127.0.0.1:1/dify"
+LOST = "postgresql://reader:hidden-s3cr3t@127.0.0.1:1/dify"
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_one_that_was_never_read_is_told_once_and_the_other_is_counted(company: 
             "SELECT recipient FROM usage.delivery JOIN usage.alert USING (alert_id) WHERE kind = 'source' ORDER BY 1"
         ).fetchall()
         assert told == [("itsm",), ("ops-group",)]
-        assert "hidden-password" not in str(rows)
+        assert "hidden-s3cr3t" not in str(rows)
 
 
 def test_each_outage_is_told_and_a_short_one_is_not(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:

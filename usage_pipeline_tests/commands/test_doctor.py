@@ -16,7 +16,7 @@ from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer
 from usage_pipeline_tests.sources.console_company import EMAIL, console_company
 
-READER, PASSWORD = "usage_reader", "pa55-w0rd"
+READER, PASSWORD = "usage_reader", "s3cr3t-w0rd"
 
 
 def doctor(warehouse_url: str, dify_url: str | None) -> tuple[int, dict[str, list[tuple[str, str]]]]:
@@ -170,7 +170,7 @@ def test_the_source_session_cannot_write(dify: str) -> None:
     ("password", "state", "words"),
     [
         (PASSWORD, "ok", "shows the workspaces Marketing, Support"),
-        ("wr0ng-pa55", "wrong", "e-mail or password is wrong"),
+        ("wr0ng-s3cr3t", "wrong", "e-mail or password is wrong"),
     ],
 )
 def test_a_console_is_entered_and_its_workspaces_are_listed(

@@ -22,8 +22,8 @@ from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer, create_database
 
 EMAIL = "li.na@example.com"
-PASSWORD = "correct horse 42 battery"
-ADMIN_KEY = "admin-key-9f8e7d6c5b4a"
+PASSWORD = "correct s3cr3t horse 42"
+ADMIN_KEY = "admin-s3cr3t-9f8e7d6c5b4a"
 SHORT = Timeouts(connect=2.0, read=0.5, whole=1.5)
 
 

@@ -46,10 +46,10 @@ def test_the_admin_key_acts_as_each_workspaces_owner(make_place: Callable[..., P
 
 def test_a_wrong_admin_key_is_said_without_it(make_place: Callable[..., Place]) -> None:
     place = make_place(admin_key=ADMIN_KEY)
-    with place.console(admin_key="wrong-key-123") as console:
+    with place.console(admin_key="wrong-s3cr3t-123") as console:
         with pytest.raises(LoginRefusedError, match=r"admin key is refused.*ADMIN_API_KEY_ENABLE") as caught:
             workspaces(console)
-        assert "wrong-key-123" not in str(caught.value) + repr(console)
+        assert "wrong-s3cr3t-123" not in str(caught.value) + repr(console)
     assert place.paths() == ["GET all-workspaces"]
 
 
@@ -95,11 +95,11 @@ def test_a_console_that_takes_no_session_is_asked_twice_and_never_again(place: P
 
 def test_a_wrong_password_is_tried_once_in_each_form_and_not_again_by_the_next_pass(place: Place) -> None:
     for _ in range(10):
-        with place.console(password="wrong-password-1") as console:
+        with place.console(password="wrong-s3cr3t-1") as console:
             for _ in range(3):
                 with pytest.raises(LoginRefusedError) as caught:
                     names(console)
-                assert "wrong-password-1" not in str(caught.value)
+                assert "wrong-s3cr3t-1" not in str(caught.value)
     assert place.paths() == ["POST login"] * 2
     with place.console() as console:
         assert names(console), "the right password is tried at once"

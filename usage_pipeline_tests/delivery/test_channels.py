@@ -130,7 +130,7 @@ def test_a_webhook_goes_by_the_status(
 ) -> None:
     with robot(answer, path="/hook") as server:
         monkeypatch.setenv("ITSM_URL", server.url)
-        monkeypatch.setenv("ITSM_SECRET", "a-long-shared-secret")
+        monkeypatch.setenv("ITSM_SECRET", "a-long-shared-s3cr3t")
         outcome = CHANNELS["webhook"](MESSAGE, ITSM)
     assert (outcome.kind, outcome.retry_after_s) == (kind, wait)
 
@@ -159,7 +159,7 @@ def test_a_webhooks_signature_verifies_and_its_id_stays_the_same(monkeypatch: py
 )  # fmt: skip
 def test_a_private_address_is_refused_unless_allowed(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ITSM_URL", url)
-    monkeypatch.setenv("ITSM_SECRET", "a-long-shared-secret")
+    monkeypatch.setenv("ITSM_SECRET", "a-long-shared-s3cr3t")
     outcome = CHANNELS["webhook"](MESSAGE, ITSM.model_copy(update={"allow_private": False}))
     assert outcome.kind == "permanent"
     assert url not in outcome.answer
@@ -272,17 +272,17 @@ def test_a_refused_recipient_is_named(mailbox: Mailbox) -> None:
 
 
 def test_a_mail_server_that_is_not_there_is_a_retry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SMTP_URL", f"smtp://user:pa55@127.0.0.1:{free_port()}")
+    monkeypatch.setenv("SMTP_URL", f"smtp://user:s3cr3t-pa55@127.0.0.1:{free_port()}")
     outcome = CHANNELS["email"](MESSAGE, OWNER)
     assert outcome.kind == "retry"
-    assert "pa55" not in outcome.answer
+    assert "s3cr3t" not in outcome.answer
 
 
 def test_no_password_is_sent_to_a_mail_server_without_encryption(
     mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mail, "_is_loopback", lambda server: False)
-    monkeypatch.setenv("SMTP_URL", os.environ["SMTP_URL"].replace("smtp://", "smtp://user:pa55@"))
+    monkeypatch.setenv("SMTP_URL", os.environ["SMTP_URL"].replace("smtp://", "smtp://user:s3cr3t-pa55@"))
     outcome = CHANNELS["email"](MESSAGE, OWNER)
     assert outcome.kind == "retry"
     assert "no encryption" in outcome.answer

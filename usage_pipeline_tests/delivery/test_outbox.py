@@ -251,7 +251,7 @@ def test_waits_grow_and_keep_what_the_channel_asks_for(
     clock = Clock()
     with robot((503, b"busy", {"Retry-After": "120"})) as server:
         monkeypatch.setenv("ITSM_URL", server.url)
-        monkeypatch.setenv("ITSM_SECRET", "top-secret-value")
+        monkeypatch.setenv("ITSM_SECRET", "s3cr3t-shared")
         deliver_due(warehouse, settings, by="t", clock=clock)
     row = warehouse.execute("SELECT next_attempt_at FROM usage.delivery").fetchone()
     assert row

@@ -17,7 +17,7 @@ MESSAGE = Message("Babc-1", "Babc", "budget", "emergency", FACTS, "en")
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[MoodyHttp]:
     """PagerDuty, as far as we know it."""
-    monkeypatch.setenv("PAGERDUTY_KEY", "R0UT1NG")
+    monkeypatch.setenv("PAGERDUTY_KEY", "R0UT1NG-s3cr3t")
     with moody_http() as state:
         state.mood = answers(202, {"status": "success"})
         yield state
@@ -37,7 +37,7 @@ def test_trigger_acknowledge_and_resolve_share_one_key(server: MoodyHttp) -> Non
     documents = [taken.document for taken in server.taken]
     assert {taken.path for taken in server.taken} == {"/v2/enqueue"}
     assert [d["event_action"] for d in documents] == ["trigger", "trigger", "acknowledge", "resolve"]
-    assert {(d["routing_key"], d["dedup_key"]) for d in documents} == {("R0UT1NG", "Babc")}
+    assert {(d["routing_key"], d["dedup_key"]) for d in documents} == {("R0UT1NG-s3cr3t", "Babc")}
     assert ["payload" in d for d in documents] == [True, True, False, False]
 
 

@@ -133,7 +133,7 @@ def test_no_retry_after_stops_the_round_or_buries_the_alert(
     clock = Clock()
     with robot((503, b"busy", {"Retry-After": wait})) as server:
         monkeypatch.setenv("ITSM_URL", server.url)
-        monkeypatch.setenv("ITSM_SECRET", "top-secret-value")
+        monkeypatch.setenv("ITSM_SECRET", "s3cr3t-shared")
         assert deliver_due(warehouse, settings, by="t", clock=clock).retried == 1
     row = warehouse.execute("SELECT next_attempt_at FROM usage.delivery").fetchone()
     assert row is not None

@@ -72,7 +72,7 @@ def test_a_pass_hands_over_what_is_due_itself_and_a_run_by_hand_sends_nothing(
     put(connection, [("itsm", "webhook")])
     with robot((204, b"", {})) as server:
         monkeypatch.setenv("ITSM_URL", server.url)
-        monkeypatch.setenv("ITSM_SECRET", "top-secret-value")
+        monkeypatch.setenv("ITSM_SECRET", "s3cr3t-shared")
         assert dg.materialize([alert_deliveries], resources={"warehouse": Warehouse()}).success
         assert server.taken == []
         passed = dg.materialize([alert_deliveries], resources={"warehouse": Warehouse()}, tags={WORK_TAG: PASS})

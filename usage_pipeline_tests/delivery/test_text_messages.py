@@ -31,7 +31,7 @@ def server() -> Iterator[MoodyHttp]:
 def send(server: MoodyHttp, monkeypatch: pytest.MonkeyPatch, name: str = "lead", **changes: Any) -> Outcome:
     """One message by the gateway."""
     monkeypatch.setenv("SMS_URL", f"{server.base}/send")
-    monkeypatch.setenv("SMS_KEY", "k3y")
+    monkeypatch.setenv("SMS_KEY", "s3cr3t-k3y")
     given: dict[str, Any] = {"channel": "sms", "provider": "http", "to": ("+8613800000000",), "url_env": "SMS_URL",
                              "secret_env": "SMS_KEY", "allow_private": True}  # fmt: skip
     facts = {**FACTS, "budget_name": name, "scope_name": name}
@@ -48,7 +48,7 @@ def test_a_value_stays_within_its_text_in_json(server: MoodyHttp, monkeypatch: p
 def test_and_in_a_form(server: MoodyHttp, monkeypatch: pytest.MonkeyPatch) -> None:
     send(server, monkeypatch, NASTY, format="form", body="to={{ to }}&text={{ text }}&key={{ secret }}")
     form = parse_qs(server.taken[0].body.decode())
-    assert (form["to"], form["key"]) == (["+8613800000000"], ["k3y"])
+    assert (form["to"], form["key"]) == (["+8613800000000"], ["s3cr3t-k3y"])
     assert set(form) == {"to", "text", "key"}
 
 
@@ -67,7 +67,7 @@ def test_and_in_a_header(server: MoodyHttp, monkeypatch: pytest.MonkeyPatch) -> 
         send(server, monkeypatch, NASTY, headers={"X-Name": "{{ name }}", "X-Key": "{{ secret }}"}).kind == "accepted"
     )
     assert "x-evil" not in server.taken[0].headers
-    assert server.taken[0].headers["x-key"] == "k3y"
+    assert server.taken[0].headers["x-key"] == "s3cr3t-k3y"
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_number_that_is_refused_keeps_no_other_from_its_message(
     server: MoodyHttp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.mood = answers(400, {"code": 21211})
-    monkeypatch.setenv("TWILIO", "AC1:t0ken")
+    monkeypatch.setenv("TWILIO", "AC1:s3cr3t-t0ken")
     recipient = SmsRecipient(**{
         "channel": "sms", "provider": "twilio", "to": ("+15550000001", "+15550000002"), "secret_env": "TWILIO",
         "from": "+15551111111", "endpoint": server.base, "allow_private": True,

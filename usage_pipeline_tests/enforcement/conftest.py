@@ -23,7 +23,7 @@ from usage_pipeline.warehouse.embedded import EmbeddedServer
 from usage_pipeline_tests.company import Company, build_company
 from usage_pipeline_tests.company_copies import company_to_copy, copy_of
 
-ADMIN_KEY = "admin-key-of-the-tests"
+ADMIN_KEY = "admin-s3cr3t-of-the-tests"
 AGENT = "lead-enricher"
 SHORT = Timeouts(connect=2.0, read=0.4, whole=1.0)
 CONFIG = """version: 1

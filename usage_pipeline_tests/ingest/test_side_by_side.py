@@ -72,8 +72,8 @@ def place(
         made = Place(companies, config, monkeypatch, port)
         for name, company in zip(WELL, companies, strict=True):
             made.point(name, company.dify_url)
-        made.point("hung", f"postgresql://reader:hidden-password@127.0.0.1:{port}/dify")
-        made.point("refused", f"postgresql://reader:hidden-password@127.0.0.1:{closed_port()}/dify")
+        made.point("hung", f"postgresql://reader:hidden-s3cr3t@127.0.0.1:{port}/dify")
+        made.point("refused", f"postgresql://reader:hidden-s3cr3t@127.0.0.1:{closed_port()}/dify")
         yield made
 
 
@@ -95,7 +95,7 @@ def test_five_sources_of_which_one_hangs_and_one_refuses(place: Place, warehouse
     assert took < timedelta(seconds=CONNECT_SECONDS + 7), "the one that hangs held up the pass"
     assert "timeout" in errors["hung"]
     assert "refused" in errors["refused"]
-    assert "hidden-password" not in str(errors)
+    assert "hidden-s3cr3t" not in str(errors)
     assert not readers_alive()
 
 

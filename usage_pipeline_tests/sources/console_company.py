@@ -25,7 +25,7 @@ from usage_pipeline_tests.company import (
 )
 
 EMAIL = "li.na@example.com"
-PASSWORD = "correct horse 42 battery"
+PASSWORD = "correct s3cr3t horse 42"
 _DATABASE = "{id: main, kind: dify, url_env: DIFY_DATABASE_URL}"
 _BY_KEY = (
     "{{id: main, kind: dify_api, console: {{url_env: DIFY_CONSOLE_URL, admin_key_env: DIFY_ADMIN_KEY,"

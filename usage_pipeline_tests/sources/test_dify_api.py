@@ -109,7 +109,7 @@ def test_the_admin_key_reads_every_workspace_without_switching_anybody(
     new_database: Callable[[], str], warehouse_url: str, tmp_path: Path
 ) -> None:
     with console_company(
-        new_database, warehouse_url, tmp_path, seed=23, days=1, calls_a_day=3, admin_key="admin-key-9f8e7d6c"
+        new_database, warehouse_url, tmp_path, seed=23, days=1, calls_a_day=3, admin_key="admin-s3cr3t-9f8e7d6c"
     ) as read:
         assert not read.run().source_errors
         with connected(warehouse_url) as connection:

@@ -64,7 +64,7 @@ def test_an_account_that_may_not_see_keys_is_told_and_counts_all_the_same(
     ("variable", "value", "words"),
     [
         ("DIFY_PASSWORD", None, "the environment variable DIFY_PASSWORD is not set"),
-        ("DIFY_PASSWORD", "wrong-password-1", "e-mail or password is wrong"),
+        ("DIFY_PASSWORD", "wrong-s3cr3t-1", "e-mail or password is wrong"),
         ("DIFY_CONSOLE_URL", "dify.example.com", "DIFY_CONSOLE_URL is not the console's address"),
     ],
 )
@@ -77,7 +77,7 @@ def test_a_console_that_cannot_be_entered_is_said(
         read.variables[variable] = value
         summary = read.run()
         assert words in summary.source_errors["main"]
-        assert "wrong-password-1" not in summary.source_errors["main"]
+        assert "wrong-s3cr3t-1" not in summary.source_errors["main"]
 
 
 def test_an_answer_that_is_not_difys_is_said_and_an_unknown_kind_of_app_is_passed_over(

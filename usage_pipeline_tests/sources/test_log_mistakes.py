@@ -41,9 +41,9 @@ def test_a_wrong_name_is_answered_with_the_names_that_exist(
     ("url", "words"),
     [
         ("sqlite:////nowhere/log.db", "there is no file /nowhere/log.db"),
-        ("postgresql://u:hidden-password@127.0.0.1:1/x", "refused"),
-        ("mysql://u:hidden-password@127.0.0.1:1/x", "refused"),
-        ("oracle://u:hidden-password@127.0.0.1:1/x", "cannot be read; it can in SQLite"),
+        ("postgresql://u:hidden-s3cr3t@127.0.0.1:1/x", "refused"),
+        ("mysql://u:hidden-s3cr3t@127.0.0.1:1/x", "refused"),
+        ("oracle://u:hidden-s3cr3t@127.0.0.1:1/x", "cannot be read; it can in SQLite"),
         ("not a url", "cannot be read; write sqlite"),
     ],
 )
@@ -54,7 +54,7 @@ def test_a_database_that_cannot_be_reached_is_said_without_the_password(
     settings = settings_for()
     with pytest.raises(SourceError, match=words) as raised:
         open_source(settings.sources[0], settings)
-    assert "hidden-password" not in str(raised.value)
+    assert "hidden-s3cr3t" not in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -93,8 +93,8 @@ def test_the_session_cannot_write_and_a_slow_statement_ends(server: object) -> N
 
 
 def test_a_wrong_password_is_said_without_it(server: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOG_URL", server.url("gateway", "nobody", "hidden-password"))  # type: ignore[attr-defined]
+    monkeypatch.setenv("LOG_URL", server.url("gateway", "nobody", "hidden-s3cr3t"))  # type: ignore[attr-defined]
     settings = settings_for()
     with pytest.raises(SourceError, match="the user or its password is wrong") as raised:
         open_source(settings.sources[0], settings)
-    assert "hidden-password" not in str(raised.value)
+    assert "hidden-s3cr3t" not in str(raised.value)

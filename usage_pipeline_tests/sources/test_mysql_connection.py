@@ -27,8 +27,8 @@ from usage_pipeline_tests.mariadb import MariaDB, on_mariadb
 from usage_pipeline_tests.sources.conftest import execute, new_database_on
 
 pytestmark = on_mariadb
-READER, PASSWORD = "usage_reader", "pä55:w/ord"
-ENCODED = "p%C3%A455%3Aw%2Ford"
+READER, PASSWORD = "usage_reader", "s3cr3t-pä55:w/ord"
+ENCODED = "s3cr3t-p%C3%A455%3Aw%2Ford"
 SOON = timedelta(seconds=1)
 
 

@@ -18,6 +18,7 @@ _CALLS_A_DAY = 8.0
 _RUNAWAY_CALLS = 1_500
 _RUNAWAY_HOURS = 2.5
 _TOO_EARLY = timedelta(minutes=10)
+_KEY_IN_THE_MAKING = timedelta(minutes=5)
 # Node types that are there to call a model: an event each, also before they have used anything.
 _ALWAYS_CALLS = ("llm", "question-classifier", "parameter-extractor", "agent")
 KeyRule = tuple[str, str, str]  # project glob, caller glob, name of the key
@@ -82,9 +83,15 @@ def build_history(
     calls: list[CallScript] = []
     for app in world.apps.values():
         for moment in _moments(rng, app, world, start, now, calls_a_day):
-            calls.append(one_call(world, rng, app, moment))
+            if not _key_is_being_made(app, moment):
+                calls.append(one_call(world, rng, app, moment))
     calls += _runaway(world, rng, now, runaway_calls)
     return History(world, calls, now)
+
+
+def _key_is_being_made(app: App, moment: datetime) -> bool:
+    """Whether the app gets a key in the minutes to come: whose call it was would hang on a fraction of a second."""
+    return any(timedelta(0) < created - moment < _KEY_IN_THE_MAKING for _, _, created in app.keys)
 
 
 def _moments(

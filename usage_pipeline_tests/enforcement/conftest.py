@@ -22,12 +22,13 @@ from usage_pipeline.warehouse.connection import Connection, connect, connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer
 from usage_pipeline_tests.company import Company, build_company
 from usage_pipeline_tests.company_copies import company_to_copy, copy_of
+from usage_pipeline_tests.noon import NOON_ZONE
 
 ADMIN_KEY = "admin-s3cr3t-of-the-tests"
 AGENT = "lead-enricher"
 SHORT = Timeouts(connect=2.0, read=0.4, whole=1.0)
 CONFIG = """version: 1
-timezone: Asia/Shanghai
+timezone: {zone}
 currency: CNY
 exchange_rates: {{USD: 7.10}}
 sources:
@@ -62,7 +63,9 @@ class Place:
                   budget: str = "", more: str = "") -> None:  # fmt: skip
         """Writes the configuration."""
         self.config.write_text(
-            CONFIG.format(mode=mode, action=action, limit=limit, enforcement=enforcement, budget=budget, more=more)
+            CONFIG.format(
+                zone=NOON_ZONE, mode=mode, action=action, limit=limit, enforcement=enforcement, budget=budget, more=more
+            )
         )
 
     @property
@@ -140,16 +143,16 @@ class Place:
             "INSERT INTO usage.usage_event (source, event_id, tenant_id, environment, app_id, key_attribution,"
             " caller_kind, model, total_tokens, price_source, basis, status, occurred_at, usage_date)"
             " SELECT p.source, 'message:' || gen_random_uuid(), p.tenant_id, p.environment, p.app_id, 'none', 'api',"
-            " %s, %s, 'unpriced', 'logged', 'succeeded', %s, (%s AT TIME ZONE 'Asia/Shanghai')::date"
+            " %s, %s, 'unpriced', 'logged', 'succeeded', %s, (%s AT TIME ZONE %s)::date"
             " FROM usage.project p WHERE p.name = %s",
-            [model, tokens, self.now, self.now, name],
+            [model, tokens, self.now, self.now, NOON_ZONE, name],
         )
         roll_up_day(self.warehouse, self.now)
 
 
 def roll_up_day(connection: Connection, now: datetime) -> None:
     """Makes the day's tables again."""
-    roll_up(connection, [now.astimezone(ZoneInfo("Asia/Shanghai")).date()])
+    roll_up(connection, [now.astimezone(ZoneInfo(NOON_ZONE)).date()])
 
 
 @pytest.fixture(scope="session")
@@ -157,7 +160,7 @@ def written(postgres: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) 
     """A company that was read by one pass; tests work on copies of it."""
     config = tmp_path_factory.mktemp("written") / "c.yaml"
     # Nothing is judged yet: each test has its own budgets.
-    config.write_text("version: 1\ntimezone: Asia/Shanghai\ncurrency: CNY\nexchange_rates: {USD: 7.10}\n"
+    config.write_text(f"version: 1\ntimezone: {NOON_ZONE}\ncurrency: CNY\nexchange_rates: {{USD: 7.10}}\n"
                       "environments: [{environment: dev, when: {tag: dev}}]\n")  # fmt: skip
 
     def build(make: Callable[[], str], url: str) -> Company:

@@ -99,6 +99,8 @@ def test_a_tier_has_a_mode_of_its_own(place: Place) -> None:
 def test_no_more_than_so_many_actions_begin_within_an_hour(place: Place) -> None:
     place.configure(more="  - {id: each, per: project, period: day, limit: {tokens: 1}}",
                     enforcement=", most_actions_per_hour: 3")  # fmt: skip
+    for name in ("copywriter", "brand-chat", "support-bot", "campaign-flow", "image-brief"):
+        place.tokens_now(name, 1)
     place.step()
     begun = [a for a in place.actions() if a.began_at]
     assert len(begun) == 3

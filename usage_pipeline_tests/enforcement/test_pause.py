@@ -8,6 +8,7 @@ from usage_pipeline.budgets.overrides import Request
 from usage_pipeline.enforcement.decisions import release_action
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline_tests.enforcement.conftest import AGENT, Place, roll_up_day
+from usage_pipeline_tests.noon import NOON_ZONE
 
 
 def approve_a_raise(place: Place, *, percent: int = 500, hours: int = 1) -> str:
@@ -148,7 +149,7 @@ def test_a_flapping_budget_pauses_once_and_releases_once(place: Place) -> None:
     assert rows
     spent = place.warehouse.execute(
         "SELECT sum(total_tokens)::bigint FROM usage.daily_project_usage d JOIN usage.project p USING (source, app_id)"
-        " WHERE p.name = %s AND usage_date = (%s AT TIME ZONE 'Asia/Shanghai')::date", [AGENT, place.now]
+        " WHERE p.name = %s AND usage_date = (%s AT TIME ZONE %s)::date", [AGENT, place.now, NOON_ZONE]
     ).fetchone()  # fmt: skip
     assert spent
     place.configure(limit=int(str(spent[0])))

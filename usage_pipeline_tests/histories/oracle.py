@@ -36,6 +36,15 @@ class Expectation:
         """Every state that the ledger may be in."""
         return [self.must, *self.may]
 
+    def with_names_kept(self, unit: TrueUnit | None) -> list[TrueUnit | None]:
+        """A state and what may be known instead: a model that was named once stays named when its row no longer does."""
+        if unit is None or unit.provider is not None:
+            return [unit]
+        if self.must is not None and self.must.provider is not None:
+            return [replace(unit, provider=self.must.provider, model=self.must.model)]
+        named = {(seen.provider, seen.model) for seen in self.may if seen is not None and seen.provider is not None}
+        return [unit, *(replace(unit, provider=provider, model=model) for provider, model in sorted(named))]
+
     def as_of(self, moment: datetime) -> TrueUnit | None:
         """What the source says at a moment; nothing yet for nodes that have not called a model."""
         unit = self.script.as_of(moment)
@@ -70,10 +79,11 @@ class Oracle:
                 of_runs[unit.run_id] += unit.total_tokens
             if isinstance(known.script, RunScript) and unit is not None:
                 unit = self._dated(known.script, unit)
+            states = known.with_names_kept(unit)
             if everything:
-                known.must, known.may = unit, []
-            elif unit not in known.accepted():
-                known.may.append(unit)
+                known.must, known.may = states[0], [*states[1:]]
+            else:
+                known.may += [state for state in states if state not in known.accepted()]
         for run_id, tokens in of_runs.items():
             self._most_of_run[run_id] = max(tokens, self._most_of_run.get(run_id, 0))
         if everything:
@@ -108,7 +118,7 @@ class Oracle:
             if not differences:
                 found.append(f"{event_id} is not there: {dict(event)}")
             elif not any(difference == {} for difference in differences):
-                found.append(f"{event_id} (wanted, found): {differences[0]}")
+                found.append(f"{event_id} (wanted, found): {differences}")
         return found
 
     def _counted_twice(self, events: Mapping[str, Mapping[str, object]]) -> list[str]:

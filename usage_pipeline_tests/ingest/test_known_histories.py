@@ -107,3 +107,11 @@ def test_a_key_that_is_made_while_a_run_goes_on_is_not_the_one_that_called(stand
     called = [row for row in stand.rows("usage_event") if row["basis"] == "logged"]
     assert max(row["occurred_at"] for row in called) > MOMENTS[0] + timedelta(seconds=90)
     assert {row["key_attribution"] for row in called} == {"sole"}
+
+
+def test_a_model_that_was_named_once_stays_named_when_a_late_note_empties_its_row(stand: Stand) -> None:
+    """Before 1.6 the row alone names it; the note of a node's start may be applied after the note of its end."""
+    before, after = PassPlan(step=-2, after=timedelta(0)), PassPlan(step=-1, after=timedelta(0))
+    check(stand, history(call("ask-deep", "overwritten", version="0.15.8"), passes=(before, after)))
+    emptied = [row for row in stand.rows("usage_event") if row["status"] == "running"]
+    assert [(row["total_tokens"], row["model"]) for row in emptied] == [(0, "qwen-max")]

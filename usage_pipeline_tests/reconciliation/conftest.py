@@ -34,8 +34,8 @@ class Reconciled:
         return configuration_in_force(connection, self.company.config).settings
 
     def days(self, connection: Connection) -> list[date]:
-        """Every day of the history, today included."""
-        today = self.settings(connection).today()
+        """Every day of the history, up to the one on which it was read."""
+        today = self.settings(connection).today(self.company.history.now)
         return [today - timedelta(days=number) for number in range(DAYS + 1, -1, -1)]
 
     def run(self, *days: date) -> list[DayResult]:

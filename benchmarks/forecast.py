@@ -1,8 +1,9 @@
 """How near forecasts come: the demo's 60 days replayed, each day, week and month foreseen before it is over.
 
-Run: .venv/bin/python benchmarks/forecast.py [seed, default 1]
+Run: .venv/bin/python benchmarks/forecast.py [seed ...; the demo's and three others by default]
 Only what lay before a moment is known at it. Prints the mean absolute error of the forecast and of the straight line,
-and how many outcomes lie within the interval that is to hold 80 % of them.
+and how many outcomes lie within the interval that is to hold 80 % of them: by history, and of all of them together.
+Sixty days hold one whole month, a single outcome of each project: one history alone says little of months.
 """
 
 import os
@@ -35,6 +36,7 @@ exchange_rates: {USD: 7.10}
 budgets:
 """
 Key = tuple[str, str, datetime]
+Comparison = tuple[float, float, bool]
 
 
 def configuration(folder: Path, first: date) -> Path:
@@ -116,29 +118,34 @@ def outcomes(warehouse: Connection, config: Path, last: date) -> dict[Key, float
     return found
 
 
-def report(foreseen: dict[Key, list[tuple[float, ...]]], actual: dict[Key, float]) -> None:
-    """Mean absolute errors and the interval's hits, by period and measure."""
-    sums: dict[str, list[tuple[float, float, bool]]] = defaultdict(list)
+def compared(foreseen: dict[Key, list[tuple[float, ...]]], actual: dict[Key, float]) -> dict[str, list[Comparison]]:
+    """Error of the forecast, error of the straight line, and the interval's hit, by period and measure."""
+    found: dict[str, list[Comparison]] = defaultdict(list)
     for key, moments in foreseen.items():
         if key not in actual:
             continue
+        was, (_, title, measure) = actual[key], key[0].split("-")
         for forecast, straight, low, high in moments:
-            was = actual[key]
-            _, title, measure = key[0].split("-")
-            kind = f"{title.split('.')[0]}, {measure}"
-            sums[kind].append((abs(forecast - was), abs(straight - was), low - 1e-6 <= was <= high + 1e-6))
-    for kind, errors in sums.items():
+            hit = low - 1e-6 <= was <= high + 1e-6
+            found[f"{title.split('.')[0]}, {measure}"].append((abs(forecast - was), abs(straight - was), hit))
+    return found
+
+
+def report(title: str, found: dict[str, list[Comparison]]) -> None:
+    """Mean absolute errors and the interval's hits, by period and measure."""
+    print(title)
+    for kind, errors in sorted(found.items()):
         count = len(errors)
         ours, straight = sum(e[0] for e in errors) / count, sum(e[1] for e in errors) / count
         hits = 100 * sum(e[2] for e in errors) / count
-        print(f"{kind}: {count} forecasts; mean absolute error {ours:,.2f}, of the straight line {straight:,.2f}"
+        print(f"  {kind}: {count} forecasts; mean absolute error {ours:,.2f}, of the straight line {straight:,.2f}"
               f" ({ours / straight:.2f} of it); {hits:.0f} % of the outcomes within the interval")  # fmt: skip
-    every = [error for errors in sums.values() for error in errors]
-    print(f"all: {100 * sum(e[2] for e in every) / len(every):.0f} % of {len(every)} outcomes within the interval")
+    every = [error for errors in found.values() for error in errors]
+    print(f"  all: {100 * sum(e[2] for e in every) / len(every):.0f} % of {len(every)} outcomes within the interval")
 
 
-def main(seed: int) -> None:
-    """Builds the demo's company, replays its days, and prints how near the forecasts came."""
+def replayed(seed: int) -> dict[str, list[Comparison]]:
+    """Builds the demo's company from a seed, replays its days, and compares what was foreseen with what came."""
     with TemporaryDirectory(prefix="usage-pipeline-benchmark-") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -159,10 +166,22 @@ def main(seed: int) -> None:
             config = configuration(folder, first)
             run_pass(warehouse, config, by="benchmark", deliver=False)
             foreseen = replay(warehouse, config, first, yesterday)
-            report(foreseen, outcomes(warehouse, config, yesterday))
+            return compared(foreseen, outcomes(warehouse, config, yesterday))
         finally:
             stop_embedded(folder)
 
 
+def main(seeds: list[int]) -> None:
+    """Prints each history's figures, then those of all together."""
+    together: dict[str, list[Comparison]] = defaultdict(list)
+    for seed in seeds:
+        found = replayed(seed)
+        report(f"seed {seed}", found)
+        for kind, errors in found.items():
+            together[kind] += errors
+    if len(seeds) > 1:
+        report("together", together)
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
+    main([int(word) for word in sys.argv[1:]] or [2026, 1, 2, 3])

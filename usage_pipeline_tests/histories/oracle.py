@@ -37,7 +37,7 @@ class Expectation:
         return [self.must, *self.may]
 
     def with_names_kept(self, unit: TrueUnit | None) -> list[TrueUnit | None]:
-        """A state and what may be known instead: a model that was named once stays named when its row no longer does."""
+        """A state and what may be known instead: a model that was named once stays so."""
         if unit is None or unit.provider is not None:
             return [unit]
         if self.must is not None and self.must.provider is not None:

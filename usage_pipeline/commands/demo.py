@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -27,7 +28,7 @@ from usage_pipeline.demo.pause_story import (
     console_of_demo,
 )
 from usage_pipeline.demo.place import DIFY_DATABASE, remove_place
-from usage_pipeline.demo.play import SEED, prepare, reconcile_newest, run_through_dagster
+from usage_pipeline.demo.play import SEED, prepare, reconcile_newest, run_through_dagster, time_to_wait
 from usage_pipeline.enforcement.action import actions
 from usage_pipeline.enforcement.carry_out import enforce
 from usage_pipeline.one_pass import run_pass
@@ -52,6 +53,10 @@ def demo(
         return
     started = time.monotonic()
     out.print("[bold]A made-up Dify[/bold]: two workspaces, 14 apps, 60 days; today an agent runs away.")
+    wait = time_to_wait(datetime.now(UTC)).total_seconds()
+    if wait:
+        out.print(f"  Its day is about to begin anew in Shanghai: the demo starts in {wait:.0f} s.")
+        time.sleep(wait)
     own = bool(os.environ.get("USAGE_PIPELINE_CONFIG"))
     example = project_dir() / "config" / "usage_pipeline.yaml"
     history = prepare(None if own else acting_configuration(example, home_dir()), seed)

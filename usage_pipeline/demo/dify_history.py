@@ -17,7 +17,6 @@ RUNAWAY = "lead-enricher"
 _CALLS_A_DAY = 8.0
 _RUNAWAY_CALLS = 1_500
 _RUNAWAY_HOURS = 2.5
-_TOO_EARLY = timedelta(minutes=10)
 _KEY_IN_THE_MAKING = timedelta(minutes=5)
 # Node types that are there to call a model: an event each, also before they have used anything.
 _ALWAYS_CALLS = ("llm", "question-classifier", "parameter-extractor", "agent")
@@ -142,11 +141,9 @@ def _runaway(world: World, rng: random.Random, now: datetime, number: int) -> li
     app = world.apps[RUNAWAY]
     zone = ZoneInfo(next(zone for known, zone in world.tenants.values() if known == app.tenant_id))
     midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
-    end = now - timedelta(seconds=20)
-    if end - midnight < _TOO_EARLY:
-        # The day has hardly begun: yesterday, which is still being closed, has the runaway.
-        midnight, end = midnight - timedelta(days=1), midnight - timedelta(minutes=1)
-    begin = max(midnight + timedelta(seconds=1), end - timedelta(hours=_RUNAWAY_HOURS))
+    # Of a day that has hardly begun, the first half of what there is.
+    end = max(now - timedelta(seconds=20), midnight + (now - midnight) / 2)
+    begin = max(midnight, end - timedelta(hours=_RUNAWAY_HOURS))
     caller = caller_for(world, rng, app, "api")
     calls = []
     for position in range(number):

@@ -5,10 +5,12 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from usage_pipeline.demo.dify_history import History, build_history
 from usage_pipeline.demo.dify_schema import create_dify_schema
 from usage_pipeline.demo.place import DIFY_DATABASE, make_place
+from usage_pipeline.demo.world import ZONES
 from usage_pipeline.demo.write import write_history
 from usage_pipeline.reconciliation.reconcile import DayResult, reconcile
 from usage_pipeline.settings import load_settings
@@ -21,8 +23,19 @@ from usage_pipeline.warehouse.schema import migrate
 SEED = 20_26
 _ROUNDS_OF_DELIVERY = 20
 _DAYS_RECONCILED = 14
+_OLD_ENOUGH, _ENDS_SOON = timedelta(minutes=1), timedelta(seconds=90)
 # What runs do stands in the event log; the terminal belongs to the demo's own story.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def time_to_wait(now: datetime) -> timedelta:
+    """Until the day on which the agent runs away is a minute old, if it has just begun or ends under the demo."""
+    local = now.astimezone(ZoneInfo(ZONES["Marketing"]))
+    begun = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    age, left = local - begun, begun + timedelta(days=1) - local
+    if left < _ENDS_SOON:
+        return left + _OLD_ENOUGH
+    return max(_OLD_ENOUGH - age, timedelta(0))
 
 
 def prepare(config: Path | None, seed: int = SEED, days: int = 60) -> History:

@@ -157,10 +157,13 @@ _SPECS: tuple[tuple[str, str, str, str, dict[str, object]], ...] = (
 )  # fmt: skip
 
 
+ZONES = {"Marketing": "Asia/Shanghai", "Support": "Europe/Berlin"}  # by workspace
+
+
 def build_world(rng: random.Random, started: datetime, day: object) -> World:
     """The demo's Dify before its first call; ``day`` turns a number of days into a time after the start."""
     world = World(started)
-    for name, zone in (("Marketing", "Asia/Shanghai"), ("Support", "Europe/Berlin")):
+    for name, zone in ZONES.items():
         world.tenants[name] = (new_id(rng), zone)
     for email in ("li.na@example.com", "jonas@example.com"):
         world.accounts[email] = new_id(rng)

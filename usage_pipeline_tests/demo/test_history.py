@@ -4,14 +4,18 @@ import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from usage_pipeline.demo.callers import caller_for
 from usage_pipeline.demo.calls_workflow import workflow_call
 from usage_pipeline.demo.dify_history import build_history, true_units
 from usage_pipeline.demo.dify_schema import VERSIONS, create_dify_schema
-from usage_pipeline.demo.world import App, Node, build_world
+from usage_pipeline.demo.play import time_to_wait
+from usage_pipeline.demo.world import ZONES, App, Node, build_world
 from usage_pipeline.demo.write import rows_as_of, write_history, write_step
 from usage_pipeline.sources.dify_schema import read_schema
 from usage_pipeline.warehouse.connection import Connection, connected
@@ -88,10 +92,28 @@ def test_a_chatflow_repeats_itself_as_dify_does() -> None:
     assert message["message_tokens"] == leaves["one"] + 2 * leaves["each"]
 
 
-def test_the_runaway_breaks_two_million_tokens_today() -> None:
-    history = build_history(2026, NOW)
+MIDNIGHT = datetime(2026, 11, 20, tzinfo=ZoneInfo(ZONES["Marketing"]))
+AGES = (timedelta(minutes=1), timedelta(minutes=9), timedelta(hours=1), timedelta(hours=17), timedelta(hours=23.97))
+
+
+@pytest.mark.parametrize("age", AGES, ids=str)
+def test_the_runaway_breaks_two_million_tokens_today_however_young_the_day_is(age: timedelta) -> None:
+    now = (MIDNIGHT + age).astimezone(UTC)
+    history = build_history(2026, now, days=5)
     app = history.world.apps["lead-enricher"]
-    today = NOW - timedelta(hours=9)
-    spent = sum(u.total_tokens for u in history.truth(NOW) if u.app_id == app.app_id and u.occurred_at >= today)
+    spent = sum(u.total_tokens for u in history.truth(now) if u.app_id == app.app_id and u.occurred_at >= MIDNIGHT)
     assert 2_000_000 < spent < 4_000_000
-    assert all(isinstance(u.cost, Decimal | None) for u in history.truth(NOW))
+    assert all(isinstance(u.cost, Decimal | None) for u in history.truth(now))
+
+
+@given(age=st.timedeltas(timedelta(0), timedelta(days=1) - timedelta(microseconds=1)))
+def test_the_demo_waits_at_midnight_only_and_then_has_a_day_before_it(age: timedelta) -> None:
+    now = (MIDNIGHT + age).astimezone(UTC)
+    wait = time_to_wait(now)
+    assert timedelta(0) <= wait <= timedelta(seconds=150)
+    assert not wait or min(age, timedelta(days=1) - age) < timedelta(seconds=90)
+    begun = now + wait
+    assert time_to_wait(begun) == timedelta(0)
+    assert (
+        begun.astimezone(MIDNIGHT.tzinfo).date() == (begun + timedelta(seconds=90)).astimezone(MIDNIGHT.tzinfo).date()
+    )

@@ -171,10 +171,8 @@ def test_embedded_documents_are_estimated_at_their_workspace(company: Company, t
 
 def test_budgets_count_what_was_logged_unless_they_say_otherwise(company: Company, tmp_path: Path) -> None:
     company.config = tmp_path / "c.yaml"
-    budgets = (
-        "budgets:\n  - {id: plain, period: year, limit: {tokens: 1000000000}}\n"
-        "  - {id: all, period: year, limit: {tokens: 1000000000}, include_estimated: true}\n"
-    )
+    period = "period: {from: 2020-01-01, to: 2100-01-01}, limit: {tokens: 1000000000}"
+    budgets = f"budgets:\n  - {{id: plain, {period}}}\n  - {{id: all, {period}, include_estimated: true}}\n"
     text = EXAMPLE.read_text(encoding="utf-8")
     company.config.write_text(text[: text.index("budgets:")] + budgets, encoding="utf-8")
     with connected(company.dify_url) as dify:

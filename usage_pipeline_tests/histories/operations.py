@@ -3,7 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from usage_pipeline.demo.scripts import CallScript
 from usage_pipeline.demo.world import App, World, new_id
@@ -12,6 +12,8 @@ from usage_pipeline_tests.histories.plans import Operation, Plan
 
 _OF_AN_APP = ("messages", "conversations", "workflow_runs", "workflow_node_executions", "workflow_app_logs",
               "workflow_trigger_logs", "end_users", "api_tokens", "workflows")  # fmt: skip
+
+BETWEEN_BATCHES = timedelta(minutes=2)
 
 
 @dataclass
@@ -80,7 +82,7 @@ class _Preparing:
         )  # type: ignore[arg-type,return-value]
 
     def _retention(self, at: datetime) -> None:
-        """Old runs go with their nodes, logs and messages; here any run is old enough."""
+        """Old runs go after their nodes, logs and messages, batch by batch; here any run is old enough."""
         call = self._call()
         at = max(at, *(step.at for step in call.steps))
         runs = {step.key for step in call.steps if step.table == "workflow_runs"}
@@ -91,12 +93,12 @@ class _Preparing:
         for run in call.runs:
             self._goes(run.residual.event_id, at)
 
-        def go() -> None:
-            self.dify.delete("workflow_runs", lambda row: row["id"] in runs)
+        def empty() -> None:
             for table in ("workflow_node_executions", "workflow_app_logs", "messages"):
                 self.dify.delete(table, lambda row: row.get("workflow_run_id") in runs)
 
-        self.dify.at(at, go)
+        self.dify.at(at, empty)
+        self.dify.at(at + BETWEEN_BATCHES, lambda: self.dify.delete("workflow_runs", lambda row: row["id"] in runs))
 
     def _delete_app(self, at: datetime) -> None:
         app = self._app()

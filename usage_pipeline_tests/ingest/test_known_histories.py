@@ -115,3 +115,12 @@ def test_a_model_that_was_named_once_stays_named_when_a_late_note_empties_its_ro
     check(stand, history(call("ask-deep", "overwritten", version="0.15.8"), passes=(before, after)))
     emptied = [row for row in stand.rows("usage_event") if row["status"] == "running"]
     assert [(row["total_tokens"], row["model"]) for row in emptied] == [(0, "qwen-max")]
+
+
+def test_nodes_that_are_deleted_before_their_run_are_no_residual(stand: Stand) -> None:
+    """Dify's retention deletes in batches: for a while a run says a total of which no node is left."""
+    deleted = Operation("retention", timedelta(hours=1), 0)
+    seen, between = PassPlan(-1, NOW), PassPlan(-1, timedelta(hours=1))
+    plan = history(replace(call("flow"), habits=Habits(pace=0.1)), operations=(deleted,), passes=(seen, between))
+    check(stand, plan)
+    assert not [event for event in stand.events() if event.startswith("residual:")]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from usage_pipeline.demo.callers import Caller, caller_for
+from usage_pipeline.demo.calls_basic import basic_call
 from usage_pipeline.demo.calls_workflow import RUN_ENDINGS, workflow_call
 from usage_pipeline.demo.dify_history import History
 from usage_pipeline.demo.dify_schema import create_dify_schema
@@ -129,3 +130,43 @@ def test_pipelines_of_knowledge_bases_are_counted_at_their_pipeline(
             "SELECT DISTINCT p.name, p.mode, e.app_mode FROM usage.usage_event e JOIN usage.project p USING (app_id)"
         ).fetchall()
     assert rows == [("handbook", "rag-pipeline", "rag-pipeline")]
+
+
+def test_a_chatflows_message_is_no_call_of_its_own_though_its_app_is_gone(
+    new_database: Callable[[], str], warehouse_url: str
+) -> None:
+    """Old messages do not say what kind of app they were for; that they name a run says enough."""
+    rng = random.Random(103)
+    world = new_world(rng)
+    app = world.apps["seo-chatflow"]
+    call = workflow_call(world, rng, app, caller_for(world, rng, app, "api"), NOW - timedelta(hours=2))
+    company = company_of(new_database, warehouse_url, world, [call])
+    with connected(company.dify_url) as dify:
+        dify.execute("UPDATE messages SET app_mode = NULL")
+        dify.execute("DELETE FROM apps WHERE id = %s", [app.app_id])
+    assert not company.run().source_errors
+    wanted = {unit.event_id: unit.total_tokens for unit in company.history.truth(NOW)}
+    with connected(warehouse_url) as connection:
+        found = dict(connection.execute("SELECT event_id, total_tokens FROM usage.usage_event").fetchall())  # type: ignore[arg-type]
+    assert found == wanted
+
+
+def test_an_agents_message_counts_where_a_step_of_it_was_not_written_down(
+    new_database: Callable[[], str], warehouse_url: str
+) -> None:
+    """Message and steps are two accounts of one call: the larger is the whole one, whichever it is."""
+    rng = random.Random(104)
+    world = new_world(rng)
+    app = world.apps["lead-enricher"]
+    calls = [
+        basic_call(world, rng, app, caller_for(world, rng, app, "api"), NOW - timedelta(hours=2), tokens=(900, 300))
+        for _ in range(3)
+    ]
+    company = company_of(new_database, warehouse_url, world, calls)
+    with connected(company.dify_url) as dify:
+        emptied = dify.execute(
+            "UPDATE message_agent_thoughts SET tokens = 0, message_token = 0, answer_token = 0, total_price = 0"
+            " WHERE position = 1"
+        ).rowcount
+    assert emptied == len(calls)
+    assert_counted(company)

@@ -143,6 +143,7 @@ def test_a_chatflows_message_is_no_call_of_its_own_though_its_app_is_gone(
     company = company_of(new_database, warehouse_url, world, [call])
     with connected(company.dify_url) as dify:
         dify.execute("UPDATE messages SET app_mode = NULL")
+        dify.execute("DELETE FROM conversations")
         dify.execute("DELETE FROM apps WHERE id = %s", [app.app_id])
     assert not company.run().source_errors
     wanted = {unit.event_id: unit.total_tokens for unit in company.history.truth(NOW)}

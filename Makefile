@@ -6,6 +6,7 @@ UV := $(BIN)/uv
 TESTS ?=
 # Tests wait for servers and clocks as often as for the processor: three workers on two cores are seldom idle.
 WORKERS ?= 3
+SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help install install-dev demo test nightly check lock clean
 
@@ -34,10 +35,10 @@ demo: install  ## Set up a made-up Dify and run the whole job on it
 	$(BIN)/usage-pipeline demo
 
 test: install-dev  ## All tests; TESTS=path for some
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(TESTS)
 
 nightly: install-dev  ## The tests that look for the unlikely, for hours: 2,000 random histories, five minutes of live writing
-	USAGE_PIPELINE_HYPOTHESIS=nightly USAGE_PIPELINE_LIVE_SECONDS=300 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --timeout 14400 \
+	USAGE_PIPELINE_HYPOTHESIS=nightly USAGE_PIPELINE_LIVE_SECONDS=300 $(BIN)/python -m pytest $(SIDE_BY_SIDE) --timeout 14400 \
 		usage_pipeline_tests/ingest/test_random_histories.py usage_pipeline_tests/ingest/test_random_features.py \
 		usage_pipeline_tests/ingest/test_known_histories.py usage_pipeline_tests/ingest/test_live.py
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import hypothesis
 import psycopg
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from usage_pipeline.warehouse.connection import Connection, connect
 from usage_pipeline.warehouse.embedded import EmbeddedServer, create_database, start_embedded, stop_embedded
@@ -61,13 +63,23 @@ _LONG = (
 _LOOK_AT_THE_DEMO = ("commands/test_dagster_ui.py", "commands/test_demo.py")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first, in the order above; the rest as it is. A file's tests stay at one worker."""
+    """Long files first, in the order above; the rest as it is."""
     items.sort(key=lambda item: next((n for n, name in enumerate(_LONG) if name in item.nodeid), len(_LONG)))
-    for item in items:
-        file = item.nodeid.split("::", maxsplit=1)[0]
-        item.add_marker(pytest.mark.xdist_group("demo" if file.endswith(_LOOK_AT_THE_DEMO) else file))
+
+
+class _ByFile(LoadFileScheduling):  # type: ignore[misc]
+    """A file's tests stay at one worker, for what they share is made once there."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return "demo" if file.endswith(_LOOK_AT_THE_DEMO) else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """Which worker gets what, with ``--dist loadfile``."""
+    return _ByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(wrapper=True)

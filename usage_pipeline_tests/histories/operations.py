@@ -112,7 +112,7 @@ class _Preparing:
                 self._goes(event_id, at)
             if of_app:
                 # The end users of a caller's app go with it; what it called as a tool stays.
-                self.done.caller_gone_at |= {unit.event_id: at for unit in units if unit.caller_kind == "nested"}
+                self.done.caller_gone_at |= {unit.event_id: at for unit in units if unit.app_id != app.app_id}
 
         def go() -> None:
             self.dify.close_app(app.app_id)

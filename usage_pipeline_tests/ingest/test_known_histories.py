@@ -124,3 +124,11 @@ def test_nodes_that_are_deleted_before_their_run_are_no_residual(stand: Stand) -
     plan = history(replace(call("flow"), habits=Habits(pace=0.1)), operations=(deleted,), passes=(seen, between))
     check(stand, plan)
     assert not [event for event in stand.events() if event.startswith("residual:")]
+
+
+def test_a_visitor_whose_app_is_deleted_while_it_calls_on_has_no_name_any_more(stand: Stand) -> None:
+    """Visitors go with their app; what it called as a tool is counted all the same."""
+    deleted = Operation("delete_app", NOW, list(APPS).index("deep"))
+    check(stand, history(call("deep", source="web", version="0.15.8"), operations=(deleted,)))
+    called = {(row["caller_kind"], row["caller_id"]) for row in stand.rows("usage_event")}
+    assert called == {("web_app", None)}

@@ -132,3 +132,13 @@ def test_a_visitor_whose_app_is_deleted_while_it_calls_on_has_no_name_any_more(s
     check(stand, history(call("deep", source="web", version="0.15.8"), operations=(deleted,)))
     called = {(row["caller_kind"], row["caller_id"]) for row in stand.rows("usage_event")}
     assert called == {("web_app", None)}
+
+
+def test_a_key_that_is_made_while_a_run_waits_did_not_call_though_the_run_says_a_later_begin(stand: Stand) -> None:
+    """Up to 1.13.0 a resumed run says that it was created then; what was read before is known."""
+    waiting = call("flow", "paused", version="1.13.0", waits=timedelta(days=3))
+    app = list(APPS).index("flow")
+    keys = ((app, timedelta(hours=-1)), (app, timedelta(days=1)))
+    plan = replace(history(waiting, passes=tuple(PassPlan(step, NOW) for step in range(8))), keys=keys)
+    check(stand, plan)
+    assert {row["key_attribution"] for row in stand.rows("usage_event") if row["basis"] == "logged"} == {"sole"}

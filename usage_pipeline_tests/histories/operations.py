@@ -13,8 +13,6 @@ from usage_pipeline_tests.histories.plans import Operation, Plan
 _OF_AN_APP = ("messages", "conversations", "workflow_runs", "workflow_node_executions", "workflow_app_logs",
               "workflow_trigger_logs", "end_users", "api_tokens", "workflows")  # fmt: skip
 
-BETWEEN_BATCHES = timedelta(minutes=2)
-
 
 @dataclass
 class Done:
@@ -82,7 +80,14 @@ class _Preparing:
         )  # type: ignore[arg-type,return-value]
 
     def _retention(self, at: datetime) -> None:
-        """Old runs go after their nodes, logs and messages, batch by batch; here any run is old enough."""
+        """Old runs go with their nodes, logs and messages; here any run is old enough."""
+        self._remove_runs(at, timedelta(0))
+
+    def _retention_in_batches(self, at: datetime) -> None:
+        """The same, while for some minutes there are runs whose nodes are gone already."""
+        self._remove_runs(at, timedelta(minutes=2))
+
+    def _remove_runs(self, at: datetime, later: timedelta) -> None:
         call = self._call()
         at = max(at, *(step.at for step in call.steps))
         runs = {step.key for step in call.steps if step.table == "workflow_runs"}
@@ -98,7 +103,7 @@ class _Preparing:
                 self.dify.delete(table, lambda row: row.get("workflow_run_id") in runs)
 
         self.dify.at(at, empty)
-        self.dify.at(at + BETWEEN_BATCHES, lambda: self.dify.delete("workflow_runs", lambda row: row["id"] in runs))
+        self.dify.at(at + later, lambda: self.dify.delete("workflow_runs", lambda row: row["id"] in runs))
 
     def _delete_app(self, at: datetime) -> None:
         app = self._app()

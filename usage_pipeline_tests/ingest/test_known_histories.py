@@ -119,7 +119,7 @@ def test_a_model_that_was_named_once_stays_named_when_a_late_note_empties_its_ro
 
 def test_nodes_that_are_deleted_before_their_run_are_no_residual(stand: Stand) -> None:
     """Dify's retention deletes in batches: for a while a run says a total of which no node is left."""
-    deleted = Operation("retention", timedelta(hours=1), 0)
+    deleted = Operation("retention_in_batches", timedelta(hours=1), 0)
     seen, between = PassPlan(-1, NOW), PassPlan(-1, timedelta(hours=1))
     plan = history(replace(call("flow"), habits=Habits(pace=0.1)), operations=(deleted,), passes=(seen, between))
     check(stand, plan)

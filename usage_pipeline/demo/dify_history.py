@@ -59,11 +59,16 @@ def is_event(unit: TrueUnit) -> bool:
     return unit.total_tokens > 0 or unit.node_type is None or unit.node_type in _ALWAYS_CALLS
 
 
+def keys_alive(app: App, moment: datetime) -> list[str]:
+    """Ids of the keys that may have been there; Dify rounds the time at which it made one to a second."""
+    return [key_id for key_id, _, created in app.keys if created <= moment + timedelta(seconds=1)]
+
+
 def with_key(app: App, unit: TrueUnit, key_rules: Sequence[KeyRule]) -> TrueUnit:
     """The unit with the API key that can be told: the only one alive, or the one that a rule declares."""
     if unit.caller_kind != "api":
         return unit
-    alive = [key_id for key_id, _, created in app.keys if created <= unit.occurred_at]
+    alive = keys_alive(app, unit.occurred_at)
     if len(alive) == 1:
         return replace(unit, api_key_id=alive[0], key_attribution="sole")
     for project, caller, name in key_rules:

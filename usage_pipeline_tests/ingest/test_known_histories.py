@@ -142,3 +142,14 @@ def test_a_key_that_is_made_while_a_run_waits_did_not_call_though_the_run_says_a
     plan = replace(history(waiting, passes=tuple(PassPlan(step, NOW) for step in range(8))), keys=keys)
     check(stand, plan)
     assert {row["key_attribution"] for row in stand.rows("usage_event") if row["basis"] == "logged"} == {"sole"}
+
+
+def test_a_key_may_have_called_a_second_before_the_time_at_which_it_was_made(stand: Stand) -> None:
+    """That time is rounded; who called earlier is not known."""
+    app = list(APPS).index("flow")
+    calls = [replace(call("flow"), at=timedelta(seconds=seconds), seed=0) for seconds in (8, 9)]
+    check(stand, replace(history(*calls), keys=((app, timedelta(seconds=10)),)))
+    begun = dict(stand.warehouse.execute("SELECT run_id, created_at FROM usage.run_ledger").fetchall())
+    told = {(begun[row["run_id"]] - MOMENTS[0]).seconds: row["key_attribution"]
+            for row in stand.rows("usage_event") if row["basis"] == "logged"}  # fmt: skip
+    assert told == {8: "shared", 9: "sole"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
-from usage_pipeline.demo.dify_history import true_units
+from usage_pipeline.demo.dify_history import keys_alive, true_units
 from usage_pipeline.demo.fake_console import FakeConsole, fake_console
 from usage_pipeline.demo.fake_console_sessions import Account
 from usage_pipeline.demo.scripts import TrueUnit
@@ -108,7 +108,7 @@ def as_the_console_shows(company: Company, units: Iterable[TrueUnit]) -> Iterato
             continue
         elif unit.caller_kind == "nested":
             # A workflow that was run as a tool looks like one that was called through the API.
-            alive = [key_id for key_id, _, created in apps[unit.app_id].keys if created <= true.occurred_at]
+            alive = keys_alive(apps[unit.app_id], true.occurred_at)
             sole = alive[0] if len(alive) == 1 else None
             unit = replace(unit, caller_kind="api", api_key_id=sole, key_attribution="sole" if sole else "shared")
         yield unit

@@ -234,7 +234,9 @@ def _launch_backfill(ui: str, page: Page, first: str, last: str, size: str) -> N
     box.fill(f"[{first}...{last}]")
     box.press("Enter")
     expect(dialog.get_by_text(size, exact=True)).to_be_visible()
-    with page.expect_response(lambda answer: "launchPartitionBackfill" in (answer.request.post_data or "")) as launch:
+    with page.expect_response(
+        lambda answer: "launchPartitionBackfill" in (answer.request.post_data or ""), timeout=2 * PATIENCE_MS
+    ) as launch:
         dialog.get_by_role("button", name="Launch backfill").click()
     assert "LaunchBackfillSuccess" in launch.value.text(), launch.value.text()[:2000]
 

@@ -27,6 +27,11 @@ hypothesis.settings.load_profile(os.environ.get("USAGE_PIPELINE_HYPOTHESIS", "de
 # Looking for garbage among all that is imported, again and again, took a sixth of the processor.
 gc.set_threshold(50_000, 20, 100)
 
+# A test that does not say which installation it works on must not fall back to that of this checkout.
+os.environ["USAGE_PIPELINE_HOME"] = f"{os.devnull}/the test has no home of its own"
+for _name in ("WAREHOUSE_URL", "DAGSTER_POSTGRES_URL", "DAGSTER_HOME", "USAGE_PIPELINE_CONFIG"):
+    os.environ.pop(_name, None)
+
 _numbers = itertools.count()
 # Begun first, so that no worker is left alone with one of them at the end.
 _LONG = (

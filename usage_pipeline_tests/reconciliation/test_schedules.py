@@ -38,7 +38,8 @@ def test_an_hour_takes_yesterday_today_and_what_did_not_fit_and_a_night_five_wee
     assert (night.tags[FIRST], night.tags[LAST]) == ("2026-10-20", str(today))
 
 
-def test_a_pass_does_not_reconcile() -> None:
+def test_a_pass_does_not_reconcile(warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAREHOUSE_URL", warehouse_url)
     from usage_pipeline.definitions import defs  # noqa: PLC0415
 
     graph = defs.resolve_asset_graph()

@@ -11,9 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from usage_pipeline.cli import app
-from usage_pipeline.reports.assets import daily_report
 from usage_pipeline.reports.edition import KINDS, edition_of, ended_with, month_of
-from usage_pipeline.schedules import report_every_morning
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse_resource import Warehouse
 from usage_pipeline_tests.company import EXAMPLE
@@ -33,6 +31,13 @@ def home(books_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     return tmp_path
 
 
+def the_asset() -> dg.AssetsDefinition:
+    """Loaded when there is an installation: its module reads the configuration."""
+    from usage_pipeline.reports.assets import daily_report  # noqa: PLC0415
+
+    return daily_report
+
+
 def run(*words: str) -> Result:
     """The command."""
     return CliRunner().invoke(app, ["report", *words])
@@ -40,7 +45,7 @@ def run(*words: str) -> Result:
 
 def test_the_asset_writes_the_day_and_says_its_figures(home: Path, books: Connection) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
-        done = dg.materialize([daily_report], partition_key=DAY.isoformat(), instance=instance,
+        done = dg.materialize([the_asset()], partition_key=DAY.isoformat(), instance=instance,
                               resources={"warehouse": Warehouse()})  # fmt: skip
         assert done.success
         found = instance.get_latest_materialization_event(dg.AssetKey("daily_report"))
@@ -62,7 +67,7 @@ def test_with_a_week_and_a_month_their_editions_are_written_and_told(home: Path,
     assert [edition.name for edition in ended_with(date(2026, 6, 1), KINDS)] == ["2026-06-01"]
     sunday = DAY - timedelta(days=DAY.isoweekday())
     with dg.DagsterInstance.ephemeral() as instance:
-        assert dg.materialize([daily_report], partition_key=sunday.isoformat(), instance=instance,
+        assert dg.materialize([the_asset()], partition_key=sunday.isoformat(), instance=instance,
                               resources={"warehouse": Warehouse()}).success  # fmt: skip
     written = {path.name for path in (home / "reports").iterdir()}
     assert written == {sunday.isoformat(), edition_of("week", sunday).name}
@@ -71,7 +76,7 @@ def test_with_a_week_and_a_month_their_editions_are_written_and_told(home: Path,
 def test_the_last_day_of_a_month_writes_its_chargeback_too(home: Path, books: Connection) -> None:
     last = month_of(DAY).last
     with dg.DagsterInstance.ephemeral() as instance:
-        assert dg.materialize([daily_report], partition_key=last.isoformat(), instance=instance,
+        assert dg.materialize([the_asset()], partition_key=last.isoformat(), instance=instance,
                               resources={"warehouse": Warehouse()}).success  # fmt: skip
     month = home / "reports" / f"{DAY:%Y-%m}"
     statements = sorted(path.name for path in month.glob("chargeback-*.csv"))
@@ -79,7 +84,9 @@ def test_the_last_day_of_a_month_writes_its_chargeback_too(home: Path, books: Co
     assert (month / f"usage-{DAY:%Y-%m}.html").is_file()
 
 
-def test_each_morning_yesterday_is_written_and_the_day_before_again() -> None:
+def test_each_morning_yesterday_is_written_and_the_day_before_again(home: Path) -> None:
+    from usage_pipeline.schedules import report_every_morning  # noqa: PLC0415  (reads the configuration when loaded)
+
     # 08:30 in Shanghai is 00:30 UTC; the zone of the configuration in force when the schedule was loaded may differ.
     context = dg.build_schedule_context(scheduled_execution_time=datetime(2026, 3, 18, 12, tzinfo=UTC))
     request = report_every_morning(context)

@@ -7,6 +7,8 @@ from usage_pipeline.settings.environment import home_dir, project_dir
 from usage_pipeline.warehouse.connection import plain_url
 from usage_pipeline.warehouse.embedded import DAGSTER_DATABASE, WAREHOUSE_DATABASE, EmbeddedServer, start_embedded
 
+_EVENTS_AT_ONCE = "1000"
+
 
 def warehouse_url() -> str:
     """WAREHOUSE_URL, else the embedded server's warehouse (started if it does not run).
@@ -36,6 +38,8 @@ def prepare_dagster_environment() -> Path:
         text = ours.read_text(encoding="utf-8")
         if not theirs.exists() or theirs.read_text(encoding="utf-8") != text:
             theirs.write_text(text, encoding="utf-8")
+    # A run over many days notes each of its partitions: together, not one transaction and connection after the other.
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", _EVENTS_AT_ONCE)
     os.environ["DAGSTER_POSTGRES_URL"] = dagster_storage_url()
     os.environ["WAREHOUSE_URL"] = warehouse_url()
     return home

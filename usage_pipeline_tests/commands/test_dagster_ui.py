@@ -254,5 +254,8 @@ def _wait_for_success(played: Played) -> None:
 
 
 def _alerts(played: Played) -> list[tuple[object, ...]]:
+    """The alerts of periods that are over; the daemon goes on telling of the running ones."""
     with psycopg.connect(played.server.url("warehouse")) as connection:
-        return connection.execute("SELECT delivery_id, state, attempts FROM usage.delivery ORDER BY 1").fetchall()
+        return connection.execute(
+            "SELECT alert_id FROM usage.alert WHERE kind = 'budget' AND period_end <= now() ORDER BY 1"
+        ).fetchall()

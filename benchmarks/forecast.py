@@ -20,6 +20,7 @@ from usage_pipeline.budgets.evaluate import evaluate_budgets
 from usage_pipeline.configuration import configuration_in_force
 from usage_pipeline.demo.dify_history import build_history
 from usage_pipeline.demo.dify_schema import create_dify_schema
+from usage_pipeline.demo.play import SEED
 from usage_pipeline.demo.write import write_history
 from usage_pipeline.one_pass import run_pass
 from usage_pipeline.usage.roll_up import roll_up
@@ -184,4 +185,4 @@ def main(seeds: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    main([int(word) for word in sys.argv[1:]] or [2026, 1, 2, 3])
+    main([int(word) for word in sys.argv[1:]] or [SEED, 1, 2, 3])

@@ -55,7 +55,7 @@ def demo(
     out.print("[bold]A made-up Dify[/bold]: two workspaces, 14 apps, 60 days; today an agent runs away.")
     wait = time_to_wait(datetime.now(UTC)).total_seconds()
     if wait:
-        out.print(f"  Its day is about to begin anew in Shanghai: the demo starts in {wait:.0f} s.")
+        out.print(f"  It is about midnight in Shanghai, where its day begins: the demo starts in {wait:.0f} s.")
         time.sleep(wait)
     own = bool(os.environ.get("USAGE_PIPELINE_CONFIG"))
     example = project_dir() / "config" / "usage_pipeline.yaml"

@@ -106,7 +106,10 @@ def test_the_runaway_breaks_two_million_tokens_today_however_young_the_day_is(ag
     assert all(isinstance(u.cost, Decimal | None) for u in history.truth(now))
 
 
-@given(age=st.timedeltas(timedelta(0), timedelta(days=1) - timedelta(microseconds=1)))
+_DAY, _SOON = timedelta(days=1) - timedelta(microseconds=1), timedelta(minutes=3)
+
+
+@given(age=st.timedeltas(timedelta(0), _SOON) | st.timedeltas(_SOON, _DAY - _SOON) | st.timedeltas(_DAY - _SOON, _DAY))
 def test_the_demo_waits_at_midnight_only_and_then_has_a_day_before_it(age: timedelta) -> None:
     now = (MIDNIGHT + age).astimezone(UTC)
     wait = time_to_wait(now)

@@ -18,11 +18,11 @@ import psycopg
 
 from usage_pipeline.budgets.evaluate import evaluate_budgets
 from usage_pipeline.configuration import configuration_in_force
-from usage_pipeline.demo.dify_history import build_history
-from usage_pipeline.demo.dify_schema import create_dify_schema
 from usage_pipeline.demo.play import SEED
-from usage_pipeline.demo.write import write_history
-from usage_pipeline.one_pass import run_pass
+from usage_pipeline.fake_dify.history import build_history
+from usage_pipeline.fake_dify.schema import create_dify_schema
+from usage_pipeline.fake_dify.write import write_history
+from usage_pipeline.pipeline import run_pass
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection, connect
 from usage_pipeline.warehouse.embedded import create_database, start_embedded, stop_embedded

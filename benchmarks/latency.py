@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from usage_pipeline.alerts.record import NewAlert, raise_alert
+from usage_pipeline.alerts.outbox import NewAlert, raise_alert
 from usage_pipeline.demo.channel_servers import free_port
 from usage_pipeline.settings.environment import home_dir
 from usage_pipeline.warehouse.connection import Connection, connect

@@ -14,10 +14,10 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 
-from usage_pipeline.demo.dify_history import build_history
-from usage_pipeline.demo.dify_schema import create_dify_schema
-from usage_pipeline.demo.write import write_history
-from usage_pipeline.one_pass import run_pass
+from usage_pipeline.fake_dify.history import build_history
+from usage_pipeline.fake_dify.schema import create_dify_schema
+from usage_pipeline.fake_dify.write import write_history
+from usage_pipeline.pipeline import run_pass
 from usage_pipeline.settings.environment import project_dir
 from usage_pipeline.warehouse.connection import connect
 from usage_pipeline.warehouse.embedded import EmbeddedServer, create_database, start_embedded, stop_embedded

@@ -2,18 +2,18 @@
 
 import dagster as dg
 
-from usage_pipeline.alerts import assets as alert_assets
-from usage_pipeline.delivery import assets as delivery_assets
-from usage_pipeline.enforcement import assets as enforcement_assets
-from usage_pipeline.ingest import assets as ingest_assets
-from usage_pipeline.invoices import assets as invoice_assets
-from usage_pipeline.jobs import JOBS
-from usage_pipeline.reconciliation import assets as reconciliation_assets
-from usage_pipeline.reports import assets as report_assets
-from usage_pipeline.schedules import SCHEDULES
-from usage_pipeline.sensors import SENSORS
-from usage_pipeline.usage import assets as usage_assets
-from usage_pipeline.warehouse_resource import Warehouse
+from usage_pipeline.defs import alerts as delivery_assets
+from usage_pipeline.defs import budgets as alert_assets
+from usage_pipeline.defs import enforcement as enforcement_assets
+from usage_pipeline.defs import ingest as ingest_assets
+from usage_pipeline.defs import invoices as invoice_assets
+from usage_pipeline.defs import reconciliation as reconciliation_assets
+from usage_pipeline.defs import reports as report_assets
+from usage_pipeline.defs import usage as usage_assets
+from usage_pipeline.defs.jobs import JOBS
+from usage_pipeline.defs.resources import Warehouse
+from usage_pipeline.defs.schedules import SCHEDULES
+from usage_pipeline.defs.sensors import SENSORS
 
 defs = dg.Definitions(
     assets=[

@@ -18,7 +18,7 @@ from xdist.scheduler import LoadFileScheduling
 from usage_pipeline.warehouse.connection import Connection, connect
 from usage_pipeline.warehouse.embedded import EmbeddedServer, create_database, start_embedded, stop_embedded
 from usage_pipeline.warehouse.schema import migrate
-from usage_pipeline_tests import planted
+from usage_pipeline_tests.support import canaries as planted
 
 # How long an example takes says something of the machine, not of the code.
 hypothesis.settings.register_profile("default", deadline=None)

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from usage_pipeline.alerts.judge_and_alert import judge_and_alert
-from usage_pipeline.alerts.override_alerts import tell_of_raise
+from usage_pipeline.alerts.evaluate_and_alert import judge_and_alert
+from usage_pipeline.alerts.kinds.override import tell_of_raise
 from usage_pipeline.budgets.overrides import Raise, Request, decide, request_raise, withdraw
 from usage_pipeline.configuration import InForce
 from usage_pipeline.warehouse.connection import Connection

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from psycopg import sql
 
 from usage_pipeline.budgets.definitions import patterns_of
-from usage_pipeline.budgets.scope_sql import fits_scope
+from usage_pipeline.budgets.scope import fits_scope
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.anomalies import Anomaly, Window
 from usage_pipeline.warehouse.connection import Connection

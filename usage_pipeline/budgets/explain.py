@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from usage_pipeline.budgets.evaluate import in_scope_parameters
-from usage_pipeline.budgets.scope_sql import in_scope
+from usage_pipeline.budgets.scope import in_scope
 from usage_pipeline.settings import Budget
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement

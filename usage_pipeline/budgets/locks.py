@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from usage_pipeline.budgets.story import note_event
+from usage_pipeline.budgets.audit_log import note_event
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from usage_pipeline.budgets.story import note_event
+from usage_pipeline.budgets.audit_log import note_event
 from usage_pipeline.settings import Budget, Settings
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement

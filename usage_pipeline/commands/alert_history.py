@@ -13,9 +13,9 @@ from typing import Annotated, TextIO
 import typer
 
 from usage_pipeline.alerts.acknowledgements import acknowledge
+from usage_pipeline.commands.context import open_warehouse, open_workplace
 from usage_pipeline.commands.output import Mistake, err, for_people, out
 from usage_pipeline.commands.silences import moment, person
-from usage_pipeline.commands.workplace import open_warehouse, open_workplace
 from usage_pipeline.warehouse.statements import statement
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

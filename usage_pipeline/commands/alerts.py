@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from usage_pipeline.alerts.record import delivery_id
-from usage_pipeline.alerts.trial_alerts import raise_trial_alert
-from usage_pipeline.alerts.would_be_alert import would_be_alert
+from usage_pipeline.alerts.kinds.test import raise_trial_alert
+from usage_pipeline.alerts.outbox import delivery_id
+from usage_pipeline.alerts.preview import would_be_alert
 from usage_pipeline.commands import silences
 from usage_pipeline.commands.alert_history import ack, export
+from usage_pipeline.commands.context import open_warehouse, open_workplace
 from usage_pipeline.commands.output import (
     EXIT_FAILED,
     AsJson,
@@ -21,11 +22,10 @@ from usage_pipeline.commands.output import (
     print_json,
     show_rows,
 )
-from usage_pipeline.commands.workplace import open_warehouse, open_workplace
-from usage_pipeline.delivery.channel import Message
-from usage_pipeline.delivery.outbox import deliver_due
+from usage_pipeline.delivery.channels.base import Message
+from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.delivery.previews import previews
-from usage_pipeline.delivery.registry import CHANNELS
+from usage_pipeline.delivery.worker import deliver_due
 from usage_pipeline.settings.model import Level
 from usage_pipeline.settings.recipients import Language
 from usage_pipeline.warehouse.connection import Connection

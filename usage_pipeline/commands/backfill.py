@@ -7,6 +7,7 @@ import typer
 from rich.progress import track
 
 from usage_pipeline.budgets.past_days import what_if_days
+from usage_pipeline.commands.context import open_workplace
 from usage_pipeline.commands.output import (
     EXIT_FAILED,
     AsJson,
@@ -18,8 +19,7 @@ from usage_pipeline.commands.output import (
     print_json,
     show_rows,
 )
-from usage_pipeline.commands.workplace import open_workplace
-from usage_pipeline.one_pass import backfill as backfill_days
+from usage_pipeline.pipeline import backfill as backfill_days
 from usage_pipeline.usage.roll_up import changed_days
 from usage_pipeline.warehouse.statements import statement
 

@@ -12,8 +12,8 @@ import typer
 from usage_pipeline.budgets.explain import explain
 from usage_pipeline.budgets.preview import Standing, preview
 from usage_pipeline.commands.budget_pages import show_explanation, show_terms, show_tree
+from usage_pipeline.commands.context import open_workplace
 from usage_pipeline.commands.output import AsJson, Mistake, as_dicts, for_people, out, print_json, show_rows
-from usage_pipeline.commands.workplace import open_workplace
 from usage_pipeline.settings import Budget, Settings, SettingsError, load_settings
 from usage_pipeline.settings.differences import differences
 from usage_pipeline.settings.environment import config_path

@@ -15,11 +15,8 @@ from usage_pipeline.commands.output import EXIT_FAILED, err, for_people, out
 from usage_pipeline.commands.run import as_document
 from usage_pipeline.commands.summary import show_attempts, show_budgets, show_pass
 from usage_pipeline.configuration import configuration_in_force
-from usage_pipeline.delivery.outbox import deliver_due
+from usage_pipeline.delivery.worker import deliver_due
 from usage_pipeline.demo.channel_servers import channel_servers
-from usage_pipeline.demo.dify_history import RUNAWAY, History
-from usage_pipeline.demo.fake_console import FakeConsole
-from usage_pipeline.demo.live import write_live
 from usage_pipeline.demo.pause_story import (
     Answer,
     acting_configuration,
@@ -29,9 +26,12 @@ from usage_pipeline.demo.pause_story import (
 )
 from usage_pipeline.demo.place import DIFY_DATABASE, remove_place
 from usage_pipeline.demo.play import SEED, prepare, reconcile_newest, run_through_dagster, time_to_wait
-from usage_pipeline.enforcement.action import actions
 from usage_pipeline.enforcement.carry_out import enforce
-from usage_pipeline.one_pass import run_pass
+from usage_pipeline.enforcement.state import actions
+from usage_pipeline.fake_dify.console import FakeConsole
+from usage_pipeline.fake_dify.history import RUNAWAY, History
+from usage_pipeline.fake_dify.live import write_live
+from usage_pipeline.pipeline import run_pass
 from usage_pipeline.settings.environment import config_path, home_dir, project_dir
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.location import embedded, warehouse_url

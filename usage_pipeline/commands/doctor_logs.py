@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from usage_pipeline.settings import Settings, SourceSettings
 from usage_pipeline.settings.completion_logs import LogColumns
+from usage_pipeline.sources.base import SourceError
 from usage_pipeline.sources.registry import open_source
-from usage_pipeline.sources.seam import SourceError
 
 
 def look_at_log(source: SourceSettings, settings: Settings) -> Iterator[tuple[str, str]]:

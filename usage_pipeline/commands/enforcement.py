@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from usage_pipeline.commands.actor import By, who
+from usage_pipeline.commands.context import open_warehouse, open_workplace
 from usage_pipeline.commands.output import (
     EXIT_FAILED,
     AsJson,
@@ -17,11 +19,9 @@ from usage_pipeline.commands.output import (
     print_json,
     show_rows,
 )
-from usage_pipeline.commands.who import By, who
-from usage_pipeline.commands.workplace import open_warehouse, open_workplace
-from usage_pipeline.enforcement.action import Action, NoSuchActionError, action_with_id, actions, story
 from usage_pipeline.enforcement.carry_out import Carried, carry_out_due, enforce
 from usage_pipeline.enforcement.decisions import DecisionRefusedError, decide_action, release_action
+from usage_pipeline.enforcement.state import Action, NoSuchActionError, action_with_id, actions, story
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
 

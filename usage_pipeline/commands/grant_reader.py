@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from usage_pipeline.commands.context import open_warehouse
 from usage_pipeline.commands.output import AsJson, Mistake, for_people, out, print_json
-from usage_pipeline.commands.workplace import open_warehouse
 from usage_pipeline.reports.readers import Reader, ReaderError, grant_reader, revoke_reader
 from usage_pipeline.reports.scope import NoSuchTenantError, find_tenant
 

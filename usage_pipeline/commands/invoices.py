@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from usage_pipeline.commands.context import open_warehouse, open_workplace
 from usage_pipeline.commands.output import AsJson, Mistake, as_dicts, err, for_people, out, print_json, show_rows
-from usage_pipeline.commands.workplace import open_warehouse, open_workplace
 from usage_pipeline.invoices.coverage import COLUMNS, coverage, keep_invoices
 from usage_pipeline.invoices.invoice_file import InvoiceFileError, read_invoice_file
 

@@ -1,7 +1,7 @@
 """`usage-pipeline keys`: the API keys, what they were used for, and how sure it is which key called."""
 
+from usage_pipeline.commands.context import open_workplace
 from usage_pipeline.commands.output import AsJson, as_dicts, for_people, print_json, show_rows
-from usage_pipeline.commands.workplace import open_workplace
 from usage_pipeline.warehouse.statements import statement
 
 _KEY_COLUMNS = ("tenant", "project", "name", "masked", "api_key_id", "state", "created_at", "last_used_at", "gone_at",

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from usage_pipeline.commands.context import open_workplace
 from usage_pipeline.commands.output import AsJson, Mistake, for_people, print_json, show_rows
-from usage_pipeline.commands.workplace import open_workplace
 from usage_pipeline.usage.top_nodes import top_nodes
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.patterns import like_pattern

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from usage_pipeline.settings import SettingsError
 from usage_pipeline.settings.environment import MissingSecretError
-from usage_pipeline.sources.seam import SourceError
+from usage_pipeline.sources.base import SourceError
 from usage_pipeline.warehouse.embedded import EmbeddedServerError
 from usage_pipeline.warehouse.schema import WarehouseError
 

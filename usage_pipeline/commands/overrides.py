@@ -10,10 +10,10 @@ import typer
 
 from usage_pipeline.alerts.approvals import ask_for_raise, decide_on_raise, withdraw_raise
 from usage_pipeline.budgets.overrides import OverrideRefusedError, Raise, Request, raises
+from usage_pipeline.commands.actor import By, who
+from usage_pipeline.commands.context import open_warehouse, open_workplace
 from usage_pipeline.commands.enforcement import show_carried
 from usage_pipeline.commands.output import AsJson, Mistake, for_people, out, print_json, show_rows
-from usage_pipeline.commands.who import By, who
-from usage_pipeline.commands.workplace import open_warehouse, open_workplace
 from usage_pipeline.enforcement.carry_out import enforce
 
 app = typer.Typer(no_args_is_help=True, help="Temporary raises of a budget: request, approve, reject, list.")

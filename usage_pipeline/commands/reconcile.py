@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from usage_pipeline.commands.context import open_workplace
 from usage_pipeline.commands.output import (
     EXIT_FAILED,
     AsJson,
@@ -18,7 +19,6 @@ from usage_pipeline.commands.output import (
     print_json,
     show_rows,
 )
-from usage_pipeline.commands.workplace import open_workplace
 from usage_pipeline.reconciliation.reconcile import DayResult, reconcile
 from usage_pipeline.settings import Settings
 

@@ -8,8 +8,8 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from usage_pipeline.commands.context import open_workplace
 from usage_pipeline.commands.output import AsJson, Mistake, for_people, out, print_json, show_rows
-from usage_pipeline.commands.workplace import open_workplace
 from usage_pipeline.reports.chargeback import write_statements
 from usage_pipeline.reports.document import Tenant
 from usage_pipeline.reports.edition import KINDS, edition_of

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from usage_pipeline.commands.context import open_warehouse
 from usage_pipeline.commands.output import EXIT_FAILED, AsJson, err, for_people, print_json
 from usage_pipeline.commands.summary import show_pass, usage_by_project
-from usage_pipeline.commands.workplace import open_warehouse
 from usage_pipeline.ingest.read_source import Progress as ReadingProgress
-from usage_pipeline.one_pass import PassSummary, run_pass
+from usage_pipeline.pipeline import PassSummary, run_pass
 from usage_pipeline.settings.environment import config_path
 
 

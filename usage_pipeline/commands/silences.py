@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import typer
 
 from usage_pipeline.alerts.silences import Silence, end_silence, make_silence
+from usage_pipeline.commands.context import open_warehouse, open_workplace
 from usage_pipeline.commands.output import AsJson, Mistake, as_dicts, for_people, out, print_json, show_rows
-from usage_pipeline.commands.workplace import open_warehouse, open_workplace
 
 app = typer.Typer(help="For a time, alerts of some budgets are written but not sent.", invoke_without_command=True)
 _COLUMNS = ("silence", "budget", "scope", "below", "emergencies", "from", "until", "reason", "by", "ended by")

@@ -1,7 +1,7 @@
 """What a pass prints: usage by project, budgets with their levels, alerts and what their channels answered."""
 
 from usage_pipeline.commands.output import as_dicts, err, out, show_rows
-from usage_pipeline.one_pass import PassSummary
+from usage_pipeline.pipeline import PassSummary
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 

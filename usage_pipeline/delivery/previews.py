@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter
 
-from usage_pipeline.delivery.channel import Message
-from usage_pipeline.delivery.registry import CHANNELS
+from usage_pipeline.delivery.channels.base import Message
+from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.settings import Recipient, Settings
 
 _STAND_IN = "(example)"

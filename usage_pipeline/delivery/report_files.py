@@ -5,7 +5,7 @@ from email.message import EmailMessage
 from html import escape
 from pathlib import Path
 
-from usage_pipeline.delivery.escaping import plain
+from usage_pipeline.alerts.text.escape import plain
 from usage_pipeline.settings.environment import home_dir
 
 # Many servers take 10 MB, and Base64 makes a third more of it. What is larger is named, and linked, in the text.

@@ -16,8 +16,8 @@ import yaml
 from usage_pipeline.alerts.approvals import ask_for_raise, decide_on_raise
 from usage_pipeline.budgets.overrides import Raise, Request
 from usage_pipeline.configuration import InForce
-from usage_pipeline.demo.dify_history import RUNAWAY, History
-from usage_pipeline.demo.fake_console import FakeConsole, fake_console
+from usage_pipeline.fake_dify.console import FakeConsole, fake_console
+from usage_pipeline.fake_dify.history import RUNAWAY, History
 from usage_pipeline.warehouse.connection import Connection
 
 _BUDGET = "agent-daily"

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from usage_pipeline.demo.dify_history import History, build_history
-from usage_pipeline.demo.dify_schema import create_dify_schema
 from usage_pipeline.demo.place import DIFY_DATABASE, make_place
-from usage_pipeline.demo.world import ZONES
-from usage_pipeline.demo.write import write_history
+from usage_pipeline.fake_dify.history import History, build_history
+from usage_pipeline.fake_dify.schema import create_dify_schema
+from usage_pipeline.fake_dify.world import ZONES
+from usage_pipeline.fake_dify.write import write_history
 from usage_pipeline.reconciliation.reconcile import DayResult, reconcile
 from usage_pipeline.settings import load_settings
 from usage_pipeline.settings.environment import config_path
@@ -61,9 +61,9 @@ def run_through_dagster(tell: Callable[[str], None]) -> bool:
     """One pass, the late days it found, a pass over everything, and the delivery of its alerts; True if all held."""
     import dagster as dg  # noqa: PLC0415  (slow to import, and only this function needs it)
 
-    from usage_pipeline.asset_catalogue import LATE_DAYS, WORK_TAG  # noqa: PLC0415
     from usage_pipeline.definitions import defs  # noqa: PLC0415
-    from usage_pipeline.schedules import pass_tags, range_tags  # noqa: PLC0415
+    from usage_pipeline.defs.schedules import pass_tags, range_tags  # noqa: PLC0415
+    from usage_pipeline.defs.shared import LATE_DAYS, WORK_TAG  # noqa: PLC0415
 
     def execute(instance: dg.DagsterInstance, name: str, tags: dict[str, str]) -> bool:
         job = defs.resolve_job_def(name)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from usage_pipeline.demo.callers import Caller
-from usage_pipeline.demo.habits import Habits
-from usage_pipeline.demo.scripts import CallScript, Step, TrueUnit, UnitScript
-from usage_pipeline.demo.world import App, World
+from usage_pipeline.fake_dify.callers import Caller
+from usage_pipeline.fake_dify.habits import Habits
+from usage_pipeline.fake_dify.scripts import CallScript, Step, TrueUnit, UnitScript
+from usage_pipeline.fake_dify.world import App, World
 
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 _ALWAYS = datetime(1, 1, 1, tzinfo=UTC)

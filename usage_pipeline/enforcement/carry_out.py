@@ -14,14 +14,14 @@ from usage_pipeline.console.client import Console
 from usage_pipeline.console.errors import ConsoleError
 from usage_pipeline.console.transport import Timeouts
 from usage_pipeline.enforcement import steps
-from usage_pipeline.enforcement.action import Action, action_with_id, actions, change, due_actions, locked, note
-from usage_pipeline.enforcement.asked_outside import ask_outside
 from usage_pipeline.enforcement.causes import tiers_with_actions
-from usage_pipeline.enforcement.lever_of import lever_of
+from usage_pipeline.enforcement.notify import tell
 from usage_pipeline.enforcement.objections import objection_to
 from usage_pipeline.enforcement.plan import plan_actions
+from usage_pipeline.enforcement.registry import lever_of
+from usage_pipeline.enforcement.state import Action, action_with_id, actions, change, due_actions, locked, note
 from usage_pipeline.enforcement.steps import Work
-from usage_pipeline.enforcement.told import tell
+from usage_pipeline.enforcement.webhook_action import ask_outside
 from usage_pipeline.settings import Settings, SourceSettings
 from usage_pipeline.settings.environment import MissingSecretError, home_dir
 from usage_pipeline.warehouse.connection import Connection, address_of, connected

@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from usage_pipeline.enforcement.action import Action, change, locked, note
 from usage_pipeline.enforcement.carry_out import want_release
-from usage_pipeline.enforcement.told import tell
+from usage_pipeline.enforcement.notify import tell
+from usage_pipeline.enforcement.state import Action, change, locked, note
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
 

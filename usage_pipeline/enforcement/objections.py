@@ -1,6 +1,6 @@
 """What speaks against an action now that did not when it was planned: the list of those left alone, the mode."""
 
-from usage_pipeline.enforcement.action import Action
+from usage_pipeline.enforcement.state import Action
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.enforcement import TargetFacts
 from usage_pipeline.warehouse.connection import Connection

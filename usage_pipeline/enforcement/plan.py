@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 from psycopg.types.json import Json
 
-from usage_pipeline.budgets.story import THE_PIPELINE
-from usage_pipeline.enforcement.action import action_id_of, action_with_id, note
+from usage_pipeline.budgets.audit_log import THE_PIPELINE
 from usage_pipeline.enforcement.causes import LOCK, Cause, unplanned
+from usage_pipeline.enforcement.notify import tell
+from usage_pipeline.enforcement.state import action_id_of, action_with_id, note
 from usage_pipeline.enforcement.targets import Target, chosen, spenders
-from usage_pipeline.enforcement.told import tell
 from usage_pipeline.settings import Budget, Settings, Tier
 from usage_pipeline.settings.enforcement import Mode
 from usage_pipeline.warehouse.connection import Connection

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from usage_pipeline.budgets.story import note_event
+from usage_pipeline.budgets.audit_log import note_event
 from usage_pipeline.console.client import Console
 from usage_pipeline.console.errors import (
     ConflictError,
@@ -19,10 +19,10 @@ from usage_pipeline.console.errors import (
     OutcomeUnknownError,
     RefusedError,
 )
-from usage_pipeline.enforcement.action import Action, change, locked, note, others_in_force
+from usage_pipeline.enforcement.base import Lever, RefusedActionError
 from usage_pipeline.enforcement.hourly_cap import may_begin
-from usage_pipeline.enforcement.levers import Lever, RefusedActionError
-from usage_pipeline.enforcement.told import tell
+from usage_pipeline.enforcement.notify import tell
+from usage_pipeline.enforcement.state import Action, change, locked, note, others_in_force
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import LiteralString
 
 from usage_pipeline.budgets.evaluate import in_scope_parameters
-from usage_pipeline.budgets.scope_sql import in_scope
+from usage_pipeline.budgets.scope import in_scope
 from usage_pipeline.enforcement.causes import Cause
 from usage_pipeline.settings import Budget
 from usage_pipeline.settings.enforcement import Enforcement, TargetFacts, Until

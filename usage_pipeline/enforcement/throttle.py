@@ -5,7 +5,7 @@ from typing import Any
 
 from usage_pipeline.console import apps
 from usage_pipeline.console.client import Console
-from usage_pipeline.enforcement.levers import NothingToDoError
+from usage_pipeline.enforcement.base import NothingToDoError
 
 _CAP = "max_active_requests"
 NOT_STOPPED = ("throttle_late", "throttle_beside", "in_flight")

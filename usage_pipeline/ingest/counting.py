@@ -11,7 +11,7 @@ from usage_pipeline.pricing.catalogue import catalogue_rules
 from usage_pipeline.pricing.price_rules import PriceBook, price_book
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.api_keys import as_masked
-from usage_pipeline.sources.seam import Family
+from usage_pipeline.sources.base import Family
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.patterns import like_pattern
 from usage_pipeline.warehouse.statements import statement

@@ -8,10 +8,9 @@ import psycopg
 
 from usage_pipeline.ingest.configured_dimensions import apply_configuration
 from usage_pipeline.ingest.counting import count_staged, counting_rules, open_staging
-from usage_pipeline.ingest.only_reader import PATIENCE, only_reader
+from usage_pipeline.ingest.source_lock import PATIENCE, only_reader
 from usage_pipeline.settings import Settings
-from usage_pipeline.sources.reading import at_home
-from usage_pipeline.sources.seam import (
+from usage_pipeline.sources.base import (
     STATED_PROBLEMS,
     EnoughForNow,
     ReadsAgain,
@@ -19,6 +18,7 @@ from usage_pipeline.sources.seam import (
     SourceTooSlowError,
     Window,
 )
+from usage_pipeline.sources.watchdog import at_home
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 

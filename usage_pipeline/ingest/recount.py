@@ -5,7 +5,7 @@ from datetime import date
 
 from usage_pipeline.ingest.configured_dimensions import apply_configuration
 from usage_pipeline.ingest.counting import book_staged, counting_rules, open_staging
-from usage_pipeline.ingest.only_reader import only_reader
+from usage_pipeline.ingest.source_lock import only_reader
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement

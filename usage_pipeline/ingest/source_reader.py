@@ -11,9 +11,9 @@ import psycopg
 
 from usage_pipeline.ingest.read_source import IngestResult, Progress, read_source
 from usage_pipeline.settings import Settings, SourceSettings
-from usage_pipeline.sources.reading import Reading
+from usage_pipeline.sources.base import SourceError
 from usage_pipeline.sources.registry import open_source
-from usage_pipeline.sources.seam import SourceError
+from usage_pipeline.sources.watchdog import Reading
 from usage_pipeline.warehouse.connection import connected, hang_up
 
 _log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 
-from usage_pipeline.sources.seam import ReadsAgain, Reconcilable, Source, Window
+from usage_pipeline.sources.base import ReadsAgain, Reconcilable, Source, Window
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 

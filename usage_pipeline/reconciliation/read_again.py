@@ -7,10 +7,10 @@ from datetime import timedelta
 import psycopg
 
 from usage_pipeline.ingest.counting import counting_rules, make_events, merge_events, open_staging
-from usage_pipeline.ingest.only_reader import only_reader
+from usage_pipeline.ingest.source_lock import only_reader
 from usage_pipeline.reconciliation.look import SLOT, Comparable, Day, Found
 from usage_pipeline.settings import Settings
-from usage_pipeline.sources.seam import Window
+from usage_pipeline.sources.base import Window
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 

@@ -12,8 +12,8 @@ from usage_pipeline.ingest.counting import counting_rules, make_events, open_sta
 from usage_pipeline.reconciliation.look import Comparable, Day, Found, day_of, look
 from usage_pipeline.reconciliation.read_again import GONE, Misfit, read_again
 from usage_pipeline.settings import Settings, SourceSettings
+from usage_pipeline.sources.base import ReadsAgain, Reconcilable, SourceError
 from usage_pipeline.sources.registry import open_source
-from usage_pipeline.sources.seam import ReadsAgain, Reconcilable, SourceError
 from usage_pipeline.usage.roll_up import changed_days, roll_up
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement

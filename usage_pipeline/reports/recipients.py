@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from usage_pipeline.alerts.record import NewAlert, raise_alert
+from usage_pipeline.alerts.outbox import NewAlert, raise_alert
 from usage_pipeline.configuration import InForce
 from usage_pipeline.reports.document import Report
 from usage_pipeline.reports.files import atomically, base_name, reports_folder, write_report

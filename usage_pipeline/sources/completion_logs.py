@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from usage_pipeline.settings.completion_logs import LogColumns
+from usage_pipeline.sources.base import LOG, Family, SourceError, Window
 from usage_pipeline.sources.log_database import connect_to_log, in_words
 from usage_pipeline.sources.log_row import staged_row
 from usage_pipeline.sources.log_times import TimeForm, form_of, moment_of
-from usage_pipeline.sources.reading import heard_from_source
-from usage_pipeline.sources.seam import LOG, Family, SourceError, Window
+from usage_pipeline.sources.watchdog import heard_from_source
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 

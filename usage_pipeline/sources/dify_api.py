@@ -13,6 +13,7 @@ from usage_pipeline.console import apps, logs
 from usage_pipeline.console.answers import App
 from usage_pipeline.console.client import Console
 from usage_pipeline.console.errors import ConsoleError, NotAllowedError, NotFoundError
+from usage_pipeline.sources.base import DIFY, EnoughForNow, Family, SourceError, Window
 from usage_pipeline.sources.dify_api_index import asker_from_nodes, runs_since, talks_since
 from usage_pipeline.sources.dify_api_rows import (
     Place,
@@ -24,8 +25,7 @@ from usage_pipeline.sources.dify_api_rows import (
     node_row_of,
     run_of,
 )
-from usage_pipeline.sources.reading import heard_from_source
-from usage_pipeline.sources.seam import DIFY, EnoughForNow, Family, SourceError, Window
+from usage_pipeline.sources.watchdog import heard_from_source
 from usage_pipeline.warehouse.connection import Connection
 
 _BASIC = ("completion", "chat", "agent-chat")

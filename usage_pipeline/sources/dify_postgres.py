@@ -8,11 +8,11 @@ from uuid import UUID
 import psycopg
 from psycopg import ClientCursor, sql
 
+from usage_pipeline.sources.base import DIFY, Family, SourceError, Window
 from usage_pipeline.sources.batches import batches
 from usage_pipeline.sources.dify_schema import DifySchema, read_schema, schema_problems
 from usage_pipeline.sources.node_json import node_row
-from usage_pipeline.sources.reading import end_reading_with, heard_from_source
-from usage_pipeline.sources.seam import DIFY, Family, SourceError, Window
+from usage_pipeline.sources.watchdog import end_reading_with, heard_from_source
 from usage_pipeline.warehouse.connection import Connection, hang_up, with_addresses
 from usage_pipeline.warehouse.statements import statement
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from usage_pipeline.sources.seam import SourceError
+from usage_pipeline.sources.base import SourceError
 from usage_pipeline.warehouse.connection import Connection
 
 _NEEDED = {

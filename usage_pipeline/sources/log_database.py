@@ -12,8 +12,8 @@ import pymysql
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from usage_pipeline.sources.reading import end_reading_with, heard_from_source
-from usage_pipeline.sources.seam import SourceError
+from usage_pipeline.sources.base import SourceError
+from usage_pipeline.sources.watchdog import end_reading_with, heard_from_source
 from usage_pipeline.warehouse.connection import hang_up, with_addresses
 
 _CONNECT_SECONDS = 10

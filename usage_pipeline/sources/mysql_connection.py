@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import pymysql
 from pymysql.cursors import Cursor, SSCursor
 
-from usage_pipeline.sources.reading import heard_from_source
-from usage_pipeline.sources.seam import SourceError, SourceTooSlowError
+from usage_pipeline.sources.base import SourceError, SourceTooSlowError
+from usage_pipeline.sources.watchdog import heard_from_source
 
 if TYPE_CHECKING:
     _Connection = pymysql.Connection[Cursor]

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, available_timezones
 
+from usage_pipeline.sources.base import SourceError
 from usage_pipeline.sources.mysql_connection import MysqlReader
-from usage_pipeline.sources.seam import SourceError
 from usage_pipeline.warehouse.statements import statement
 
 # No zone has moved its clocks by more, nor twice in so short a time.

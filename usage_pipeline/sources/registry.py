@@ -8,13 +8,13 @@ from usage_pipeline.console.access import console_access
 from usage_pipeline.console.client import Console
 from usage_pipeline.settings import Settings, SourceSettings
 from usage_pipeline.settings.environment import MissingSecretError, home_dir, secret
+from usage_pipeline.sources.base import Source, SourceError
 from usage_pipeline.sources.completion_logs import CompletionLogs
 from usage_pipeline.sources.dify_api import DifyApi
 from usage_pipeline.sources.dify_mysql import DifyMysql
 from usage_pipeline.sources.dify_postgres import DifyPostgres
 from usage_pipeline.sources.mysql_connection import is_mysql_url
-from usage_pipeline.sources.reading import heard_from_source
-from usage_pipeline.sources.seam import Source, SourceError
+from usage_pipeline.sources.watchdog import heard_from_source
 
 
 def _dify(source: SourceSettings, settings: Settings) -> Source:

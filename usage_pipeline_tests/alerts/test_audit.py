@@ -12,11 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from usage_pipeline.alerts.acknowledgements import acknowledge
-from usage_pipeline.alerts.record import NewAlert, raise_alert
+from usage_pipeline.alerts.outbox import NewAlert, raise_alert
 from usage_pipeline.alerts.retention import remove_old_alerts
 from usage_pipeline.cli import app
-from usage_pipeline.delivery.channel import Message, Outcome
-from usage_pipeline.delivery.outbox import deliver_due
+from usage_pipeline.delivery.channels.base import Message, Outcome
+from usage_pipeline.delivery.worker import deliver_due
 from usage_pipeline.settings import Recipient, parse_settings
 from usage_pipeline.warehouse.connection import Connection, connect
 from usage_pipeline_tests.delivery.test_outbox import FACTS, Clock
@@ -151,8 +151,8 @@ def test_ack_and_silence_commands_say_who_and_mistakes_say_the_way_out(installed
 
 
 def test_an_alert_is_acknowledged_from_the_dagster_ui_by_a_job_with_typed_config(installed: str) -> None:
-    from usage_pipeline.jobs import acknowledge_alert  # noqa: PLC0415  (reads the configuration when it is loaded)
-    from usage_pipeline.warehouse_resource import Warehouse  # noqa: PLC0415
+    from usage_pipeline.defs.jobs import acknowledge_alert  # noqa: PLC0415  (reads the configuration when it is loaded)
+    from usage_pipeline.defs.resources import Warehouse  # noqa: PLC0415
 
     connection = connect(installed)
     alert_id = told_at_the_second_attempt(connection)

@@ -8,9 +8,9 @@ import pytest
 
 from usage_pipeline.configuration import configuration_in_force
 from usage_pipeline.demo.channel_servers import channel_servers
-from usage_pipeline.one_pass import backfill
+from usage_pipeline.pipeline import backfill
 from usage_pipeline.warehouse.connection import Connection, connected
-from usage_pipeline_tests.company import EXAMPLE, Company, build_company
+from usage_pipeline_tests.support.company import EXAMPLE, Company, build_company
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from usage_pipeline.delivery.channel import Message
-from usage_pipeline.delivery.escaping import line
+from usage_pipeline.alerts.text.escape import line
+from usage_pipeline.delivery.channels.base import Message
 from usage_pipeline.delivery.rendering import render
 from usage_pipeline.warehouse.connection import Connection, connected
-from usage_pipeline_tests.company import EXAMPLE, KEY_RULES, Company, assert_events_equal, build_company
+from usage_pipeline_tests.support.company import EXAMPLE, KEY_RULES, Company, assert_events_equal, build_company
 
 LOST = "postgresql://reader:hidden-s3cr3t@127.0.0.1:1/dify"
 

@@ -6,20 +6,20 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from usage_pipeline.alerts.record import NewAlert, raise_alert
-from usage_pipeline.alerts.watch_alerts import raise_watch_alerts
+from usage_pipeline.alerts.kinds.pipeline import raise_watch_alerts
+from usage_pipeline.alerts.outbox import NewAlert, raise_alert
+from usage_pipeline.alerts.text.texts import lines_of, title
+from usage_pipeline.alerts.text.words import WORDS
 from usage_pipeline.configuration import InForce
-from usage_pipeline.delivery.channel import Message, Outcome
+from usage_pipeline.delivery.channels.base import Message, Outcome
 from usage_pipeline.delivery.heartbeat import send_heartbeat
-from usage_pipeline.delivery.outbox import deliver_due
-from usage_pipeline.delivery.texts import lines_of, title
-from usage_pipeline.delivery.words import WORDS
+from usage_pipeline.delivery.worker import deliver_due
 from usage_pipeline.ingest.pass_record import begin_pass, end_pass
-from usage_pipeline.one_pass import run_pass
+from usage_pipeline.pipeline import run_pass
 from usage_pipeline.settings import Recipient, parse_settings
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline_tests.channels import robot
 from usage_pipeline_tests.delivery.test_outbox import FACTS, Clock
+from usage_pipeline_tests.support.channels import robot
 
 CONFIG = """version: 1
 recipients:
@@ -172,7 +172,7 @@ def test_each_pass_gives_a_sign_of_life_and_a_pass_that_breaks_gives_none_and_is
         monkeypatch.setenv("HEARTBEAT_URL", service.url)
         run_pass(warehouse, config, by="t")
         assert len(service.taken) == 1
-        monkeypatch.setattr("usage_pipeline.one_pass.roll_up", _breaks)
+        monkeypatch.setattr("usage_pipeline.pipeline.roll_up", _breaks)
         with pytest.raises(psycopg.OperationalError):
             run_pass(warehouse, config, by="t")
         assert len(service.taken) == 1

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from usage_pipeline.alerts.judge_and_alert import judge_and_alert
+from usage_pipeline.alerts.evaluate_and_alert import judge_and_alert
 from usage_pipeline.budgets.anomalies import find_anomalies, spans_at
 from usage_pipeline.configuration import InForce
 from usage_pipeline.settings import SettingsError, parse_settings

@@ -9,10 +9,10 @@ import pytest
 
 from usage_pipeline.budgets.evaluate import evaluate_budgets
 from usage_pipeline.configuration import configuration_in_force
+from usage_pipeline.defs.resources import Warehouse
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse_resource import Warehouse
-from usage_pipeline_tests.budgets.plain import Event, World, write_events, write_world
+from usage_pipeline_tests.support.plain_budgets import Event, World, write_events, write_world
 
 TEXT = """version: 1
 recipients: {ops: {channel: wecom, secret_env: OPS}}
@@ -30,7 +30,7 @@ def test_thirty_days_under_half_the_limit(
     config.write_text(TEXT, encoding="utf-8")
     monkeypatch.setenv("WAREHOUSE_URL", warehouse_url)
     monkeypatch.setenv("USAGE_PIPELINE_CONFIG", str(config))
-    from usage_pipeline.alerts.assets import budget_status  # noqa: PLC0415  (reads the warehouse when loaded)
+    from usage_pipeline.defs.budgets import budget_status  # noqa: PLC0415  (reads the warehouse when loaded)
 
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     days = [today - timedelta(days=number) for number in range(30, 0, -1)]

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from usage_pipeline.alerts.judge_and_alert import judge_and_alert
+from usage_pipeline.alerts.evaluate_and_alert import judge_and_alert
 from usage_pipeline.cli import app
 from usage_pipeline.configuration import configuration_in_force
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.differences import differences
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline_tests.budgets.plain import Event, World, write_events, write_world
+from usage_pipeline_tests.support.plain_budgets import Event, World, write_events, write_world
 
 TEXT = """version: 1
 recipients: {ops: {channel: wecom, secret_env: OPS}}

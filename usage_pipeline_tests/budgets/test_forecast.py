@@ -9,7 +9,7 @@ from usage_pipeline.budgets.evaluate import evaluate_budgets
 from usage_pipeline.settings import Settings
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline_tests.budgets.plain import Event, World, write_events, write_world
+from usage_pipeline_tests.support.plain_budgets import Event, World, write_events, write_world
 
 WORLD = World(("UTC",), ("bot",))
 TUESDAY = datetime(2026, 6, 16, tzinfo=UTC)

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from usage_pipeline.alerts.approvals import ask_for_raise, decide_on_raise, withdraw_raise
-from usage_pipeline.alerts.judge_and_alert import judge_and_alert
+from usage_pipeline.alerts.evaluate_and_alert import judge_and_alert
 from usage_pipeline.budgets.overrides import OverrideRefusedError, Raise, Request, raises
 from usage_pipeline.configuration import InForce, configuration_in_force
 from usage_pipeline.warehouse.connection import Connection

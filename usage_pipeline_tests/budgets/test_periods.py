@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline_tests.budgets.plain import cut, first_moment
+from usage_pipeline_tests.support.plain_budgets import cut, first_moment
 
 ZONES = ("UTC", "Asia/Shanghai", "Europe/Berlin", "America/New_York", "America/Havana", "America/Sao_Paulo",
          "Asia/Beirut", "Africa/Cairo", "Asia/Kathmandu", "Australia/Lord_Howe", "Pacific/Chatham",

@@ -12,7 +12,7 @@ from usage_pipeline.budgets.evaluate import evaluate_budgets
 from usage_pipeline.settings import Settings
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline_tests.budgets.plain import MEASURES, Event, World, spent, write_events, write_world
+from usage_pipeline_tests.support.plain_budgets import MEASURES, Event, World, spent, write_events, write_world
 
 ZONES = ("Asia/Shanghai", "America/New_York", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe", "UTC",
          "Pacific/Auckland", "America/Havana")  # fmt: skip

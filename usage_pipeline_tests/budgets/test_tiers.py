@@ -8,14 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from usage_pipeline.alerts.judge_and_alert import judge_and_alert
+from usage_pipeline.alerts.evaluate_and_alert import judge_and_alert
 from usage_pipeline.alerts.quiet_hours import end_of_quiet
 from usage_pipeline.configuration import InForce
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.budget import QuietHours
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline_tests.budgets.plain import Event, World, write_events, write_world
+from usage_pipeline_tests.support.plain_budgets import Event, World, write_events, write_world
 
 WORLD = World(("UTC",), ("bot",))
 NOON = datetime(2026, 5, 20, 12, tzinfo=UTC)

@@ -21,9 +21,9 @@ from usage_pipeline.demo.channel_servers import free_port
 from usage_pipeline.usage.period_ends import end_of_day
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection, connected
-from usage_pipeline_tests.chromium import in_a_browser, running_browser
 from usage_pipeline_tests.commands.conftest import Played
-from usage_pipeline_tests.company import EXAMPLE
+from usage_pipeline_tests.support.chromium import in_a_browser, running_browser
+from usage_pipeline_tests.support.company import EXAMPLE
 
 # A slow machine may take its time; what does not come at all fails.
 PATIENCE_MS = 60_000

@@ -8,11 +8,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from usage_pipeline.demo.dify_history import build_history
 from usage_pipeline.demo.play import SEED
+from usage_pipeline.fake_dify.history import build_history
 from usage_pipeline.warehouse.embedded import EmbeddedServer
 from usage_pipeline_tests.commands.conftest import Played
-from usage_pipeline_tests.company import EXAMPLE
+from usage_pipeline_tests.support.company import EXAMPLE
 
 HOUSE = ("warehouse", "dagster")
 

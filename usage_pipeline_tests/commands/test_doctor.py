@@ -11,10 +11,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from usage_pipeline.demo.dify_schema import create_dify_schema
+from usage_pipeline.fake_dify.schema import create_dify_schema
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer
-from usage_pipeline_tests.sources.console_company import EMAIL, console_company
+from usage_pipeline_tests.support.console_company import EMAIL, console_company
 
 READER, PASSWORD = "usage_reader", "s3cr3t-w0rd"
 

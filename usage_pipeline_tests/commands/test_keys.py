@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from usage_pipeline.cli import app
 from usage_pipeline.warehouse.connection import connected
-from usage_pipeline_tests.company import EXAMPLE, Company, build_company
+from usage_pipeline_tests.support.company import EXAMPLE, Company, build_company
 
 LISTED = {"tenant", "project", "name", "masked", "api_key_id", "state", "created_at", "last_used_at", "gone_at",
           "calls", "tokens", "cost", "told_by"}  # fmt: skip
@@ -81,10 +81,10 @@ def test_a_backfill_in_dagster_books_past_days_again(
 ) -> None:
     import dagster as dg  # noqa: PLC0415
 
-    from usage_pipeline.asset_catalogue import LATE_DAYS, WORK_TAG  # noqa: PLC0415
-    from usage_pipeline.schedules import range_tags  # noqa: PLC0415
-    from usage_pipeline.usage.assets import daily_tables  # noqa: PLC0415
-    from usage_pipeline.warehouse_resource import Warehouse  # noqa: PLC0415
+    from usage_pipeline.defs.resources import Warehouse  # noqa: PLC0415
+    from usage_pipeline.defs.schedules import range_tags  # noqa: PLC0415
+    from usage_pipeline.defs.shared import LATE_DAYS, WORK_TAG  # noqa: PLC0415
+    from usage_pipeline.defs.usage import daily_tables  # noqa: PLC0415
 
     config = tmp_path / "c.yaml"
     config.write_text(EXAMPLE.read_text(encoding="utf-8").replace("{USD: 7.10}", "{USD: 9}"), "utf-8")

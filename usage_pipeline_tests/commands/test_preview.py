@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from usage_pipeline.delivery.registry import CHANNELS
+from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.warehouse.connection import Connection
 
 CONFIG = """version: 1

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline_tests.channels import robot, wecom_answer
 from usage_pipeline_tests.delivery.test_outbox import CONFIG
+from usage_pipeline_tests.support.channels import robot, wecom_answer
 
 
 def send(warehouse_url: str, folder: Path, robot_url: str, *words: str) -> subprocess.CompletedProcess[str]:

@@ -13,11 +13,11 @@ import pytest
 from usage_pipeline.console.access import ConsoleAccess
 from usage_pipeline.console.client import Console
 from usage_pipeline.console.transport import Timeouts
-from usage_pipeline.demo.dify_history import History, build_history
-from usage_pipeline.demo.dify_schema import create_dify_schema
-from usage_pipeline.demo.fake_console import FakeConsole, fake_console
-from usage_pipeline.demo.fake_console_sessions import Account
-from usage_pipeline.demo.write import write_world
+from usage_pipeline.fake_dify.console import FakeConsole, fake_console
+from usage_pipeline.fake_dify.console_sessions import Account
+from usage_pipeline.fake_dify.history import History, build_history
+from usage_pipeline.fake_dify.schema import create_dify_schema
+from usage_pipeline.fake_dify.write import write_world
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer, create_database
 

@@ -18,7 +18,7 @@ from usage_pipeline.console.errors import (
     UnreadableAnswerError,
 )
 from usage_pipeline.console.pace import Pace
-from usage_pipeline.demo.fake_console_faults import Fault
+from usage_pipeline.fake_dify.console_faults import Fault
 from usage_pipeline_tests.console.conftest import Place
 
 APP = "brand-chat"

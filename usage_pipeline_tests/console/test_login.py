@@ -8,8 +8,8 @@ import pytest
 from usage_pipeline.console.apps import list_apps, workspaces
 from usage_pipeline.console.client import Console
 from usage_pipeline.console.errors import ConsoleError, LoginRefusedError, NotReachableError
-from usage_pipeline.demo.fake_console_faults import Fault
-from usage_pipeline.demo.fake_console_sessions import Account
+from usage_pipeline.fake_dify.console_faults import Fault
+from usage_pipeline.fake_dify.console_sessions import Account
 from usage_pipeline_tests.console.conftest import ADMIN_KEY, EMAIL, PASSWORD, Place
 
 FORMS = ((0, 15, 8), (1, 9, 1), (1, 9, 2), (1, 11, 1), (1, 11, 2), (1, 15, 0))

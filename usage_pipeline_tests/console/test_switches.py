@@ -9,7 +9,7 @@ import requests
 from usage_pipeline.console import apps, workflows
 from usage_pipeline.console.client import Console
 from usage_pipeline.console.errors import ConflictError, NotAllowedError, NotFoundError, RefusedError
-from usage_pipeline.demo.fake_console_sessions import Account
+from usage_pipeline.fake_dify.console_sessions import Account
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline_tests.console.conftest import EMAIL, PASSWORD, Place
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from usage_pipeline_tests.moody_servers import MoodyHttp, MoodySmtp, moody_http, moody_smtp
+from usage_pipeline_tests.support.fault_servers import MoodyHttp, MoodySmtp, moody_http, moody_smtp
 
 
 @pytest.fixture(scope="module")

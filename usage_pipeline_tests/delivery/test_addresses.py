@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from usage_pipeline.delivery.addresses import refused_target
-from usage_pipeline.delivery.channel import Message
-from usage_pipeline.delivery.registry import CHANNELS
+from usage_pipeline.delivery.channels.base import Message
+from usage_pipeline.delivery.channels.registry import CHANNELS
+from usage_pipeline.http.addresses import refused_target
 from usage_pipeline.settings import parse_settings
 from usage_pipeline.settings.recipients import AppriseRecipient, WebhookRecipient
-from usage_pipeline_tests.delivery.every_channel import RECIPIENTS, configuration, environment
 from usage_pipeline_tests.delivery.test_outbox import FACTS
-from usage_pipeline_tests.moody_servers import answers, moody_http
+from usage_pipeline_tests.support.every_channel import RECIPIENTS, configuration, environment
+from usage_pipeline_tests.support.fault_servers import answers, moody_http
 
 MESSAGE = Message("Babc-1", "Babc", "budget", "critical", FACTS, "en")
 PUBLIC = "93.184.216.34"

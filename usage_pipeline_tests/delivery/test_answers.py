@@ -10,17 +10,18 @@ from typing import LiteralString
 
 import pytest
 
-from usage_pipeline.delivery import http, mail
-from usage_pipeline.delivery.outbox import deliver_due
+from usage_pipeline.delivery.channels import mail
+from usage_pipeline.delivery.worker import deliver_due
+from usage_pipeline.http import client as http
 from usage_pipeline.settings import Settings, parse_settings
 from usage_pipeline.settings.environment import project_dir
 from usage_pipeline.warehouse.connection import Connection, connect
 from usage_pipeline.warehouse.embedded import EmbeddedServer, create_database
 from usage_pipeline.warehouse.schema import migrate
-from usage_pipeline_tests.delivery.every_channel import MARK, RECIPIENTS, TAKES, configuration, environment
 from usage_pipeline_tests.delivery.test_outbox import Clock, put
 from usage_pipeline_tests.delivery.test_rounds import rewrite
-from usage_pipeline_tests.moody_servers import HUGE, Mood, MoodyHttp, MoodySmtp, answers
+from usage_pipeline_tests.support.every_channel import MARK, RECIPIENTS, TAKES, configuration, environment
+from usage_pipeline_tests.support.fault_servers import HUGE, Mood, MoodyHttp, MoodySmtp, answers
 
 PAGE = project_dir() / "docs" / "delivery.md"
 BEGIN, END = "<!-- what was observed: begin -->", "<!-- what was observed: end -->"

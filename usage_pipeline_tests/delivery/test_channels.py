@@ -17,16 +17,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
-from usage_pipeline.delivery import http, mail, webhook
-from usage_pipeline.delivery.channel import LONGEST_ANSWER, Message, shortened
-from usage_pipeline.delivery.escaping import line, markup, plain
-from usage_pipeline.delivery.registry import CHANNELS
+from usage_pipeline.alerts.text.escape import line, markup, plain
+from usage_pipeline.alerts.text.texts import title
+from usage_pipeline.delivery.channels import mail, webhook
+from usage_pipeline.delivery.channels.base import LONGEST_ANSWER, Message, shortened
+from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.delivery.rendering import render
-from usage_pipeline.delivery.texts import title
 from usage_pipeline.demo.channel_servers import free_port
+from usage_pipeline.http import client as http
 from usage_pipeline.settings.recipients import EmailRecipient, WebhookRecipient, WecomRecipient
-from usage_pipeline_tests.channels import robot, wecom_answer
 from usage_pipeline_tests.delivery.test_outbox import FACTS
+from usage_pipeline_tests.support.channels import robot, wecom_answer
 
 OPS = WecomRecipient(channel="wecom", secret_env="WECOM_OPS_URL", mention=("zhang.san",), allow_private=True)
 OWNER = EmailRecipient(channel="email", to=("owner@example.com", "second@example.com"))

@@ -18,16 +18,16 @@ from pathlib import Path
 
 import pytest
 
-from usage_pipeline.alerts.record import NewAlert, raise_alert
-from usage_pipeline.delivery.outbox import deliver_due
+from usage_pipeline.alerts.outbox import NewAlert, raise_alert
+from usage_pipeline.delivery.worker import deliver_due
 from usage_pipeline.settings import parse_settings
 from usage_pipeline.warehouse.connection import Connection, connect
 from usage_pipeline.warehouse.embedded import start_embedded, stop_embedded
 from usage_pipeline.warehouse.schema import migrate
 from usage_pipeline_tests.conftest import server_home
 from usage_pipeline_tests.delivery.test_outbox import FACTS
-from usage_pipeline_tests.loopback import QuietHandler, listening
-from usage_pipeline_tests.nursery import killed, nursery
+from usage_pipeline_tests.support.loopback import QuietHandler, listening
+from usage_pipeline_tests.support.worker_pool import killed, nursery
 
 KILLS = int(os.environ.get("USAGE_PIPELINE_KILLS", "300"))
 SEED = int(os.environ.get("USAGE_PIPELINE_SEED", "0")) or random.randrange(1, 10**6)

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from usage_pipeline.alerts.acknowledgements import acknowledge
-from usage_pipeline.alerts.record import NewAlert, raise_alert
+from usage_pipeline.alerts.outbox import NewAlert, raise_alert
 from usage_pipeline.alerts.silences import Silence, end_silence, make_silence
-from usage_pipeline.delivery.channel import Message, Outcome
-from usage_pipeline.delivery.outbox import deliver_due
+from usage_pipeline.delivery.channels.base import Message, Outcome
+from usage_pipeline.delivery.worker import deliver_due
 from usage_pipeline.settings import Recipient, Settings, SettingsError, parse_settings
 from usage_pipeline.settings.alerting import QuietHours
 from usage_pipeline.warehouse.connection import Connection

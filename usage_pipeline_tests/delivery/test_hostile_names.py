@@ -19,13 +19,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from usage_pipeline.delivery.channel import Alert, Message
-from usage_pipeline.delivery.registry import CHANNELS
-from usage_pipeline.delivery.sms_text import LONGEST_PARAMETER, MOST_UNITS, units
+from usage_pipeline.delivery.channels.base import Alert, Message
+from usage_pipeline.delivery.channels.registry import CHANNELS
+from usage_pipeline.delivery.channels.sms_text import LONGEST_PARAMETER, MOST_UNITS, units
 from usage_pipeline.settings import Settings, parse_settings
-from usage_pipeline_tests.delivery.every_channel import RECIPIENTS, TAKES, configuration, environment
 from usage_pipeline_tests.delivery.test_outbox import FACTS
-from usage_pipeline_tests.moody_servers import MoodyHttp, MoodySmtp
+from usage_pipeline_tests.support.every_channel import RECIPIENTS, TAKES, configuration, environment
+from usage_pipeline_tests.support.fault_servers import MoodyHttp, MoodySmtp
 
 HARMLESS = "harmless"
 EVALUATED = "8641969"  # 1234567 * 7

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from usage_pipeline.delivery.channel import Message
-from usage_pipeline.delivery.escaping import line
+from usage_pipeline.alerts.text.escape import line
+from usage_pipeline.alerts.text.texts import title
+from usage_pipeline.alerts.text.words import WORDS
+from usage_pipeline.delivery.channels.base import Message
 from usage_pipeline.delivery.rendering import render
-from usage_pipeline.delivery.texts import title
-from usage_pipeline.delivery.words import WORDS
 
 OVERRIDE: dict[str, object] = {
     "override": "O7",

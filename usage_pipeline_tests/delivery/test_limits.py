@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from usage_pipeline.delivery.channel import Rate
-from usage_pipeline.delivery.registry import CHANNELS
+from usage_pipeline.delivery.channels.base import Rate
+from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.settings import parse_settings
 from usage_pipeline.settings.recipients import CHANNEL_NAMES
-from usage_pipeline_tests.delivery.every_channel import MARK, RECIPIENTS, configuration, environment
+from usage_pipeline_tests.support.every_channel import MARK, RECIPIENTS, configuration, environment
 
 A_SECOND, A_MINUTE, AN_HOUR, A_DAY = (timedelta(seconds=s) for s in (1, 60, 3600, 86_400))
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from usage_pipeline.alerts.record import NewAlert, raise_alert
-from usage_pipeline.delivery.channel import Message, Outcome
-from usage_pipeline.delivery.outbox import LEASE, DeliverySummary, claim, deliver_due, record
+from usage_pipeline.alerts.outbox import NewAlert, raise_alert
+from usage_pipeline.delivery.channels.base import Message, Outcome
+from usage_pipeline.delivery.worker import LEASE, DeliverySummary, claim, deliver_due, record
 from usage_pipeline.settings import Recipient, Settings, parse_settings
 from usage_pipeline.warehouse.connection import Connection, connect
-from usage_pipeline_tests.channels import robot, wecom_answer
+from usage_pipeline_tests.support.channels import robot, wecom_answer
 
 CONFIG = """version: 1
 recipients:
@@ -147,8 +147,8 @@ KILLED_WHILE_SENDING = """
 import os, signal, sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from usage_pipeline.delivery import outbox
-from usage_pipeline.delivery.registry import CHANNELS
+from usage_pipeline.delivery import worker as outbox
+from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.settings import parse_settings
 from usage_pipeline.warehouse.connection import connect
 

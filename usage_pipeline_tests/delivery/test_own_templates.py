@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from usage_pipeline.delivery.channel import Message
-from usage_pipeline.delivery.escaping import line, markup
-from usage_pipeline.delivery.registry import CHANNELS
+from usage_pipeline.alerts.text.escape import line, markup
+from usage_pipeline.delivery.channels.base import Message
+from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.delivery.rendering import render
 from usage_pipeline.settings.recipients import WecomRecipient
 from usage_pipeline.settings.templates import TemplateSettings
 from usage_pipeline_tests.delivery.test_outbox import FACTS
-from usage_pipeline_tests.moody_servers import answers, moody_http
+from usage_pipeline_tests.support.fault_servers import answers, moody_http
 
 NAME = "wecom.md.j2"
 OURS = Message("d", "Babc", "budget", "critical", FACTS, "en")

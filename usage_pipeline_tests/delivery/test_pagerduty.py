@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from usage_pipeline.delivery.channel import Alert, Message, Outcome
-from usage_pipeline.delivery.registry import CHANNELS
+from usage_pipeline.delivery.channels.base import Alert, Message, Outcome
+from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.settings.recipients import PagerdutyRecipient
 from usage_pipeline_tests.delivery.test_outbox import FACTS
-from usage_pipeline_tests.moody_servers import MoodyHttp, answers, moody_http
+from usage_pipeline_tests.support.fault_servers import MoodyHttp, answers, moody_http
 
 MESSAGE = Message("Babc-1", "Babc", "budget", "emergency", FACTS, "en")
 

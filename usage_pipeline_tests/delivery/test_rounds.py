@@ -10,12 +10,12 @@ from typing import LiteralString
 import pytest
 
 from usage_pipeline.delivery import attempt as attempts_module
-from usage_pipeline.delivery.channel import Message, Outcome
-from usage_pipeline.delivery.outbox import LEASE, claim, deliver_due, record
+from usage_pipeline.delivery.channels.base import Message, Outcome
+from usage_pipeline.delivery.worker import LEASE, claim, deliver_due, record
 from usage_pipeline.settings import Recipient, Settings, parse_settings
 from usage_pipeline.warehouse.connection import Connection, connect
-from usage_pipeline_tests.channels import robot
 from usage_pipeline_tests.delivery.test_outbox import CONFIG, Clock, attempts, put
+from usage_pipeline_tests.support.channels import robot
 
 KEY = "s3cr3t-robot-key"
 

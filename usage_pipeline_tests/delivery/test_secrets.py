@@ -8,14 +8,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from usage_pipeline.delivery.outbox import deliver_due
+from usage_pipeline.defs.resources import Warehouse
+from usage_pipeline.delivery.worker import deliver_due
 from usage_pipeline.settings import parse_settings
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse_resource import Warehouse
-from usage_pipeline_tests.delivery.every_channel import MARK, RECIPIENTS, configuration, environment
 from usage_pipeline_tests.delivery.test_outbox import Clock, put
 from usage_pipeline_tests.delivery.test_rounds import everything
-from usage_pipeline_tests.moody_servers import Mood, answers, moody_http, moody_smtp
+from usage_pipeline_tests.support.every_channel import MARK, RECIPIENTS, configuration, environment
+from usage_pipeline_tests.support.fault_servers import Mood, answers, moody_http, moody_smtp
 
 
 def refuses(own: str) -> Mood:
@@ -82,7 +82,7 @@ def test_nor_in_anything_that_dagster_keeps_of_a_run(
         monkeypatch.setenv("WAREHOUSE_URL", warehouse_url)
         monkeypatch.setenv("USAGE_PIPELINE_CONFIG", str(tmp_path / "c.yaml"))
         # The definitions look at the configuration when they are loaded.
-        from usage_pipeline.jobs import deliver_alerts  # noqa: PLC0415
+        from usage_pipeline.defs.jobs import deliver_alerts  # noqa: PLC0415
 
         settings = parse_settings(configuration(server.base), "c.yaml")
         logs = ""

@@ -6,10 +6,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from usage_pipeline.delivery.outbox import claim
+from usage_pipeline.delivery.worker import claim
 from usage_pipeline.warehouse.connection import Connection, connect
-from usage_pipeline_tests.channels import robot
 from usage_pipeline_tests.delivery.test_outbox import CONFIG, put
+from usage_pipeline_tests.support.channels import robot
 
 STOPPED_AT = datetime.now(UTC).replace(minute=0, second=30, microsecond=0) + timedelta(days=1)
 
@@ -30,7 +30,7 @@ def test_the_sensor_asks_once_a_batch_and_again_a_minute_later_but_not_while_two
 ) -> None:
     monkeypatch.setenv("WAREHOUSE_URL", warehouse_url)
     from usage_pipeline import sensors  # noqa: PLC0415  (reads the configuration when it is loaded)
-    from usage_pipeline.warehouse_resource import Warehouse  # noqa: PLC0415
+    from usage_pipeline.defs.resources import Warehouse  # noqa: PLC0415
 
     monkeypatch.setattr(sensors, "datetime", Stopped)
     connection: Connection = connect(warehouse_url)
@@ -64,9 +64,9 @@ def test_a_pass_hands_over_what_is_due_itself_and_a_run_by_hand_sends_nothing(
     (tmp_path / "c.yaml").write_text(CONFIG)
     monkeypatch.setenv("WAREHOUSE_URL", warehouse_url)
     monkeypatch.setenv("USAGE_PIPELINE_CONFIG", str(tmp_path / "c.yaml"))
-    from usage_pipeline.asset_catalogue import PASS, WORK_TAG  # noqa: PLC0415
-    from usage_pipeline.delivery.assets import alert_deliveries  # noqa: PLC0415
-    from usage_pipeline.warehouse_resource import Warehouse  # noqa: PLC0415
+    from usage_pipeline.defs.alerts import alert_deliveries  # noqa: PLC0415
+    from usage_pipeline.defs.resources import Warehouse  # noqa: PLC0415
+    from usage_pipeline.defs.shared import PASS, WORK_TAG  # noqa: PLC0415
 
     connection = connect(warehouse_url)
     put(connection, [("itsm", "webhook")])

@@ -10,13 +10,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from usage_pipeline.delivery import sms_aliyun, sms_tencent
-from usage_pipeline.delivery.channel import Message
-from usage_pipeline.delivery.registry import CHANNELS
+from usage_pipeline.delivery.channels import sms_aliyun, sms_tencent
+from usage_pipeline.delivery.channels.base import Message
+from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.settings import Settings, parse_settings
-from usage_pipeline_tests.delivery.every_channel import MARK, TAKES, configuration, environment
 from usage_pipeline_tests.delivery.test_outbox import FACTS
-from usage_pipeline_tests.moody_servers import MoodyHttp, Taken, moody_http
+from usage_pipeline_tests.support.every_channel import MARK, TAKES, configuration, environment
+from usage_pipeline_tests.support.fault_servers import MoodyHttp, Taken, moody_http
 
 MESSAGE = Message("Babc-1", "Babc", "budget", "emergency", FACTS, "zh")
 

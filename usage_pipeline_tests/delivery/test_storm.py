@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from usage_pipeline.alerts.record import NewAlert, raise_alert
-from usage_pipeline.delivery import outbox
-from usage_pipeline.delivery.channel import Message, Outcome
-from usage_pipeline.delivery.outbox import LEASE, deliver_due
+from usage_pipeline.alerts.outbox import NewAlert, raise_alert
+from usage_pipeline.delivery import worker as outbox
+from usage_pipeline.delivery.channels.base import Message, Outcome
+from usage_pipeline.delivery.worker import LEASE, deliver_due
 from usage_pipeline.settings import Recipient, Settings, parse_settings
 from usage_pipeline.warehouse.connection import Connection, connect
-from usage_pipeline_tests.delivery.strict_robots import strict_robots
 from usage_pipeline_tests.delivery.test_outbox import FACTS, Clock
+from usage_pipeline_tests.support.strict_robots import strict_robots
 
 ALERTS, RECIPIENTS = 3_000, 40
 START = datetime(2026, 11, 24, tzinfo=UTC)

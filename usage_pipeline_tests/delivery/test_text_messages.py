@@ -8,13 +8,13 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from usage_pipeline.delivery.channel import Message, Outcome
-from usage_pipeline.delivery.registry import CHANNELS
-from usage_pipeline.delivery.sms_text import MOST_UNITS, text_of, units
+from usage_pipeline.delivery.channels.base import Message, Outcome
+from usage_pipeline.delivery.channels.registry import CHANNELS
+from usage_pipeline.delivery.channels.sms_text import MOST_UNITS, text_of, units
 from usage_pipeline.settings import SettingsError, parse_settings
 from usage_pipeline.settings.recipients import AcceptedAnswer, SmsRecipient
 from usage_pipeline_tests.delivery.test_outbox import FACTS
-from usage_pipeline_tests.moody_servers import MoodyHttp, answers, moody_http
+from usage_pipeline_tests.support.fault_servers import MoodyHttp, answers, moody_http
 
 MESSAGE = Message("Babc-1", "Babc", "budget", "emergency", FACTS, "zh")
 NASTY = '"}, "to": "+999", {"x": "&to=999\r\nX-Evil: 1'

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usage_pipeline.demo.callers import caller_for
-from usage_pipeline.demo.calls_workflow import workflow_call
-from usage_pipeline.demo.dify_history import build_history, true_units
-from usage_pipeline.demo.dify_schema import VERSIONS, create_dify_schema
 from usage_pipeline.demo.play import time_to_wait
-from usage_pipeline.demo.world import ZONES, App, Node, build_world
-from usage_pipeline.demo.write import rows_as_of, write_history, write_step
+from usage_pipeline.fake_dify.callers import caller_for
+from usage_pipeline.fake_dify.calls_workflow import workflow_call
+from usage_pipeline.fake_dify.history import build_history, true_units
+from usage_pipeline.fake_dify.schema import VERSIONS, create_dify_schema
+from usage_pipeline.fake_dify.world import ZONES, App, Node, build_world
+from usage_pipeline.fake_dify.write import rows_as_of, write_history, write_step
 from usage_pipeline.sources.dify_schema import read_schema
 from usage_pipeline.warehouse.connection import Connection, connected
 

@@ -11,18 +11,18 @@ from zoneinfo import ZoneInfo
 import pytest
 import requests
 
-from usage_pipeline.alerts.judge_and_alert import judge_and_alert
+from usage_pipeline.alerts.evaluate_and_alert import judge_and_alert
 from usage_pipeline.configuration import InForce, configuration_in_force
 from usage_pipeline.console.transport import Timeouts
-from usage_pipeline.demo.fake_console import FakeConsole, fake_console
-from usage_pipeline.enforcement.action import Action, actions
 from usage_pipeline.enforcement.carry_out import Carried, enforce
+from usage_pipeline.enforcement.state import Action, actions
+from usage_pipeline.fake_dify.console import FakeConsole, fake_console
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection, connect, connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer
-from usage_pipeline_tests.company import Company, build_company
-from usage_pipeline_tests.company_copies import company_to_copy, copy_of
-from usage_pipeline_tests.noon import NOON_ZONE
+from usage_pipeline_tests.support.clock import NOON_ZONE
+from usage_pipeline_tests.support.company import Company, build_company
+from usage_pipeline_tests.support.company_copies import company_to_copy, copy_of
 
 ADMIN_KEY = "admin-s3cr3t-of-the-tests"
 AGENT = "lead-enricher"

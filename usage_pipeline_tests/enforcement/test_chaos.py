@@ -14,7 +14,7 @@ from usage_pipeline.configuration import configuration_in_force
 from usage_pipeline.enforcement.carry_out import enforce
 from usage_pipeline.warehouse.connection import connect
 from usage_pipeline_tests.enforcement.conftest import AGENT, SHORT, Place
-from usage_pipeline_tests.nursery import killed, nursery
+from usage_pipeline_tests.support.worker_pool import killed, nursery
 
 KILLS = int(os.environ.get("USAGE_PIPELINE_KILLS", "200"))
 SEED = int(os.environ.get("USAGE_PIPELINE_SEED", "0")) or random.randrange(1, 10**6)

@@ -8,7 +8,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from usage_pipeline.cli import app
-from usage_pipeline.demo.fake_console_faults import Fault
+from usage_pipeline.fake_dify.console_faults import Fault
 from usage_pipeline_tests.enforcement.conftest import AGENT, Place
 
 

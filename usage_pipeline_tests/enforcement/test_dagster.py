@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
-from usage_pipeline.demo.fake_console_faults import Fault
+from usage_pipeline.fake_dify.console_faults import Fault
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline_tests.enforcement.conftest import Place
 
@@ -22,8 +22,8 @@ def defs(place: Place, monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
 
 def asked(place: Place) -> bool:
     """Whether the sensor asks for a run."""
-    from usage_pipeline.sensors import actions_due  # noqa: PLC0415
-    from usage_pipeline.warehouse_resource import Warehouse  # noqa: PLC0415
+    from usage_pipeline.defs.resources import Warehouse  # noqa: PLC0415
+    from usage_pipeline.defs.sensors import actions_due  # noqa: PLC0415
 
     found = actions_due(dg.build_sensor_context(resources={"warehouse": Warehouse()}))
     return isinstance(found, dg.RunRequest)

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from usage_pipeline.demo.fake_console_faults import Fault
-from usage_pipeline.enforcement.action import story
+from usage_pipeline.enforcement.state import story
 from usage_pipeline.enforcement.steps import MOST_ATTEMPTS
+from usage_pipeline.fake_dify.console_faults import Fault
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline_tests.enforcement.conftest import AGENT, Place
 from usage_pipeline_tests.enforcement.test_pause import approve_a_raise

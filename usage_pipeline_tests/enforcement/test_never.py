@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from usage_pipeline.enforcement.decisions import decide_action
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer
-from usage_pipeline_tests.company import Company
 from usage_pipeline_tests.enforcement.conftest import Place, a_place
+from usage_pipeline_tests.support.company import Company
 
 NAMES = ("copywriter", "brand-chat", "lead-enricher", "campaign-flow", "seo-chatflow", "landing-test", "idea-lab",
          "support-bot", "triage-flow", "helpdesk-chatflow", "regression-test")  # fmt: skip

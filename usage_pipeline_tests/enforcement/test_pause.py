@@ -8,7 +8,7 @@ from usage_pipeline.budgets.overrides import Request
 from usage_pipeline.enforcement.decisions import release_action
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline_tests.enforcement.conftest import AGENT, Place, roll_up_day
-from usage_pipeline_tests.noon import NOON_ZONE
+from usage_pipeline_tests.support.clock import NOON_ZONE
 
 
 def approve_a_raise(place: Place, *, percent: int = 500, hours: int = 1) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from usage_pipeline.demo.fake_console_faults import Fault, FaultKind
 from usage_pipeline.enforcement.decisions import release_action
+from usage_pipeline.fake_dify.console_faults import Fault, FaultKind
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline_tests.enforcement.conftest import AGENT, Place
 

@@ -15,7 +15,7 @@ from usage_pipeline.settings import load_settings, parse_settings
 from usage_pipeline.settings.load import SettingsError
 from usage_pipeline.warehouse.connection import Connection, connect, connected
 from usage_pipeline.warehouse.statements import statement
-from usage_pipeline_tests.company import EXAMPLE, Company, build_company
+from usage_pipeline_tests.support.company import EXAMPLE, Company, build_company
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -10,8 +10,8 @@ import pytest
 from usage_pipeline.sources.node_json import node_row
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer
-from usage_pipeline_tests.company import KEY_RULES, Company, assert_events_equal, build_company
-from usage_pipeline_tests.company_copies import company_to_copy, copy_of
+from usage_pipeline_tests.support.company import KEY_RULES, Company, assert_events_equal, build_company
+from usage_pipeline_tests.support.company_copies import company_to_copy, copy_of
 
 
 @pytest.fixture(scope="module")

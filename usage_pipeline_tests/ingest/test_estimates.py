@@ -10,8 +10,8 @@ import pytest
 
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer
-from usage_pipeline_tests.company import EXAMPLE, KEY_RULES, Company, assert_events_equal, build_company
-from usage_pipeline_tests.company_copies import company_to_copy, copy_of
+from usage_pipeline_tests.support.company import EXAMPLE, KEY_RULES, Company, assert_events_equal, build_company
+from usage_pipeline_tests.support.company_copies import company_to_copy, copy_of
 
 Row = tuple[object, ...]
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from usage_pipeline.warehouse.connection import connected
-from usage_pipeline_tests.company import KEY_RULES, assert_events_equal, build_company
+from usage_pipeline_tests.support.company import KEY_RULES, assert_events_equal, build_company
 
 KILLS = 20
 

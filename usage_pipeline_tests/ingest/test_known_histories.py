@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from usage_pipeline.demo.habits import Habits
-from usage_pipeline_tests.histories.features import features
-from usage_pipeline_tests.histories.plans import MOMENTS, VERSIONS, CallPlan, Operation, PassPlan, Plan
-from usage_pipeline_tests.histories.small_world import APPS
-from usage_pipeline_tests.histories.stand import Stand
+from usage_pipeline.fake_dify.habits import Habits
 from usage_pipeline_tests.ingest.test_random_histories import check
+from usage_pipeline_tests.support.histories.features import features
+from usage_pipeline_tests.support.histories.plans import MOMENTS, VERSIONS, CallPlan, Operation, PassPlan, Plan
+from usage_pipeline_tests.support.histories.small_world import APPS
+from usage_pipeline_tests.support.histories.stand import Stand
 
 NOW = timedelta(0)
 SEED = 20_26

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from usage_pipeline.demo.dify_history import true_units
-from usage_pipeline.demo.live import write_live
-from usage_pipeline.demo.scripts import CallScript
+from usage_pipeline.fake_dify.history import true_units
+from usage_pipeline.fake_dify.live import write_live
+from usage_pipeline.fake_dify.scripts import CallScript
 from usage_pipeline.warehouse.connection import connected
-from usage_pipeline_tests.company import KEY_RULES, assert_events_equal, build_company
+from usage_pipeline_tests.support.company import KEY_RULES, assert_events_equal, build_company
 
 # The nightly run takes the five minutes; everybody's run a part of them, with passes as dense in proportion.
 SECONDS = float(os.environ.get("USAGE_PIPELINE_LIVE_SECONDS", "25"))

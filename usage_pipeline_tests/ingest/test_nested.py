@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from usage_pipeline.demo.callers import Caller, caller_for
-from usage_pipeline.demo.calls_workflow import workflow_call
-from usage_pipeline.demo.dify_history import History
-from usage_pipeline.demo.dify_schema import create_dify_schema
-from usage_pipeline.demo.scripts import TrueUnit
-from usage_pipeline.demo.world import build_world
-from usage_pipeline.demo.write import write_history
+from usage_pipeline.fake_dify.callers import Caller, caller_for
+from usage_pipeline.fake_dify.calls_workflow import workflow_call
+from usage_pipeline.fake_dify.history import History
+from usage_pipeline.fake_dify.schema import create_dify_schema
+from usage_pipeline.fake_dify.scripts import TrueUnit
+from usage_pipeline.fake_dify.world import build_world
+from usage_pipeline.fake_dify.write import write_history
 from usage_pipeline.ingest.recount import recount
 from usage_pipeline.settings import load_settings
 from usage_pipeline.warehouse.connection import Connection, connected
-from usage_pipeline_tests.company import EXAMPLE, KEY_RULES, Company, assert_events_equal
+from usage_pipeline_tests.support.company import EXAMPLE, KEY_RULES, Company, assert_events_equal
 
 SOURCES = ("api", "web", "explore", "mcp", "webhook", "schedule", "debug")
 
@@ -165,7 +165,7 @@ def test_an_agent_that_calls_a_workflow_is_known_by_its_user(company: Company, t
     caller = Caller("nested", asked.caller_id, "service-api", created_from="service-api", user=asked.user)
     call = workflow_call(world, rng, child, caller, company.history.now - timedelta(hours=1))
     with connected(company.dify_url) as dify:
-        from usage_pipeline.demo.write import add_users, copy_rows, rows_as_of  # noqa: PLC0415
+        from usage_pipeline.fake_dify.write import add_users, copy_rows, rows_as_of  # noqa: PLC0415
 
         known = {str(row[0]) for row in dify.execute("SELECT id FROM end_users")}
         add_users(dify, world, known)

@@ -6,17 +6,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from usage_pipeline.demo.callers import Caller, caller_for
-from usage_pipeline.demo.calls_basic import basic_call
-from usage_pipeline.demo.calls_workflow import RUN_ENDINGS, workflow_call
-from usage_pipeline.demo.dify_history import History
-from usage_pipeline.demo.dify_schema import create_dify_schema
-from usage_pipeline.demo.habits import Habits
-from usage_pipeline.demo.scripts import CallScript
-from usage_pipeline.demo.world import App, Node, World, build_world, new_id
-from usage_pipeline.demo.write import write_history
+from usage_pipeline.fake_dify.callers import Caller, caller_for
+from usage_pipeline.fake_dify.calls_basic import basic_call
+from usage_pipeline.fake_dify.calls_workflow import RUN_ENDINGS, workflow_call
+from usage_pipeline.fake_dify.habits import Habits
+from usage_pipeline.fake_dify.history import History
+from usage_pipeline.fake_dify.schema import create_dify_schema
+from usage_pipeline.fake_dify.scripts import CallScript
+from usage_pipeline.fake_dify.world import App, Node, World, build_world, new_id
+from usage_pipeline.fake_dify.write import write_history
 from usage_pipeline.warehouse.connection import Connection, connected
-from usage_pipeline_tests.company import KEY_RULES, Company, assert_events_equal
+from usage_pipeline_tests.support.company import KEY_RULES, Company, assert_events_equal
 
 WITH_CONTAINERS = ("campaign-flow", "triage-flow", "seo-chatflow")
 NOW = datetime.now(UTC)

@@ -3,8 +3,8 @@
 import hypothesis
 from hypothesis import given
 
-from usage_pipeline_tests.histories.features import EVERY_FEATURE, features
-from usage_pipeline_tests.histories.plans import Plan, plans
+from usage_pipeline_tests.support.histories.features import EVERY_FEATURE, features
+from usage_pipeline_tests.support.histories.plans import Plan, plans
 
 PLANS_A_BATCH = 400
 BATCHES = 8  # two or three suffice; the nightly run plays five

@@ -8,14 +8,14 @@ import hypothesis
 import pytest
 from hypothesis import given
 
-from usage_pipeline.demo.scripts import CallScript
-from usage_pipeline.demo.write import world_rows
-from usage_pipeline_tests.histories.dify_in_time import DifyInTime
-from usage_pipeline_tests.histories.operations import prepare_operations
-from usage_pipeline_tests.histories.oracle import Oracle
-from usage_pipeline_tests.histories.plans import PassPlan, Plan, plans
-from usage_pipeline_tests.histories.small_world import build_small_world, play_calls
-from usage_pipeline_tests.histories.stand import Stand
+from usage_pipeline.fake_dify.scripts import CallScript
+from usage_pipeline.fake_dify.write import world_rows
+from usage_pipeline_tests.support.histories.dify_in_time import DifyInTime
+from usage_pipeline_tests.support.histories.operations import prepare_operations
+from usage_pipeline_tests.support.histories.oracle import Oracle
+from usage_pipeline_tests.support.histories.plans import PassPlan, Plan, plans
+from usage_pipeline_tests.support.histories.small_world import build_small_world, play_calls
+from usage_pipeline_tests.support.histories.stand import Stand
 
 _MEASURES = ("calls", "failed_calls", "input_tokens", "output_tokens", "total_tokens", "cost", "base_cost")
 _EVENT_COLUMNS = {

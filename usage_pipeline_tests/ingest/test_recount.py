@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 
 from usage_pipeline.configuration import configuration_in_force
-from usage_pipeline.demo.callers import caller_for
-from usage_pipeline.demo.calls_basic import basic_call
-from usage_pipeline.demo.dify_history import History
-from usage_pipeline.demo.scripts import CallScript
+from usage_pipeline.fake_dify.callers import caller_for
+from usage_pipeline.fake_dify.calls_basic import basic_call
+from usage_pipeline.fake_dify.history import History
+from usage_pipeline.fake_dify.scripts import CallScript
 from usage_pipeline.ingest.recount import recount
-from usage_pipeline.one_pass import backfill
+from usage_pipeline.pipeline import backfill
 from usage_pipeline.settings import load_settings
 from usage_pipeline.usage.roll_up import changed_days, differences, roll_up
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer
-from usage_pipeline_tests.company import EXAMPLE, Company, build_company
-from usage_pipeline_tests.company_copies import company_to_copy, copy_of
+from usage_pipeline_tests.support.company import EXAMPLE, Company, build_company
+from usage_pipeline_tests.support.company_copies import company_to_copy, copy_of
 
 OUTCOME = (
     "event_id", "environment", "app_id", "api_key_id", "key_attribution", "cost", "currency", "base_cost",

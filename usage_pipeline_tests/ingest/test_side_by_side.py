@@ -15,14 +15,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from usage_pipeline.alerts.source_alerts import raise_source_alerts
+from usage_pipeline.alerts.kinds.source import raise_source_alerts
 from usage_pipeline.configuration import configuration_in_force
-from usage_pipeline.ingest.every_source import read_every_source
+from usage_pipeline.ingest.read_all_sources import read_every_source
 from usage_pipeline.settings import Settings, load_settings
 from usage_pipeline.sources import dify_postgres
 from usage_pipeline.warehouse.connection import Connection, connect, connected
-from usage_pipeline_tests.company import EXAMPLE, KEY_RULES, Company, assert_events_equal, build_company
-from usage_pipeline_tests.lines import Proxy, closed_port, silent_port
+from usage_pipeline_tests.support.company import EXAMPLE, KEY_RULES, Company, assert_events_equal, build_company
+from usage_pipeline_tests.support.lines import Proxy, closed_port, silent_port
 
 WELL = ("north", "south", "west")
 SICK = ("hung", "refused")
@@ -218,7 +218,7 @@ import dagster as dg, json, sys
 from datetime import UTC, datetime
 from usage_pipeline.definitions import defs
 from usage_pipeline.sources import dify_postgres
-from usage_pipeline.schedules import pass_tags
+from usage_pipeline.defs.schedules import pass_tags
 dify_postgres._CONNECT_SECONDS = 2
 with dg.DagsterInstance.local_temp(sys.argv[1]) as instance:
     run = defs.resolve_job_def("usage_pass").execute_in_process(
@@ -260,6 +260,6 @@ def test_every_source_has_a_check_of_its_own_name(
     warehouse_url: str, monkeypatch: pytest.MonkeyPatch, ids: list[str], names: list[str]
 ) -> None:
     monkeypatch.setenv("WAREHOUSE_URL", warehouse_url)
-    from usage_pipeline.asset_catalogue import check_names  # noqa: PLC0415  (reads the warehouse when loaded)
+    from usage_pipeline.defs.shared import check_names  # noqa: PLC0415  (reads the warehouse when loaded)
 
     assert list(check_names("source_fresh", ids).values()) == names

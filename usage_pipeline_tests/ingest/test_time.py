@@ -10,20 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from usage_pipeline.demo.callers import caller_for
-from usage_pipeline.demo.calls_basic import basic_call
-from usage_pipeline.demo.calls_workflow import workflow_call
-from usage_pipeline.demo.dify_history import History
-from usage_pipeline.demo.dify_schema import create_dify_schema
-from usage_pipeline.demo.scripts import CallScript
-from usage_pipeline.demo.world import World, build_world
-from usage_pipeline.demo.write import add_users, copy_rows, rows_as_of, write_history
+from usage_pipeline.fake_dify.callers import caller_for
+from usage_pipeline.fake_dify.calls_basic import basic_call
+from usage_pipeline.fake_dify.calls_workflow import workflow_call
+from usage_pipeline.fake_dify.history import History
+from usage_pipeline.fake_dify.schema import create_dify_schema
+from usage_pipeline.fake_dify.scripts import CallScript
+from usage_pipeline.fake_dify.world import World, build_world
+from usage_pipeline.fake_dify.write import add_users, copy_rows, rows_as_of, write_history
 from usage_pipeline.ingest.counting import counting_rules, open_staging
 from usage_pipeline.settings import parse_settings
 from usage_pipeline.sources import dify_postgres
 from usage_pipeline.warehouse.connection import Connection, connect, connected
 from usage_pipeline.warehouse.statements import statement
-from usage_pipeline_tests.company import EXAMPLE, KEY_RULES, Company, assert_events_equal
+from usage_pipeline_tests.support.company import EXAMPLE, KEY_RULES, Company, assert_events_equal
 
 # Zone, the day on which clocks are changed, and how many hours it has.
 CHANGES = [

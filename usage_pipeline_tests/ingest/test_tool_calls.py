@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from usage_pipeline.warehouse.connection import Connection, connected
-from usage_pipeline_tests.company import EXAMPLE, KEY_RULES, Company, assert_events_equal, build_company
+from usage_pipeline_tests.support.company import EXAMPLE, KEY_RULES, Company, assert_events_equal, build_company
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from usage_pipeline.demo.truth import usage_date
+from usage_pipeline.fake_dify.truth import usage_date
 from usage_pipeline.warehouse.connection import Connection, connected
-from usage_pipeline_tests.company import KEY_RULES, Company, assert_events_equal, build_company, expected
+from usage_pipeline_tests.support.company import KEY_RULES, Company, assert_events_equal, build_company, expected
 
 SEEDS = (2026, 1, 2, 3)
 TABLES = {

@@ -14,7 +14,7 @@ from usage_pipeline.invoices.coverage import coverage, keep_invoices
 from usage_pipeline.invoices.invoice_file import InvoiceFileError, read_invoice_file
 from usage_pipeline.settings import load_settings
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline_tests.company import EXAMPLE, PROJECT
+from usage_pipeline_tests.support.company import EXAMPLE, PROJECT
 
 GOOD = """provider,model,month,amount,currency
 openai,,2026-10,100.00,USD

@@ -8,17 +8,17 @@ from datetime import date, timedelta
 import pytest
 
 from usage_pipeline.configuration import configuration_in_force
-from usage_pipeline.demo.callers import caller_for
-from usage_pipeline.demo.calls_workflow import single_step
-from usage_pipeline.demo.dify_history import History
-from usage_pipeline.demo.scripts import CallScript, TrueUnit
-from usage_pipeline.demo.truth import usage_date
+from usage_pipeline.fake_dify.callers import caller_for
+from usage_pipeline.fake_dify.calls_workflow import single_step
+from usage_pipeline.fake_dify.history import History
+from usage_pipeline.fake_dify.scripts import CallScript, TrueUnit
+from usage_pipeline.fake_dify.truth import usage_date
 from usage_pipeline.reconciliation.reconcile import DayResult, reconcile
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer
-from usage_pipeline_tests.company import KEY_RULES, Company, a_failed_agent, a_retried_flow, build_company
-from usage_pipeline_tests.company_copies import company_to_copy, copy_of
+from usage_pipeline_tests.support.company import KEY_RULES, Company, a_failed_agent, a_retried_flow, build_company
+from usage_pipeline_tests.support.company_copies import company_to_copy, copy_of
 
 DAYS = 5
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from usage_pipeline.defs.resources import Warehouse
 from usage_pipeline.reconciliation.reconcile import reconcile
 from usage_pipeline.sources import registry
 from usage_pipeline.sources.dify_postgres import DifyPostgres
 from usage_pipeline.warehouse.connection import connected
-from usage_pipeline.warehouse_resource import Warehouse
-from usage_pipeline_tests.company import PROJECT
 from usage_pipeline_tests.reconciliation.conftest import Reconciled
+from usage_pipeline_tests.support.company import PROJECT
 
 
 def command(reconciled: Reconciled, *words: str) -> subprocess.CompletedProcess[str]:
@@ -75,7 +75,7 @@ def test_the_check_is_red_with_the_row_and_green_once_it_fits(
 ) -> None:
     monkeypatch.setenv("WAREHOUSE_URL", reconciled.company.warehouse_url)
     monkeypatch.setenv("USAGE_PIPELINE_CONFIG", str(reconciled.company.config))
-    from usage_pipeline.reconciliation.assets import days_fit, reconciliation  # noqa: PLC0415  (reads the warehouse)
+    from usage_pipeline.defs.reconciliation import days_fit, reconciliation  # noqa: PLC0415  (reads the warehouse)
 
     unit = reconciled.an_old("node:")
     day = reconciled.day_of(unit).isoformat()

@@ -3,7 +3,7 @@
 import threading
 from datetime import UTC, datetime, timedelta
 
-from usage_pipeline.demo.live import write_live
+from usage_pipeline.fake_dify.live import write_live
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline_tests.ingest.test_tool_calls import call
 from usage_pipeline_tests.reconciliation.conftest import Reconciled

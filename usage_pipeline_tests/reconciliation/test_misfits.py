@@ -4,11 +4,11 @@ from datetime import date, timedelta
 
 import pytest
 
-from usage_pipeline.demo.scripts import TrueUnit
+from usage_pipeline.fake_dify.scripts import TrueUnit
 from usage_pipeline.reconciliation.reconcile import DayResult
 from usage_pipeline.warehouse.connection import connected
-from usage_pipeline_tests.company import KEY_RULES, assert_events_equal
 from usage_pipeline_tests.reconciliation.conftest import Reconciled
+from usage_pipeline_tests.support.company import KEY_RULES, assert_events_equal
 
 
 def one(results: list[DayResult], state: str) -> DayResult:

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
+from usage_pipeline.defs.resources import Warehouse
 from usage_pipeline.warehouse.connection import connected
-from usage_pipeline.warehouse_resource import Warehouse
 
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)  # noon in Shanghai
 FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -16,8 +16,8 @@ def test_an_hour_takes_yesterday_today_and_what_did_not_fit_and_a_night_five_wee
     warehouse_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WAREHOUSE_URL", warehouse_url)
-    from usage_pipeline.asset_catalogue import settings_at_load  # noqa: PLC0415  (reads the warehouse when loaded)
-    from usage_pipeline.schedules import every_hour_reconcile, every_night_reconcile  # noqa: PLC0415
+    from usage_pipeline.defs.schedules import every_hour_reconcile, every_night_reconcile  # noqa: PLC0415
+    from usage_pipeline.defs.shared import settings_at_load  # noqa: PLC0415  (reads the warehouse when loaded)
 
     with connected(warehouse_url) as connection:
         connection.execute(

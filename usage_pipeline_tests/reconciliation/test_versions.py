@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from usage_pipeline.configuration import configuration_in_force
-from usage_pipeline.demo.dify_schema import VERSIONS
+from usage_pipeline.fake_dify.schema import VERSIONS
 from usage_pipeline.reconciliation.reconcile import reconcile
 from usage_pipeline.warehouse.connection import connected
-from usage_pipeline_tests.company import build_company
+from usage_pipeline_tests.support.company import build_company
 
 
 @pytest.mark.parametrize("version", VERSIONS)

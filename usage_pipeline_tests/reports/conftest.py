@@ -11,7 +11,7 @@ from usage_pipeline.reports.make import make_report
 from usage_pipeline.warehouse.connection import Connection, connect
 from usage_pipeline.warehouse.embedded import EmbeddedServer, create_database
 from usage_pipeline.warehouse.schema import migrate
-from usage_pipeline_tests.reports.books import AFTERWARDS, DAY, SETTINGS, write_books
+from usage_pipeline_tests.support.report_books import AFTERWARDS, DAY, SETTINGS, write_books
 
 
 @pytest.fixture(scope="session")

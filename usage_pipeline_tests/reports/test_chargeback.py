@@ -13,8 +13,8 @@ from usage_pipeline.reports.chargeback import CENT, Line, Statement, chargeback,
 from usage_pipeline.reports.scope import find_tenant
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
-from usage_pipeline_tests.reports.books import ACME, GLOBEX
 from usage_pipeline_tests.reports.test_document import sums
+from usage_pipeline_tests.support.report_books import ACME, GLOBEX
 
 MARCH = date(2026, 3, 9)
 FIRST, LAST = date(2026, 3, 1), date(2026, 3, 31)

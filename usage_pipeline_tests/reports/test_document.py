@@ -16,7 +16,7 @@ from usage_pipeline.reports.savings import smaller_model
 from usage_pipeline.reports.scope import NoSuchTenantError, find_tenant, tenants
 from usage_pipeline.settings.model import SourceSettings
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline_tests.reports.books import ACME, AFTERWARDS, DAY, GLOBEX, LAST, SETTINGS
+from usage_pipeline_tests.support.report_books import ACME, AFTERWARDS, DAY, GLOBEX, LAST, SETTINGS
 
 WEEK = edition_of("week", DAY)
 MONTH = edition_of("month", DAY)

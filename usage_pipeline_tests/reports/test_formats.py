@@ -26,9 +26,9 @@ from usage_pipeline.reports.scope import find_tenant
 from usage_pipeline.reports.words import _WORDS, words
 from usage_pipeline.reports.xlsx import EXACT
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline_tests.reports.books import ACME, AFTERWARDS, DAY, HOSTILE, SETTINGS
-from usage_pipeline_tests.reports.focus_columns import column_faults, row_faults
 from usage_pipeline_tests.reports.test_document import sums
+from usage_pipeline_tests.support.focus_columns import column_faults, row_faults
+from usage_pipeline_tests.support.report_books import ACME, AFTERWARDS, DAY, HOSTILE, SETTINGS
 
 MEASURES = ("calls", "failed_calls", "input_tokens", "output_tokens", "total_tokens", "unpriced_tokens")
 

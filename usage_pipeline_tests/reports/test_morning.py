@@ -11,12 +11,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from usage_pipeline.cli import app
+from usage_pipeline.defs.resources import Warehouse
 from usage_pipeline.reports.edition import KINDS, edition_of, ended_with, month_of
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse_resource import Warehouse
-from usage_pipeline_tests.company import EXAMPLE
-from usage_pipeline_tests.reports.books import DAY
 from usage_pipeline_tests.reports.test_document import sums
+from usage_pipeline_tests.support.company import EXAMPLE
+from usage_pipeline_tests.support.report_books import DAY
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def home(books_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 def the_asset() -> dg.AssetsDefinition:
     """Loaded when there is an installation: its module reads the configuration."""
-    from usage_pipeline.reports.assets import daily_report  # noqa: PLC0415
+    from usage_pipeline.defs.reports import daily_report  # noqa: PLC0415
 
     return daily_report
 
@@ -85,7 +85,7 @@ def test_the_last_day_of_a_month_writes_its_chargeback_too(home: Path, books: Co
 
 
 def test_each_morning_yesterday_is_written_and_the_day_before_again(home: Path) -> None:
-    from usage_pipeline.schedules import report_every_morning  # noqa: PLC0415  (reads the configuration when loaded)
+    from usage_pipeline.defs.schedules import report_every_morning  # noqa: PLC0415  (reads the configuration when loaded)
 
     # 08:30 in Shanghai is 00:30 UTC; the zone of the configuration in force when the schedule was loaded may differ.
     context = dg.build_schedule_context(scheduled_execution_time=datetime(2026, 3, 18, 12, tzinfo=UTC))

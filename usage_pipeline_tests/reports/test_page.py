@@ -13,9 +13,9 @@ from usage_pipeline.reports.document import Report
 from usage_pipeline.reports.files import write_report
 from usage_pipeline.reports.html import html
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline_tests.chromium import in_a_browser, running_browser
-from usage_pipeline_tests.reports.books import ACME, DAY, HOSTILE
 from usage_pipeline_tests.reports.test_document import sums
+from usage_pipeline_tests.support.chromium import in_a_browser, running_browser
+from usage_pipeline_tests.support.report_books import ACME, DAY, HOSTILE
 
 READY = "html[data-ready=yes]"
 WIDTHS = {"phone": 390, "desk": 1440}

@@ -11,8 +11,8 @@ from usage_pipeline.reports.scope import find_tenant
 from usage_pipeline.usage.roll_up import differences, roll_up
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer
-from usage_pipeline_tests.reports.books import ACME, GLOBEX, days, write_books
-from usage_pipeline_tests.reports.dashboard import queries
+from usage_pipeline_tests.support.dashboard import queries
+from usage_pipeline_tests.support.report_books import ACME, GLOBEX, days, write_books
 
 HAVE_ROWS = {
     "tenant", "project", "api_key", "usage_event", "daily_usage", "daily_project_usage", "daily_key_usage",

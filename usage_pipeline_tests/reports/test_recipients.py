@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from usage_pipeline.configuration import InForce
-from usage_pipeline.delivery.outbox import deliver_due
+from usage_pipeline.delivery.worker import deliver_due
 from usage_pipeline.reports.edition import edition_of
 from usage_pipeline.reports.make import make_report
 from usage_pipeline.reports.recipients import tell_recipients
 from usage_pipeline.settings.model import Reports, Settings, TenantRule
 from usage_pipeline.settings.recipients import SmsRecipient, WecomRecipient
 from usage_pipeline.warehouse.connection import Connection, connected
-from usage_pipeline_tests.channels import robot, wecom_answer
 from usage_pipeline_tests.delivery.test_rounds import rewrite
-from usage_pipeline_tests.reports.books import ACME, AFTERWARDS, DAY, GLOBEX, SETTINGS, write_books
+from usage_pipeline_tests.support.channels import robot, wecom_answer
+from usage_pipeline_tests.support.report_books import ACME, AFTERWARDS, DAY, GLOBEX, SETTINGS, write_books
 
 ROBOTS = {"finance": "FINANCE_URL", "acme-owner": "ACME_URL", "globex-owner": "GLOBEX_URL"}
 TELLING = SETTINGS.model_copy(

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from usage_pipeline.delivery import report_files
-from usage_pipeline.delivery.channel import Message
-from usage_pipeline.delivery.mail import _compose
+from usage_pipeline.delivery.channels.base import Message
+from usage_pipeline.delivery.channels.mail import _compose
 from usage_pipeline.reports.document import Report
 from usage_pipeline.reports.recipients import _facts
 from usage_pipeline.settings.recipients import EmailRecipient
-from usage_pipeline_tests.reports.books import DAY, SETTINGS
+from usage_pipeline_tests.support.report_books import DAY, SETTINGS
 
 FINANCE = EmailRecipient(channel="email", to=("finance@example.com",))
 

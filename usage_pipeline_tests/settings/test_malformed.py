@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from usage_pipeline.configuration import configuration_in_force
 from usage_pipeline.settings import SettingsError, load_settings, parse_settings
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline_tests.company import EXAMPLE
+from usage_pipeline_tests.support.company import EXAMPLE
 
 BASE = """version: 1
 timezone: Asia/Shanghai

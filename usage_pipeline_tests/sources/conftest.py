@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from usage_pipeline_tests.mariadb import MariaDB, running_mariadb
+from usage_pipeline_tests.support.mariadb import MariaDB, running_mariadb
 
 _numbers = itertools.count()
 

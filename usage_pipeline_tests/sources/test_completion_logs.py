@@ -13,12 +13,12 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from usage_pipeline.ingest.every_source import read_every_source
+from usage_pipeline.ingest.read_all_sources import read_every_source
 from usage_pipeline.sources import completion_logs
 from usage_pipeline.sources.log_database import connect_to_log
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline_tests.lines import Proxy
-from usage_pipeline_tests.sources.logs import PLAIN, Log, column, read, settings_for, sqlite_log
+from usage_pipeline_tests.support.lines import Proxy
+from usage_pipeline_tests.support.logs import PLAIN, Log, column, read, settings_for, sqlite_log
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOW = datetime.now(UTC).replace(microsecond=0)

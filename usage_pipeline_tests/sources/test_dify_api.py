@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from usage_pipeline.warehouse.connection import connected
-from usage_pipeline_tests.company import KEY_RULES, assert_events_equal
-from usage_pipeline_tests.sources.console_company import assert_as_shown, console_company
+from usage_pipeline_tests.support.company import KEY_RULES, assert_events_equal
+from usage_pipeline_tests.support.console_company import assert_as_shown, console_company
 
 
 def test_the_same_history_gives_the_same_events_but_for_what_the_console_does_not_show(

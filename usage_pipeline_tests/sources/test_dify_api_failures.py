@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from tenacity import wait_none
 
-from usage_pipeline.demo.fake_console_faults import Fault
+from usage_pipeline.fake_dify.console_faults import Fault
 from usage_pipeline.warehouse.connection import connected
-from usage_pipeline_tests.sources.console_company import assert_as_shown, console_company
+from usage_pipeline_tests.support.console_company import assert_as_shown, console_company
 
 
 @pytest.mark.parametrize("calls_a_token", [7, 40])

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from usage_pipeline.demo.dify_history import true_units
-from usage_pipeline.demo.live import write_live
-from usage_pipeline.demo.scripts import CallScript
+from usage_pipeline.fake_dify.history import true_units
+from usage_pipeline.fake_dify.live import write_live
+from usage_pipeline.fake_dify.scripts import CallScript
 from usage_pipeline.warehouse.connection import connected
-from usage_pipeline_tests.company import KEY_RULES
-from usage_pipeline_tests.sources.console_company import as_the_console_shows, assert_as_shown, console_company
+from usage_pipeline_tests.support.company import KEY_RULES
+from usage_pipeline_tests.support.console_company import as_the_console_shows, assert_as_shown, console_company
 
 
 def test_a_pass_makes_so_many_calls_and_the_next_goes_on(

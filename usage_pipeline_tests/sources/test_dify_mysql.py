@@ -7,11 +7,11 @@ from decimal import Decimal
 
 import pytest
 
-from usage_pipeline.demo.dify_history import build_history
-from usage_pipeline.demo.scripts import TrueUnit
+from usage_pipeline.fake_dify.history import build_history
+from usage_pipeline.fake_dify.scripts import TrueUnit
 from usage_pipeline.warehouse.connection import Connection, connected
-from usage_pipeline_tests.company import KEY_RULES, Company, a_failed_agent, assert_events_equal, events
-from usage_pipeline_tests.dify_on_mysql import (
+from usage_pipeline_tests.support.company import KEY_RULES, Company, a_failed_agent, assert_events_equal, events
+from usage_pipeline_tests.support.dify_on_mysql import (
     VERSIONS,
     create_dify_on_mysql,
     insert_rows,
@@ -19,7 +19,7 @@ from usage_pipeline_tests.dify_on_mysql import (
     write_history_to_mysql,
     write_steps_to_mysql,
 )
-from usage_pipeline_tests.mariadb import MariaDB, on_mariadb
+from usage_pipeline_tests.support.mariadb import MariaDB, on_mariadb
 
 pytestmark = on_mariadb
 SHANGHAI = timezone(timedelta(hours=8))

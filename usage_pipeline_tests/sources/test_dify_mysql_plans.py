@@ -6,16 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from usage_pipeline.sources.base import Window
 from usage_pipeline.sources.dify_mysql import DifyMysql
 from usage_pipeline.sources.mysql_connection import MysqlReader
 from usage_pipeline.sources.mysql_schema import read_mysql_schema
 from usage_pipeline.sources.mysql_statements import MysqlStatements
-from usage_pipeline.sources.seam import Window
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.statements import statement
-from usage_pipeline_tests.dify_on_mysql import Connection, create_dify_on_mysql, read
-from usage_pipeline_tests.mariadb import MariaDB, on_mariadb
 from usage_pipeline_tests.sources.conftest import new_database_on
+from usage_pipeline_tests.support.dify_on_mysql import Connection, create_dify_on_mysql, read
+from usage_pipeline_tests.support.mariadb import MariaDB, on_mariadb
 
 pytestmark = on_mariadb
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline_tests.sources.logs import PLAIN, Log, read, settings_for, sqlite_log
+from usage_pipeline_tests.support.logs import PLAIN, Log, read, settings_for, sqlite_log
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOW = datetime.now(UTC).replace(microsecond=0)

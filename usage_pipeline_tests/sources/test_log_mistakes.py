@@ -6,9 +6,9 @@ import pytest
 
 from usage_pipeline.commands.doctor_logs import look_at_log
 from usage_pipeline.settings import SettingsError, parse_settings
+from usage_pipeline.sources.base import SourceError
 from usage_pipeline.sources.registry import open_source
-from usage_pipeline.sources.seam import SourceError
-from usage_pipeline_tests.sources.logs import PLAIN, Log, settings_for, sqlite_log
+from usage_pipeline_tests.support.logs import PLAIN, Log, settings_for, sqlite_log
 
 
 @pytest.fixture

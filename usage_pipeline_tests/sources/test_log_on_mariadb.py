@@ -9,12 +9,12 @@ import pytest
 import sqlalchemy as sa
 
 from usage_pipeline.sources import completion_logs
+from usage_pipeline.sources.base import SourceError
 from usage_pipeline.sources.log_database import connect_to_log
 from usage_pipeline.sources.registry import open_source
-from usage_pipeline.sources.seam import SourceError
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline_tests.mariadb import on_mariadb, running_mariadb
-from usage_pipeline_tests.sources.logs import read, settings_for
+from usage_pipeline_tests.support.logs import read, settings_for
+from usage_pipeline_tests.support.mariadb import on_mariadb, running_mariadb
 
 pytestmark = on_mariadb
 

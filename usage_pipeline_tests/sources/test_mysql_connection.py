@@ -17,14 +17,14 @@ import pytest
 import requests.certs
 
 from usage_pipeline.settings import SourceSettings, load_settings
+from usage_pipeline.sources.base import SourceError, SourceTooSlowError
 from usage_pipeline.sources.dify_mysql import DifyMysql
 from usage_pipeline.sources.mysql_connection import BrokenJsonError, MysqlReader, is_mysql_url
 from usage_pipeline.sources.registry import open_source
-from usage_pipeline.sources.seam import SourceError, SourceTooSlowError
-from usage_pipeline_tests.company import EXAMPLE
-from usage_pipeline_tests.dify_on_mysql import create_dify_on_mysql
-from usage_pipeline_tests.mariadb import MariaDB, on_mariadb
 from usage_pipeline_tests.sources.conftest import execute, new_database_on
+from usage_pipeline_tests.support.company import EXAMPLE
+from usage_pipeline_tests.support.dify_on_mysql import create_dify_on_mysql
+from usage_pipeline_tests.support.mariadb import MariaDB, on_mariadb
 
 pytestmark = on_mariadb
 READER, PASSWORD = "usage_reader", "s3cr3t-pä55:w/ord"

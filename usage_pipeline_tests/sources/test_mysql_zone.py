@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usage_pipeline.demo.dify_history import build_history
+from usage_pipeline.fake_dify.history import build_history
+from usage_pipeline.sources.base import SourceError
 from usage_pipeline.sources.dify_mysql import DifyMysql
 from usage_pipeline.sources.mysql_zone import ServerZone, zone_shown
-from usage_pipeline.sources.seam import SourceError
 from usage_pipeline.warehouse.connection import connected
-from usage_pipeline_tests.company import EXAMPLE, KEY_RULES, Company, assert_events_equal, events
-from usage_pipeline_tests.dify_on_mysql import create_dify_on_mysql, insert_rows, read, write_history_to_mysql
-from usage_pipeline_tests.mariadb import ZONE_OF_MACHINE, MariaDB, needs_mariadb
 from usage_pipeline_tests.sources.conftest import execute
+from usage_pipeline_tests.support.company import EXAMPLE, KEY_RULES, Company, assert_events_equal, events
+from usage_pipeline_tests.support.dify_on_mysql import create_dify_on_mysql, insert_rows, read, write_history_to_mysql
+from usage_pipeline_tests.support.mariadb import ZONE_OF_MACHINE, MariaDB, needs_mariadb
 
 BERLIN = ZoneInfo(ZONE_OF_MACHINE)
 ZONES = ("Asia/Shanghai", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/St_Johns")

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from usage_pipeline.demo.scripts import TrueUnit
+from usage_pipeline.fake_dify.scripts import TrueUnit
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline_tests.company import EXAMPLE, build_company
-from usage_pipeline_tests.sources.logs import Log
+from usage_pipeline_tests.support.company import EXAMPLE, build_company
+from usage_pipeline_tests.support.logs import Log
 
 # What a log cannot know of Dify, and therefore says otherwise; docs/counting.md lists the same.
 DIFFERENT = {

@@ -3,8 +3,8 @@
 import dagster as dg
 import pytest
 
+from usage_pipeline.defs.resources import Warehouse
 from usage_pipeline.warehouse.connection import connected
-from usage_pipeline.warehouse_resource import Warehouse
 
 
 @pytest.mark.parametrize(("unpriced", "passed"), [(0, True), (70, False)])
@@ -12,7 +12,7 @@ def test_a_model_without_a_price_is_a_warning_that_names_it(
     warehouse_url: str, monkeypatch: pytest.MonkeyPatch, unpriced: int, passed: bool
 ) -> None:
     monkeypatch.setenv("WAREHOUSE_URL", warehouse_url)
-    from usage_pipeline.usage.assets import everything_priced  # noqa: PLC0415  (reads the warehouse when loaded)
+    from usage_pipeline.defs.usage import everything_priced  # noqa: PLC0415  (reads the warehouse when loaded)
 
     with connected(warehouse_url) as connection:
         connection.execute(

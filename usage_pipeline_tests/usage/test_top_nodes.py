@@ -15,11 +15,11 @@ import pytest
 from typer.testing import CliRunner
 
 from usage_pipeline.cli import app
-from usage_pipeline.demo.scripts import TrueUnit
-from usage_pipeline.demo.truth import usage_date
+from usage_pipeline.fake_dify.scripts import TrueUnit
+from usage_pipeline.fake_dify.truth import usage_date
 from usage_pipeline.usage.top_nodes import top_nodes
 from usage_pipeline.warehouse.connection import Connection, connected
-from usage_pipeline_tests.company import KEY_RULES, Company, build_company, expected
+from usage_pipeline_tests.support.company import KEY_RULES, Company, build_company, expected
 
 EVERY = 1000
 DAYS = 5
@@ -115,7 +115,7 @@ METADATA = """
 import dagster as dg, sys
 from datetime import UTC, datetime
 from usage_pipeline.definitions import defs
-from usage_pipeline.schedules import pass_tags
+from usage_pipeline.defs.schedules import pass_tags
 with dg.DagsterInstance.local_temp(sys.argv[1]) as instance:
     run = defs.resolve_job_def("usage_pass").execute_in_process(instance=instance, tags=pass_tags(datetime.now(UTC)))
     event = instance.get_latest_materialization_event(dg.AssetKey("daily_node_usage"))

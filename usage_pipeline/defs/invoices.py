@@ -1,0 +1,46 @@
+"""The asset invoice_coverage: what was counted of what was invoiced."""
+
+from collections.abc import Iterable
+
+import dagster as dg
+
+from usage_pipeline.defs.resources import Warehouse
+from usage_pipeline.defs.shared import OWNERS, described
+from usage_pipeline.invoices.coverage import COLUMNS, coverage
+
+_ROWS_SHOWN = 60
+
+
+@dg.asset(
+    group_name="reconciliation",
+    owners=OWNERS,
+    kinds={"postgres", "sql"},
+    metadata=described("invoice"),
+    tags={"domain": "counting"},
+    deps=["daily_model_usage"],
+)
+def invoice_coverage(warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """By month, provider and model: invoiced, counted, and their ratio, in the base currency.
+
+    Invoices come by `usage-pipeline invoices import`. A ratio below one is what Dify does not log (docs/counting.md).
+    """
+    with warehouse.connection() as connection:
+        settings = warehouse.configuration(connection).settings
+        rows = coverage(connection, settings)
+    lines = ["| " + " | ".join(COLUMNS) + " |", "|" + " --- |" * len(COLUMNS)]
+    lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows[:_ROWS_SHOWN]]
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(rows),
+            "coverage": dg.MetadataValue.md("\n".join(lines)),
+            "without_exchange_rate": sum(1 for row in rows if row[3] is not None and row[5] is None),
+        }
+    )
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else " ".join(str(value).replace("|", "\\|").split())
+
+
+ASSETS: list[dg.AssetsDefinition] = [invoice_coverage]
+CHECKS: Iterable[dg.AssetChecksDefinition] = []

@@ -1,0 +1,106 @@
+"""The Dagster jobs by which a raise is asked for and decided on in the UI, with typed configuration."""
+
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+
+import dagster as dg
+from pydantic import Field
+
+from usage_pipeline.alerts.approvals import ask_for_raise, decide_on_raise
+from usage_pipeline.budgets.overrides import OverrideRefusedError, Request
+from usage_pipeline.defs.resources import Warehouse
+from usage_pipeline.defs.shared import EXECUTOR, WORK_TAG
+
+
+class RaiseRequest(dg.Config):
+    """What is asked for: the budget, how much more, until when and why."""
+
+    budget: str = Field(description="The budget's id.")
+    scope: str = Field(default="", description="Which value of a `per` budget, by its name.")
+    amount: str = Field(default="", description="How much more, in the unit of the limit; or percent.")
+    percent: str = Field(default="", description="How much more, in per cent of the limit; or amount.")
+    measure: str = Field(default="", description="Which limit, where the budget has several.")
+    until: str = Field(description="When it ends, ISO 8601 with a zone: 2026-12-01T18:00+08:00.")
+    reason: str = Field(description="Why; on record.")
+    requested_by: str = Field(description="Who asks.")
+
+
+class RaiseDecision(dg.Config):
+    """Which raise, by whom, and whether it is approved."""
+
+    override_id: str = Field(description="The raise's id, as its message says it.")
+    approve: bool = Field(description="True approves, false rejects.")
+    decided_by: str = Field(description="An approver of the configuration, not the requester.")
+    note: str = Field(default="", description="A word to the requester.")
+
+
+@dg.op(description="Writes a pending raise and tells the approvers.")
+def write_request(context: dg.OpExecutionContext, config: RaiseRequest, warehouse: Warehouse) -> str:
+    """Gives the raise's id. Fails in words when the request could never be approved."""
+    with warehouse.connection() as connection:
+        try:
+            asked = Request(
+                budget_id=config.budget,
+                scope=config.scope or None,
+                measure=config.measure or None,
+                raise_by=_number("amount", config.amount),
+                raise_percent=_number("percent", config.percent),
+                until=_moment(config.until),
+                reason=config.reason,
+                by=config.requested_by,
+            )
+            made = ask_for_raise(connection, warehouse.configuration(connection), asked, datetime.now(UTC))
+        except OverrideRefusedError as error:
+            raise dg.Failure(str(error), allow_retries=False) from None
+    context.log.info(f"raise {made.override_id} waits for an approver")
+    context.add_output_metadata({"override_id": made.override_id, "raise": made.amount, "until": str(made.until)})
+    return made.override_id
+
+
+@dg.op(description="Approves or rejects a pending raise, tells, and judges the budgets at once.")
+def write_decision(context: dg.OpExecutionContext, config: RaiseDecision, warehouse: Warehouse) -> str:
+    """Gives the raise's new state. Fails in words when the decision cannot be taken."""
+    with warehouse.connection() as connection:
+        try:
+            made = decide_on_raise(
+                connection,
+                warehouse.configuration(connection),
+                config.override_id,
+                approve=config.approve,
+                by=config.decided_by,
+                note=config.note,
+                now=datetime.now(UTC),
+            )
+        except OverrideRefusedError as error:
+            raise dg.Failure(str(error), allow_retries=False) from None
+    context.add_output_metadata({"override_id": made.override_id, "state": made.state, "until": str(made.until)})
+    return made.state
+
+
+@dg.job(executor_def=EXECUTOR, tags={WORK_TAG: "override"}, description="Ask for a temporary raise of a budget.")
+def request_override() -> None:
+    """The same as `usage-pipeline overrides request`."""
+    write_request()
+
+
+@dg.job(executor_def=EXECUTOR, tags={WORK_TAG: "override"}, description="Approve or reject a temporary raise.")
+def decide_override() -> None:
+    """The same as `usage-pipeline overrides approve` and `reject`."""
+    write_decision()
+
+
+def _number(field: str, text: str) -> Decimal | None:
+    try:
+        return Decimal(text) if text.strip() else None
+    except InvalidOperation:
+        raise OverrideRefusedError(f"{field} {text!r} is not a number; write digits such as 500000") from None
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise OverrideRefusedError(f"until {text!r} is not a moment; write 2026-12-01T18:00+08:00") from None
+    if moment.tzinfo is None:
+        raise OverrideRefusedError(f"until {text!r} has no zone; write 2026-12-01T18:00+08:00")
+    return moment.astimezone(UTC)

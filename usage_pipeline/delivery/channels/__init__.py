@@ -1,0 +1,1 @@
+"""One file a channel: what it sends, and what counts as accepted."""

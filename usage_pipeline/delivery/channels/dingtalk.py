@@ -1,0 +1,79 @@
+"""DingTalk group robots: Markdown, signed; HTTP 200 with an errcode is a refusal."""
+
+import base64
+import hashlib
+import hmac
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from urllib.parse import quote_plus, urlsplit
+
+from usage_pipeline.alerts.text.escape import line, markup
+from usage_pipeline.delivery.channels.base import Message, Outcome, Rate
+from usage_pipeline.delivery.channels.http_channel import JSON, Codes, Draft, Request, WebChannel, as_json
+from usage_pipeline.delivery.rendering import fitted, subject
+from usage_pipeline.http.client import Answer
+from usage_pipeline.settings.environment import secret
+from usage_pipeline.settings.recipients import DingtalkRecipient
+
+_EVERYONE = "@all"
+_LONGEST_TITLE = 60
+_MUTE = timedelta(minutes=10)
+_CODES = Codes(
+    accepted=(0,),
+    permanent=(310000, 300001, 300005),  # sign, keyword or IP; bad token
+    # Who goes on while muted is muted anew: wait until that is over.
+    too_often={130101: _MUTE.total_seconds(), 410100: _MUTE.total_seconds()},
+)
+
+
+class Dingtalk(WebChannel[DingtalkRecipient]):
+    """Who is mentioned stands in the text and in ``at``: a name that only looks like a mention reaches nobody."""
+
+    name = "dingtalk"
+    rates = (Rate(20, per=timedelta(minutes=1)),)
+    mute = _MUTE
+    most_bytes = 20_000
+    recipient_class = DingtalkRecipient
+
+    def address(self, recipient: DingtalkRecipient) -> str:
+        """The robot's URL, not yet signed."""
+        return secret(recipient.secret_env, "the dingtalk recipient")
+
+    def drafts(self, message: Message, recipient: DingtalkRecipient) -> Sequence[Draft]:
+        """One message to the group."""
+        users = [user for user in recipient.mention if user != _EVERYONE]
+        at = {
+            "atMobiles": list(recipient.mobiles),
+            "atUserIds": users,
+            "isAtAll": _EVERYONE in recipient.mention,
+        }
+        named = "".join(f" @{who}" for who in (*recipient.mobiles, *users))
+        end = "".join(f"\n\n{part}" for part in (recipient.keyword, named.strip()) if part)
+
+        def body(text: str) -> dict[str, object]:
+            title = subject(message, line, _LONGEST_TITLE)
+            return {"msgtype": "markdown", "markdown": {"title": title, "text": text + end}, "at": at}
+
+        text = fitted(
+            "dingtalk.md.j2", message, markup("dingtalk"), self.most_bytes, lambda text: len(as_json(body(text)))
+        )
+        return [Draft(body(text.text), text.note)]
+
+    def request(self, draft: Draft, message: Message, recipient: DingtalkRecipient) -> Request:
+        """The URL with time and signature of this moment: they hold for an hour."""
+        url = self.address(recipient)
+        if recipient.sign_env:
+            key = secret(recipient.sign_env, "the dingtalk recipient")
+            stamp = str(round(time.time() * 1000))
+            url += f"{'&' if urlsplit(url).query else '?'}timestamp={stamp}&sign={quote_plus(signature(stamp, key))}"
+        return Request(url, as_json(draft.body), {"Content-Type": JSON})
+
+    def judge(self, answer: Answer, recipient: DingtalkRecipient) -> Outcome:
+        """By errcode."""
+        return _CODES.judge(answer, "errcode")
+
+
+def signature(stamp: str, key: str) -> str:
+    """What the robot expects for a time in milliseconds, before it is quoted for the URL."""
+    return base64.b64encode(hmac.digest(key.encode(), f"{stamp}\n{key}".encode(), hashlib.sha256)).decode()

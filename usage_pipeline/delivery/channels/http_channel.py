@@ -1,0 +1,162 @@
+"""What channels that post to a web address have in common: the address checked, one request or more, one outcome."""
+
+import json
+from abc import abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+from usage_pipeline.delivery.channels.base import Channel, Message, Outcome, hashed
+from usage_pipeline.delivery.channels.readable import readable
+from usage_pipeline.http.addresses import refused_target
+from usage_pipeline.http.client import Answer, by_status, post
+from usage_pipeline.settings import Recipient
+from usage_pipeline.settings.environment import MissingSecretError
+from usage_pipeline.settings.recipients import WebRecipient
+
+JSON = "application/json; charset=utf-8"
+A_MINUTE = 60.0
+R = TypeVar("R", bound=WebRecipient)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The body of one request before it is signed, and what there is to say about how it was made."""
+
+    body: Mapping[str, Any]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, ready to be sent; its URL and headers may hold secrets."""
+
+    url: str
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    method: Literal["GET", "POST", "PUT"] = "POST"
+
+
+class WebChannel(Channel, Generic[R]):
+    """A channel of one recipient class. It says what is sent where, and what an answer means."""
+
+    recipient_class: ClassVar[type[WebRecipient]]
+
+    def __call__(self, message: Message, recipient: Recipient) -> Outcome:
+        """Sends every draft, and all of them again at the next attempt; accepted only when each was.
+
+        Where nobody answers, what is left is not tried.
+        """
+        mine = self._mine(recipient)
+        outcomes: list[Outcome] = []
+        for draft in self.drafts(message, mine):
+            outcome = self._sent(self.request(draft, message, mine), mine)
+            outcomes.append(replace(outcome, answer=f"{draft.note}; {outcome.answer}") if draft.note else outcome)
+            if outcome.kind == "retry" and outcome.status is None:
+                break
+        return together(outcomes)
+
+    def preview(self, message: Message, recipient: Recipient) -> str:
+        """The bodies as they would be sent, and what there is to say about them."""
+        parts = []
+        for draft in self.drafts(message, self._mine(recipient)):
+            parts += [draft.note] if draft.note else []
+            parts.append(readable(draft.body))
+        return "\n".join(parts)
+
+    def rate_keys(self, recipient: Recipient) -> tuple[str, ...]:
+        """What the other side counts, hashed; a variable that is not set counts by its name."""
+        try:
+            counted = self.counted(self._mine(recipient))
+        except MissingSecretError as error:
+            counted = [str(error)]
+        return tuple(f"{self.name}:{hashed(each)}" for each in counted)
+
+    def counted(self, recipient: R) -> Sequence[str]:
+        """What the rates hold for: the address, where the other side counts nothing else."""
+        return [self.address(recipient)]
+
+    @abstractmethod
+    def address(self, recipient: R) -> str:
+        """Where the recipient is posted to. Raises MissingSecretError."""
+
+    @abstractmethod
+    def drafts(self, message: Message, recipient: R) -> Sequence[Draft]:
+        """What is sent: one body as a rule."""
+
+    def request(self, draft: Draft, message: Message, recipient: R) -> Request:
+        """The draft as a request: JSON to the address, where nothing else is asked for."""
+        return Request(self.address(recipient), as_json(draft.body), {"Content-Type": JSON})
+
+    def judge(self, answer: Answer, recipient: R) -> Outcome:
+        """What the channel's answer means; the status decides where nothing else does."""
+        return by_status(answer)
+
+    def _mine(self, recipient: Recipient) -> R:
+        if not isinstance(recipient, self.recipient_class):
+            raise TypeError(f"not a recipient of {self.name}")
+        return recipient  # type: ignore[return-value]  # recipient_class is R's
+
+    def _sent(self, request: Request, recipient: R) -> Outcome:
+        reason = refused_target(request.url, allow_private=recipient.allow_private)
+        if reason:
+            return Outcome("permanent", reason)
+        answer = post(
+            request.url,
+            request.body,
+            request.headers,
+            method=request.method,
+            public_only=not recipient.allow_private,
+        )
+        return answer if isinstance(answer, Outcome) else self.judge(answer, recipient)
+
+
+def together(outcomes: Sequence[Outcome]) -> Outcome:
+    """One outcome of several: refused for now before refused for good before accepted, with every answer."""
+    if len(outcomes) == 1:
+        return outcomes[0]
+    worst = min(outcomes, key=lambda outcome: ("retry", "permanent", "accepted").index(outcome.kind))
+    waits = [outcome.retry_after_s for outcome in outcomes if outcome.retry_after_s is not None]
+    answer = " | ".join(f"{number}: {outcome.answer}" for number, outcome in enumerate(outcomes, 1))
+    return replace(worst, answer=answer, retry_after_s=max(waits, default=None))
+
+
+def as_json(body: Mapping[str, Any]) -> bytes:
+    """A body's bytes; what is no text in UTF-8 becomes a question mark."""
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+
+
+@dataclass(frozen=True)
+class Codes:
+    """What the codes of a channel mean; a code in none of them is tried again."""
+
+    accepted: Collection[int | str]
+    permanent: Collection[int | str] = ()
+    too_often: Mapping[int | str, float] = field(default_factory=dict)  # with the seconds to wait
+
+    def judge(self, answer: Answer, *keys: str) -> Outcome:
+        """By the code under the first key that is there. An answer without a code is no acceptance."""
+        if not 200 <= answer.status < 300:
+            return by_status(answer)
+        document = document_of(answer)
+        code = next((document[key] for key in keys if key in document), None)
+        if isinstance(code, bool) or not isinstance(code, int | str):
+            return Outcome("retry", f"an answer without {keys[0]}: {answer.text}", answer.status)
+        return self.meaning(code, answer)
+
+    def meaning(self, code: int | str, answer: Answer) -> Outcome:
+        """The outcome of a code that was found in an answer."""
+        if code in self.accepted:
+            return Outcome("accepted", answer.text, answer.status)
+        if code in self.too_often:
+            return Outcome("retry", answer.text, answer.status, self.too_often[code])
+        return Outcome("permanent" if code in self.permanent else "retry", answer.text, answer.status)
+
+
+def document_of(answer: Answer) -> Mapping[str, Any]:
+    """The JSON object of an answer; an empty one when it is none."""
+    try:
+        found = json.loads(answer.text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,163 @@
+"""Mail by SMTP: a plain and an HTML part; accepted when the server takes it for every address."""
+
+import contextlib
+import smtplib
+import ssl
+from dataclasses import replace
+from email import policy
+from email.message import EmailMessage
+from email.utils import formatdate, parseaddr
+from ipaddress import ip_address
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from usage_pipeline.alerts.text.escape import line
+from usage_pipeline.delivery.channels.base import Channel, Message, Outcome
+from usage_pipeline.delivery.rendering import fitted, subject
+from usage_pipeline.delivery.report_files import add_files, page_with_picture
+from usage_pipeline.settings import Recipient
+from usage_pipeline.settings.environment import secret
+from usage_pipeline.settings.recipients import EmailRecipient
+
+_TIMEOUT_S = 15
+_LONGEST_SUBJECT = 200
+# No server refuses a mail of this size, and nobody reads more.
+_MOST_PART_BYTES = 500_000
+_OK = (250, 251)
+# Base64 or quoted-printable: no server is asked for 8BITMIME.
+_POLICY = policy.SMTP.clone(cte_type="7bit")
+
+
+class Mail(Channel):
+    """One mail to all addresses of the recipient; some refused are named in the answer.
+
+    When some are refused only for now, the next attempt goes to all again, under the same Message-ID.
+    """
+
+    name = "email"
+
+    def __call__(self, message: Message, recipient: Recipient) -> Outcome:
+        """Hands the mail over to the server that the variable names."""
+        mine = _mine(recipient)
+        url = secret(mine.smtp_url_env, "the email recipient")
+        mail, note = _compose(message, mine)
+        try:
+            parts = urlsplit(url)
+            if parts.scheme not in ("smtp", "smtps"):
+                return Outcome("retry", f"{mine.smtp_url_env} is not smtp:// or smtps://")
+            outcome = _hand_over(parts, mail, mine)
+        except smtplib.SMTPResponseException as error:
+            # What smtplib makes up by itself is a str: no server has refused anything.
+            if isinstance(error.smtp_error, str):
+                return Outcome("retry", f"the mail server answers nonsense: {error.smtp_error}")
+            outcome = _by_code(error.smtp_code, _text(error.smtp_error))
+        except (smtplib.SMTPException, OSError, ValueError) as error:
+            outcome = Outcome("retry", f"cannot hand over to the mail server: {type(error).__name__}")
+        return replace(outcome, answer=f"{note}; {outcome.answer}") if note else outcome
+
+    def preview(self, message: Message, recipient: Recipient) -> str:
+        """Subject and plain part, then the HTML part."""
+        mail, note = _compose(message, _mine(recipient))
+        parts = [mail.get_body((kind,)) for kind in ("plain", "html")]
+        shown = [f"Subject: {mail['Subject']}", *(part.get_content() for part in parts if part)]
+        return "\n\n".join(([note] if note else []) + shown)
+
+    def rate_keys(self, recipient: Recipient) -> tuple[str, ...]:
+        """The mail server."""
+        return (f"email:{_mine(recipient).smtp_url_env}",)
+
+
+def _mine(recipient: Recipient) -> EmailRecipient:
+    if not isinstance(recipient, EmailRecipient):
+        raise TypeError("not an email recipient")
+    return recipient
+
+
+def _compose(message: Message, recipient: EmailRecipient) -> tuple[EmailMessage, str]:
+    """The mail, and what there is to say about its templates."""
+    text = fitted("mail.txt.j2", message, line, _MOST_PART_BYTES)
+    page = fitted("mail.html.j2", message, line, _MOST_PART_BYTES)
+    mail = EmailMessage(policy=_POLICY)
+    mail["Subject"] = subject(message, line, _LONGEST_SUBJECT)
+    mail["From"] = recipient.sender
+    mail["To"] = ", ".join(recipient.to)
+    mail["Date"] = formatdate(localtime=False)
+    # The same at each attempt: a mail server or reader that sees it twice can tell.
+    mail["Message-ID"] = f"<{message.delivery_id}@usage-pipeline>"
+    mail["X-Usage-Pipeline-Alert"] = message.alert_id
+    mail.set_content(text.text)
+    html = page_with_picture(page.text, message.facts) if message.kind == "report" else page.text
+    mail.add_alternative(html, subtype="html")
+    if message.kind == "report":
+        add_files(mail, message.facts)
+    return mail, "; ".join(note for note in (text.note, page.note) if note)
+
+
+def _hand_over(parts: SplitResult, mail: EmailMessage, recipient: EmailRecipient) -> Outcome:
+    server = _connected(parts)
+    try:
+        if parts.username:
+            if not (isinstance(server.sock, ssl.SSLSocket) or _is_loopback(server)):
+                return Outcome("retry", "the mail server offers no encryption, so no password is sent; use smtps://")
+            server.login(unquote(parts.username), unquote(parts.password or ""))
+        return _transaction(server, mail, recipient)
+    finally:
+        # What the server says at parting does not change what it said about the mail.
+        with contextlib.suppress(smtplib.SMTPException, OSError):
+            server.quit()
+        server.close()
+
+
+def _connected(parts: SplitResult) -> smtplib.SMTP:
+    host, context = parts.hostname or "localhost", ssl.create_default_context()
+    if parts.scheme == "smtps":
+        server: smtplib.SMTP = smtplib.SMTP_SSL(host, parts.port or 465, timeout=_TIMEOUT_S, context=context)
+    else:
+        server = smtplib.SMTP(host, parts.port or 25, timeout=_TIMEOUT_S)
+    try:
+        server.ehlo_or_helo_if_needed()
+        if parts.scheme == "smtp" and server.has_extn("starttls"):
+            server.starttls(context=context)
+            server.ehlo_or_helo_if_needed()
+    except BaseException:
+        server.close()
+        raise
+    return server
+
+
+def _is_loopback(server: smtplib.SMTP) -> bool:
+    return bool(server.sock and ip_address(server.sock.getpeername()[0].partition("%")[0]).is_loopback)
+
+
+def _transaction(server: smtplib.SMTP, mail: EmailMessage, recipient: EmailRecipient) -> Outcome:
+    code, reply = server.mail(parseaddr(recipient.sender)[1])
+    if code not in _OK:
+        return _by_code(code, _text(reply))
+    refused: dict[str, tuple[int, str]] = {}
+    for address in recipient.to:
+        code, reply = server.rcpt(parseaddr(address)[1])
+        if code not in _OK:
+            refused[address] = (code, _text(reply))
+    if len(refused) == len(recipient.to):
+        return _refused(refused)
+    code, reply = server.data(mail.as_bytes())
+    if code != 250:
+        return _by_code(code, _text(reply))
+    taken = ", ".join(address for address in recipient.to if address not in refused)
+    answer = f"250 {_text(reply)} for {taken}"
+    return _refused(refused, answer) if refused else Outcome("accepted", answer, 250)
+
+
+def _refused(refused: dict[str, tuple[int, str]], accepted: str = "") -> Outcome:
+    words = "; ".join(f"{address}: {code} {reply}" for address, (code, reply) in refused.items())
+    codes = [code for code, _ in refused.values()]
+    kept = [code for code in codes if code < 500] or codes
+    answer = f"refused {words}" + (f"; {accepted}" if accepted else "")
+    return Outcome("retry" if kept[0] < 500 else "permanent", answer, kept[0])
+
+
+def _by_code(code: int, text: str) -> Outcome:
+    return Outcome("permanent" if 500 <= code < 600 else "retry", f"{code} {text}", code)
+
+
+def _text(reply: bytes | str) -> str:
+    return reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply

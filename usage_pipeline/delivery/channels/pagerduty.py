@@ -1,0 +1,78 @@
+"""PagerDuty's Events API v2: one event an alert, under a key that makes repeats harmless."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from usage_pipeline.alerts.text.escape import line, one_line, plain
+from usage_pipeline.alerts.text.texts import lines_of
+from usage_pipeline.alerts.text.words import WORDS
+from usage_pipeline.delivery.channels.base import Alert, Message, Outcome, Rate
+from usage_pipeline.delivery.channels.http_channel import Draft, Request, WebChannel, as_json, document_of
+from usage_pipeline.delivery.rendering import render
+from usage_pipeline.http.client import Answer, by_status
+from usage_pipeline.settings.environment import secret
+from usage_pipeline.settings.recipients import PagerdutyRecipient
+
+_LONGEST_SUMMARY = 1024
+_SEVERITIES = {"emergency": "critical", "critical": "error", "warning": "warning", "info": "info"}
+
+
+class Pagerduty(WebChannel[PagerdutyRecipient]):
+    """The key is the alert's id: acknowledge and resolve find what trigger made."""
+
+    name = "pagerduty"
+    rates = (Rate(120, per=timedelta(minutes=1)),)
+    most_bytes = 512_000
+    grouped = False
+    recipient_class = PagerdutyRecipient
+
+    def address(self, recipient: PagerdutyRecipient) -> str:
+        """Where events of the recipient's region go."""
+        return f"{recipient.endpoint}/v2/enqueue"
+
+    def counted(self, recipient: PagerdutyRecipient) -> Sequence[str]:
+        """The integration: all of them share the address."""
+        return [secret(recipient.secret_env, "the pagerduty recipient")]
+
+    def drafts(self, message: Message, recipient: PagerdutyRecipient) -> Sequence[Draft]:
+        """One event for each alert, without the routing key."""
+        return [_event(alert, message) for alert in message.alerts]
+
+    def request(self, draft: Draft, message: Message, recipient: PagerdutyRecipient) -> Request:
+        """The event with the routing key, which is a secret."""
+        key = secret(recipient.secret_env, "the pagerduty recipient")
+        return Request(
+            self.address(recipient),
+            as_json({"routing_key": key, **draft.body}),
+            {"Content-Type": "application/json"},
+        )
+
+    def judge(self, answer: Answer, recipient: PagerdutyRecipient) -> Outcome:
+        """202 and success; a status of its own words is no acceptance."""
+        outcome = by_status(answer)
+        if outcome.kind == "accepted" and document_of(answer).get("status") != "success":
+            return Outcome("retry", f"an answer without success: {answer.text}", answer.status)
+        return outcome
+
+
+def _event(alert: Alert, message: Message) -> Draft:
+    body: dict[str, object] = {"event_action": message.event, "dedup_key": alert.alert_id}
+    if message.event != "trigger":
+        return Draft(body)
+    single = replace(message, alert_id=alert.alert_id, kind=alert.kind, level=alert.level, facts=alert.facts, others=())
+    text = render("pagerduty.txt.j2", single, line)
+    payload = {
+        "summary": one_line(text.text, _LONGEST_SUMMARY),
+        "source": plain(alert.facts.get("scope_name")) or "usage_pipeline",
+        "severity": _SEVERITIES.get(alert.level, "error"),
+        "component": "usage_pipeline",
+        "custom_details": _details(alert, message),
+    }
+    return Draft({**body, "payload": payload}, text.note)
+
+
+def _details(alert: Alert, message: Message) -> Mapping[str, str]:
+    words = WORDS[message.language]
+    known = {label: line(value) for label, value in lines_of(alert, words)}
+    return {**known, words["id"]: alert.alert_id, words["look"]: f"usage-pipeline alerts show {alert.alert_id}"}

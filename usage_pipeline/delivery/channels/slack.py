@@ -1,0 +1,84 @@
+"""Slack's incoming webhooks: blocks of text; accepted when the answer is the word ok."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from usage_pipeline.alerts.text.escape import line, markup
+from usage_pipeline.delivery.channels.base import Message, Outcome, Rate
+from usage_pipeline.delivery.channels.http_channel import Draft, WebChannel, as_json
+from usage_pipeline.delivery.rendering import fitted, subject
+from usage_pipeline.http.client import Answer, by_status
+from usage_pipeline.settings.environment import secret
+from usage_pipeline.settings.recipients import SlackRecipient
+
+_BLOCK = 3000
+_LONGEST_TITLE = 150
+# Slack takes 50 blocks: the title and the mentions are one each.
+_MOST_SECTIONS = 48
+_WHOLE_CHANNEL = {"@all": "<!channel>", "@channel": "<!channel>", "@here": "<!here>", "@everyone": "<!everyone>"}
+
+
+class Slack(WebChannel[SlackRecipient]):
+    """Marks in names are look-alikes and nothing is turned into links: the sections are verbatim."""
+
+    name = "slack"
+    rates = (Rate(1, per=timedelta(seconds=1)),)
+    most_bytes = 40 * _BLOCK
+    recipient_class = SlackRecipient
+
+    def address(self, recipient: SlackRecipient) -> str:
+        """The webhook's URL."""
+        return secret(recipient.secret_env, "the slack recipient")
+
+    def drafts(self, message: Message, recipient: SlackRecipient) -> Sequence[Draft]:
+        """Title, text in as many sections as it takes, and mentions."""
+        escape = markup("slack")
+        title = subject(message, line, _LONGEST_TITLE)
+        header = {"type": "header", "text": {"type": "plain_text", "text": title, "emoji": False}}
+        mentions = " ".join(_mention(who) for who in recipient.mention)
+
+        def body(text: str) -> dict[str, object]:
+            sections = [_section(part) for part in _sections(text)] + ([_section(mentions)] if mentions else [])
+            return {"text": subject(message, escape), "blocks": [header, *sections]}
+
+        text = fitted("slack.md.j2", message, escape, self.most_bytes, lambda text: len(as_json(body(text))))
+        return [Draft(body(text.text), text.note)]
+
+    def judge(self, answer: Answer, recipient: SlackRecipient) -> Outcome:
+        """200 alone is not enough: the body must be ok. Else Slack's word says why."""
+        outcome = by_status(answer)
+        if outcome.kind == "accepted" and (answer.status != 200 or answer.text.strip() != "ok"):
+            return replace(outcome, kind="retry")
+        return outcome
+
+
+def _section(text: str) -> dict[str, object]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
+
+
+def _sections(text: str) -> list[str]:
+    """Between lines where that gives few enough; else cut where a block is full."""
+    parts = list(_parts(text))
+    if len(parts) <= _MOST_SECTIONS:
+        return parts
+    whole = text.strip()
+    return [whole[at : at + _BLOCK] for at in range(0, len(whole), _BLOCK)]
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The text in pieces that a block can hold, cut between lines where there are any."""
+    rest = text.strip()
+    while len(rest) > _BLOCK:
+        at = rest.rfind("\n", 1, _BLOCK)
+        at = at if at > 0 else _BLOCK
+        yield rest[:at]
+        rest = rest[at:].lstrip("\n")
+    if rest:
+        yield rest
+
+
+def _mention(who: str) -> str:
+    if who in _WHOLE_CHANNEL:
+        return _WHOLE_CHANNEL[who]
+    return f"<!subteam^{who}>" if who.startswith("S") else f"<@{who}>"

@@ -1,0 +1,258 @@
+"""Takes what is due from the outbox, sends it outside any transaction, and records what the channel answered."""
+
+import math
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import psycopg
+
+from usage_pipeline.alerts.follow_ups import plan
+from usage_pipeline.alerts.outbox import NewAlert, raise_alert
+from usage_pipeline.delivery.attempt import Send, attempt, secrets_of
+from usage_pipeline.delivery.channels.base import Alert, Channel, Message, Outcome, shortened
+from usage_pipeline.delivery.channels.registry import CHANNELS
+from usage_pipeline.delivery.claim import LEASE, Claimed, Parcel, Round, claim, claim_message, release
+from usage_pipeline.delivery.rate_limit import end_turn
+from usage_pipeline.settings import Settings
+from usage_pipeline.settings.environment import redact
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.statements import statement
+
+_FIRST_WAIT_S = 5.0
+_LONGEST_WAIT_S = 900.0
+_LONGEST_ASKED_S = 86_400.0
+_MOST_ATTEMPTS = 12
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EVENTS: Mapping[str, Literal["trigger", "acknowledge", "resolve"]] = {
+    "acknowledge": "acknowledge",
+    "resolve": "resolve",
+}
+
+__all__ = ["LEASE", "Claimed", "DeliverySummary", "claim", "deliver_due", "record"]
+
+Clock = Callable[[], datetime]
+
+
+@dataclass
+class DeliverySummary:
+    """What a round of delivery did."""
+
+    messages: int = 0
+    delivered: int = 0
+    retried: int = 0
+    failed: int = 0
+    answers: list[tuple[str, str, str, str]] = field(default_factory=list)  # delivery, recipient, outcome, answer
+
+
+def utc_now() -> datetime:
+    """The time; tests bring their own clock."""
+    return datetime.now(UTC)
+
+
+def record(connection: Connection, claimed: Claimed, outcome: Outcome, now: datetime, settings: Settings) -> str:
+    """Writes what the channel answered; gives the delivery's state. What fails for good is itself alerted."""
+    alone = Parcel(claimed.delivery_id, (claimed,))
+    return record_parcel(connection, alone, outcome, now, settings)
+
+
+def record_parcel(connection: Connection, parcel: Parcel, outcome: Outcome, now: datetime, settings: Settings) -> str:
+    """Writes what the channel answered to every delivery of the message, in one transaction; gives their state.
+
+    They have one answer and one time of the next attempt: what went together goes together again.
+    """
+    leader = parcel.leader
+    asked = _asked(outcome.retry_after_s)
+    following = now + _wait(leader.attempt, asked)
+    with connection.transaction():
+        states = {
+            _recorded(connection, claimed, outcome, asked, following, now, settings) for claimed in parcel.members
+        }
+        asks = asked if outcome.kind == "retry" else None
+        channel = _channel_of(settings, leader)
+        end_turn(connection, channel, parcel.keys, (parcel.message_id, leader.attempt), now, asks)
+    release(connection, parcel.message_id)
+    return next((state for state in ("failed", "pending", "delivered") if state in states), "lost")
+
+
+def _recorded(
+    connection: Connection,
+    claimed: Claimed,
+    outcome: Outcome,
+    asked: float | None,
+    following: datetime,
+    now: datetime,
+    settings: Settings,
+) -> str:
+    exhausted = claimed.attempt >= _MOST_ATTEMPTS
+    state = {"accepted": "delivered", "permanent": "failed"}.get(outcome.kind, "failed" if exhausted else "pending")
+    row = connection.execute(
+        statement("delivery/record"),
+        {
+            "delivery_id": claimed.delivery_id,
+            "attempt": claimed.attempt,
+            "outcome": outcome.kind,
+            "status": outcome.status,
+            "answer": shortened(outcome.answer),
+            "retry_after": asked,
+            "state": state,
+            "next": following,
+            "now": now,
+        },
+    ).fetchone()
+    if row and row[0] == "failed":
+        _raise_failure(connection, claimed, outcome, settings)
+    return str(row[0]) if row else "lost"
+
+
+def _channel_of(settings: Settings, claimed: Claimed) -> Channel | None:
+    recipient = settings.recipients.get(claimed.recipient)
+    return CHANNELS.get(recipient.channel) if recipient else None
+
+
+def _asked(retry_after_s: float | None) -> float | None:
+    """The wait that a channel asks for; a day at most, so that no answer can bury an alert."""
+    if retry_after_s is None or math.isnan(retry_after_s):
+        return None
+    return min(max(retry_after_s, 0.0), _LONGEST_ASKED_S)
+
+
+def _wait(attempt_number: int, asked_s: float | None) -> timedelta:
+    """Exponential with full jitter, never before the channel allows it."""
+    most = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** (attempt_number - 1))
+    return timedelta(seconds=max(random.uniform(0.0, most), asked_s or 0.0))  # noqa: S311  (no secret)
+
+
+def _raise_failure(connection: Connection, claimed: Claimed, outcome: Outcome, settings: Settings) -> None:
+    # Nobody is told that a test failed: whoever made it sees the answer.
+    if claimed.kind in ("delivery", "test"):
+        return
+    recipients = _told_instead(claimed, _channels(settings))
+    known = {key: claimed.facts[key] for key in ("budget_name", "scope_name") if claimed.facts.get(key)}
+    alert = NewAlert(
+        kind="delivery",
+        budget_id=claimed.delivery_id,
+        scope_value="",
+        period_start=_EPOCH,
+        period_end=None,
+        tier="0",
+        level="critical",
+        facts={
+            **known,
+            "alert": claimed.alert_id,
+            "recipient": claimed.recipient,
+            "channel": claimed.channel,
+            "answer": shortened(outcome.answer),
+            "level": "critical",
+            "recipients": [name for name, _ in recipients],
+        },
+    )
+    raise_alert(connection, alert, recipients)
+
+
+def _told_instead(claimed: Claimed, channels: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The fallback of the failed alert, else its other recipients; only those that a channel can reach."""
+    for key in ("fallback", "recipients"):
+        listed = claimed.facts.get(key)
+        names = [str(name) for name in listed] if isinstance(listed, list) else []
+        found = [(name, channels[name]) for name in names if name != claimed.recipient and name in channels]
+        if found:
+            return found
+    return []
+
+
+def _channels(settings: Settings) -> dict[str, str]:
+    return {name: r.channel for name, r in settings.recipients.items() if r.channel in CHANNELS}
+
+
+def deliver_due(
+    connection: Connection,
+    settings: Settings,
+    *,
+    by: str,
+    clock: Clock = utc_now,
+    limit: int | None = None,
+    send: Send | None = None,
+    config_version: int | None = None,
+    for_s: float | None = None,
+) -> DeliverySummary:
+    """Delivers what is due and whose robot has a turn, each message once a round; ``by`` stands in the record.
+
+    At most ``limit`` messages, and none begun after ``for_s`` seconds. One at a time: a lease then covers one attempt,
+    which is bounded to end before it, and never waits in a queue.
+    """
+    summary = DeliverySummary()
+    act_as(connection, by, config_version)
+    broken = _planned(connection, settings, clock())
+    behind, sent, began = Round(), 0, time.monotonic()
+    while (limit is None or sent < limit) and (for_s is None or time.monotonic() - began < for_s):
+        parcel = claim_message(connection, settings, by, clock(), behind)
+        if parcel is None:
+            break
+        sent += 1
+        outcome = _outcome(settings, parcel, send)
+        state = record_parcel(connection, parcel, outcome, clock(), settings)
+        if state not in ("delivered", "failed"):
+            behind.tried.append(parcel.message_id)
+        _add(summary, parcel, outcome, state)
+    if broken is not None:
+        raise broken
+    return summary
+
+
+def _planned(connection: Connection, settings: Settings, now: datetime) -> psycopg.Error | None:
+    """A rule that breaks must not keep alerts from being sent: it is raised once they are."""
+    try:
+        plan(connection, settings, now)
+    except psycopg.OperationalError:
+        raise
+    except psycopg.Error as error:
+        return error
+    return None
+
+
+def act_as(connection: Connection, by: str, config_version: int | None = None) -> None:
+    """Says for the record who works in this session, and by which configuration."""
+    connection.execute(
+        "SELECT set_config('usage_pipeline.acting', %s, false), set_config('usage_pipeline.config_version', %s, false)",
+        [by, "" if config_version is None else str(config_version)],
+    )
+
+
+def _add(summary: DeliverySummary, parcel: Parcel, outcome: Outcome, state: str) -> None:
+    answer, count = shortened(outcome.answer), len(parcel.members)
+    summary.answers += [(each.delivery_id, each.recipient, outcome.kind, answer) for each in parcel.members]
+    summary.messages += 1
+    summary.delivered += count * (state == "delivered")
+    summary.failed += count * (state == "failed")
+    summary.retried += count * (state == "pending")
+
+
+def _outcome(settings: Settings, parcel: Parcel, send: Send | None) -> Outcome:
+    claimed, *others = parcel.members
+    if claimed.attempt > _MOST_ATTEMPTS:
+        return Outcome("permanent", f"{_MOST_ATTEMPTS} attempts ended without an answer on record; not sent again")
+    recipient = settings.recipients.get(claimed.recipient)
+    if recipient is None:
+        return Outcome("permanent", f"{claimed.recipient!r} is no longer a recipient in the configuration")
+    channel = send or CHANNELS.get(recipient.channel)
+    if channel is None:
+        return Outcome("permanent", f"channel {recipient.channel!r} is not available yet")
+    message = Message(
+        delivery_id=parcel.message_id,
+        alert_id=claimed.alert_id,
+        kind=claimed.kind,
+        level=claimed.level,
+        facts=claimed.facts,
+        language=recipient.language or settings.language,
+        others=tuple(Alert(each.alert_id, each.kind, each.level, each.facts) for each in others),
+        event=_EVENTS.get(claimed.event, "trigger"),
+        templates=settings.templates,
+    )
+    outcome = attempt(message, recipient, channel)
+    # A server that several recipients share may say another's secret.
+    known = {part for other in settings.recipients.values() for part in secrets_of(other)}
+    return replace(outcome, answer=redact(outcome.answer, known))

@@ -1,0 +1,175 @@
+"""One action: its row in usage.enforcement_action, its changes, and its story in usage.enforcement_event."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from psycopg.rows import class_row
+from psycopg.sql import SQL, Identifier, Placeholder
+from psycopg.types.json import Json
+
+from usage_pipeline.budgets.audit_log import THE_PIPELINE
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.statements import statement
+
+State = Mapping[str, Any]
+
+
+class NoSuchActionError(LookupError):
+    """There is no action of that id; the text says how to find one."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """A row of usage.enforcement_action; times aware UTC, ``limit`` in the measure's unit."""
+
+    action_id: str
+    cause: str
+    cause_key: str
+    alert_id: str | None
+    budget_id: str
+    scope_value: str
+    scope_name: str
+    rolling: bool
+    period_start: datetime
+    period_end: datetime
+    tier: Decimal
+    tier_on: str
+    round: int
+    level: str
+    measure: str
+    limit: Decimal
+    action: str
+    source: str
+    tenant_id: str
+    app_id: str
+    target_name: str
+    place: int
+    mode: str
+    state: str
+    before: State | None
+    held: State | None
+    recipients: list[str]
+    requested_at: datetime
+    requested_by: str
+    approve_until: datetime | None
+    decided_at: datetime | None
+    decided_by: str | None
+    began_at: datetime | None
+    applied_at: datetime | None
+    verified_at: datetime | None
+    looked_at: datetime | None
+    release_at: datetime | None
+    release_why: str | None
+    release_by: str | None
+    released_at: datetime | None
+    attempts: int
+    next_attempt_at: datetime
+    answer: str | None
+    config_version: int | None
+
+
+def action_id_of(cause_key: str, action: str, source: str, app_id: str) -> str:
+    """Short and always the same for the same action, so that planning it twice is planning it once."""
+    digest = hashlib.sha256("|".join((cause_key, action, source, app_id)).encode()).digest()
+    return "act-" + base64.b32encode(digest).decode()[:8].lower()
+
+
+def actions(
+    connection: Connection,
+    *,
+    action_id: str | None = None,
+    state: str | None = None,
+    budget_id: str | None = None,
+    project: str | None = None,
+    held_only: bool = False,
+    open_only: bool = False,
+) -> list[Action]:
+    """Actions by id, state, budget or project, the newest first; or those that hold something, or may come to."""
+    with connection.cursor(row_factory=class_row(Action)) as cursor:
+        cursor.execute(
+            statement("enforcement/listed"),
+            {
+                "action_id": action_id,
+                "state": state,
+                "budget_id": budget_id,
+                "project": project,
+                "held_only": held_only,
+                "open_only": open_only,
+            },
+        )
+        return cursor.fetchall()
+
+
+def action_with_id(connection: Connection, action_id: str) -> Action:
+    """One action. Raises NoSuchActionError."""
+    found = actions(connection, action_id=action_id)
+    if not found:
+        raise NoSuchActionError(f"there is no action {action_id!r}; `usage-pipeline enforcement list` shows them")
+    return found[0]
+
+
+def locked(connection: Connection, action_id: str) -> Action:
+    """The action as it is, which nobody else changes until the caller's transaction ends. Raises NoSuchActionError."""
+    connection.execute("SELECT FROM usage.enforcement_action WHERE action_id = %s FOR UPDATE", [action_id])
+    return action_with_id(connection, action_id)
+
+
+def due_actions(connection: Connection, source: str, now: datetime, look_before: datetime) -> list[Action]:
+    """What something is to be done about in one source, releases first."""
+    with connection.cursor(row_factory=class_row(Action)) as cursor:
+        cursor.execute(statement("enforcement/due"), {"source": source, "now": now, "look_before": look_before})
+        return cursor.fetchall()
+
+
+def others_in_force(connection: Connection, action: Action, kinds: tuple[str, ...]) -> list[Action]:
+    """Other actions that hold the same project in the same way and are not to be undone yet."""
+    held = actions(connection, project=action.app_id, held_only=True)
+    return [
+        other
+        for other in held
+        if (other.source, other.app_id) == (action.source, action.app_id)
+        and other.action_id != action.action_id
+        and other.action in kinds
+        and other.release_at is None
+    ]
+
+
+def change(connection: Connection, action: Action, **values: object) -> Action:
+    """Sets columns of the row; gives the row as it is now."""
+    names = list(values)
+    query = SQL("UPDATE usage.enforcement_action SET {} WHERE action_id = %(action_id)s").format(
+        SQL(", ").join(SQL("{} = {}").format(Identifier(name), Placeholder(name)) for name in names)
+    )
+    adapted = {name: Json(value) if name in ("before", "held") and value is not None else value
+               for name, value in values.items()}  # fmt: skip
+    connection.execute(query, {**adapted, "action_id": action.action_id})
+    return action_with_id(connection, action.action_id)
+
+
+def note(
+    connection: Connection,
+    action_id: str,
+    now: datetime,
+    kind: str,
+    *,
+    detail: str = "",
+    by: str = THE_PIPELINE,
+    run_id: str | None = None,
+) -> None:
+    """Adds to the action's story, which the database lets nobody change."""
+    connection.execute(
+        "INSERT INTO usage.enforcement_event (action_id, at, kind, by, detail, run_id) VALUES (%s, %s, %s, %s, %s, %s)",
+        [action_id, now, kind, by, detail[:2000], run_id],
+    )
+
+
+def story(connection: Connection, action_id: str) -> list[tuple[object, ...]]:
+    """At, kind, by and detail of everything that happened to an action, in its order."""
+    return connection.execute(
+        "SELECT at, kind, by, detail FROM usage.enforcement_event WHERE action_id = %s ORDER BY event_id", [action_id]
+    ).fetchall()

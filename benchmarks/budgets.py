@@ -1,4 +1,4 @@
-"""How fast budgets are judged after a tick: as budgets grow from 100 to 10,000, and events from 1 to 10 million.
+"""How fast budgets are evaluated after a tick: as budgets grow from 100 to 10,000, and events from 1 to 10 million.
 
 Run: .venv/bin/python benchmarks/budgets.py [millions of events, default 10]
 Prints seconds, memory of this process and of its server process, and ratios against a plain scan of the same events in
@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import psycopg
 
 from usage_pipeline.budgets.evaluate import evaluate_budgets
-from usage_pipeline.configuration import configuration_in_force
+from usage_pipeline.configuration import active_configuration
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection, connect
 from usage_pipeline.warehouse.embedded import EmbeddedServer, create_database, start_embedded, stop_embedded
@@ -103,9 +103,9 @@ def build(url: str, events: int, now: datetime) -> Connection:
     return warehouse
 
 
-def judged(warehouse: Connection, config: Path, moment: datetime) -> tuple[float, int, float]:
+def evaluated(warehouse: Connection, config: Path, moment: datetime) -> tuple[float, int, float]:
     """Seconds, rows and the server process's memory of one evaluation."""
-    force = configuration_in_force(warehouse, config)
+    force = active_configuration(warehouse, config)
     with Memory(warehouse.info.backend_pid) as memory:
         began = time.perf_counter()
         with warehouse.transaction():
@@ -116,7 +116,7 @@ def judged(warehouse: Connection, config: Path, moment: datetime) -> tuple[float
 
 def after_ticks(warehouse: Connection, config: Path, now: datetime, first: int) -> tuple[float, int, float, float]:
     """The median of three ticks: evaluation's seconds, its rows, memory; and the roll-up's seconds beside it."""
-    judged(warehouse, config, now)
+    evaluated(warehouse, config, now)
     measured = []
     for tick in range(3):
         made = {"first": first + tick * TICK, "events": TICK, "until": now, "span": "1 minute"}
@@ -124,7 +124,7 @@ def after_ticks(warehouse: Connection, config: Path, now: datetime, first: int) 
         began = time.perf_counter()
         roll_up(warehouse, [now.date()])
         rolled = time.perf_counter() - began
-        measured.append((*judged(warehouse, config, now), rolled))
+        measured.append((*evaluated(warehouse, config, now), rolled))
     return sorted(measured)[1]
 
 
@@ -159,7 +159,7 @@ def main(millions: int) -> None:
             stop_embedded(folder)
     small, large = min(scans), max(scans)
     for (size, _), (seconds, rows, memory, rolled) in results.items():
-        print(f"{size} million events, {rows:,} budgets: judged in {seconds:.2f} s after a tick of {TICK:,} events;"
+        print(f"{size} million events, {rows:,} budgets: evaluated in {seconds:.2f} s after a tick of {TICK:,} events;"
               f" {seconds / scans[size]:.2f} times a plain scan of the events ({scans[size]:.2f} s);"
               f" memory {memory:.0f} MB; the day's roll-up before it {rolled:.2f} s")  # fmt: skip
     most, few, fewer_events = results[large, 200], results[large, 2], results[small, 200]

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 
 from usage_pipeline.budgets.evaluate import evaluate_budgets
-from usage_pipeline.configuration import configuration_in_force
+from usage_pipeline.configuration import active_configuration
 from usage_pipeline.demo.play import SEED
 from usage_pipeline.fake_dify.history import build_history
 from usage_pipeline.fake_dify.schema import create_dify_schema
@@ -58,7 +58,7 @@ def configuration(folder: Path, first: date) -> Path:
 
 def replay(warehouse: Connection, config: Path, first: date, last: date) -> dict[Key, list[tuple[float, ...]]]:
     """Forecast, straight line, low and high of each value and period, at each moment that it was foreseen."""
-    force = configuration_in_force(warehouse, config)
+    force = active_configuration(warehouse, config)
     warehouse.execute("CREATE TEMP TABLE every_event AS SELECT * FROM usage.usage_event ORDER BY occurred_at")
     warehouse.execute(
         "TRUNCATE usage.usage_event, usage.daily_usage, usage.daily_hour_usage, usage.rolled_day, usage.budget_status,"
@@ -103,7 +103,7 @@ def foresee(
 
 def outcomes(warehouse: Connection, config: Path, last: date) -> dict[Key, float]:
     """What was spent in each period that is over and lies wholly in the history."""
-    force = configuration_in_force(warehouse, config)
+    force = active_configuration(warehouse, config)
     ends = datetime.combine(last + timedelta(days=1), time(), ZONE)
     found = {}
     for number in range(60):

@@ -13,7 +13,7 @@ from usage_pipeline.warehouse.statements import statement
 
 
 @dataclass(frozen=True)
-class InForce:
+class ActiveConfiguration:
     """The configuration to work by, its version, and what is wrong with the file if it was refused."""
 
     settings: Settings
@@ -22,7 +22,7 @@ class InForce:
     refused_hash: str | None = None
 
 
-def configuration_in_force(connection: Connection, path: Path) -> InForce:
+def active_configuration(connection: Connection, path: Path) -> ActiveConfiguration:
     """Reads the file and keeps its version on record; a file that is refused leaves the last valid one in force.
 
     Raises SettingsError when the file is refused and there was never a valid one.
@@ -38,7 +38,7 @@ def configuration_in_force(connection: Connection, path: Path) -> InForce:
     changed, diff = _what_changed(connection, path, digest, settings)
     content = data.decode("utf-8-sig")
     version = _record(connection, path, digest, content=content, error=None, by=changed, diff=diff)
-    return InForce(settings, version)
+    return ActiveConfiguration(settings, version)
 
 
 def _what_changed(connection: Connection, path: Path, digest: str, after: Settings) -> tuple[str | None, str | None]:
@@ -64,13 +64,13 @@ def _read(path: Path) -> tuple[bytes, SettingsError | None]:
         return b"", SettingsError([Problem(str(path), 0, "", "", f"cannot be read ({error.strerror})", fix)])
 
 
-def _last_valid(connection: Connection, path: Path, digest: str, error: SettingsError) -> InForce:
+def _last_valid(connection: Connection, path: Path, digest: str, error: SettingsError) -> ActiveConfiguration:
     row = connection.execute(statement("configuration/last_valid"), {"path": str(path)}).fetchone()
     if row is None:
         raise error
     _record(connection, path, digest, content=None, error=str(error))
     version, content, _ = row
-    return InForce(parse_settings(str(content), str(path)), int(str(version)), error, digest)
+    return ActiveConfiguration(parse_settings(str(content), str(path)), int(str(version)), error, digest)
 
 
 def _record(

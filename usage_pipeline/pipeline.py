@@ -5,18 +5,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from usage_pipeline.alerts.evaluate_and_alert import judge_and_alert
+from usage_pipeline.alerts.evaluate_and_alert import evaluate_and_alert
 from usage_pipeline.alerts.kinds.configuration import raise_configuration_alert
 from usage_pipeline.alerts.kinds.pipeline import raise_watch_alerts
 from usage_pipeline.alerts.kinds.source import raise_source_alerts
 from usage_pipeline.budgets.evaluate import Evaluation
-from usage_pipeline.budgets.past_days import judge_days
-from usage_pipeline.configuration import InForce, configuration_in_force
+from usage_pipeline.budgets.past_days import evaluate_days
+from usage_pipeline.configuration import ActiveConfiguration, active_configuration
 from usage_pipeline.delivery.heartbeat import send_heartbeat
 from usage_pipeline.delivery.worker import DeliverySummary, deliver_due
 from usage_pipeline.enforcement.carry_out import Carried, enforce
 from usage_pipeline.ingest.pass_record import begin_pass, end_pass
-from usage_pipeline.ingest.read_all_sources import read_every_source
+from usage_pipeline.ingest.read_all_sources import read_all_sources
 from usage_pipeline.ingest.read_source import IngestResult, Progress
 from usage_pipeline.ingest.recount import recount
 from usage_pipeline.settings import Settings
@@ -80,16 +80,16 @@ def _passed(
     progress: Callable[[Progress], None] | None,
 ) -> tuple[PassSummary, Settings]:
     summary = PassSummary()
-    configuration = configuration_in_force(connection, config)
+    configuration = active_configuration(connection, config)
     raise_configuration_alert(connection, configuration)
     summary.configuration_error = str(configuration.refused) if configuration.refused else None
-    summary.ingested, summary.source_errors = read_every_source(
+    summary.ingested, summary.source_errors = read_all_sources(
         connection, configuration.settings, sweep=sweep, progress=progress
     )
     summary.alerts = raise_source_alerts(connection, configuration, datetime.now(UTC))
     summary.days = changed_days(connection)
     roll_up(connection, summary.days)
-    summary.evaluation, raised = judge_and_alert(connection, configuration, datetime.now(UTC))
+    summary.evaluation, raised = evaluate_and_alert(connection, configuration, datetime.now(UTC))
     summary.alerts += raised
     summary.alerts += raise_watch_alerts(connection, configuration, datetime.now(UTC))
     summary.enforcement = enforce(connection, configuration.settings, configuration.version, by=by)
@@ -101,17 +101,17 @@ def _passed(
 
 def backfill(
     connection: Connection,
-    configuration: InForce,
+    configuration: ActiveConfiguration,
     days: Sequence[date],
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Difference]:
-    """Books past days' events again under the configuration in force, then makes their daily tables and budget_status.
+    """Books past days' events again under the active configuration, then makes their daily tables and budget_status.
 
     Keys, projects, environments, zones and prices are told from what the warehouse holds; no source is read, nothing is
     sent. A day that an event moved to or from, and that was not asked for, is marked as changed for the next pass.
     """
     recount(connection, configuration.settings, days)
     roll_up(connection, days, progress=progress)
-    judge_days(connection, configuration, days)
+    evaluate_days(connection, configuration, days)
     return differences(connection, days)

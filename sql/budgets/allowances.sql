@@ -1,7 +1,7 @@
 -- What is added to limits for a value and period, with its reason. Whatever raises a limit for a while adds rows here;
--- judge.sql adds them up. Reads stage_spent, stage_budget, stage_limit, usage.budget_status,
+-- evaluate.sql adds them up. Reads stage_spent, stage_budget, stage_limit, usage.budget_status,
 -- usage.budget_override. Writes stage_allowance.
--- Rollover: what the period before left of the plain limit, up to a part of it; a period that was not judged leaves nothing.
+-- Rollover: what the period before left of the plain limit, up to a part of it; a period that was not evaluated leaves nothing.
 INSERT INTO stage_allowance
 SELECT s.budget_id, s.scope_value, s.period_start, l.measure,
        least(greatest(l.allowed - (k.measures -> l.measure ->> 'spent')::numeric, 0),
@@ -22,5 +22,5 @@ JOIN stage_spent s ON s.budget_id = o.budget_id AND s.scope_value = o.scope_valu
 JOIN stage_limit l ON l.budget_id = o.budget_id AND (o.measure IS NULL OR l.measure = o.measure)
 CROSS JOIN LATERAL (
     SELECT least(:'judged_at'::timestamptz, s.period_end - interval '1 microsecond') AS moment
-) AS judged
-WHERE o.state IN ('approved', 'ended') AND o.decided_at <= judged.moment AND o.until > judged.moment
+) AS evaluated
+WHERE o.state IN ('approved', 'ended') AND o.decided_at <= evaluated.moment AND o.until > evaluated.moment

@@ -1,5 +1,5 @@
--- Writes what was judged of past periods where the same terms were in force then (late usage corrects what was spent)
--- or where nothing was judged then. What other terms judged stays as it is.
+-- Writes what was evaluated of past periods where the same terms were in force then (late usage corrects what was spent)
+-- or where nothing was evaluated then. What other terms evaluated stays as it is.
 -- Reads stage_status, stage_passed, stage_budget. Writes usage.budget_status. Safe to run twice.
 INSERT INTO usage.budget_status AS known (
     budget_id, scope_value, period_start, period_end, zone, period, scope_name, scope, measure, measures, spent, "limit",

@@ -1,4 +1,4 @@
--- How many of the judged rows stand at each level. Reads stage_status, stage_passed. Writes nothing.
+-- How many of the evaluated rows stand at each level. Reads stage_status, stage_passed. Writes nothing.
 SELECT coalesce(gravest.level, 'ok') AS level, count(*)
 FROM stage_status s
 :levels

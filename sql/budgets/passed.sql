@@ -1,4 +1,4 @@
--- Which tiers each judged row passes. Reads stage_status, stage_tier. Writes stage_passed, a row a tier.
+-- Which tiers each evaluated row passes. Reads stage_status, stage_tier. Writes stage_passed, a row a tier.
 -- Safe to run twice in an emptied session.
 -- Compared by multiplication: a ratio cut by a division could miss a tier by a hair.
 INSERT INTO stage_passed

@@ -1,7 +1,7 @@
 -- What every budget's values have spent in the periods of stage_cut, a row for each.
 -- Reads stage_budget, stage_cut, usage.budget_value, usage.budget_spent, usage.tenant, usage.project, usage.api_key,
 -- usage.budget_status. Writes stage_span, stage_spent. Safe to run twice.
--- A pass (:passed_at) judges a period that has ended only under the terms that were in force while it ran: a changed file
+-- A pass (:passed_at) evaluates a period that has ended only under the terms that were in force while it ran: a changed file
 -- says nothing about yesterday.
 -- A period is cut in the zone of the value's tenant where the value has one, else in the budget's. Days are compared as
 -- dates: a usage date is a day of its tenant's zone already. With :until, only what was spent up to that day.
@@ -64,7 +64,7 @@ JOIN stage_span c ON c.budget_id = b.budget_id AND c.zone = b.zone
 WHERE NOT b.divided
 ON CONFLICT DO NOTHING;
 
--- A value that was in force and has spent nothing any more (its events moved to another day) is judged with zero.
+-- A value that was in force and has spent nothing any more (its events moved to another day) is evaluated with zero.
 INSERT INTO stage_spent
 SELECT k.budget_id, k.scope_value, k.scope_name, k.scope, k.period, k.zone, k.period_start, k.period_end, 0, 0, 0, 0, 0
 FROM usage.budget_status k
@@ -72,7 +72,7 @@ JOIN stage_budget b ON b.budget_id = k.budget_id AND b.period = k.period
 JOIN stage_span c ON c.budget_id = k.budget_id AND c.zone = k.zone AND c.starts = k.period_start AND c.ends = k.period_end
 ON CONFLICT DO NOTHING;
 
--- A window from which all spending has rolled out is judged too while a tier of it still stands.
+-- A window from which all spending has rolled out is evaluated too while a tier of it still stands.
 INSERT INTO stage_spent
 SELECT DISTINCT ON (k.budget_id, k.scope_value) k.budget_id, k.scope_value, k.scope_name, k.scope, k.period, k.zone,
        c.starts, c.ends, 0, 0, 0, 0, 0

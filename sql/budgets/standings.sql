@@ -1,4 +1,4 @@
--- How every value stands in the period just judged. Reads stage_status, stage_passed. Writes nothing.
+-- How every value stands in the period just evaluated. Reads stage_status, stage_passed. Writes nothing.
 SELECT s.budget_id, s.scope_value, s.period_start, s.scope_name, s.measure, s.spent, s."limit", round(s.ratio, 4),
        coalesce(gravest.level, 'ok')
 FROM stage_status s

@@ -1,4 +1,4 @@
--- Writes what was judged. Reads stage_status, stage_passed, stage_budget, usage.budget_tier. Writes usage.budget_status.
+-- Writes what was evaluated. Reads stage_status, stage_passed, stage_budget, usage.budget_tier. Writes usage.budget_status.
 -- Safe to run twice. Windows that rolled on long ago are removed: each hour or day leaves a row of them.
 INSERT INTO usage.budget_status AS known (
     budget_id, scope_value, period_start, period_end, zone, period, scope_name, scope, measure, measures, spent, "limit",

@@ -1,5 +1,5 @@
 -- An alert of a budget is over when its period is (a rolling window has no end), or when its value stands below the tier
--- again, as the judging of budgets has noted on it. Reads usage.alert; writes usage.resolution. Safe to run twice.
+-- again, as the evaluating of budgets has noted on it. Reads usage.alert; writes usage.resolution. Safe to run twice.
 INSERT INTO usage.resolution (alert_id, at, why)
 SELECT x.alert_id, :'now'::timestamptz, CASE WHEN x.over THEN 'period_over' ELSE 'below' END
 FROM (

@@ -1,27 +1,29 @@
-"""Judges the budgets now, finds what is unusual, writes alerts, settles raises and locks: in one transaction."""
+"""Evaluates the budgets now, finds what is unusual, writes alerts, settles raises and locks: in one transaction."""
 
 from datetime import datetime
 
 from usage_pipeline.alerts.kinds.anomaly import raise_anomaly_alerts
 from usage_pipeline.alerts.kinds.budget import raise_budget_alerts
-from usage_pipeline.alerts.kinds.override import tell_of_raise
+from usage_pipeline.alerts.kinds.override import notify_override
 from usage_pipeline.budgets.anomalies import find_anomalies
 from usage_pipeline.budgets.evaluate import Evaluation, evaluate_budgets
 from usage_pipeline.budgets.locks import settle_locks
 from usage_pipeline.budgets.overrides import close_due
-from usage_pipeline.configuration import InForce
+from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 
 
-def judge_and_alert(connection: Connection, configuration: InForce, as_of: datetime) -> tuple[Evaluation, list[str]]:
-    """Gives what was found and the ids of the alerts that are new. ``as_of`` is aware UTC.
+def evaluate_and_alert(
+    connection: Connection, configuration: ActiveConfiguration, as_of: datetime
+) -> tuple[Evaluation, list[str]]:
+    """Returns what was found and the ids of the alerts that are new. ``as_of`` is aware UTC.
 
     A status and the alerts that it leads to stand together or not at all; running it twice raises nothing twice.
     """
     settings, version = configuration.settings, configuration.version
     with connection.transaction():
-        told = [tell_of_raise(connection, settings, version, ended, as_of) for ended in close_due(connection, as_of)]
+        told = [notify_override(connection, settings, version, ended, as_of) for ended in close_due(connection, as_of)]
         found = evaluate_budgets(connection, settings, version, as_of)
         told += raise_budget_alerts(connection, settings, version, found.reached, as_of)
         connection.execute(statement("alerts/resolve"), {"as_of": as_of})

@@ -10,7 +10,7 @@ _AT_ONCE = 10_000
 
 
 def remove_old_alerts(connection: Connection, settings: Settings, now: datetime) -> int:
-    """Removes alerts older than alerting.keep_days whose deliveries have ended; gives how many. Safe to run twice."""
+    """Removes alerts older than alerting.keep_days whose deliveries have ended; returns how many. Safe to run twice."""
     before = now - timedelta(days=settings.alerting.keep_days)
     with connection.transaction():
         connection.execute("SET LOCAL usage_pipeline.retention = 'on'")

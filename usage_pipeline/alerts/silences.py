@@ -21,7 +21,7 @@ class Silence:
 
 
 def make_silence(connection: Connection, silence: Silence, now: datetime) -> int:
-    """Writes the silence, in force from ``now`` on; gives its number. Raises ValueError for one that is over."""
+    """Writes the silence, in force from ``now`` on; returns its number. Raises ValueError for one that is over."""
     if silence.until <= now:
         raise ValueError("it would be over before it begins")
     row = connection.execute(

@@ -51,7 +51,7 @@ class Unusual:
 
 
 def find_anomalies(connection: Connection, settings: Settings, version: int, now: datetime) -> list[Unusual]:
-    """Looks at each rule's window once and keeps what is unusual in usage.anomaly; gives what is new.
+    """Looks at each rule's window once and keeps what is unusual in usage.anomaly; returns what is new.
 
     Runs inside the caller's transaction, which also writes the alerts. ``now`` is aware UTC.
     """

@@ -7,7 +7,7 @@ from usage_pipeline.warehouse.connection import Connection
 THE_PIPELINE = "usage_pipeline"
 
 
-def note_event(
+def record_event(
     connection: Connection,
     now: datetime,
     budget_id: str,

@@ -14,7 +14,7 @@ from usage_pipeline.settings import Budget, Settings
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 
-# A period that has just ended is judged a while longer: calls that were logged late still count, and still alert.
+# A period that has just ended is evaluated a while longer: calls that were logged late still count, and still alert.
 CLOSING_TIME = timedelta(hours=6)
 _STAGES = ", ".join(
     f"stage_{name}"
@@ -66,7 +66,7 @@ def evaluate_budgets(connection: Connection, settings: Settings, version: int, a
     found = Evaluation()
     lock_evaluation(connection)
     hours = int(CLOSING_TIME / timedelta(hours=1))
-    judge(connection, settings, [as_of - timedelta(hours=number) for number in range(hours + 1)], passed_at=as_of)
+    evaluate(connection, settings, [as_of - timedelta(hours=number) for number in range(hours + 1)], passed_at=as_of)
     now = {"judged_at": as_of, "config_version": version}
     connection.execute(statement("budgets/tiers"), now)
     connection.execute(with_levels("budgets/write_status"), now)
@@ -85,7 +85,7 @@ def lock_evaluation(connection: Connection) -> None:
     connection.execute("SET LOCAL work_mem = '32MB'")
 
 
-def judge(
+def evaluate(
     connection: Connection,
     settings: Settings,
     moments: Sequence[datetime],
@@ -118,7 +118,7 @@ def judge(
         "ANALYZE stage_spent (budget_id, scope_value, period_start), stage_limit, stage_tier, stage_allowance"
     )
     looked_from = {"judged_at": judged_at or max(moments)}
-    connection.execute(statement("budgets/judge"), looked_from)
+    connection.execute(statement("budgets/evaluate"), looked_from)
     connection.execute("ANALYZE stage_status (budget_id, scope_value, period_start)")
     connection.execute(statement("budgets/forecast"), looked_from)
     connection.execute(statement("budgets/passed"))
@@ -141,7 +141,7 @@ def _count(rows: LiteralString) -> sql.SQL:
 
 @cache
 def with_levels(name: LiteralString) -> sql.SQL:
-    """A statement that gives each judged row its level."""
+    """A statement that gives each evaluated row its level."""
     return sql.SQL(statement(name).replace(":levels", statement("budgets/levels")))
 
 

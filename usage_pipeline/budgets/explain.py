@@ -1,4 +1,4 @@
-"""Why a budget stands as it does: what raised its limit, its largest parts, what happened, which version judged."""
+"""Why a budget stands as it does: what raised its limit, its largest parts, what happened, which version evaluated."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ class Happening:
 
 @dataclass(frozen=True)
 class Version:
-    """The configuration that judged."""
+    """The configuration that evaluated."""
 
     version: int
     loaded_at: datetime | None
@@ -78,7 +78,7 @@ class Explanation:
 def explain(connection: Connection, budget: Budget, at: datetime, *, most: int = 3) -> list[Explanation]:
     """The values with the highest ratios in the periods that ``at`` (aware) lies in.
 
-    Spending is counted again from the events up to ``at``; level and forecast are of the last pass that judged.
+    Spending is counted again from the events up to ``at``; level and forecast are of the last pass that evaluated.
     """
     rows = connection.execute(
         statement("reports/values_of_budget"), {"budget_id": budget.id, "at": at}

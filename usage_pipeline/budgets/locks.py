@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from usage_pipeline.budgets.audit_log import note_event
+from usage_pipeline.budgets.audit_log import record_event
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
@@ -27,9 +27,9 @@ class LockChange:
 
 
 def settle_locks(connection: Connection, settings: Settings, now: datetime) -> list[LockChange]:
-    """Opens and closes locks by what budget_status says at ``now`` (aware UTC); gives what changed.
+    """Opens and closes locks by what budget_status says at ``now`` (aware UTC); returns what changed.
 
-    Runs inside the transaction that judged the budgets. Safe to run twice.
+    Runs inside the transaction that evaluated the budgets. Safe to run twice.
     """
     tiers = json.dumps(
         [
@@ -44,5 +44,5 @@ def settle_locks(connection: Connection, settings: Settings, now: datetime) -> l
     changes += [LockChange(str(b), str(v), str(name), True, "limit reached") for b, v, name in closed]
     for change in changes:
         what = "locked" if change.locked else "unlocked"
-        note_event(connection, now, change.budget_id, change.scope_value, what, detail=change.why)
+        record_event(connection, now, change.budget_id, change.scope_value, what, detail=change.why)
     return changes

@@ -1,6 +1,6 @@
 """Temporary raises of a budget: asked for, approved by somebody else, in force until their end, then gone.
 
-A raise is added to the configured limit while it is in force (sql/budgets/judge.sql); nothing of the file changes.
+A raise is added to the configured limit while it is in force (sql/budgets/evaluate.sql); nothing of the file changes.
 """
 
 import secrets
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from usage_pipeline.budgets.audit_log import note_event
+from usage_pipeline.budgets.audit_log import record_event
 from usage_pipeline.settings import Budget, Settings
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
@@ -22,7 +22,7 @@ class OverrideRefusedError(Exception):
 
 
 @dataclass(frozen=True)
-class Raise:
+class Override:
     """A temporary raise as it stands; amounts in the measure's unit, times aware UTC."""
 
     override_id: str
@@ -62,7 +62,7 @@ class Request:
     by: str
 
 
-def request_raise(connection: Connection, settings: Settings, asked: Request, now: datetime) -> Raise:
+def write_override_request(connection: Connection, settings: Settings, asked: Request, now: datetime) -> Override:
     """Writes a pending raise. Raises OverrideRefusedError when it could never be approved.
 
     Runs inside the caller's transaction, which also writes the message to the approvers.
@@ -89,14 +89,14 @@ def request_raise(connection: Connection, settings: Settings, asked: Request, no
         },
     )
     wanted = raise_with_id(connection, override_id)
-    note_event(connection, now, budget.id, scope_value, "raise requested", by=asked.by, about=override_id,
+    record_event(connection, now, budget.id, scope_value, "raise requested", by=asked.by, about=override_id,
                detail=f"{wanted.amount} until {asked.until.isoformat()}: {asked.reason}")  # fmt: skip
     return wanted
 
 
 def decide(
     connection: Connection, settings: Settings, override_id: str, *, approve: bool, by: str, note: str, now: datetime
-) -> Raise:
+) -> Override:
     """Approves or rejects a pending raise. Raises OverrideRefusedError when ``by`` may not, or it is not pending."""
     wanted = raise_with_id(connection, override_id)
     if by not in settings.approvals.approvers:
@@ -106,31 +106,33 @@ def decide(
         raise OverrideRefusedError(f"{by!r} asked for {override_id} and cannot decide on it: another approver must")
     state = "approved" if approve else "rejected"
     _change(connection, wanted, state, by, now)
-    note_event(connection, now, wanted.budget_id, wanted.scope_value, f"raise {state}", by=by, about=override_id,
+    record_event(connection, now, wanted.budget_id, wanted.scope_value, f"raise {state}", by=by, about=override_id,
                detail=note)  # fmt: skip
     return raise_with_id(connection, override_id)
 
 
-def withdraw(connection: Connection, override_id: str, *, by: str, now: datetime) -> Raise:
+def withdraw(connection: Connection, override_id: str, *, by: str, now: datetime) -> Override:
     """Takes a pending raise back. Raises OverrideRefusedError unless ``by`` asked for it and it is pending."""
     wanted = raise_with_id(connection, override_id)
     if by != wanted.requested_by:
         raise OverrideRefusedError(f"only {wanted.requested_by!r}, who asked for {override_id}, can withdraw it")
     _change(connection, wanted, "withdrawn", by, now)
-    note_event(connection, now, wanted.budget_id, wanted.scope_value, "raise withdrawn", by=by, about=override_id)
+    record_event(connection, now, wanted.budget_id, wanted.scope_value, "raise withdrawn", by=by, about=override_id)
     return raise_with_id(connection, override_id)
 
 
-def close_due(connection: Connection, now: datetime) -> list[Raise]:
+def close_due(connection: Connection, now: datetime) -> list[Override]:
     """Closes raises whose end has come; gives them, each once. Runs inside the caller's transaction."""
     closed = connection.execute(statement("overrides/close_due"), {"now": now}).fetchall()
     found = [raise_with_id(connection, str(override_id)) for (override_id,) in closed]
     for ended in found:
-        note_event(connection, now, ended.budget_id, ended.scope_value, f"raise {ended.state}", about=ended.override_id)
+        record_event(
+            connection, now, ended.budget_id, ended.scope_value, f"raise {ended.state}", about=ended.override_id
+        )
     return found
 
 
-def raise_with_id(connection: Connection, override_id: str) -> Raise:
+def raise_with_id(connection: Connection, override_id: str) -> Override:
     """One raise. Raises OverrideRefusedError when there is none of that id."""
     found = raises(connection, override_id=override_id)
     if not found:
@@ -144,15 +146,15 @@ def raises(
     override_id: str | None = None,
     state: str | None = None,
     budget_id: str | None = None,
-) -> list[Raise]:
+) -> list[Override]:
     """Raises by id, state or budget, the newest first."""
     rows = connection.execute(
         statement("overrides/listed"), {"override_id": override_id, "state": state, "budget_id": budget_id}
     ).fetchall()
-    return [Raise(*row) for row in rows]  # type: ignore[arg-type]
+    return [Override(*row) for row in rows]  # type: ignore[arg-type]
 
 
-def _change(connection: Connection, wanted: Raise, state: str, by: str, now: datetime) -> None:
+def _change(connection: Connection, wanted: Override, state: str, by: str, now: datetime) -> None:
     changed = connection.execute(
         statement("overrides/decide"), {"override_id": wanted.override_id, "state": state, "by": by, "now": now}
     ).fetchone()

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from usage_pipeline.budgets.evaluate import Reached, evaluate_budgets, with_levels
-from usage_pipeline.configuration import InForce
+from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
 
@@ -33,8 +33,8 @@ class Preview:
     alerts: list[Reached] = field(default_factory=list)
 
 
-def preview(connection: Connection, configuration: InForce, changed: Settings, now: datetime) -> Preview:
-    """Judges the current periods under both configurations and takes everything back; ``now`` is aware UTC."""
+def preview(connection: Connection, configuration: ActiveConfiguration, changed: Settings, now: datetime) -> Preview:
+    """Evaluates the current periods under both configurations and takes everything back; ``now`` is aware UTC."""
     with connection.transaction(force_rollback=True):
         told = {_key(item) for item in evaluate_budgets(
             connection, configuration.settings, configuration.version, now).reached}  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Annotated, TextIO
 import typer
 
 from usage_pipeline.alerts.acknowledgements import acknowledge
-from usage_pipeline.commands.context import open_warehouse, open_workplace
+from usage_pipeline.commands.context import open_context, open_warehouse
 from usage_pipeline.commands.output import Mistake, err, for_people, out
 from usage_pipeline.commands.silences import moment, person
 from usage_pipeline.warehouse.statements import statement
@@ -56,7 +56,7 @@ def export(
 ) -> None:
     """All that happened to alerts, by the warehouse's clock: states, attempts with answers, by whom, versions."""
     now = datetime.now(UTC)
-    with open_workplace() as (connection, configuration):
+    with open_context() as (connection, configuration):
         zone = configuration.settings.timezone
         begin, end = moment(from_time, zone, now), moment(to_time, zone, now)
         if begin >= end:

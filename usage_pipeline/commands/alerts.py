@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from usage_pipeline.alerts.kinds.test import raise_trial_alert
+from usage_pipeline.alerts.kinds.test import raise_test_alert
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.outbox import delivery_id
 from usage_pipeline.alerts.preview import would_be_alert
 from usage_pipeline.commands import silences
 from usage_pipeline.commands.alert_history import ack, export
-from usage_pipeline.commands.context import open_warehouse, open_workplace
+from usage_pipeline.commands.context import open_context, open_warehouse
 from usage_pipeline.commands.output import (
     EXIT_FAILED,
     AsJson,
@@ -22,7 +23,6 @@ from usage_pipeline.commands.output import (
     print_json,
     show_rows,
 )
-from usage_pipeline.delivery.channels.base import Message
 from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.delivery.previews import previews
 from usage_pipeline.delivery.worker import deliver_due
@@ -91,13 +91,13 @@ def send_test(
     as_json: AsJson = False,
 ) -> None:
     """Sends a marked test through the real pipeline and prints the channel's answer. Exit 0 only if it was accepted."""
-    with open_workplace() as (connection, configuration):
+    with open_context() as (connection, configuration):
         names = configuration.settings.recipients
         if recipient not in names:
             raise Mistake(
                 f"there is no recipient {recipient!r}; the configuration has {', '.join(sorted(names)) or 'none'}"
             )
-        alert_id = raise_trial_alert(connection, configuration, recipient, level, datetime.now(UTC))
+        alert_id = raise_test_alert(connection, configuration, recipient, level, datetime.now(UTC))
         deliver_due(connection, configuration.settings, by="usage-pipeline alerts test")
         attempts = _first_attempts(connection, alert_id)
     accepted = any(row[_ATTEMPTS.index("outcome")] == "accepted" for row in attempts)
@@ -121,7 +121,7 @@ def preview(
     """What every channel would show of this budget's alert, with today's figures. Nothing is written or sent."""
     if channel is not None and channel not in CHANNELS:
         raise Mistake(f"there is no channel {channel!r}; there are {', '.join(CHANNELS)}")
-    with open_workplace() as (connection, configuration):
+    with open_context() as (connection, configuration):
         settings = configuration.settings
         found = next((each for each in settings.budgets if each.id == budget), None)
         if found is None:

@@ -7,7 +7,7 @@ import typer
 from rich.progress import track
 
 from usage_pipeline.budgets.past_days import what_if_days
-from usage_pipeline.commands.context import open_workplace
+from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.output import (
     EXIT_FAILED,
     AsJson,
@@ -38,7 +38,7 @@ def backfill(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make past days again under the configuration in force: keys, environments, zones, prices, tables, budgets.
+    """Make past days again under the active configuration: keys, environments, zones, prices, tables, budgets.
 
     Events are booked again from what the warehouse holds; Dify is not read. Sends nothing.
     """
@@ -46,7 +46,7 @@ def backfill(
     if what_if:
         _show_what_if(days, as_json)
         return
-    with open_workplace() as (connection, configuration):
+    with open_context() as (connection, configuration):
         found = []
         parts = [days[start : start + _DAYS_AT_ONCE] for start in range(0, len(days), _DAYS_AT_ONCE)]
         for part in track(parts, "days", console=err, transient=True, disable=as_json or not err.is_terminal):
@@ -69,7 +69,7 @@ def _words(days: list[date]) -> str:
 
 
 def _show_what_if(days: list[date], as_json: bool) -> None:
-    with open_workplace() as (connection, configuration):
+    with open_context() as (connection, configuration):
         for day in track(days, "days", console=err, transient=True, disable=as_json or not err.is_terminal):
             what_if_days(connection, configuration, [day])
         rows = connection.execute(

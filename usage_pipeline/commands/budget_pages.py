@@ -64,7 +64,7 @@ def show_explanation(settings: Settings, found: Explanation) -> None:
         ("forecast", _forecast(found, unit)),
         ("before", _before(found, unit)),
         ("raised by", "; ".join(_raise(item) for item in found.allowance) or "nothing: no override is in force"),
-        ("judged by", _version(found, zone)),
+        ("evaluated by", _version(found, zone)),
     ]
     for label, text in lines:
         out.print(f"  {label:<10} {text}", markup=False, soft_wrap=True)

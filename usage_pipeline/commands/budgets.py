@@ -12,7 +12,7 @@ import typer
 from usage_pipeline.budgets.explain import explain
 from usage_pipeline.budgets.preview import Standing, preview
 from usage_pipeline.commands.budget_pages import show_explanation, show_terms, show_tree
-from usage_pipeline.commands.context import open_workplace
+from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.output import AsJson, Mistake, as_dicts, for_people, out, print_json, show_rows
 from usage_pipeline.settings import Budget, Settings, SettingsError, load_settings
 from usage_pipeline.settings.differences import differences
@@ -57,7 +57,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Where every budget stands in its current period; one budget: why, by its largest parts, and what happened."""
-    with open_workplace() as (connection, configuration):
+    with open_context() as (connection, configuration):
         settings = configuration.settings
         known = [budget.id for budget in settings.budgets]
         if budget_id is not None and budget_id not in known:
@@ -83,7 +83,7 @@ def show(
         for found in explained:
             show_explanation(settings, found)
         if at is not None and not explained:
-            out.print(f"{budget_id} was not judged at {moment.isoformat()}", markup=False)
+            out.print(f"{budget_id} was not evaluated at {moment.isoformat()}", markup=False)
     if at is None:
         shown = [(r[0], r[2], r[4], r[6], r[7], r[8], r[9], r[10], r[11], r[13]) for r in rows + _unspent(asked, rows)]
         columns = (
@@ -119,7 +119,7 @@ def diff(
 ) -> None:
     """What a changed file would do to the current periods, before it is in force. Writes and sends nothing."""
     changed = load_settings(file)
-    with open_workplace() as (connection, configuration):
+    with open_context() as (connection, configuration):
         lines = differences(configuration.settings, changed)
         found = preview(connection, configuration, changed, datetime.now(UTC))
     changes = [(*key, before, after) for key, (before, after) in found.changes.items()]
@@ -151,12 +151,12 @@ def _unspent(asked: Sequence[Budget], rows: Sequence[tuple[object, ...]]) -> lis
     return _without_spending(asked, {str(row[0]) for row in rows})
 
 
-def _without_spending(budgets: Sequence[Budget], judged: Set[str]) -> list[tuple[object, ...]]:
+def _without_spending(budgets: Sequence[Budget], evaluated: Set[str]) -> list[tuple[object, ...]]:
     """A row for each budget that has no value in its current period: nothing that it takes in has spent yet."""
     return [
         (b.id, None, "nothing spent yet", b.period_key, None, None, measure, Decimal(0), limit, Decimal(0), "ok",
          *[None] * 10)
         for b in budgets
-        if b.id not in judged
+        if b.id not in evaluated
         for measure, limit in [min(b.limit.measures().items())]
     ]  # fmt: skip

@@ -1,10 +1,10 @@
-"""Opens what a command works on: the migrated warehouse and the configuration in force."""
+"""Opens what a command works on: the migrated warehouse and the active configuration."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from usage_pipeline.configuration import InForce, configuration_in_force
+from usage_pipeline.configuration import ActiveConfiguration, active_configuration
 from usage_pipeline.demo.place import use_demo_dify
 from usage_pipeline.settings.environment import config_path
 from usage_pipeline.warehouse.connection import Connection, connected
@@ -24,7 +24,7 @@ def open_warehouse() -> Iterator[Connection]:
 
 
 @contextmanager
-def open_workplace() -> Iterator[tuple[Connection, InForce]]:
-    """The warehouse and the configuration in force. Raises SettingsError when no version was ever valid."""
+def open_context() -> Iterator[tuple[Connection, ActiveConfiguration]]:
+    """The warehouse and the active configuration. Raises SettingsError when no version was ever valid."""
     with open_warehouse() as connection:
-        yield connection, configuration_in_force(connection, config_path())
+        yield connection, active_configuration(connection, config_path())

@@ -14,7 +14,7 @@ from usage_pipeline.commands.enforcement import show_actions
 from usage_pipeline.commands.output import EXIT_FAILED, err, for_people, out
 from usage_pipeline.commands.run import as_document
 from usage_pipeline.commands.summary import show_attempts, show_budgets, show_pass
-from usage_pipeline.configuration import configuration_in_force
+from usage_pipeline.configuration import active_configuration
 from usage_pipeline.delivery.worker import deliver_due
 from usage_pipeline.demo.channel_servers import channel_servers
 from usage_pipeline.demo.pause_story import (
@@ -91,7 +91,7 @@ def _release(console: FakeConsole, history: History, before: Answer) -> bool:
     """The agent was paused: shows it, has more approved, and shows that callers come through again."""
     paused = call_the_agent(console, history)
     with connected(warehouse_url()) as connection:
-        configuration = configuration_in_force(connection, config_path())
+        configuration = active_configuration(connection, config_path())
         approved = approve_more(connection, configuration)
         carried = enforce(connection, configuration.settings, configuration.version, by="usage-pipeline demo")
         deliver_due(connection, configuration.settings, by="usage-pipeline demo", config_version=configuration.version)

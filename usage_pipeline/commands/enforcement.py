@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from usage_pipeline.commands.actor import By, who
-from usage_pipeline.commands.context import open_warehouse, open_workplace
+from usage_pipeline.commands.context import open_context, open_warehouse
 from usage_pipeline.commands.output import (
     EXIT_FAILED,
     AsJson,
@@ -112,7 +112,7 @@ def release(
 @for_people
 def run(as_json: AsJson = False) -> None:
     """Plan, carry out and undo what is due now, as each pass does it."""
-    with open_workplace() as (connection, configuration):
+    with open_context() as (connection, configuration):
         carried = enforce(connection, configuration.settings, configuration.version, by=f"{_BY_COMMAND} run")
     if as_json:
         print_json(carried)
@@ -145,7 +145,7 @@ def _decision(action_id: str, approve_it: bool, note: str, by: str | None) -> Ca
 
 def _decided(action_id: str, as_json: bool, decide: Callable[[Connection, Settings], Action]) -> None:
     """Takes the decision and carries out what it allows; exit 1 when Dify is not as it should be after it."""
-    with open_workplace() as (connection, configuration):
+    with open_context() as (connection, configuration):
         _found(connection, action_id)
         try:
             decide(connection, configuration.settings)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from usage_pipeline.commands.context import open_warehouse, open_workplace
+from usage_pipeline.commands.context import open_context, open_warehouse
 from usage_pipeline.commands.output import AsJson, Mistake, as_dicts, err, for_people, out, print_json, show_rows
 from usage_pipeline.invoices.coverage import COLUMNS, coverage, keep_invoices
 from usage_pipeline.invoices.invoice_file import InvoiceFileError, read_invoice_file
@@ -37,7 +37,7 @@ def import_file(
 @for_people
 def show(as_json: AsJson = False) -> None:
     """By month, provider and model: invoiced, counted and their ratio, in the configuration's currency."""
-    with open_workplace() as (connection, configuration):
+    with open_context() as (connection, configuration):
         rows = coverage(connection, configuration.settings)
         currency = configuration.settings.currency
     if as_json:

@@ -1,6 +1,6 @@
 """`usage-pipeline keys`: the API keys, what they were used for, and how sure it is which key called."""
 
-from usage_pipeline.commands.context import open_workplace
+from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.output import AsJson, as_dicts, for_people, print_json, show_rows
 from usage_pipeline.warehouse.statements import statement
 
@@ -12,7 +12,7 @@ _RATE_COLUMNS = ("tenant", "project", "calls", "rate", "exact", "sole", "observe
 @for_people
 def keys(as_json: AsJson = False) -> None:
     """List API keys with their use of the last 30 days, and per project the share of API calls told to a key."""
-    with open_workplace() as (connection, _):
+    with open_context() as (connection, _):
         listed = connection.execute(statement("reports/api_keys")).fetchall()
         rates = connection.execute(statement("reports/key_attribution")).fetchall()
     if as_json:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from usage_pipeline.commands.context import open_workplace
+from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.output import AsJson, Mistake, for_people, print_json, show_rows
 from usage_pipeline.usage.top_nodes import top_nodes
 from usage_pipeline.warehouse.connection import Connection
@@ -31,7 +31,7 @@ def nodes(
     as_json: AsJson = False,
 ) -> None:
     """Which workflow nodes burn the most in the last full days, and what it was in the days before."""
-    with open_workplace() as (connection, configuration):
+    with open_context() as (connection, configuration):
         if project is not None:
             _there_is(connection, project)
         found = top_nodes(connection, days=days, project=project, by=by.value, most=most)

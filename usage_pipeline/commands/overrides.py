@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from usage_pipeline.alerts.approvals import ask_for_raise, decide_on_raise, withdraw_raise
-from usage_pipeline.budgets.overrides import OverrideRefusedError, Raise, Request, raises
+from usage_pipeline.alerts.approvals import decide_override, request_override, withdraw_override
+from usage_pipeline.budgets.overrides import Override, OverrideRefusedError, Request, raises
 from usage_pipeline.commands.actor import By, who
-from usage_pipeline.commands.context import open_warehouse, open_workplace
+from usage_pipeline.commands.context import open_context, open_warehouse
 from usage_pipeline.commands.enforcement import show_carried
 from usage_pipeline.commands.output import AsJson, Mistake, for_people, out, print_json, show_rows
 from usage_pipeline.enforcement.carry_out import enforce
@@ -34,7 +34,7 @@ def request(
     as_json: AsJson = False,
 ) -> None:
     """Ask for a temporary raise. It is pending until an approver, who is not you, approves it."""
-    with open_workplace() as (connection, configuration):
+    with open_context() as (connection, configuration):
         now = datetime.now(UTC)
         asked = Request(
             budget_id=budget_id,
@@ -47,7 +47,7 @@ def request(
             by=who(by),
         )
         try:
-            made = ask_for_raise(connection, configuration, asked, now)
+            made = request_override(connection, configuration, asked, now)
         except OverrideRefusedError as error:
             raise Mistake(str(error)) from None
         approvers = [name for name in configuration.settings.approvals.approvers if name != made.requested_by]
@@ -84,9 +84,9 @@ def withdraw_request(
     override_id: Annotated[str, typer.Argument(help="The raise's id.")], by: By = None, as_json: AsJson = False
 ) -> None:
     """Take back a raise that you asked for and that is pending."""
-    with open_workplace() as (connection, configuration):
+    with open_context() as (connection, configuration):
         try:
-            made = withdraw_raise(connection, configuration, override_id, by=who(by), now=datetime.now(UTC))
+            made = withdraw_override(connection, configuration, override_id, by=who(by), now=datetime.now(UTC))
         except OverrideRefusedError as error:
             raise Mistake(str(error)) from None
     _say(made, as_json, "withdrawn")
@@ -114,9 +114,9 @@ def list_raises(
 
 
 def _decide(override_id: str, approve_it: bool, note: str, by: str | None, as_json: bool) -> None:
-    with open_workplace() as (connection, configuration):
+    with open_context() as (connection, configuration):
         try:
-            made = decide_on_raise(
+            made = decide_override(
                 connection, configuration, override_id, approve=approve_it, by=who(by), note=note,
                 now=datetime.now(UTC),
             )  # fmt: skip
@@ -129,7 +129,7 @@ def _decide(override_id: str, approve_it: bool, note: str, by: str | None, as_js
     _say(made, as_json, f"in force until {made.until.isoformat()}" if approve_it else "rejected")
 
 
-def _say(made: Raise, as_json: bool, outcome: str) -> None:
+def _say(made: Override, as_json: bool, outcome: str) -> None:
     if as_json:
         print_json(made)
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from usage_pipeline.commands.context import open_workplace
+from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.output import (
     EXIT_FAILED,
     AsJson,
@@ -43,7 +43,7 @@ def reconcile_command(
     messages + runs + every part to their right = ours. Exit 1 when a day did not fit, also when reading again healed
     it (figures told before were wrong; the next time it is green), or when a source could not be read.
     """
-    with open_workplace() as (connection, configuration):
+    with open_context() as (connection, configuration):
         settings = configuration.settings
         days = _days(first.date(), last.date(), settings)
         if source is not None and source not in [known.id for known in settings.sources]:

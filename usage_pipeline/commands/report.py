@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from usage_pipeline.commands.context import open_workplace
+from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.output import AsJson, Mistake, for_people, out, print_json, show_rows
 from usage_pipeline.reports.chargeback import write_statements
 from usage_pipeline.reports.document import Tenant
@@ -48,7 +48,7 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Write the report of a day, week or month, or a month's chargeback statements. Writes files, sends nothing."""
-    with open_workplace() as (connection, configuration):
+    with open_context() as (connection, configuration):
         settings = configuration.settings
         whose = _tenant(connection, tenant)
         if month is not None:

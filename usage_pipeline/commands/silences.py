@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from usage_pipeline.alerts.silences import Silence, end_silence, make_silence
-from usage_pipeline.commands.context import open_warehouse, open_workplace
+from usage_pipeline.commands.context import open_context, open_warehouse
 from usage_pipeline.commands.output import AsJson, Mistake, as_dicts, for_people, out, print_json, show_rows
 
 app = typer.Typer(help="For a time, alerts of some budgets are written but not sent.", invoke_without_command=True)
@@ -58,7 +58,7 @@ def silence(
         raise Mistake("a silence needs --budget GLOB, --until TIME and --reason TEXT; `list` shows those in force")
     level = _level(below)
     now = datetime.now(UTC)
-    with open_workplace() as (connection, configuration):
+    with open_context() as (connection, configuration):
         made = Silence(
             budget=budget,
             until=moment(until, configuration.settings.timezone, now),

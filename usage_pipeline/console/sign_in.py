@@ -40,7 +40,7 @@ class SignIn:
         return self.session()
 
     def refuse(self, request: Request, problem: str, way_out: str = _FIX, *, status: int | None = None) -> Exception:
-        """Notes for good that the console does not let us in; gives the error to raise."""
+        """Notes for good that the console does not let us in; returns the error to raise."""
         self._refused = LoginRefusedError(str(request), problem, way_out, status=status)
         return self._refused
 

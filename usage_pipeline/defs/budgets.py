@@ -5,11 +5,11 @@ from datetime import UTC, date, datetime
 
 import dagster as dg
 
-from usage_pipeline.alerts.evaluate_and_alert import judge_and_alert
+from usage_pipeline.alerts.evaluate_and_alert import evaluate_and_alert
 from usage_pipeline.alerts.follow_ups import plan
 from usage_pipeline.alerts.kinds.configuration import raise_configuration_alert
 from usage_pipeline.alerts.kinds.source import raise_source_alerts
-from usage_pipeline.budgets.past_days import correct_days, judge_days
+from usage_pipeline.budgets.past_days import correct_days, evaluate_days
 from usage_pipeline.defs.budget_checks import budget_checks
 from usage_pipeline.defs.resources import Warehouse
 from usage_pipeline.defs.shared import (
@@ -40,8 +40,9 @@ from usage_pipeline.warehouse.statements import statement
 def budget_status(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """One row a budget, scope value and period: spent against limit, level and forecast.
 
-    A pass judges the current periods and writes the alerts of tiers reached, in one transaction. A backfill judges
-    past days under the configuration in force, beside what was in force then (budget_status_what_if), and tells nobody.
+    A pass evaluates the current periods and writes the alerts of tiers reached, in one transaction. A backfill
+    evaluates past days under the active configuration, beside what was in force then (budget_status_what_if), and
+    notifies nobody.
     """
     with warehouse.connection() as connection:
         configuration = warehouse.configuration(connection)
@@ -50,13 +51,13 @@ def budget_status(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg
         if is_pass(context):
             raise_configuration_alert(connection, configuration)
             raised = raise_source_alerts(connection, configuration, datetime.now(UTC))
-            raised += judge_and_alert(connection, configuration, datetime.now(UTC))[1]
+            raised += evaluate_and_alert(connection, configuration, datetime.now(UTC))[1]
             plan(connection, configuration.settings, datetime.now(UTC))
         elif context.run.tags.get(WORK_TAG) == LATE_DAYS:
             correct_days(connection, configuration, partition_days(context))
         else:
             days = partition_days(context)
-            judge_days(connection, configuration, days)
+            evaluate_days(connection, configuration, days)
             what_if = _what_if(connection, configuration.version, days)
         counted = connection.execute("SELECT count(*) FROM usage.budget_status WHERE period_end > now()").fetchone()
         table = table_of(

@@ -13,12 +13,12 @@ from usage_pipeline.warehouse.statements import statement
 
 
 @dg.op(
-    ins={"judged": dg.In(dg.Nothing)},
+    ins={"evaluated": dg.In(dg.Nothing)},
     out=dg.Out(int),
     description="Plans an action for each project that a reached tier or a lock concerns, and marks what is over.",
 )
 def plan_what_was_reached(context: dg.OpExecutionContext, warehouse: Warehouse) -> int:
-    """Only rows; gives how many actions are new."""
+    """Only rows; returns how many actions are new."""
     with warehouse.connection() as connection:
         configuration = warehouse.configuration(connection)
         planned = plan_and_settle(connection, configuration.settings, configuration.version, by=context.run_id)
@@ -31,7 +31,7 @@ def plan_what_was_reached(context: dg.OpExecutionContext, warehouse: Warehouse) 
     description="Applies, verifies, looks after and undoes what is due at each Dify; reads its state before and after.",
 )
 def carry_out_what_is_due(context: dg.OpExecutionContext, warehouse: Warehouse, planned: int) -> list[str]:
-    """Gives what was done, in words; what went wrong stands in the rows and is tried again."""
+    """Returns what was done, in words; what went wrong stands in the rows and is tried again."""
     with warehouse.connection() as connection:
         configuration = warehouse.configuration(connection)
         carried = carry_out_due(connection, configuration.settings, by=context.run_id)
@@ -58,7 +58,7 @@ def record_state(context: dg.OpExecutionContext, warehouse: Warehouse, done: lis
 )
 def enforcement_state(budget_status: Any) -> Any:
     """One row an action: what was found at Dify, what is held there by us, who asked, and how it was undone."""
-    return record_state(carry_out_what_is_due(plan_what_was_reached(judged=budget_status)))
+    return record_state(carry_out_what_is_due(plan_what_was_reached(evaluated=budget_status)))
 
 
 @dg.asset_check(

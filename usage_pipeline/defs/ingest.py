@@ -8,7 +8,7 @@ import dagster as dg
 from usage_pipeline.defs.resources import Warehouse
 from usage_pipeline.defs.shared import OWNERS, check_names, described, is_pass, settings_at_load, table_of
 from usage_pipeline.ingest.pass_record import begin_pass
-from usage_pipeline.ingest.read_all_sources import read_every_source
+from usage_pipeline.ingest.read_all_sources import read_all_sources
 from usage_pipeline.warehouse.statements import statement
 
 _FRESH_WITHIN_MINUTES = 15
@@ -31,7 +31,7 @@ def usage_events(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.
         if is_pass(context):
             begin_pass(connection, context.run_id, datetime.now(UTC))
         configuration = warehouse.configuration(connection)
-        results, errors = read_every_source(
+        results, errors = read_all_sources(
             connection,
             configuration.settings,
             sweep=False,

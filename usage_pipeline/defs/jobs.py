@@ -24,7 +24,7 @@ from usage_pipeline.defs.shared import (
     usage_days,
 )
 from usage_pipeline.delivery.worker import act_as, deliver_due
-from usage_pipeline.ingest.read_all_sources import read_every_source
+from usage_pipeline.ingest.read_all_sources import read_all_sources
 from usage_pipeline.usage.roll_up import changed_days
 
 _KEPT_RUNS_FOR = timedelta(days=2)
@@ -36,7 +36,7 @@ usage_pass = dg.define_asset_job(
     partitions_def=usage_days(),
     executor_def=EXECUTOR,
     tags={WORK_TAG: PASS},
-    description="Reads the sources, rolls up, judges the budgets and writes alerts. Runs by schedule each minute.",
+    description="Reads the sources, rolls up, evaluates the budgets and writes alerts. Runs by schedule each minute.",
 )
 
 late_days = dg.define_asset_job(
@@ -119,7 +119,7 @@ def read_look_back(context: dg.OpExecutionContext, warehouse: Warehouse) -> None
     """Late events mark their days as changed; the sensor for late days rolls them up."""
     with warehouse.connection() as connection:
         settings = warehouse.configuration(connection).settings
-        results, errors = read_every_source(connection, settings, sweep=True)
+        results, errors = read_all_sources(connection, settings, sweep=True)
         days = changed_days(connection)
     context.log.info(f"{sum(r.events_changed for r in results)} events changed; days to roll up: {days}")
     if errors:

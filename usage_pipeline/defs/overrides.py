@@ -6,13 +6,13 @@ from decimal import Decimal, InvalidOperation
 import dagster as dg
 from pydantic import Field
 
-from usage_pipeline.alerts.approvals import ask_for_raise, decide_on_raise
+from usage_pipeline.alerts import approvals
 from usage_pipeline.budgets.overrides import OverrideRefusedError, Request
 from usage_pipeline.defs.resources import Warehouse
 from usage_pipeline.defs.shared import EXECUTOR, WORK_TAG
 
 
-class RaiseRequest(dg.Config):
+class OverrideRequest(dg.Config):
     """What is asked for: the budget, how much more, until when and why."""
 
     budget: str = Field(description="The budget's id.")
@@ -25,7 +25,7 @@ class RaiseRequest(dg.Config):
     requested_by: str = Field(description="Who asks.")
 
 
-class RaiseDecision(dg.Config):
+class OverrideDecision(dg.Config):
     """Which raise, by whom, and whether it is approved."""
 
     override_id: str = Field(description="The raise's id, as its message says it.")
@@ -35,8 +35,8 @@ class RaiseDecision(dg.Config):
 
 
 @dg.op(description="Writes a pending raise and tells the approvers.")
-def write_request(context: dg.OpExecutionContext, config: RaiseRequest, warehouse: Warehouse) -> str:
-    """Gives the raise's id. Fails in words when the request could never be approved."""
+def write_request(context: dg.OpExecutionContext, config: OverrideRequest, warehouse: Warehouse) -> str:
+    """Returns the raise's id. Fails in words when the request could never be approved."""
     with warehouse.connection() as connection:
         try:
             asked = Request(
@@ -49,7 +49,7 @@ def write_request(context: dg.OpExecutionContext, config: RaiseRequest, warehous
                 reason=config.reason,
                 by=config.requested_by,
             )
-            made = ask_for_raise(connection, warehouse.configuration(connection), asked, datetime.now(UTC))
+            made = approvals.request_override(connection, warehouse.configuration(connection), asked, datetime.now(UTC))
         except OverrideRefusedError as error:
             raise dg.Failure(str(error), allow_retries=False) from None
     context.log.info(f"raise {made.override_id} waits for an approver")
@@ -57,12 +57,12 @@ def write_request(context: dg.OpExecutionContext, config: RaiseRequest, warehous
     return made.override_id
 
 
-@dg.op(description="Approves or rejects a pending raise, tells, and judges the budgets at once.")
-def write_decision(context: dg.OpExecutionContext, config: RaiseDecision, warehouse: Warehouse) -> str:
-    """Gives the raise's new state. Fails in words when the decision cannot be taken."""
+@dg.op(description="Approves or rejects a pending raise, tells, and evaluates the budgets at once.")
+def write_decision(context: dg.OpExecutionContext, config: OverrideDecision, warehouse: Warehouse) -> str:
+    """Returns the raise's new state. Fails in words when the decision cannot be taken."""
     with warehouse.connection() as connection:
         try:
-            made = decide_on_raise(
+            made = approvals.decide_override(
                 connection,
                 warehouse.configuration(connection),
                 config.override_id,

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from usage_pipeline.configuration import InForce, configuration_in_force
+from usage_pipeline.configuration import ActiveConfiguration, active_configuration
 from usage_pipeline.settings.environment import config_path
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline.warehouse.location import warehouse_url
@@ -20,6 +20,6 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
         with connected(warehouse_url()) as connection:
             yield connection
 
-    def configuration(self, connection: Connection) -> InForce:
+    def configuration(self, connection: Connection) -> ActiveConfiguration:
         """The configuration in force; a refused file leaves the last valid one."""
-        return configuration_in_force(connection, config_path())
+        return active_configuration(connection, config_path())

@@ -10,7 +10,7 @@ from itertools import count
 import dagster as dg
 import psycopg
 
-from usage_pipeline.configuration import configuration_in_force
+from usage_pipeline.configuration import active_configuration
 from usage_pipeline.settings import Settings, SettingsError
 from usage_pipeline.settings.environment import config_path
 from usage_pipeline.warehouse.connection import Connection, connected
@@ -38,7 +38,7 @@ def settings_at_load() -> Settings:
     migrate(url)
     try:
         with connected(url) as connection:
-            return configuration_in_force(connection, config_path()).settings
+            return active_configuration(connection, config_path()).settings
     except (SettingsError, psycopg.Error):
         # The UI must come up all the same: the passes then say what is wrong.
         return Settings(version=1)

@@ -57,7 +57,7 @@ def _specs() -> list[dg.AssetSpec]:
 def daily_tables(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     """Rolls the run's days up from the events, all six tables in one transaction a month of days.
 
-    A backfill first books the days' events again under the configuration in force: keys, environments, zones, prices.
+    A backfill first books the days' events again under the active configuration: keys, environments, zones, prices.
     """
     days = partition_days(context)
     with warehouse.connection() as connection:

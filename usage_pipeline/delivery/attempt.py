@@ -8,7 +8,8 @@ from queue import Empty, Queue
 from threading import Thread
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from usage_pipeline.delivery.channels.base import Message, Outcome
+from usage_pipeline.alerts.message import Message
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import Recipient
 from usage_pipeline.settings.environment import MissingSecretError, redact
 

@@ -1,8 +1,9 @@
 """A sign of life after each pass: a service outside alerts when it stops, whatever has stopped here."""
 
-from usage_pipeline.delivery.channels.base import Outcome, shortened
+from usage_pipeline.delivery.channels.base import shortened
 from usage_pipeline.http.addresses import refused_target
 from usage_pipeline.http.client import Timeouts, by_status, post
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.environment import MissingSecretError, redact, secret
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter
 
-from usage_pipeline.delivery.channels.base import Message
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.settings import Recipient, Settings
 

@@ -9,11 +9,11 @@ from typing import Any
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from usage_pipeline.alerts.message import Alert, Message
 from usage_pipeline.alerts.text.escape import cut_above, cut_bytes, line, one_line
 from usage_pipeline.alerts.text.kind_texts import TOLD_ONLY
 from usage_pipeline.alerts.text.texts import lines_of, summary, title, title_of
 from usage_pipeline.alerts.text.words import WORDS
-from usage_pipeline.delivery.channels.base import Alert, Message
 from usage_pipeline.settings.environment import config_path
 
 OURS = Path(__file__).parent / "templates"

@@ -11,12 +11,14 @@ from typing import Literal
 import psycopg
 
 from usage_pipeline.alerts.follow_ups import plan
+from usage_pipeline.alerts.message import Alert, Message
 from usage_pipeline.alerts.outbox import NewAlert, raise_alert
 from usage_pipeline.delivery.attempt import Send, attempt, secrets_of
-from usage_pipeline.delivery.channels.base import Alert, Channel, Message, Outcome, shortened
+from usage_pipeline.delivery.channels.base import Channel, shortened
 from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.delivery.claim import LEASE, Claimed, Parcel, Round, claim, claim_message, release
 from usage_pipeline.delivery.rate_limit import end_turn
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.environment import redact
 from usage_pipeline.warehouse.connection import Connection
@@ -54,7 +56,7 @@ def utc_now() -> datetime:
 
 
 def record(connection: Connection, claimed: Claimed, outcome: Outcome, now: datetime, settings: Settings) -> str:
-    """Writes what the channel answered; gives the delivery's state. What fails for good is itself alerted."""
+    """Writes what the channel answered; returns the delivery's state. What fails for good is itself alerted."""
     alone = Parcel(claimed.delivery_id, (claimed,))
     return record_parcel(connection, alone, outcome, now, settings)
 

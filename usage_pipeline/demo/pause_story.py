@@ -13,9 +13,9 @@ from typing import Any
 import requests
 import yaml
 
-from usage_pipeline.alerts.approvals import ask_for_raise, decide_on_raise
-from usage_pipeline.budgets.overrides import Raise, Request
-from usage_pipeline.configuration import InForce
+from usage_pipeline.alerts.approvals import decide_override, request_override
+from usage_pipeline.budgets.overrides import Override, Request
+from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.fake_dify.console import FakeConsole, fake_console
 from usage_pipeline.fake_dify.history import RUNAWAY, History
 from usage_pipeline.warehouse.connection import Connection
@@ -63,13 +63,13 @@ def call_the_agent(console: FakeConsole, history: History) -> Answer:
     return Answer(answer.status_code, str(document.get("message") or document.get("name")))
 
 
-def approve_more(connection: Connection, configuration: InForce) -> Raise:
+def approve_more(connection: Connection, configuration: ActiveConfiguration) -> Override:
     """One person asks for more of the agent's budget until the evening, another approves it."""
     now = datetime.now(UTC)
     asked = Request(
         _BUDGET, RUNAWAY, None, None, Decimal(200), now + timedelta(hours=8), "the campaign ends today", _ASKS
     )
-    made = ask_for_raise(connection, configuration, asked, now)
-    return decide_on_raise(
+    made = request_override(connection, configuration, asked, now)
+    return decide_override(
         connection, configuration, made.override_id, approve=True, by=_APPROVES, note="until tonight", now=now
     )

@@ -50,7 +50,7 @@ def is_demo(server: EmbeddedServer) -> bool:
 
 
 def use_demo_dify(server: EmbeddedServer) -> bool:
-    """Points DIFY_DATABASE_URL at the demo's Dify while the warehouse is the demo's; says whether it is.
+    """Points DIFY_DATABASE_URL at the demo's Dify while the warehouse is the demo's; returns whether it is.
 
     Raises WarehouseError when another Dify is named: its usage must not be mixed with the demo's.
     """

@@ -77,7 +77,7 @@ def run_through_dagster(tell: Callable[[str], None]) -> bool:
             tell(f"rolling up {len(days)} past days")
             tags = {WORK_TAG: LATE_DAYS, **range_tags(days[0], days[-1])}
             held &= execute(instance, "late_days", tags)
-        tell("judging the budgets")
+        tell("evaluating the budgets")
         held &= execute(instance, "usage_pass", pass_tags(datetime.now(UTC)))
         tell("acting on what was reached")
         held &= execute(instance, "enforce_actions", {})

@@ -42,5 +42,5 @@ class Lever(Protocol):
         ...
 
     def turn(self, console: Console, app_id: str, name: str, value: Any) -> str:
-        """Sets one setting; gives the call in words. Raises RefusedActionError."""
+        """Sets one setting; returns the call in words. Raises RefusedActionError."""
         ...

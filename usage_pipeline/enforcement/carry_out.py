@@ -68,7 +68,7 @@ def enforce(
 def plan_and_settle(
     connection: Connection, settings: Settings, version: int, *, by: str, clock: Callable[[], datetime] = _now
 ) -> int:
-    """Only rows: plans for what was reached, and marks what is over; gives how many actions are new."""
+    """Only rows: plans for what was reached, and marks what is over; returns how many actions are new."""
     planned = plan_actions(connection, settings, version, clock(), by=by)
     settle(connection, settings, clock(), by=by)
     return planned

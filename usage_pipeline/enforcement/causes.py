@@ -41,11 +41,11 @@ class Cause:
     over: bool
 
     def budget_of(self, settings: Settings) -> Budget | None:
-        """Its budget in the configuration in force."""
+        """Its budget in the active configuration."""
         return next((budget for budget in settings.budgets if budget.id == self.budget_id), None)
 
     def tier_of(self, settings: Settings, budget: Budget) -> Tier | None:
-        """Its tier in the configuration in force."""
+        """Its tier in the active configuration."""
         tiers = settings.tiers_of(budget)
         return next((tier for tier in tiers if tier.at == self.tier and tier.on == self.tier_on), None)
 

@@ -32,7 +32,7 @@ class _Place:
 
 
 def plan_actions(connection: Connection, settings: Settings, version: int, now: datetime, *, by: str) -> int:
-    """Writes an action for each project that is to be touched, as its mode says; gives how many are new.
+    """Writes an action for each project that is to be touched, as its mode says; returns how many are new.
 
     Every cause is planned in one transaction of its own, once whoever else plans at the same time. ``now`` is aware
     UTC; ``by`` is the run or command.

@@ -140,7 +140,7 @@ def others_in_force(connection: Connection, action: Action, kinds: tuple[str, ..
 
 
 def change(connection: Connection, action: Action, **values: object) -> Action:
-    """Sets columns of the row; gives the row as it is now."""
+    """Sets columns of the row; returns the row as it is now."""
     names = list(values)
     query = SQL("UPDATE usage.enforcement_action SET {} WHERE action_id = %(action_id)s").format(
         SQL(", ").join(SQL("{} = {}").format(Identifier(name), Placeholder(name)) for name in names)

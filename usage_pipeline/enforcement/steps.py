@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from usage_pipeline.budgets.audit_log import note_event
+from usage_pipeline.budgets.audit_log import record_event
 from usage_pipeline.console.client import Console
 from usage_pipeline.console.errors import (
     ConflictError,
@@ -55,7 +55,7 @@ class Work:
             tell(self.connection, self.settings, changed, told, now, detail=detail)
             if what in ("verified", "released", "opened by hand"):
                 said = f"{action.action} {what}: {action.target_name}"
-                note_event(self.connection, now, action.budget_id, action.scope_value, said, about=action.action_id,
+                record_event(self.connection, now, action.budget_id, action.scope_value, said, about=action.action_id,
                            detail=detail)  # fmt: skip
         self.done.append(f"{action.action} {action.target_name}: {what}")
         return changed

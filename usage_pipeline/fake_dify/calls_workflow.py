@@ -5,11 +5,11 @@ import random
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from usage_pipeline.demo.run_play import RunPlay
 from usage_pipeline.fake_dify.callers import Caller, nested_caller
 from usage_pipeline.fake_dify.calls_basic import message_row
 from usage_pipeline.fake_dify.habits import DIFY_1_12, Habits
 from usage_pipeline.fake_dify.model_nodes import MISHAPS, model_node, node_row
+from usage_pipeline.fake_dify.run_play import RunPlay
 from usage_pipeline.fake_dify.scripts import CallScript, RunScript, Step, naive, whole_second
 from usage_pipeline.fake_dify.world import App, Node, World, new_id
 
@@ -86,7 +86,7 @@ def _run(
 
 
 def _play(run: RunPlay, message_id: str | None, waits: timedelta) -> tuple[int, datetime]:
-    """Plays one run; gives the total that its row says and when it ended."""
+    """Plays one run; returns the total that its row says and when it ended."""
     started = run.later(0.01, 0.05)
     _begin(run, started, message_id)
     moved = None
@@ -122,7 +122,7 @@ def _begin(run: RunPlay, started: datetime, message_id: str | None) -> None:
 
 
 def _pause(run: RunPlay, waits: timedelta) -> datetime | None:
-    """The run waits for somebody; gives the time of creation that an old Dify writes when it is resumed."""
+    """The run waits for somebody; returns the time of creation that an old Dify writes when it is resumed."""
     paused = run.later(0.01, 0.1)
     run.write(run.committed(paused), "workflow_runs", run.run_id, {"status": "paused", "total_tokens": run.tokens})
     run.clock += waits

@@ -99,7 +99,7 @@ def _handler(console: FakeConsole, dify_url: str) -> type[BaseHTTPRequestHandler
             self.send(reply, fault)
 
         def fails_before(self, console: FakeConsole, fault: Fault, logged: LoggedCall) -> bool:
-            """Makes the fault happen, if it is of the kind that comes before anything is done; says whether it did."""
+            """Makes the fault happen, if it is of the kind that comes before anything; returns whether it did."""
             if fault.kind == "session_ends":
                 console.sessions.end_all()
                 return False

@@ -21,7 +21,7 @@ def write_live(
     seed: int = 7,
     stop: threading.Event | None = None,
 ) -> list[CallScript]:
-    """Writes for so long, each step in its own transaction; then the rest of what is under way. Gives the calls.
+    """Writes for so long, each step in its own transaction; then the rest of what is under way. Returns the calls.
 
     First catches up with the steps of ``history`` that were not committed when it was written.
     """

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from usage_pipeline.demo.run_play import RunPlay
+from usage_pipeline.fake_dify.run_play import RunPlay
 from usage_pipeline.fake_dify.scripts import TrueUnit, UnitScript, naive
 from usage_pipeline.fake_dify.world import MODELS, Node, new_id
 

@@ -129,7 +129,7 @@ _SPECS: tuple[tuple[str, str, str, str, dict[str, object]], ...] = (
          _llm("route", "Route", "gpt-4o-mini", "question-classifier"),
          Node("facts", "knowledge-retrieval", "Look up", "qwen-plus"),
          _llm("answer", "Answer", "qwen-max"),
-         Node("loop", "loop", "Until good", None, (_llm("judge", "Judge", "gpt-4o-mini"),), 2))}),
+         Node("loop", "loop", "Until good", None, (_llm("evaluate", "Evaluate", "gpt-4o-mini"),), 2))}),
     ("Marketing", "landing-test", "chat", "deepseek-chat", {"keys": [0], "sources": ("api", "debug"), "weight": 0.4}),
     ("Marketing", "idea-lab", "workflow", "qwen3-32b-local",
      {"keys": [0], "tags": ("dev",), "sources": ("api", "debug", "single-step"), "weight": 0.5, "nodes": (

@@ -103,7 +103,7 @@ _refused: ContextVar[list[str] | None] = ContextVar("refused", default=None)
 def public_addresses_only(wanted: bool = True) -> Iterator[list[str]]:
     """While it holds, no socket of this thread reaches a private address: for libraries that open their own.
 
-    Gives the list of what was refused, for the library may keep the error to itself.
+    Returns the list of what was refused, for the library may keep the error to itself.
     """
     refused: list[str] = []
     if wanted:

@@ -11,8 +11,8 @@ from email.utils import parsedate_to_datetime
 
 import requests
 
-from usage_pipeline.delivery.channels.base import Outcome
 from usage_pipeline.http.addresses import PrivateAddressError, PublicOnlyAdapter
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings.environment import safe_url
 
 MOST_READ = 64 * 1024

@@ -68,7 +68,7 @@ def open_staging(warehouse: Connection) -> None:
 
 
 def count_staged(warehouse: Connection, family: Family, parameters: Mapping[str, object]) -> int:
-    """Turns the staged rows into usage events and merges them; gives how many events changed."""
+    """Turns the staged rows into usage events and merges them; returns how many events changed."""
     make_events(warehouse, family, parameters)
     return merge_events(warehouse, family, parameters)
 
@@ -83,7 +83,7 @@ def make_events(warehouse: Connection, family: Family, parameters: Mapping[str, 
 
 
 def merge_events(warehouse: Connection, family: Family, parameters: Mapping[str, object]) -> int:
-    """Merges stage_event into usage_event, in the transaction that made it; gives how many events changed."""
+    """Merges stage_event into usage_event, in the transaction that made it; returns how many events changed."""
     changed = _merge(warehouse, parameters)
     for name in family.afterwards:
         warehouse.execute(statement(name), parameters)
@@ -91,7 +91,7 @@ def merge_events(warehouse: Connection, family: Family, parameters: Mapping[str,
 
 
 def book_staged(warehouse: Connection, parameters: Mapping[str, object]) -> int:
-    """Attributes and prices the staged events and merges them into the ledger; gives how many changed."""
+    """Attributes and prices the staged events and merges them into the ledger; returns how many changed."""
     _attribute_and_price(warehouse, parameters)
     return _merge(warehouse, parameters)
 

@@ -19,7 +19,7 @@ _THREADS_GO_WITHIN_SECONDS = 5.0
 _SHORT_WAIT, _LONG_WAIT = timedelta(seconds=5), timedelta(seconds=60)
 
 
-def read_every_source(
+def read_all_sources(
     connection: Connection,
     settings: Settings,
     *,
@@ -27,7 +27,7 @@ def read_every_source(
     within: timedelta | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> tuple[list[IngestResult], dict[str, str]]:
-    """Gives what was read, and by source what went wrong, in words that hold no secret.
+    """Returns what was read, and by source what went wrong, in words that hold no secret.
 
     A source that gives no sign of life for ``reading.silent_after_seconds`` has failed. One that is alive but not at
     its end is left ``within`` the time given (None: read to the end, however long); the next pass goes on there.

@@ -8,7 +8,7 @@ import psycopg
 
 from usage_pipeline.ingest.configured_dimensions import apply_configuration
 from usage_pipeline.ingest.counting import count_staged, counting_rules, open_staging
-from usage_pipeline.ingest.source_lock import PATIENCE, only_reader
+from usage_pipeline.ingest.source_lock import PATIENCE, source_lock
 from usage_pipeline.settings import Settings
 from usage_pipeline.sources.base import (
     STATED_PROBLEMS,
@@ -18,7 +18,7 @@ from usage_pipeline.sources.base import (
     SourceTooSlowError,
     Window,
 )
-from usage_pipeline.sources.watchdog import at_home
+from usage_pipeline.sources.watchdog import working_in_warehouse
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 
@@ -76,7 +76,7 @@ def read_source(
     Raises SourceBusyError when another pass reads the same source for longer than we wait, SourceError or
     psycopg.Error when it fails.
     """
-    with only_reader(warehouse, source.source_id, wait_for_others):
+    with source_lock(warehouse, source.source_id, wait_for_others):
         return _Windows(warehouse, source, settings, sweep, progress, stop).run()
 
 
@@ -142,7 +142,7 @@ class _Windows:
         apply_configuration(self._warehouse, self._source.source_id, self._settings)
 
     def _read_windows(self, since: datetime) -> bool:
-        """Says whether it came to the end."""
+        """Returns whether it came to the end."""
         while True:
             try:
                 until = self._source.window_end(since)
@@ -195,7 +195,7 @@ class _Windows:
             self._note_problem(problem, table, f"{detail}: raise lookback.statement_timeout_seconds")
 
     def _read_open_rows(self, source: ReadsAgain, started: datetime) -> bool:
-        """Says whether every row that is due was read."""
+        """Returns whether every row that is due was read."""
         while batch := self._due_open_rows(started):
             message_ids = [row_id for kind, row_id in batch if kind == "message"]
             run_ids = [row_id for kind, row_id in batch if kind == "run"]
@@ -234,7 +234,7 @@ class _Windows:
 
     def _count(self) -> None:
         give_up = self._clock - timedelta(days=self._settings.lookback.give_up_days)
-        with at_home():
+        with working_in_warehouse():
             parameters = self._rules.parameters(self._clock, give_up)
             self._result.events_changed += count_staged(self._warehouse, self._source.family, parameters)
 

@@ -1,11 +1,11 @@
-"""Books past days' events again under the configuration in force, from the warehouse alone; no source is read."""
+"""Books past days' events again under the active configuration, from the warehouse alone; no source is read."""
 
 from collections.abc import Callable, Sequence
 from datetime import date
 
 from usage_pipeline.ingest.configured_dimensions import apply_configuration
 from usage_pipeline.ingest.counting import book_staged, counting_rules, open_staging
-from usage_pipeline.ingest.source_lock import only_reader
+from usage_pipeline.ingest.source_lock import source_lock
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
@@ -18,7 +18,7 @@ def recount(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
-    """Attributes and prices the days' events again: key, project, environment, zone, price. Gives how many changed.
+    """Attributes and prices the days' events again: key, project, environment, zone, price. Returns how many changed.
 
     The statements are those of a pass. An event whose day moves because its tenant's zone changed marks both days as
     changed; events of other days stay as they are. A day of a source is one transaction: safe to run twice, beside a
@@ -29,7 +29,7 @@ def recount(
     sources = _sources(connection, days)
     for done, day in enumerate(days, start=1):
         for source_id in sources:
-            with only_reader(connection, source_id), connection.transaction():
+            with source_lock(connection, source_id), connection.transaction():
                 changed += _recount_day(connection, settings, source_id, day)
         if progress:
             progress(done, len(days))

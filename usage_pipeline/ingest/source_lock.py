@@ -7,7 +7,7 @@ from datetime import timedelta
 import psycopg
 
 from usage_pipeline.sources.base import SourceError
-from usage_pipeline.sources.watchdog import at_home
+from usage_pipeline.sources.watchdog import working_in_warehouse
 from usage_pipeline.warehouse.connection import Connection
 
 PATIENCE = timedelta(seconds=60)
@@ -18,7 +18,7 @@ class SourceBusyError(SourceError):
 
 
 @contextmanager
-def only_reader(warehouse: Connection, source_id: str, patience: timedelta = PATIENCE) -> Iterator[None]:
+def source_lock(warehouse: Connection, source_id: str, patience: timedelta = PATIENCE) -> Iterator[None]:
     """Waits for the lock as long as ``patience``; it goes with the session when we are killed.
 
     Raises SourceBusyError when another has not ended by then.
@@ -27,7 +27,7 @@ def only_reader(warehouse: Connection, source_id: str, patience: timedelta = PAT
     seconds = int(patience.total_seconds())
     warehouse.execute("SELECT set_config('lock_timeout', %s, false)", [f"{seconds}s"])
     try:
-        with at_home():
+        with working_in_warehouse():
             warehouse.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [key])
     except psycopg.errors.LockNotAvailable:
         raise SourceBusyError(

@@ -68,7 +68,7 @@ class SourceReader:
         self._reading.end()
 
     def wait(self, seconds: float) -> bool:
-        """Waits until its thread is gone; says whether it is."""
+        """Waits until its thread is gone; returns whether it is."""
         self._thread.join(max(0.0, seconds))
         return not self._thread.is_alive()
 

@@ -13,7 +13,7 @@ COLUMNS = ("month", "provider", "model", "amount", "currency", "invoiced", "coun
 
 
 def keep_invoices(warehouse: Connection, lines: Sequence[InvoiceLine]) -> dict[str, int]:
-    """Keeps the lines in one transaction; gives how many were new, corrected, and known already."""
+    """Keeps the lines in one transaction; returns how many were new, corrected, and known already."""
     counts = {"new": 0, "corrected": 0, "unchanged": 0}
     with warehouse.transaction():
         for line in lines:

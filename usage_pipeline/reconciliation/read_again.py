@@ -7,7 +7,7 @@ from datetime import timedelta
 import psycopg
 
 from usage_pipeline.ingest.counting import counting_rules, make_events, merge_events, open_staging
-from usage_pipeline.ingest.source_lock import only_reader
+from usage_pipeline.ingest.source_lock import source_lock
 from usage_pipeline.reconciliation.look import SLOT, Comparable, Day, Found
 from usage_pipeline.settings import Settings
 from usage_pipeline.sources.base import Window
@@ -53,7 +53,7 @@ def read_again(warehouse: Connection, source: Comparable, settings: Settings, da
         **day.parameters(),
         "runs": sorted(found.runs),
     }
-    with only_reader(warehouse, source.source_id):
+    with source_lock(warehouse, source.source_id):
         open_staging(warehouse)
         messages = _messages(warehouse, source, found)
         asked = sorted(found.events | {f"message:{row_id}" for row_id in messages})

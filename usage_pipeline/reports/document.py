@@ -85,7 +85,7 @@ class Day:
 
 @dataclass(frozen=True)
 class BudgetLine:
-    """Where a budget stood when it was last judged."""
+    """Where a budget stood when it was last evaluated."""
 
     budget_id: str
     scope_value: str

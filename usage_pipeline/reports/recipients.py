@@ -6,7 +6,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from usage_pipeline.alerts.outbox import NewAlert, raise_alert
-from usage_pipeline.configuration import InForce
+from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.reports.document import Report
 from usage_pipeline.reports.files import atomically, base_name, reports_folder, write_report
 from usage_pipeline.reports.make import make_report
@@ -25,9 +25,9 @@ _NOT_BY = ("sms", "pagerduty")
 
 
 def tell_recipients(
-    connection: Connection, configuration: InForce, report: Report, now: datetime | None = None
+    connection: Connection, configuration: ActiveConfiguration, report: Report, now: datetime | None = None
 ) -> list[str]:
-    """Writes one row a report and audience into usage.alert with its deliveries; gives who is newly told, by name.
+    """Writes one row a report and audience into usage.alert with its deliveries; returns who is newly told, by name.
 
     ``report`` is everybody's and goes to `reports.recipients`. For each tenant that has recipients and spent anything
     its own report is made, of its rows only. Telling the same report again tells nobody.
@@ -47,7 +47,9 @@ def tell_recipients(
     return told
 
 
-def _tell(connection: Connection, configuration: InForce, report: Report, names: tuple[str, ...]) -> list[str]:
+def _tell(
+    connection: Connection, configuration: ActiveConfiguration, report: Report, names: tuple[str, ...]
+) -> list[str]:
     """One row for each language that is read."""
     settings = configuration.settings
     told = []
@@ -65,7 +67,7 @@ def _tell(connection: Connection, configuration: InForce, report: Report, names:
 
 def _raise(
     connection: Connection,
-    configuration: InForce,
+    configuration: ActiveConfiguration,
     report: Report,
     recipients: Sequence[tuple[str, str]],
     language: Language,

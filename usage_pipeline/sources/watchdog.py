@@ -36,7 +36,7 @@ class Reading:
         return 0.0 if self._at_home else time.monotonic() - self._heard_at
 
     @contextmanager
-    def at_home(self) -> Iterator[None]:
+    def working_in_warehouse(self) -> Iterator[None]:
         """While the block works in the warehouse, the source owes no sign of life."""
         self._at_home = True
         try:
@@ -81,11 +81,11 @@ def end_reading_with(way: Callable[[], None]) -> None:
 
 
 @contextmanager
-def at_home() -> Iterator[None]:
+def working_in_warehouse() -> Iterator[None]:
     """While the block works in the warehouse, the source owes no sign of life."""
     reading = _under_way.get()
     if reading is None:
         yield
         return
-    with reading.at_home():
+    with reading.working_in_warehouse():
         yield

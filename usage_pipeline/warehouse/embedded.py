@@ -64,7 +64,7 @@ def start_embedded(home: Path) -> EmbeddedServer:
 
 
 def stop_embedded(home: Path) -> bool:
-    """Stops the server under ``home``; says whether one was running."""
+    """Stops the server under ``home``; returns whether one was running."""
     folder = _data_folder(home)
     if not (folder / "postmaster.pid").exists():
         return False

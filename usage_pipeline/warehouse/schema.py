@@ -27,7 +27,7 @@ def schema_revision(url: str) -> str | None:
 
 
 def migrate(url: str) -> str:
-    """Runs the migrations that are missing, forward only; two processes may do it at once. Gives the revision.
+    """Runs the migrations that are missing, forward only; two processes may do it at once. Returns the revision.
 
     Raises WarehouseError when the server is older than PostgreSQL 14 or newer software has migrated it.
     """

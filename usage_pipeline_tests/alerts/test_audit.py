@@ -12,11 +12,12 @@ import pytest
 from typer.testing import CliRunner
 
 from usage_pipeline.alerts.acknowledgements import acknowledge
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.outbox import NewAlert, raise_alert
 from usage_pipeline.alerts.retention import remove_old_alerts
 from usage_pipeline.cli import app
-from usage_pipeline.delivery.channels.base import Message, Outcome
 from usage_pipeline.delivery.worker import deliver_due
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import Recipient, parse_settings
 from usage_pipeline.warehouse.connection import Connection, connect
 from usage_pipeline_tests.delivery.test_outbox import FACTS, Clock

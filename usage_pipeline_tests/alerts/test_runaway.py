@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from usage_pipeline.configuration import configuration_in_force
+from usage_pipeline.configuration import active_configuration
 from usage_pipeline.demo.channel_servers import channel_servers
 from usage_pipeline.pipeline import backfill
 from usage_pipeline.warehouse.connection import Connection, connected
@@ -59,13 +59,13 @@ def test_three_tiers_are_three_alerts_of_which_the_highest_is_delivered_once_ove
 
 
 def test_a_backfill_sends_nothing(company: Company) -> None:
-    """Days are judged again under the file in force, and nobody is told; the next pass tells as always."""
+    """Days are evaluated again under the file in force, and nobody is told; the next pass tells as always."""
     company.run()
     with connected(company.warehouse_url) as connection:
         with connection.transaction():
             connection.execute("SET LOCAL usage_pipeline.retention = 'on'")
             connection.execute("TRUNCATE usage.alert, usage.budget_status CASCADE")
-        configuration = configuration_in_force(connection, EXAMPLE)
+        configuration = active_configuration(connection, EXAMPLE)
         days = [configuration.settings.today() - timedelta(days=number) for number in range(5)]
         assert backfill(connection, configuration, days) == []
         assert _alerts(connection) == []

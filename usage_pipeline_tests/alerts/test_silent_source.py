@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import line
-from usage_pipeline.delivery.channels.base import Message
 from usage_pipeline.delivery.rendering import render
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline_tests.support.company import EXAMPLE, KEY_RULES, Company, assert_events_equal, build_company

@@ -7,13 +7,14 @@ import psycopg
 import pytest
 
 from usage_pipeline.alerts.kinds.pipeline import raise_watch_alerts
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.outbox import NewAlert, raise_alert
 from usage_pipeline.alerts.text.texts import lines_of, title
 from usage_pipeline.alerts.text.words import WORDS
-from usage_pipeline.configuration import InForce
-from usage_pipeline.delivery.channels.base import Message, Outcome
+from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.delivery.heartbeat import send_heartbeat
 from usage_pipeline.delivery.worker import deliver_due
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.ingest.pass_record import begin_pass, end_pass
 from usage_pipeline.pipeline import run_pass
 from usage_pipeline.settings import Recipient, parse_settings
@@ -34,7 +35,7 @@ SETTINGS = parse_settings(CONFIG, "c.yaml")
 
 def watch(connection: Connection, now: datetime) -> list[tuple[object, ...]]:
     """What is found, and who is told."""
-    raised = raise_watch_alerts(connection, InForce(SETTINGS, _version(connection)), now)
+    raised = raise_watch_alerts(connection, ActiveConfiguration(SETTINGS, _version(connection)), now)
     return connection.execute(
         "SELECT a.budget_id, array_agg(d.recipient ORDER BY d.recipient) FROM usage.alert a JOIN usage.delivery d USING"
         " (alert_id) WHERE a.alert_id = ANY (%s) GROUP BY a.alert_id, a.budget_id ORDER BY 1",

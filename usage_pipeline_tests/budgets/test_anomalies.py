@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from usage_pipeline.alerts.evaluate_and_alert import judge_and_alert
+from usage_pipeline.alerts.evaluate_and_alert import evaluate_and_alert
 from usage_pipeline.budgets.anomalies import find_anomalies, spans_at
-from usage_pipeline.configuration import InForce
+from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.settings import SettingsError, parse_settings
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection, connect
@@ -77,13 +77,13 @@ def rolled(connection: Connection) -> None:
     roll_up(connection, days)  # type: ignore[arg-type]
 
 
-def in_force(rule: str) -> InForce:
+def in_force(rule: str) -> ActiveConfiguration:
     """A configuration with one rule."""
     text = (
         f"version: 1\ntimezone: {ZONE}\nrecipients: {{ops: {{channel: wecom, secret_env: A}}}}\n"
         f"tenants: [{{tenant: T, timezone: {ZONE}}}]\nanomalies: [{{id: r, at_least: 1000, {rule}}}]\n"
     )
-    return InForce(parse_settings(text, "c.yaml"), 1)
+    return ActiveConfiguration(parse_settings(text, "c.yaml"), 1)
 
 
 def found(connection: Connection, rule: str, now: datetime = NOW) -> list[tuple[str, Decimal, Decimal]]:
@@ -112,12 +112,12 @@ def test_it_is_looked_at_once_and_told_once_a_day(books: Connection) -> None:
     rolled(books)
     configuration = in_force("per: project, mode: alert, level: critical, notify: [ops]")
     for minutes in range(0, 50, 10):
-        judge_and_alert(books, configuration, NOW + timedelta(minutes=minutes))
+        evaluate_and_alert(books, configuration, NOW + timedelta(minutes=minutes))
     told = books.execute("SELECT kind, level, facts ->> 'scope_name', facts ->> 'amount' FROM usage.alert").fetchall()
     assert told == [("anomaly", "critical", "app-a", "52010")]
     put(books, "a", noon(TODAY), 80_000)
     rolled(books)
-    judge_and_alert(books, configuration, NOW + timedelta(days=1))
+    evaluate_and_alert(books, configuration, NOW + timedelta(days=1))
     assert books.execute("SELECT count(*) FROM usage.alert").fetchone() == (2,)
 
 
@@ -131,7 +131,7 @@ def test_an_owner_hears_of_their_own_tenant_only(books: Connection) -> None:
     some_weeks(books)
     put(books, "a", noon(TODAY - timedelta(days=1)), 50_000)
     rolled(books)
-    judge_and_alert(books, InForce(parse_settings(text.replace("PER", "project"), "c.yaml"), 1), NOW)
+    evaluate_and_alert(books, ActiveConfiguration(parse_settings(text.replace("PER", "project"), "c.yaml"), 1), NOW)
     assert books.execute("SELECT recipient FROM usage.delivery").fetchall() == [("mine",)]
     with pytest.raises(SettingsError, match="its values lie in no single tenant"):
         parse_settings(text.replace("PER", "model"), "c.yaml")
@@ -141,9 +141,9 @@ def test_a_warning_is_kept_and_tells_nobody_and_off_looks_at_nothing(books: Conn
     some_weeks(books)
     put(books, "a", noon(TODAY - timedelta(days=1)), 50_000)
     rolled(books)
-    judge_and_alert(books, in_force("per: project, mode: off"), NOW)
+    evaluate_and_alert(books, in_force("per: project, mode: off"), NOW)
     assert books.execute("SELECT count(*) FROM usage.anomaly").fetchone() == (0,)
-    judge_and_alert(books, in_force("per: project"), NOW)
+    evaluate_and_alert(books, in_force("per: project"), NOW)
     assert books.execute("SELECT name FROM usage.anomaly").fetchall() == [("app-a",)]
     assert books.execute("SELECT count(*) FROM usage.alert").fetchone() == (0,)
 

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from usage_pipeline.budgets.evaluate import evaluate_budgets
-from usage_pipeline.configuration import configuration_in_force
+from usage_pipeline.configuration import active_configuration
 from usage_pipeline.defs.resources import Warehouse
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection
@@ -41,7 +41,7 @@ def test_thirty_days_under_half_the_limit(
               input_tokens=600_000 if day.date() in busy else 10, output_tokens=0, cost=Decimal(0))
         for number, day in enumerate(days)])  # fmt: skip
     roll_up(warehouse, [day.date() for day in days])
-    then = configuration_in_force(warehouse, config)
+    then = active_configuration(warehouse, config)
     for day in days:
         with warehouse.transaction():
             evaluate_budgets(warehouse, then.settings, then.version, day + timedelta(hours=23))

@@ -1,4 +1,4 @@
-"""A changed file: what it would do is shown first, what it did is explained, past days are judged beside what was."""
+"""A changed file: what it would do is shown first, what it did is explained, past days stand beside what was."""
 
 import json
 from collections.abc import Callable
@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from usage_pipeline.alerts.evaluate_and_alert import judge_and_alert
+from usage_pipeline.alerts.evaluate_and_alert import evaluate_and_alert
 from usage_pipeline.cli import app
-from usage_pipeline.configuration import configuration_in_force
+from usage_pipeline.configuration import active_configuration
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.differences import differences
 from usage_pipeline.usage.roll_up import roll_up
@@ -53,7 +53,7 @@ def run(
     monkeypatch: pytest.MonkeyPatch,
     now: datetime,
 ) -> Run:
-    """The command, over a warehouse in which sales-bot spends 600,000 tokens a day and was judged each day."""
+    """The command, over a warehouse in which sales-bot spends 600,000 tokens a day and was evaluated each day."""
     monkeypatch.setenv("WAREHOUSE_URL", warehouse_url)
     monkeypatch.setenv("USAGE_PIPELINE_CONFIG", str(config))
     write_world(warehouse, WORLD)
@@ -63,9 +63,9 @@ def run(
               input_tokens=500_000, output_tokens=100_000, cost=Decimal(1)) for number, day in enumerate(days)
     ])  # fmt: skip
     roll_up(warehouse, [day.date() for day in days])
-    in_force = configuration_in_force(warehouse, config)
+    in_force = active_configuration(warehouse, config)
     for day in reversed(days):
-        judge_and_alert(warehouse, in_force, day)
+        evaluate_and_alert(warehouse, in_force, day)
     with warehouse.transaction():
         warehouse.execute("SET LOCAL usage_pipeline.retention = 'on'")
         warehouse.execute("TRUNCATE usage.alert, usage.budget_tier, usage.budget_event CASCADE")
@@ -105,9 +105,9 @@ def test_a_changed_file_says_nothing_about_yesterday(
     run: Run, warehouse: Connection, config: Path, now: datetime
 ) -> None:
     halve(config)
-    in_force = configuration_in_force(warehouse, config)
+    in_force = active_configuration(warehouse, config)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    judge_and_alert(warehouse, in_force, midnight + timedelta(hours=1))
+    evaluate_and_alert(warehouse, in_force, midnight + timedelta(hours=1))
     days = warehouse.execute("SELECT DISTINCT period_start FROM usage.alert WHERE budget_id = 'bots'").fetchall()
     assert days == [(midnight,)]
 
@@ -146,7 +146,7 @@ def test_past_days_under_a_new_file_stand_beside_what_was_in_force(
 
 def test_a_version_says_what_changed_and_who(run: Run, warehouse: Connection, config: Path) -> None:
     halve(config)
-    configuration_in_force(warehouse, config)
+    active_configuration(warehouse, config)
     rows = warehouse.execute("SELECT diff, changed_by FROM usage.config_version ORDER BY version_id").fetchall()
     assert [row[0] for row in rows] == ["the first version", "budgets bots: limit.tokens 1000000 -> 500000"]
     assert all(row[1] for row in rows)
@@ -154,7 +154,7 @@ def test_a_version_says_what_changed_and_who(run: Run, warehouse: Connection, co
 
 def test_show_explains_a_budget(run: Run, warehouse: Connection, config: Path, now: datetime) -> None:
     halve(config)
-    judge_and_alert(warehouse, configuration_in_force(warehouse, config), now)
+    evaluate_and_alert(warehouse, active_configuration(warehouse, config), now)
     text = run("budgets", "show", "bots").stdout
     for said in ("for each", "project", "sales-bot", "600,000 of 500,000", "api: alice", "gpt-5",
                  "reached: 80% of spent",

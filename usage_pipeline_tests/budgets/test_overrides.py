@@ -8,10 +8,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from usage_pipeline.alerts.approvals import ask_for_raise, decide_on_raise, withdraw_raise
-from usage_pipeline.alerts.evaluate_and_alert import judge_and_alert
-from usage_pipeline.budgets.overrides import OverrideRefusedError, Raise, Request, raises
-from usage_pipeline.configuration import InForce, configuration_in_force
+from usage_pipeline.alerts.approvals import decide_override, request_override, withdraw_override
+from usage_pipeline.alerts.evaluate_and_alert import evaluate_and_alert
+from usage_pipeline.budgets.overrides import Override, OverrideRefusedError, Request, raises
+from usage_pipeline.configuration import ActiveConfiguration, active_configuration
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 
@@ -36,7 +36,7 @@ SCOPE = "project=main/app-1"
 class Story:
     """A warehouse with one dev project, a configuration, and a clock that the test moves."""
 
-    def __init__(self, connection: Connection, configuration: InForce) -> None:
+    def __init__(self, connection: Connection, configuration: ActiveConfiguration) -> None:
         self.connection = connection
         self.configuration = configuration
         self.now = NOON
@@ -57,23 +57,23 @@ class Story:
         )
 
     def a_pass(self, later: timedelta = timedelta(minutes=1)) -> list[str]:
-        """Judges some time later; gives the alerts that are new."""
+        """Evaluates some time later; returns the alerts that are new."""
         self.now += later
-        return judge_and_alert(self.connection, self.configuration, self.now)[1]
+        return evaluate_and_alert(self.connection, self.configuration, self.now)[1]
 
-    def ask(self, **other: object) -> Raise:
+    def ask(self, **other: object) -> Override:
         """Carl asks for 500 more for eight hours, a second later."""
         self.now += timedelta(seconds=1)
         asked = {
             "budget_id": "dev-daily", "scope": "sandbox", "measure": None, "raise_by": Decimal(500),
             "raise_percent": None, "until": self.now + timedelta(hours=8), "reason": "load test", "by": "carl",
         }  # fmt: skip
-        return ask_for_raise(self.connection, self.configuration, Request(**(asked | other)), self.now)  # type: ignore[arg-type]
+        return request_override(self.connection, self.configuration, Request(**(asked | other)), self.now)  # type: ignore[arg-type]
 
-    def decide(self, asked: Raise, by: str, *, approve: bool = True) -> Raise:
+    def decide(self, asked: Override, by: str, *, approve: bool = True) -> Override:
         """Somebody decides a second later."""
         self.now += timedelta(seconds=1)
-        return decide_on_raise(
+        return decide_override(
             self.connection, self.configuration, asked.override_id, approve=approve, by=by, now=self.now
         )
 
@@ -84,7 +84,7 @@ class Story:
         return bool(self.connection.execute(held, {"budget_id": "dev-daily", "held_only": True}).fetchall())
 
     def limit(self) -> Decimal:
-        """The limit that the newest status was judged by."""
+        """The limit that the newest status was evaluated by."""
         row = self.connection.execute(
             'SELECT "limit" FROM usage.budget_status ORDER BY period_start DESC LIMIT 1'
         ).fetchone()
@@ -121,7 +121,7 @@ def story(warehouse: Connection, tmp_path: Path) -> Iterator[Story]:
         "INSERT INTO usage.project (source, app_id, tenant_id, name, mode, environment)"
         " VALUES ('main', 'app-1', 'tenant-1', 'sandbox', 'chat', 'dev')"
     )
-    told = Story(warehouse, configuration_in_force(warehouse, path))
+    told = Story(warehouse, active_configuration(warehouse, path))
     told.spend(900)
     return told
 
@@ -215,8 +215,8 @@ def test_only_the_requester_withdraws(story: Story) -> None:
     story.a_pass()
     asked = story.ask()
     with pytest.raises(OverrideRefusedError, match="only 'carl'"):
-        withdraw_raise(story.connection, story.configuration, asked.override_id, by="ann", now=story.now)
-    withdraw_raise(story.connection, story.configuration, asked.override_id, by="carl", now=story.now)
+        withdraw_override(story.connection, story.configuration, asked.override_id, by="ann", now=story.now)
+    withdraw_override(story.connection, story.configuration, asked.override_id, by="carl", now=story.now)
     assert raises(story.connection)[0].state == "withdrawn"
 
 

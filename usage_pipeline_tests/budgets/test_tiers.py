@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from usage_pipeline.alerts.evaluate_and_alert import judge_and_alert
+from usage_pipeline.alerts.evaluate_and_alert import evaluate_and_alert
 from usage_pipeline.alerts.quiet_hours import end_of_quiet
-from usage_pipeline.configuration import InForce
+from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.budget import QuietHours
 from usage_pipeline.usage.roll_up import roll_up
@@ -47,8 +47,8 @@ class Bench:
         self.spent += tokens
         roll_up(self.connection, [at.date()])
 
-    def judge(self, config: Settings, now: datetime) -> list[str]:
-        return judge_and_alert(self.connection, InForce(config, self.version), now)[1]
+    def evaluate(self, config: Settings, now: datetime) -> list[str]:
+        return evaluate_and_alert(self.connection, ActiveConfiguration(config, self.version), now)[1]
 
     def alerts(self) -> list[tuple[object, ...]]:
         return self.connection.execute(
@@ -106,7 +106,7 @@ def test_each_tier_fires_when_first_reached_and_once(bench: Bench, steps: list[t
                     if reached and below[tier] and (not limits or limit > limits[-1]):
                         limits.append(limit)
                     below[tier] = not reached
-                bench.judge(configured(limit), now)
+                bench.evaluate(configured(limit), now)
                 wanted = {(tier, number, at) for tier, limits in fired.items() for number, at in enumerate(limits)}
                 assert {row[:3] for row in bench.alerts()} == wanted
                 assert len(bench.alerts()) == len(wanted)
@@ -114,12 +114,12 @@ def test_each_tier_fires_when_first_reached_and_once(bench: Bench, steps: list[t
 
 def test_a_raised_limit_resolves_and_says_so_and_the_way_back_repeats_nothing(bench: Bench) -> None:
     bench.spend(100, NOON)
-    assert len(bench.judge(configured(100), NOON)) == 3
-    assert bench.judge(configured(200), NOON) == []
+    assert len(bench.evaluate(configured(100), NOON)) == 3
+    assert bench.evaluate(configured(200), NOON) == []
     assert [row[3] for row in bench.alerts()] == [True, True, True]
     row = bench.connection.execute("SELECT level, resolved_at FROM usage.budget_status").fetchone()
     assert row == ("ok", NOON)
-    assert bench.judge(configured(100), NOON) == []  # lowered again: what was told is not repeated
+    assert bench.evaluate(configured(100), NOON) == []  # lowered again: what was told is not repeated
     assert [row[3] for row in bench.alerts()] == [False, False, False]
     assert bench.connection.execute("SELECT level, resolved_at FROM usage.budget_status").fetchone() == (
         "emergency",
@@ -131,16 +131,16 @@ def test_a_raised_limit_resolves_and_says_so_and_the_way_back_repeats_nothing(be
 
 def test_a_lowered_limit_alerts_at_once(bench: Bench) -> None:
     bench.spend(60, NOON)
-    assert bench.judge(configured(100), NOON) == []
-    assert len(bench.judge(configured(60), NOON)) == 3
+    assert bench.evaluate(configured(100), NOON) == []
+    assert len(bench.evaluate(configured(60), NOON)) == 3
 
 
 def test_a_raised_limit_that_is_reached_too_is_told(bench: Bench) -> None:
     bench.spend(100, NOON)
-    bench.judge(configured(100), NOON)
-    bench.judge(configured(300), NOON)
+    bench.evaluate(configured(100), NOON)
+    bench.evaluate(configured(300), NOON)
     bench.spend(200, NOON)
-    assert len(bench.judge(configured(300), NOON)) == 3
+    assert len(bench.evaluate(configured(300), NOON)) == 3
     assert [row[:3] for row in bench.alerts()][3:] == [(80, 1, 300), (95, 1, 300), (100, 1, 300)]
 
 
@@ -148,60 +148,60 @@ def test_a_tier_with_a_duration_waits_and_forgets_a_peak(bench: Bench) -> None:
     tiers = [{"at": 80, "level": "warning", "notify": ["ops"], "for": "15m"}]
     config, higher = configured(100, tiers=tiers), configured(200, tiers=tiers)
     bench.spend(90, NOON)
-    assert bench.judge(config, NOON) == []
-    assert bench.judge(config, NOON + timedelta(minutes=14)) == []
-    assert bench.judge(higher, NOON + timedelta(minutes=14)) == []
-    assert bench.judge(config, NOON + timedelta(minutes=15)) == []
+    assert bench.evaluate(config, NOON) == []
+    assert bench.evaluate(config, NOON + timedelta(minutes=14)) == []
+    assert bench.evaluate(higher, NOON + timedelta(minutes=14)) == []
+    assert bench.evaluate(config, NOON + timedelta(minutes=15)) == []
     row = bench.connection.execute("SELECT level FROM usage.budget_status").fetchone()
     assert row == ("ok",)
-    assert len(bench.judge(config, NOON + timedelta(minutes=30))) == 1
+    assert len(bench.evaluate(config, NOON + timedelta(minutes=30))) == 1
 
 
 def test_a_tier_with_a_minimum_waits_for_it(bench: Bench) -> None:
     tiers = [{"at": 80, "level": "warning", "notify": ["ops"], "min_spend": {"cost": 50}}]
     bench.spend(45, NOON)
-    assert bench.judge(configured(50, tiers=tiers), NOON) == []
+    assert bench.evaluate(configured(50, tiers=tiers), NOON) == []
     bench.spend(5, NOON)
-    assert len(bench.judge(configured(50, tiers=tiers), NOON)) == 1
+    assert len(bench.evaluate(configured(50, tiers=tiers), NOON)) == 1
 
 
 def test_a_forecast_has_tiers_of_its_own(bench: Bench) -> None:
     tiers = [*DEFAULT, {"at": 100, "on": "forecast", "level": "warning", "notify": ["ops"]}]
     bench.spend(60, NOON)
-    assert len(bench.judge(configured(100, tiers=tiers), NOON)) == 1  # half of the day is gone
+    assert len(bench.evaluate(configured(100, tiers=tiers), NOON)) == 1  # half of the day is gone
     bench.spend(40, NOON)
-    assert len(bench.judge(configured(100, tiers=tiers), NOON)) == 3
+    assert len(bench.evaluate(configured(100, tiers=tiers), NOON)) == 3
 
 
 def test_a_rolling_window_tells_once_until_it_has_calmed_down(bench: Bench) -> None:
     config = configured(100, period={"rolling": "3h"})
     bench.spend(100, NOON)
-    assert len(bench.judge(config, NOON)) == 3
+    assert len(bench.evaluate(config, NOON)) == 3
     for hour in (1, 2):
-        assert bench.judge(config, NOON + timedelta(hours=hour)) == []
-    assert bench.judge(config, NOON + timedelta(hours=3)) == []
+        assert bench.evaluate(config, NOON + timedelta(hours=hour)) == []
+    assert bench.evaluate(config, NOON + timedelta(hours=3)) == []
     row = bench.connection.execute(
         "SELECT level, spent::int FROM usage.budget_status ORDER BY period_start DESC LIMIT 1"
     ).fetchone()
     assert row == ("ok", 0)
     bench.spend(100, NOON + timedelta(hours=4))
-    assert len(bench.judge(config, NOON + timedelta(hours=4))) == 3
+    assert len(bench.evaluate(config, NOON + timedelta(hours=4))) == 3
 
 
 def test_what_was_left_rolls_over_up_to_its_cap(bench: Bench) -> None:
     config = configured(100, rollover={"up_to": "20%"})
     bench.spend(70, NOON)
-    bench.judge(config, NOON)
+    bench.evaluate(config, NOON)
     tomorrow = NOON + timedelta(days=1)
     bench.spend(110, tomorrow)
-    bench.judge(config, tomorrow)
+    bench.evaluate(config, tomorrow)
     row = bench.connection.execute(
         'SELECT "limit"::int, level, allowance FROM usage.budget_status ORDER BY period_start DESC LIMIT 1'
     ).fetchone()
     assert row == (120, "warning", [{"measure": "tokens", "amount": "20", "reason": "rollover"}])
     overspent = tomorrow + timedelta(days=1)
     bench.spend(100, overspent)
-    bench.judge(config, overspent)
+    bench.evaluate(config, overspent)
     row = bench.connection.execute(
         'SELECT "limit"::int, level FROM usage.budget_status ORDER BY period_start DESC LIMIT 1'
     ).fetchone()
@@ -225,6 +225,6 @@ def test_an_alert_in_quiet_hours_is_written_at_once_and_sent_at_their_end(bench:
     quiet = {"from": "11:00", "to": "13:30"}
     tiers = [{"at": 80, "level": "warning", "notify": ["ops"], "quiet": quiet}]
     bench.spend(100, NOON)
-    assert len(bench.judge(configured(100, tiers=tiers), NOON)) == 1
+    assert len(bench.evaluate(configured(100, tiers=tiers), NOON)) == 1
     row = bench.connection.execute("SELECT next_attempt_at, state FROM usage.delivery").fetchone()
     assert row == (NOON + timedelta(minutes=90), "pending")

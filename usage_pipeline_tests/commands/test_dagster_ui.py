@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from usage_pipeline.budgets.evaluate import evaluate_budgets
-from usage_pipeline.configuration import configuration_in_force
+from usage_pipeline.configuration import active_configuration
 from usage_pipeline.demo.channel_servers import free_port
 from usage_pipeline.usage.period_ends import end_of_day
 from usage_pipeline.usage.roll_up import roll_up
@@ -209,8 +209,8 @@ def _spend_on(connection: Connection, days: list[str], tokens: int) -> None:
 
 
 def _judged_then(connection: Connection, config: Path) -> list[tuple[object, ...]]:
-    """Judges the last 30 days as a pass did at each day's end; tells nobody."""
-    in_force = configuration_in_force(connection, config)
+    """Evaluates the last 30 days as a pass did at each day's end; tells nobody."""
+    in_force = active_configuration(connection, config)
     for days_ago in range(30, 0, -1):
         moment = end_of_day(date.fromisoformat(_past_day(days_ago)), "Asia/Shanghai")
         with connection.transaction():

@@ -4,18 +4,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from usage_pipeline_tests.support.fault_servers import MoodyHttp, MoodySmtp, moody_http, moody_smtp
+from usage_pipeline_tests.support.fault_servers import FaultyHttp, FaultySmtp, faulty_http, faulty_smtp
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[MoodyHttp]:
+def server() -> Iterator[FaultyHttp]:
     """The web server that all channels are led to."""
-    with moody_http() as state:
+    with faulty_http() as state:
         yield state
 
 
 @pytest.fixture(scope="module")
-def mail_server() -> Iterator[MoodySmtp]:
+def mail_server() -> Iterator[FaultySmtp]:
     """The mail server."""
-    with moody_smtp() as state:
+    with faulty_smtp() as state:
         yield state

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from usage_pipeline.delivery.channels.base import Message
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.http.addresses import refused_target
 from usage_pipeline.settings import parse_settings
 from usage_pipeline.settings.recipients import AppriseRecipient, WebhookRecipient
 from usage_pipeline_tests.delivery.test_outbox import FACTS
 from usage_pipeline_tests.support.every_channel import RECIPIENTS, configuration, environment
-from usage_pipeline_tests.support.fault_servers import answers, moody_http
+from usage_pipeline_tests.support.fault_servers import answers, faulty_http
 
 MESSAGE = Message("Babc-1", "Babc", "budget", "critical", FACTS, "en")
 PUBLIC = "93.184.216.34"
@@ -111,7 +111,7 @@ def test_a_name_that_changes_between_the_look_and_the_connection_gets_nothing(
 
 
 def test_a_redirect_into_the_private_network_is_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
-    with moody_http() as inside, moody_http() as outside:
+    with faulty_http() as inside, faulty_http() as outside:
         outside.mood = answers(307, b"", Location=f"{inside.base}/secret")
         outcome = CHANNELS["webhook"](MESSAGE, hook(monkeypatch, f"{outside.base}/x", allow_private=True))
         assert outcome.kind == "permanent"
@@ -122,7 +122,7 @@ def test_a_redirect_into_the_private_network_is_not_followed(monkeypatch: pytest
 
 @pytest.mark.parametrize("name", [name for name in RECIPIENTS if name != "email"])
 def test_no_channel_leads_into_the_private_network_unless_it_may(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with moody_http() as server:
+    with faulty_http() as server:
         for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]"):
             if name == "apprise" and host.startswith("["):
                 continue  # No URL that Apprise knows.
@@ -141,7 +141,7 @@ def test_no_channel_leads_into_the_private_network_unless_it_may(name: str, monk
 
 
 def test_an_apprise_service_whose_name_changes_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    with moody_http() as server:
+    with faulty_http() as server:
         port = server.base.rsplit(":", 1)[1]
         monkeypatch.setenv("APPRISE_URL", f"json://hook.example:{port}/x")
         resolve(monkeypatch, [PUBLIC], ["127.0.0.1"])

@@ -21,7 +21,7 @@ from usage_pipeline.warehouse.schema import migrate
 from usage_pipeline_tests.delivery.test_outbox import Clock, put
 from usage_pipeline_tests.delivery.test_rounds import rewrite
 from usage_pipeline_tests.support.every_channel import MARK, RECIPIENTS, TAKES, configuration, environment
-from usage_pipeline_tests.support.fault_servers import HUGE, Mood, MoodyHttp, MoodySmtp, answers
+from usage_pipeline_tests.support.fault_servers import HUGE, FaultyHttp, FaultySmtp, Mood, answers
 
 PAGE = project_dir() / "docs" / "delivery.md"
 BEGIN, END = "<!-- what was observed: begin -->", "<!-- what was observed: end -->"
@@ -193,7 +193,7 @@ def outbox(postgres: EmbeddedServer) -> Iterator[Connection]:
 
 
 @pytest.fixture
-def settings(server: MoodyHttp, mail_server: MoodySmtp, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(server: FaultyHttp, mail_server: FaultySmtp, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A configuration with every channel, and short patience."""
     monkeypatch.setattr(http, "TIMEOUTS", http.Timeouts(1.0, 0.3, 2.0))
     monkeypatch.setattr(mail, "_TIMEOUT_S", 0.3)
@@ -256,7 +256,7 @@ def assert_page_shows(name: str, lines: list[str]) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_channel_says_what_the_other_side_said(
-    name: str, outbox: Connection, settings: Settings, server: MoodyHttp
+    name: str, outbox: Connection, settings: Settings, server: FaultyHttp
 ) -> None:
     clock, lines = Clock(), []
     for case in CASES[name]:
@@ -274,22 +274,22 @@ def test_a_channel_says_what_the_other_side_said(
     assert_page_shows(name, lines)
 
 
-def at_data(reply: str) -> Callable[[MoodySmtp], None]:
+def at_data(reply: str) -> Callable[[FaultySmtp], None]:
     """Answers so after the mail's text."""
     return lambda server: setattr(server, "at_data", reply)
 
 
-def at_rcpt(address: str, reply: str) -> Callable[[MoodySmtp], None]:
+def at_rcpt(address: str, reply: str) -> Callable[[FaultySmtp], None]:
     """Answers so to one address."""
     return lambda server: server.at_rcpt.update({address: reply})
 
 
-def manner(word: str) -> Callable[[MoodySmtp], None]:
+def manner(word: str) -> Callable[[FaultySmtp], None]:
     """Behaves so."""
     return lambda server: setattr(server, "manner", word)
 
 
-MAIL: list[tuple[str, Callable[[MoodySmtp], None], str, int | None]] = [
+MAIL: list[tuple[str, Callable[[FaultySmtp], None], str, int | None]] = [
     ("takes it", lambda server: None, "accepted", 250),
     ("451 after the text", at_data("451 try later"), "retry", 451),
     ("552 after the text", at_data("552 too big"), "permanent", 552),
@@ -305,7 +305,7 @@ MAIL: list[tuple[str, Callable[[MoodySmtp], None], str, int | None]] = [
 
 
 def test_mail_goes_by_the_reply_and_names_who_was_refused(
-    outbox: Connection, settings: Settings, mail_server: MoodySmtp
+    outbox: Connection, settings: Settings, mail_server: FaultySmtp
 ) -> None:
     clock, lines = Clock(), []
     for says, change, expected, code in MAIL:

@@ -17,10 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import line, markup, plain
 from usage_pipeline.alerts.text.texts import title
 from usage_pipeline.delivery.channels import mail, webhook
-from usage_pipeline.delivery.channels.base import LONGEST_ANSWER, Message, shortened
+from usage_pipeline.delivery.channels.base import LONGEST_ANSWER, shortened
 from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.delivery.rendering import render
 from usage_pipeline.demo.channel_servers import free_port

@@ -27,7 +27,7 @@ from usage_pipeline.warehouse.schema import migrate
 from usage_pipeline_tests.conftest import server_home
 from usage_pipeline_tests.delivery.test_outbox import FACTS
 from usage_pipeline_tests.support.loopback import QuietHandler, listening
-from usage_pipeline_tests.support.worker_pool import killed, nursery
+from usage_pipeline_tests.support.worker_pool import killed, worker_pool
 
 KILLS = int(os.environ.get("USAGE_PIPELINE_KILLS", "300"))
 SEED = int(os.environ.get("USAGE_PIPELINE_SEED", "0")) or random.randrange(1, 10**6)
@@ -111,7 +111,7 @@ def test_whatever_is_killed_each_alert_ends_delivered_or_failed_and_told_and_rep
         url = start_embedded(home).url("warehouse")
         migrate(url)
         connection, kills, number, offset = connect(url), 0, 0, 5.0
-        with nursery(__name__, "deliver_as_worker", str(config)) as born:
+        with worker_pool(__name__, "deliver_as_worker", str(config)) as born:
             restarts = {KILLS // 3, 2 * KILLS // 3}
             while kills < KILLS:
                 for _ in range(3):

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from usage_pipeline.alerts.acknowledgements import acknowledge
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.outbox import NewAlert, raise_alert
 from usage_pipeline.alerts.silences import Silence, end_silence, make_silence
-from usage_pipeline.delivery.channels.base import Message, Outcome
 from usage_pipeline.delivery.worker import deliver_due
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import Recipient, Settings, SettingsError, parse_settings
 from usage_pipeline.settings.alerting import QuietHours
 from usage_pipeline.warehouse.connection import Connection
@@ -78,7 +79,7 @@ class House:
         return alert.alert_id
 
     def below(self, *budgets: str) -> None:
-        """The budgets stand below their tiers again, as their judging notes it."""
+        """The budgets stand below their tiers again, as their evaluating notes it."""
         self.connection.execute(
             "UPDATE usage.alert SET resolved_at = %s WHERE budget_id = ANY(%s)", [self.clock(), list(budgets)]
         )

@@ -19,13 +19,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from usage_pipeline.delivery.channels.base import Alert, Message
+from usage_pipeline.alerts.message import Alert, Message
 from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.delivery.channels.sms_text import LONGEST_PARAMETER, MOST_UNITS, units
 from usage_pipeline.settings import Settings, parse_settings
 from usage_pipeline_tests.delivery.test_outbox import FACTS
 from usage_pipeline_tests.support.every_channel import RECIPIENTS, TAKES, configuration, environment
-from usage_pipeline_tests.support.fault_servers import MoodyHttp, MoodySmtp
+from usage_pipeline_tests.support.fault_servers import FaultyHttp, FaultySmtp
 
 HARMLESS = "harmless"
 EVALUATED = "8641969"  # 1234567 * 7
@@ -84,14 +84,14 @@ class Seen:
 
 
 @pytest.fixture
-def every(server: MoodyHttp, mail_server: MoodySmtp, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def every(server: FaultyHttp, mail_server: FaultySmtp, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A configuration with every channel, and one robot that mentions everyone."""
     for name, value in environment(server.base, mail_server.port).items():
         monkeypatch.setenv(name, value)
     return parse_settings(configuration(server.base), "c.yaml")
 
 
-def got(name: str, message: Message, every: Settings, server: MoodyHttp, mail_server: MoodySmtp) -> Seen:
+def got(name: str, message: Message, every: Settings, server: FaultyHttp, mail_server: FaultySmtp) -> Seen:
     """Sends the message for real and reads what the server got."""
     recipient = every.recipients[name]
     if name != "email":
@@ -216,7 +216,7 @@ class Tree(HTMLParser):
         self.tags.append(f"/{tag}")
 
 
-def seen_in_mail(mail_server: MoodySmtp) -> Seen:
+def seen_in_mail(mail_server: FaultySmtp) -> Seen:
     """Header names and the page's tags are the rest; subject and lines of the plain part are plain."""
     mail = mail_server.mails[-1]
     text, page = mail.get_body(("plain",)), mail.get_body(("html",))
@@ -269,7 +269,7 @@ CHATS = [name for name in RECIPIENTS if name != "webhook"]
 
 
 @pytest.mark.parametrize("name", CHATS)
-def test_no_name_gets_through(name: str, every: Settings, server: MoodyHttp, mail_server: MoodySmtp) -> None:
+def test_no_name_gets_through(name: str, every: Settings, server: FaultyHttp, mail_server: FaultySmtp) -> None:
     assert len(NAMES) >= 50
     for language in ("zh", "en"):
         harmless = got(name, about(HARMLESS, language=language), every, server, mail_server)
@@ -282,7 +282,7 @@ def test_no_name_gets_through(name: str, every: Settings, server: MoodyHttp, mai
 @pytest.mark.parametrize("kind", ["configuration", "source", "delivery", "test", "override", "enforcement", "report"])
 @pytest.mark.parametrize("name", CHATS)
 def test_nor_in_any_other_kind_of_alert(
-    name: str, kind: str, every: Settings, server: MoodyHttp, mail_server: MoodySmtp
+    name: str, kind: str, every: Settings, server: FaultyHttp, mail_server: FaultySmtp
 ) -> None:
     harmless = got(name, about(HARMLESS, kind=kind), every, server, mail_server)
     for hostile in NAMES[::7]:
@@ -292,7 +292,7 @@ def test_nor_in_any_other_kind_of_alert(
 @pytest.mark.parametrize("name", [name for name in CHATS if name != "pagerduty"])
 @pytest.mark.parametrize("hostile", ["名" * 5000, '"\\\n' * 4000], ids=["long", "quotes"])
 def test_a_group_of_many_keeps_the_limit_and_says_how_many_are_not_shown(
-    name: str, hostile: str, every: Settings, server: MoodyHttp, mail_server: MoodySmtp
+    name: str, hostile: str, every: Settings, server: FaultyHttp, mail_server: FaultySmtp
 ) -> None:
     """Where there is room for all, all are shown and nothing is said of others."""
     others = 150
@@ -314,7 +314,7 @@ def test_a_group_of_many_keeps_the_limit_and_says_how_many_are_not_shown(
 
 
 def test_everyone_is_mentioned_only_by_the_configuration(
-    every: Settings, server: MoodyHttp, monkeypatch: pytest.MonkeyPatch
+    every: Settings, server: FaultyHttp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     robot = every.recipients["wecom"].model_copy(update={"mention": ("@all",)})
     server.mood = TAKES["wecom"]
@@ -328,7 +328,7 @@ def test_everyone_is_mentioned_only_by_the_configuration(
             assert len(body["text"]["content"].encode()) <= 2048
 
 
-def test_a_webhook_gets_names_as_data(every: Settings, server: MoodyHttp) -> None:
+def test_a_webhook_gets_names_as_data(every: Settings, server: FaultyHttp) -> None:
     server.mood = TAKES["webhook"]
     for hostile in NAMES:
         assert CHANNELS["webhook"](about(hostile), every.recipients["webhook"]).kind == "accepted"
@@ -343,7 +343,9 @@ anything = st.text(st.characters(), max_size=60) | st.lists(st.sampled_from(NAME
 @pytest.mark.parametrize("name", [name for name in CHATS if name not in ("email", "webhook")])
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(hostile=anything.filter(lambda name: bool(name.strip("\x00 \n"))))
-def test_whatever_the_name(name: str, hostile: str, every: Settings, server: MoodyHttp, mail_server: MoodySmtp) -> None:
+def test_whatever_the_name(
+    name: str, hostile: str, every: Settings, server: FaultyHttp, mail_server: FaultySmtp
+) -> None:
     printable = any(unicodedata.category(c)[0] != "C" and not c.isspace() for c in hostile)
     if not printable:
         return  # An empty name leaves its line out.
@@ -353,7 +355,9 @@ def test_whatever_the_name(name: str, hostile: str, every: Settings, server: Moo
 
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(hostile=anything)
-def test_whatever_the_name_in_a_mail(hostile: str, every: Settings, server: MoodyHttp, mail_server: MoodySmtp) -> None:
+def test_whatever_the_name_in_a_mail(
+    hostile: str, every: Settings, server: FaultyHttp, mail_server: FaultySmtp
+) -> None:
     message = about(HARMLESS)
     facts = {**message.facts, "budget_name": hostile, "recipients": []}
     harmless = got("email", message, every, server, mail_server)

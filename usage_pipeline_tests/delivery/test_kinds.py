@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import line
 from usage_pipeline.alerts.text.texts import title
 from usage_pipeline.alerts.text.words import WORDS
-from usage_pipeline.delivery.channels.base import Message
 from usage_pipeline.delivery.rendering import render
 
 OVERRIDE: dict[str, object] = {

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.outbox import NewAlert, raise_alert
-from usage_pipeline.delivery.channels.base import Message, Outcome
 from usage_pipeline.delivery.worker import LEASE, DeliverySummary, claim, deliver_due, record
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import Recipient, Settings, parse_settings
 from usage_pipeline.warehouse.connection import Connection, connect
 from usage_pipeline_tests.support.channels import robot, wecom_answer

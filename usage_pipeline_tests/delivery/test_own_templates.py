@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import line, markup
-from usage_pipeline.delivery.channels.base import Message
 from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.delivery.rendering import render
 from usage_pipeline.settings.recipients import WecomRecipient
 from usage_pipeline.settings.templates import TemplateSettings
 from usage_pipeline_tests.delivery.test_outbox import FACTS
-from usage_pipeline_tests.support.fault_servers import answers, moody_http
+from usage_pipeline_tests.support.fault_servers import answers, faulty_http
 
 NAME = "wecom.md.j2"
 OURS = Message("d", "Babc", "budget", "critical", FACTS, "en")
@@ -69,7 +69,7 @@ def test_the_record_of_a_delivery_says_that_the_own_template_was_not_used(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / NAME).write_text("{% if %}", encoding="utf-8")
-    with moody_http() as server:
+    with faulty_http() as server:
         server.mood = answers(200, {"errcode": 0})
         monkeypatch.setenv("ROBOT_URL", f"{server.base}/send?key=k")
         robot = WecomRecipient(channel="wecom", secret_env="ROBOT_URL", allow_private=True)

@@ -5,25 +5,26 @@ from dataclasses import replace
 
 import pytest
 
-from usage_pipeline.delivery.channels.base import Alert, Message, Outcome
+from usage_pipeline.alerts.message import Alert, Message
 from usage_pipeline.delivery.channels.registry import CHANNELS
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings.recipients import PagerdutyRecipient
 from usage_pipeline_tests.delivery.test_outbox import FACTS
-from usage_pipeline_tests.support.fault_servers import MoodyHttp, answers, moody_http
+from usage_pipeline_tests.support.fault_servers import FaultyHttp, answers, faulty_http
 
 MESSAGE = Message("Babc-1", "Babc", "budget", "emergency", FACTS, "en")
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[MoodyHttp]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyHttp]:
     """PagerDuty, as far as we know it."""
     monkeypatch.setenv("PAGERDUTY_KEY", "R0UT1NG-s3cr3t")
-    with moody_http() as state:
+    with faulty_http() as state:
         state.mood = answers(202, {"status": "success"})
         yield state
 
 
-def send(server: MoodyHttp, message: Message) -> Outcome:
+def send(server: FaultyHttp, message: Message) -> Outcome:
     """Sends to the service."""
     recipient = PagerdutyRecipient(
         channel="pagerduty", secret_env="PAGERDUTY_KEY", endpoint=server.base, allow_private=True
@@ -31,7 +32,7 @@ def send(server: MoodyHttp, message: Message) -> Outcome:
     return CHANNELS["pagerduty"](message, recipient)
 
 
-def test_trigger_acknowledge_and_resolve_share_one_key(server: MoodyHttp) -> None:
+def test_trigger_acknowledge_and_resolve_share_one_key(server: FaultyHttp) -> None:
     for event in ("trigger", "trigger", "acknowledge", "resolve"):
         assert send(server, replace(MESSAGE, event=event)).kind == "accepted"  # type: ignore[arg-type]
     documents = [taken.document for taken in server.taken]
@@ -45,7 +46,7 @@ def test_trigger_acknowledge_and_resolve_share_one_key(server: MoodyHttp) -> Non
     ("level", "severity"),
     [("emergency", "critical"), ("critical", "error"), ("warning", "warning"), ("info", "info")],
 )
-def test_levels_are_told_in_pagerdutys_words(level: str, severity: str, server: MoodyHttp) -> None:
+def test_levels_are_told_in_pagerdutys_words(level: str, severity: str, server: FaultyHttp) -> None:
     send(server, replace(MESSAGE, level=level))
     payload = server.taken[-1].document["payload"]
     assert isinstance(payload, dict)
@@ -54,7 +55,7 @@ def test_levels_are_told_in_pagerdutys_words(level: str, severity: str, server: 
     assert "2,134,000" in str(payload["custom_details"])
 
 
-def test_several_alerts_are_several_events_the_most_severe_first(server: MoodyHttp) -> None:
+def test_several_alerts_are_several_events_the_most_severe_first(server: FaultyHttp) -> None:
     assert CHANNELS["pagerduty"].grouped is False
     others = (Alert("Bwarn", "budget", "warning", FACTS), Alert("Bcrit", "budget", "critical", FACTS))
     assert send(server, replace(MESSAGE, others=others)).kind == "accepted"

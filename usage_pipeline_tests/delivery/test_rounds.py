@@ -9,9 +9,10 @@ from typing import LiteralString
 
 import pytest
 
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.delivery import attempt as attempts_module
-from usage_pipeline.delivery.channels.base import Message, Outcome
 from usage_pipeline.delivery.worker import LEASE, claim, deliver_due, record
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import Recipient, Settings, parse_settings
 from usage_pipeline.warehouse.connection import Connection, connect
 from usage_pipeline_tests.delivery.test_outbox import CONFIG, Clock, attempts, put

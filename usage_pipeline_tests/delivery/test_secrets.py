@@ -15,7 +15,7 @@ from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline_tests.delivery.test_outbox import Clock, put
 from usage_pipeline_tests.delivery.test_rounds import everything
 from usage_pipeline_tests.support.every_channel import MARK, RECIPIENTS, configuration, environment
-from usage_pipeline_tests.support.fault_servers import Mood, answers, moody_http, moody_smtp
+from usage_pipeline_tests.support.fault_servers import Mood, answers, faulty_http, faulty_smtp
 
 
 def refuses(own: str) -> Mood:
@@ -41,7 +41,7 @@ def test_no_secret_is_kept_or_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    with moody_http() as server, moody_smtp() as mail_server:
+    with faulty_http() as server, faulty_smtp() as mail_server:
         values = environment(server.base, mail_server.port)
         values["SMTP_URL"] = f"smtp://user:{MARK}-smtp@127.0.0.1:{mail_server.port}"
         for name, value in values.items():
@@ -74,7 +74,7 @@ def test_nor_in_anything_that_dagster_keeps_of_a_run(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    with moody_http() as server, moody_smtp() as mail_server:
+    with faulty_http() as server, faulty_smtp() as mail_server:
         values = environment(server.base, mail_server.port)
         for name, value in values.items():
             monkeypatch.setenv(name, value)

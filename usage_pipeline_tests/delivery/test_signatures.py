@@ -10,33 +10,33 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.delivery.channels import sms_aliyun, sms_tencent
-from usage_pipeline.delivery.channels.base import Message
 from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.settings import Settings, parse_settings
 from usage_pipeline_tests.delivery.test_outbox import FACTS
 from usage_pipeline_tests.support.every_channel import MARK, TAKES, configuration, environment
-from usage_pipeline_tests.support.fault_servers import MoodyHttp, Taken, moody_http
+from usage_pipeline_tests.support.fault_servers import FaultyHttp, Taken, faulty_http
 
 MESSAGE = Message("Babc-1", "Babc", "budget", "emergency", FACTS, "zh")
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[MoodyHttp]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyHttp]:
     """A server that every channel is led to."""
-    with moody_http() as state:
+    with faulty_http() as state:
         for name, value in environment(state.base, 1).items():
             monkeypatch.setenv(name, value)
         yield state
 
 
 @pytest.fixture
-def every(server: MoodyHttp) -> Settings:
+def every(server: FaultyHttp) -> Settings:
     """A configuration with every channel."""
     return parse_settings(configuration(server.base), "c.yaml")
 
 
-def sent(name: str, every: Settings, server: MoodyHttp) -> Taken:
+def sent(name: str, every: Settings, server: FaultyHttp) -> Taken:
     """What the server got of one message."""
     server.mood = TAKES[name]
     recipient = every.recipients[name]
@@ -49,7 +49,7 @@ def mac(key: bytes, text: str) -> bytes:
     return hmac.new(key, text.encode(), hashlib.sha256).digest()
 
 
-def test_dingtalk_signs_the_time_in_milliseconds(every: Settings, server: MoodyHttp) -> None:
+def test_dingtalk_signs_the_time_in_milliseconds(every: Settings, server: FaultyHttp) -> None:
     query = parse_qs(urlsplit(sent("dingtalk", every, server).path).query)
     secret, stamp = f"SEC{MARK}", query["timestamp"][0]
     assert abs(int(stamp) / 1000 - time.time()) < 60
@@ -57,14 +57,14 @@ def test_dingtalk_signs_the_time_in_milliseconds(every: Settings, server: MoodyH
     assert query["access_token"] == [f"{MARK}-dingtalk"]
 
 
-def test_feishu_signs_the_empty_message_under_time_and_secret(every: Settings, server: MoodyHttp) -> None:
+def test_feishu_signs_the_empty_message_under_time_and_secret(every: Settings, server: FaultyHttp) -> None:
     document = sent("feishu", every, server).document
     stamp = str(document["timestamp"])
     assert abs(int(stamp) - time.time()) < 60
     assert document["sign"] == base64.b64encode(mac(f"{stamp}\n{MARK}-feishu-sign".encode(), "")).decode()
 
 
-def test_a_robot_without_a_signing_secret_is_not_signed(every: Settings, server: MoodyHttp) -> None:
+def test_a_robot_without_a_signing_secret_is_not_signed(every: Settings, server: FaultyHttp) -> None:
     assert "sign" not in sent("lark", every, server).document
 
 
@@ -82,7 +82,7 @@ def test_aliyuns_published_example() -> None:
     assert found.endswith("Signature=06563a9e1b43f5dfe96b81484da74bceab24a1d853912eee15083a6f0f3283c0")
 
 
-def test_aliyun_gets_what_was_signed(every: Settings, server: MoodyHttp) -> None:
+def test_aliyun_gets_what_was_signed(every: Settings, server: FaultyHttp) -> None:
     taken = sent("sms-aliyun", every, server)
     parts = dict(part.split("=", 1) for part in taken.headers["authorization"].split(" ", 1)[1].split(","))
     names = parts["SignedHeaders"].split(";")
@@ -112,7 +112,7 @@ def test_tencents_published_example() -> None:
     )
 
 
-def test_tencent_gets_what_was_signed(every: Settings, server: MoodyHttp) -> None:
+def test_tencent_gets_what_was_signed(every: Settings, server: FaultyHttp) -> None:
     taken = sent("sms-tencent", every, server)
     stamp = int(taken.headers["x-tc-timestamp"])
     again = sms_tencent.authorization("sms", taken.headers["host"], taken.body, stamp, "AKID-id", f"{MARK}-tencent")
@@ -121,13 +121,13 @@ def test_tencent_gets_what_was_signed(every: Settings, server: MoodyHttp) -> Non
     assert (taken.headers["x-tc-action"], taken.headers["x-tc-version"]) == ("SendSms", "2021-01-11")
 
 
-def test_twilio_is_asked_as_the_account(every: Settings, server: MoodyHttp) -> None:
+def test_twilio_is_asked_as_the_account(every: Settings, server: FaultyHttp) -> None:
     taken = sent("sms-twilio", every, server)
     assert base64.b64decode(taken.headers["authorization"].removeprefix("Basic ")).decode() == f"AC-id:{MARK}-twilio"
     assert taken.path == "/2010-04-01/Accounts/AC-id/Messages.json"
 
 
-def test_a_gateways_secret_stands_where_the_configuration_puts_it(every: Settings, server: MoodyHttp) -> None:
+def test_a_gateways_secret_stands_where_the_configuration_puts_it(every: Settings, server: FaultyHttp) -> None:
     taken = sent("sms-http", every, server)
     assert taken.headers["authorization"] == f"Bearer {MARK}-gateway-key"
     assert json.loads(taken.body)["phone"] == "+8613600000000"

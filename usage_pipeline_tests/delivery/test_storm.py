@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.outbox import NewAlert, raise_alert
 from usage_pipeline.delivery import worker as outbox
-from usage_pipeline.delivery.channels.base import Message, Outcome
 from usage_pipeline.delivery.worker import LEASE, deliver_due
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import Recipient, Settings, parse_settings
 from usage_pipeline.warehouse.connection import Connection, connect
 from usage_pipeline_tests.delivery.test_outbox import FACTS, Clock

@@ -8,27 +8,28 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from usage_pipeline.delivery.channels.base import Message, Outcome
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.delivery.channels.sms_text import MOST_UNITS, text_of, units
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import SettingsError, parse_settings
 from usage_pipeline.settings.recipients import AcceptedAnswer, SmsRecipient
 from usage_pipeline_tests.delivery.test_outbox import FACTS
-from usage_pipeline_tests.support.fault_servers import MoodyHttp, answers, moody_http
+from usage_pipeline_tests.support.fault_servers import FaultyHttp, answers, faulty_http
 
 MESSAGE = Message("Babc-1", "Babc", "budget", "emergency", FACTS, "zh")
 NASTY = '"}, "to": "+999", {"x": "&to=999\r\nX-Evil: 1'
 
 
 @pytest.fixture
-def server() -> Iterator[MoodyHttp]:
+def server() -> Iterator[FaultyHttp]:
     """A gateway."""
-    with moody_http() as state:
+    with faulty_http() as state:
         state.mood = answers(200, {"data": [{"code": 0}]})
         yield state
 
 
-def send(server: MoodyHttp, monkeypatch: pytest.MonkeyPatch, name: str = "lead", **changes: Any) -> Outcome:
+def send(server: FaultyHttp, monkeypatch: pytest.MonkeyPatch, name: str = "lead", **changes: Any) -> Outcome:
     """One message by the gateway."""
     monkeypatch.setenv("SMS_URL", f"{server.base}/send")
     monkeypatch.setenv("SMS_KEY", "s3cr3t-k3y")
@@ -38,21 +39,21 @@ def send(server: MoodyHttp, monkeypatch: pytest.MonkeyPatch, name: str = "lead",
     return CHANNELS["sms"](replace(MESSAGE, facts=facts), SmsRecipient(**{**given, **changes}))
 
 
-def test_a_value_stays_within_its_text_in_json(server: MoodyHttp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_value_stays_within_its_text_in_json(server: FaultyHttp, monkeypatch: pytest.MonkeyPatch) -> None:
     assert send(server, monkeypatch, NASTY).kind == "accepted"
     document = server.taken[0].document
     assert set(document) == {"to", "text"}
     assert document["to"] == "+8613800000000"
 
 
-def test_and_in_a_form(server: MoodyHttp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_and_in_a_form(server: FaultyHttp, monkeypatch: pytest.MonkeyPatch) -> None:
     send(server, monkeypatch, NASTY, format="form", body="to={{ to }}&text={{ text }}&key={{ secret }}")
     form = parse_qs(server.taken[0].body.decode())
     assert (form["to"], form["key"]) == (["+8613800000000"], ["s3cr3t-k3y"])
     assert set(form) == {"to", "text", "key"}
 
 
-def test_and_in_an_address(server: MoodyHttp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_and_in_an_address(server: FaultyHttp, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"{server.base}/send?to={{{{ to }}}}&text={{{{ text }}}}"
     monkeypatch.setenv("GET_URL", url)
     assert send(server, monkeypatch, NASTY, url_env="GET_URL", method="GET").kind == "accepted"
@@ -62,7 +63,7 @@ def test_and_in_an_address(server: MoodyHttp, monkeypatch: pytest.MonkeyPatch) -
     assert set(query) == {"to", "text"}
 
 
-def test_and_in_a_header(server: MoodyHttp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_and_in_a_header(server: FaultyHttp, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (
         send(server, monkeypatch, NASTY, headers={"X-Name": "{{ name }}", "X-Key": "{{ secret }}"}).kind == "accepted"
     )
@@ -77,7 +78,7 @@ def test_and_in_a_header(server: MoodyHttp, monkeypatch: pytest.MonkeyPatch) -> 
      ({"status": (204,)}, "retry")],
 )  # fmt: skip
 def test_the_configuration_says_what_accepted_means(
-    accepted: dict[str, Any], kind: str, server: MoodyHttp, monkeypatch: pytest.MonkeyPatch
+    accepted: dict[str, Any], kind: str, server: FaultyHttp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert send(server, monkeypatch, accepted=AcceptedAnswer(**accepted)).kind == kind
 
@@ -88,7 +89,7 @@ def test_the_configuration_says_what_accepted_means(
      ({"headers": {"X": "{{ ''.__class__.__mro__ }}"}}, "headers.X")],
 )  # fmt: skip
 def test_a_template_that_cannot_be_used_is_said_and_nothing_is_sent(
-    changes: dict[str, Any], what: str, server: MoodyHttp, monkeypatch: pytest.MonkeyPatch
+    changes: dict[str, Any], what: str, server: FaultyHttp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outcome = send(server, monkeypatch, **changes)
     assert outcome.kind == "permanent"
@@ -97,7 +98,7 @@ def test_a_template_that_cannot_be_used_is_said_and_nothing_is_sent(
 
 
 def test_a_number_that_is_refused_keeps_no_other_from_its_message(
-    server: MoodyHttp, monkeypatch: pytest.MonkeyPatch
+    server: FaultyHttp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.mood = answers(400, {"code": 21211})
     monkeypatch.setenv("TWILIO", "AC1:s3cr3t-t0ken")
@@ -131,7 +132,7 @@ def test_what_a_provider_needs_is_asked_for(provider: str, lacks: str) -> None:
 
 
 def test_answers_of_a_gateway_that_are_no_json_are_no_acceptance(
-    server: MoodyHttp, monkeypatch: pytest.MonkeyPatch
+    server: FaultyHttp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.mood = answers(200, b"[[[[" * 20_000)
     wanted = AcceptedAnswer(field="code", equals="0")

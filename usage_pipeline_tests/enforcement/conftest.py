@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 import requests
 
-from usage_pipeline.alerts.evaluate_and_alert import judge_and_alert
-from usage_pipeline.configuration import InForce, configuration_in_force
+from usage_pipeline.alerts.evaluate_and_alert import evaluate_and_alert
+from usage_pipeline.configuration import ActiveConfiguration, active_configuration
 from usage_pipeline.console.transport import Timeouts
 from usage_pipeline.enforcement.carry_out import Carried, enforce
 from usage_pipeline.enforcement.state import Action, actions
@@ -69,15 +69,15 @@ class Place:
         )
 
     @property
-    def in_force(self) -> InForce:
+    def in_force(self) -> ActiveConfiguration:
         """The configuration."""
-        found = configuration_in_force(self.warehouse, self.config)
+        found = active_configuration(self.warehouse, self.config)
         assert found.refused is None, found.refused
         return found
 
-    def judge(self) -> None:
-        """Judges the budgets as of the clock."""
-        judge_and_alert(self.warehouse, self.in_force, self.now)
+    def evaluate(self) -> None:
+        """Evaluates the budgets as of the clock."""
+        evaluate_and_alert(self.warehouse, self.in_force, self.now)
 
     def enforce(self, connection: Connection | None = None) -> Carried:
         """One run of enforcement."""
@@ -86,9 +86,9 @@ class Place:
                        timeouts=SHORT)  # fmt: skip
 
     def step(self, **later: float) -> Carried:
-        """Moves the clock on, judges and enforces."""
+        """Moves the clock on, evaluates and enforces."""
         self.now += timedelta(**later)
-        self.judge()
+        self.evaluate()
         return self.enforce()
 
     def actions(self, **which: Any) -> list[Action]:
@@ -159,7 +159,7 @@ def roll_up_day(connection: Connection, now: datetime) -> None:
 def written(postgres: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     """A company that was read by one pass; tests work on copies of it."""
     config = tmp_path_factory.mktemp("written") / "c.yaml"
-    # Nothing is judged yet: each test has its own budgets.
+    # Nothing is evaluated yet: each test has its own budgets.
     config.write_text(f"version: 1\ntimezone: {NOON_ZONE}\ncurrency: CNY\nexchange_rates: {{USD: 7.10}}\n"
                       "environments: [{environment: dev, when: {tag: dev}}]\n")  # fmt: skip
 

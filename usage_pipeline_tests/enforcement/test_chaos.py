@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from usage_pipeline.configuration import configuration_in_force
+from usage_pipeline.configuration import active_configuration
 from usage_pipeline.enforcement.carry_out import enforce
 from usage_pipeline.warehouse.connection import connect
 from usage_pipeline_tests.enforcement.conftest import AGENT, SHORT, Place
-from usage_pipeline_tests.support.worker_pool import killed, nursery
+from usage_pipeline_tests.support.worker_pool import killed, worker_pool
 
 KILLS = int(os.environ.get("USAGE_PIPELINE_KILLS", "200"))
 SEED = int(os.environ.get("USAGE_PIPELINE_SEED", "0")) or random.randrange(1, 10**6)
@@ -28,19 +28,19 @@ BUDGETS = "\n".join(
 def enforce_as_worker(url: str, offset: float, config: str) -> None:
     """One run, by a clock that is so many seconds off."""
     connection = connect(url)
-    found = configuration_in_force(connection, Path(config))
+    found = active_configuration(connection, Path(config))
     enforce(connection, found.settings, found.version, by=f"worker {os.getpid()}", timeouts=SHORT,
             clock=lambda: datetime.now(UTC) + timedelta(seconds=offset))  # fmt: skip
 
 
 def days(place: Place, dice: random.Random) -> Iterator[float]:
-    """Goes from day to day, some projects spending too much on each; gives how far the clock is off."""
+    """Goes from day to day, some projects spending too much on each; returns how far the clock is off."""
     started = datetime.now(UTC)
     while True:
         place.now += timedelta(days=1)
         for name in (*dice.sample(APPS, 2), UNTOUCHED):
             place.tokens_now(name, 10)
-        place.judge()
+        place.evaluate()
         yield (place.now - started).total_seconds() + (started - datetime.now(UTC)).total_seconds()
 
 
@@ -62,7 +62,7 @@ def test_whatever_is_killed_rows_and_dify_agree_after_the_next_run(place: Place)
     before = {name: place.doors(name) for name in (*APPS, UNTOUCHED)}
     kills = 0
     url, whole = place.company.warehouse_url, 0.0
-    with nursery(__name__, "enforce_as_worker", str(place.config)) as born:
+    with worker_pool(__name__, "enforce_as_worker", str(place.config)) as born:
         for offset in days(place, dice):
             if kills >= KILLS:
                 break
@@ -105,8 +105,8 @@ def test_two_runs_at_once_act_once(place: Place) -> None:
     place.configure(more=BUDGETS, enforcement=", most_actions_per_hour: 9999")
     for name in APPS:
         place.tokens_now(name, 10)
-    place.judge()
-    with nursery(__name__, "enforce_as_worker", str(place.config)) as born:
+    place.evaluate()
+    with worker_pool(__name__, "enforce_as_worker", str(place.config)) as born:
         workers = [born.worker(place.company.warehouse_url, 0.0) for _ in range(4)]
         _wait_for(workers)
     place.enforce()

@@ -22,7 +22,7 @@ def command(place: Place, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Resu
 
 
 def test_list_show_and_release(place: Place, command: Callable[..., Result]) -> None:
-    place.judge()
+    place.evaluate()
     assert command("run").exit_code == 0
     assert place.call() == 403
     listed = command("list", "--held", "--json")
@@ -42,7 +42,7 @@ def test_list_show_and_release(place: Place, command: Callable[..., Result]) -> 
 
 
 def test_an_approved_raise_opens_at_once(place: Place, command: Callable[..., Result]) -> None:
-    place.judge()
+    place.evaluate()
     command("run")
     asked = CliRunner().invoke(app, ["overrides", "request", "agent-daily", "--scope", AGENT, "--percent", "500",
                                      "--until", "+2h", "--reason", "sale", "--by", "li.si", "--json"])  # fmt: skip
@@ -55,7 +55,7 @@ def test_an_approved_raise_opens_at_once(place: Place, command: Callable[..., Re
 
 def test_approve_and_reject(place: Place, command: Callable[..., Result]) -> None:
     place.configure(mode="approve")
-    place.judge()
+    place.evaluate()
     command("run")
     action_id = place.one().action_id
     refused = command("approve", action_id, "--by", "somebody")
@@ -70,7 +70,7 @@ def test_approve_and_reject(place: Place, command: Callable[..., Result]) -> Non
 
 
 def test_what_could_not_be_undone_yet_is_exit_1(place: Place, command: Callable[..., Result]) -> None:
-    place.judge()
+    place.evaluate()
     command("run")
     place.fake.faults.add(Fault("status", "POST", "-enable", status=403, times=99))
     done = command("release", place.one().action_id)

@@ -42,7 +42,7 @@ def checked(result: dg.ExecuteInProcessResult) -> tuple[bool, object]:
 
 def test_a_reached_tier_asks_for_a_run_which_pauses_and_records(place: Place, defs: dg.Definitions) -> None:
     assert not asked(place)
-    place.judge()
+    place.evaluate()
     assert asked(place)
     result = run(defs)
     assert result.success
@@ -56,7 +56,7 @@ def test_a_reached_tier_asks_for_a_run_which_pauses_and_records(place: Place, de
 
 def test_the_check_is_red_when_somebody_opens_what_is_held(place: Place, defs: dg.Definitions) -> None:
     place.now = datetime.now(UTC)
-    place.judge()
+    place.evaluate()
     run(defs)
     with connected(place.company.dify_url) as dify:
         dify.execute("UPDATE apps SET enable_api = true WHERE id = %s", [place.app()])
@@ -69,7 +69,7 @@ def test_the_check_is_red_when_somebody_opens_what_is_held(place: Place, defs: d
 
 def test_the_check_is_red_while_something_could_not_be_done_or_undone(place: Place, defs: dg.Definitions) -> None:
     place.fake.faults.add(Fault("status", "(POST|PUT)", "apps/", status=403, times=99))
-    place.judge()
+    place.evaluate()
     passed, problems = checked(run(defs))
     assert not passed
     assert "could not be done" in str(problems)
@@ -77,7 +77,7 @@ def test_the_check_is_red_while_something_could_not_be_done_or_undone(place: Pla
 
 
 def test_the_check_is_red_when_what_is_held_could_not_be_looked_at_for_long(place: Place, defs: dg.Definitions) -> None:
-    place.judge()
+    place.evaluate()
     run(defs)
     place.fake.faults.add(Fault("status", "GET", "apps/", status=403, times=10**6))
     for _ in range(3):
@@ -94,7 +94,7 @@ def test_the_check_is_red_when_what_is_held_could_not_be_looked_at_for_long(plac
 
 def test_a_decision_in_the_ui_is_carried_out(place: Place, defs: dg.Definitions) -> None:
     place.configure(mode="approve")
-    place.judge()
+    place.evaluate()
     run(defs)
     action_id = place.one().action_id
 

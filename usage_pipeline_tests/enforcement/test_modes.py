@@ -149,7 +149,7 @@ def test_a_cap_that_somebody_has_set_since_is_left(place: Place) -> None:
     with connected(place.company.dify_url) as dify:
         dify.execute("UPDATE apps SET max_active_requests = 5 WHERE id = %s", [place.app()])
     place.now = place.one().period_end + timedelta(minutes=1)
-    place.judge()
+    place.evaluate()
     place.enforce()
     with connected(place.company.dify_url) as dify:
         row = dify.execute("SELECT max_active_requests FROM apps WHERE id = %s", [place.app()]).fetchone()

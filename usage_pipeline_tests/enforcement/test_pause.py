@@ -3,7 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 
-from usage_pipeline.alerts.approvals import ask_for_raise, decide_on_raise
+from usage_pipeline.alerts.approvals import decide_override, request_override
 from usage_pipeline.budgets.overrides import Request
 from usage_pipeline.enforcement.decisions import release_action
 from usage_pipeline.warehouse.connection import connected
@@ -12,12 +12,12 @@ from usage_pipeline_tests.support.clock import NOON_ZONE
 
 
 def approve_a_raise(place: Place, *, percent: int = 500, hours: int = 1) -> str:
-    """Somebody asks and another approves; gives the raise's id."""
+    """Somebody asks and another approves; returns the raise's id."""
     asked = Request(
         "agent-daily", AGENT, None, None, Decimal(percent), place.now + timedelta(hours=hours), "sale", "li.si"
     )
-    made = ask_for_raise(place.warehouse, place.in_force, asked, place.now)
-    decide_on_raise(place.warehouse, place.in_force, made.override_id, approve=True, by="wang.wu", now=place.now)
+    made = request_override(place.warehouse, place.in_force, asked, place.now)
+    decide_override(place.warehouse, place.in_force, made.override_id, approve=True, by="wang.wu", now=place.now)
     return made.override_id
 
 

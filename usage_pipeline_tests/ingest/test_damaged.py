@@ -127,7 +127,7 @@ def test_a_source_that_is_gone_is_said_and_its_alerts_still_go_out(company: Comp
     summary = company.run()
     assert not summary.held
     assert "does not exist" in summary.source_errors["main"]
-    assert summary.evaluation.rows > 0, "budgets are judged all the same"
+    assert summary.evaluation.rows > 0, "budgets are evaluated all the same"
     company.dify_url = url
     assert company.run().held
 

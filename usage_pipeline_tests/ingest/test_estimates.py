@@ -37,7 +37,7 @@ def company(postgres: EmbeddedServer, pattern: Company) -> Iterator[Company]:
 
 
 def stop(dify: Connection, prompt: object, answer: str, *, query: str = "?") -> str:
-    """Makes an answered message one whose answer was stopped, as Dify stores it; gives its id."""
+    """Makes an answered message one whose answer was stopped, as Dify stores it; returns its id."""
     row = dify.execute(
         "UPDATE messages SET message_tokens = 0, answer_tokens = 0, total_price = 0, answer = %s, query = %s,"
         " message = %s, message_unit_price = 2.5, answer_unit_price = 10, message_price_unit = 0.000001,"
@@ -115,7 +115,7 @@ def test_an_estimate_goes_when_dify_has_the_tokens_after_all(company: Company) -
 
 
 def add_document(dify: Connection, *, tokens: int, moment: datetime) -> str:
-    """A document of a knowledge base, embedded at the moment; gives its id."""
+    """A document of a knowledge base, embedded at the moment; returns its id."""
     dify.execute(
         "INSERT INTO datasets (id, tenant_id, name, created_by, embedding_model, embedding_model_provider)"
         " SELECT '00000000-0000-4000-8000-000000000001', id, 'Handbook', id, 'text-embedding-3-small',"

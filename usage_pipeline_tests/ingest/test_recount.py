@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from usage_pipeline.configuration import configuration_in_force
+from usage_pipeline.configuration import active_configuration
 from usage_pipeline.fake_dify.callers import caller_for
 from usage_pipeline.fake_dify.calls_basic import basic_call
 from usage_pipeline.fake_dify.history import History
@@ -91,7 +91,7 @@ def test_all_days_made_again_equal_a_warehouse_that_was_counted_so_from_the_star
         before, deliveries = outcome(connection), sent(connection)
         for _ in range(2):
             days = days_of(connection)
-            assert not backfill(connection, configuration_in_force(connection, config), days)
+            assert not backfill(connection, active_configuration(connection, config), days)
             roll_up(connection, changed_days(connection))
         after = outcome(connection)
         assert after != before
@@ -120,7 +120,7 @@ def test_only_the_days_named_change(company: Company, tmp_path: Path) -> None:
         before = outcome(connection)
         alerts = connection.execute("SELECT count(*) FROM usage.alert").fetchone()
         day = days_of(connection)[2]
-        backfill(connection, configuration_in_force(connection, config), [day])
+        backfill(connection, active_configuration(connection, config), [day])
         after = outcome(connection)
         touched = {row[OUTCOME.index("usage_date")] for row in before ^ after}
         assert touched == {day}
@@ -146,7 +146,7 @@ def test_a_source_that_cannot_be_reached_does_not_matter(company: Company, tmp_p
     with connected(company.warehouse_url) as connection:
         connection.execute("UPDATE usage.usage_event SET base_cost = 1, key_attribution = 'shared', api_key_id = NULL")
         days = days_of(connection)
-        assert not backfill(connection, configuration_in_force(connection, EXAMPLE), days)
+        assert not backfill(connection, active_configuration(connection, EXAMPLE), days)
         wrong = connection.execute(
             "SELECT count(*) FROM usage.usage_event"
             " WHERE base_cost = 1 OR (key_attribution = 'shared' AND caller_kind <> 'api')"

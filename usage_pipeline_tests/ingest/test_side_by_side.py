@@ -16,8 +16,8 @@ import psycopg
 import pytest
 
 from usage_pipeline.alerts.kinds.source import raise_source_alerts
-from usage_pipeline.configuration import configuration_in_force
-from usage_pipeline.ingest.read_all_sources import read_every_source
+from usage_pipeline.configuration import active_configuration
+from usage_pipeline.ingest.read_all_sources import read_all_sources
 from usage_pipeline.settings import Settings, load_settings
 from usage_pipeline.sources import dify_postgres
 from usage_pipeline.warehouse.connection import Connection, connect, connected
@@ -87,7 +87,7 @@ def true_events(companies: list[Company]) -> list[object]:
 
 def test_five_sources_of_which_one_hangs_and_one_refuses(place: Place, warehouse: Connection) -> None:
     begin = datetime.now(UTC)
-    results, errors = read_every_source(warehouse, place.settings, sweep=False)
+    results, errors = read_all_sources(warehouse, place.settings, sweep=False)
     took = datetime.now(UTC) - begin
     assert sorted(result.source_id for result in results) == sorted(WELL)
     assert sorted(errors) == sorted(SICK)
@@ -102,14 +102,14 @@ def test_five_sources_of_which_one_hangs_and_one_refuses(place: Place, warehouse
 def test_each_sick_source_is_alerted_once_an_outage_not_once_a_minute(place: Place, warehouse: Connection) -> None:
     for name in SICK:
         place.point(name, place.companies[0].dify_url)
-    assert not read_every_source(warehouse, place.settings, sweep=False)[1]
+    assert not read_all_sources(warehouse, place.settings, sweep=False)[1]
     place.point("hung", f"postgresql://reader:x@127.0.0.1:{place.dead_port}/dify")
     place.point("refused", f"postgresql://reader:x@127.0.0.1:{closed_port()}/dify")
-    in_force = configuration_in_force(warehouse, place.config)
+    in_force = active_configuration(warehouse, place.config)
     began = datetime.now(UTC)
     told = {}
     for minute in (1, 11, 12, 60):
-        read_every_source(warehouse, place.settings, sweep=False)
+        read_all_sources(warehouse, place.settings, sweep=False)
         told[minute] = raise_source_alerts(warehouse, in_force, began + timedelta(minutes=minute))
     assert {minute: len(ids) for minute, ids in told.items()} == {1: 0, 11: 2, 12: 0, 60: 0}
     rows = warehouse.execute("SELECT budget_id FROM usage.alert WHERE kind = 'source' ORDER BY 1").fetchall()
@@ -129,7 +129,7 @@ def test_one_that_stops_in_mid_stream_is_left_and_read_whole_when_it_is_back(
     place.point("refused", place.companies[0].dify_url)
     line.freeze(after_bytes=200_000)
     begin = time.monotonic()
-    results, errors = read_every_source(warehouse, place.settings, sweep=False)
+    results, errors = read_all_sources(warehouse, place.settings, sweep=False)
     took = time.monotonic() - begin
     assert sorted(result.source_id for result in results) == sorted({*WELL, "refused"})
     assert list(errors) == ["hung"]
@@ -137,7 +137,7 @@ def test_one_that_stops_in_mid_stream_is_left_and_read_whole_when_it_is_back(
     assert SILENT_SECONDS < took < SILENT_SECONDS + 8
     assert not readers_alive(), "its thread is still there"
     line.thaw()
-    assert not read_every_source(warehouse, place.settings, sweep=False)[1]
+    assert not read_all_sources(warehouse, place.settings, sweep=False)[1]
     warehouse.execute("DELETE FROM usage.usage_event WHERE source = 'refused'")
     assert_events_equal(warehouse, true_events([*place.companies, fourth]))  # type: ignore[arg-type]
     line.cut()
@@ -156,7 +156,7 @@ def test_a_name_server_that_never_answers_holds_nobody_up(
     look_up_well = socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     begin = time.monotonic()
-    results, errors = read_every_source(warehouse, place.settings, sweep=False)
+    results, errors = read_all_sources(warehouse, place.settings, sweep=False)
     assert time.monotonic() - begin < SILENT_SECONDS + 5 + 8
     assert len(results) == len(WELL)
     assert "gave no answer" in errors["hung"]
@@ -172,7 +172,7 @@ def test_a_lost_warehouse_is_not_a_sick_source(place: Place, warehouse_url: str)
         cut = threading.Timer(0.5, line.cut)
         cut.start()
         with pytest.raises(psycopg.OperationalError):
-            read_every_source(connection, place.settings, sweep=False)
+            read_all_sources(connection, place.settings, sweep=False)
         cut.join()
     assert not readers_alive()
 
@@ -186,7 +186,7 @@ def test_a_long_first_reading_goes_on_over_passes_and_holds_nobody_up(
     passes = 0
     unfinished = True
     while unfinished:
-        results, errors = read_every_source(warehouse, place.settings, sweep=False, within=timedelta(microseconds=1))
+        results, errors = read_all_sources(warehouse, place.settings, sweep=False, within=timedelta(microseconds=1))
         assert not errors
         unfinished = any(not result.finished for result in results)
         passes += 1
@@ -199,11 +199,11 @@ def test_a_long_first_reading_goes_on_over_passes_and_holds_nobody_up(
 
 
 def test_one_at_a_time_ends_too_and_the_sick_come_last(place: Place, warehouse: Connection) -> None:
-    read_every_source(warehouse, place.settings, sweep=False)
+    read_all_sources(warehouse, place.settings, sweep=False)
     text = place.config.read_text(encoding="utf-8").replace("reading: {", "reading: {sources_at_once: 1, ")
     place.config.write_text(text, encoding="utf-8")
     order: list[str] = []
-    results, errors = read_every_source(
+    results, errors = read_all_sources(
         warehouse, place.settings, sweep=False, progress=lambda told: order.append(told.source_id)
     )
     assert {*order} == {*WELL}

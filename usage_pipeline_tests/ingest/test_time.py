@@ -102,7 +102,7 @@ def test_a_daily_budget_takes_in_all_hours_of_such_a_day(
     staged: Connection, tmp_path: Path, zone: str, day: date, hours: float
 ) -> None:
     from usage_pipeline.budgets.evaluate import evaluate_budgets  # noqa: PLC0415
-    from usage_pipeline.configuration import configuration_in_force  # noqa: PLC0415
+    from usage_pipeline.configuration import active_configuration  # noqa: PLC0415
 
     config = tmp_path / "c.yaml"
     config.write_text(
@@ -112,7 +112,7 @@ def test_a_daily_budget_takes_in_all_hours_of_such_a_day(
     )
     begin, end = bounds(zone, day)
     moment = end - timedelta(minutes=1)
-    configuration = configuration_in_force(staged, config)
+    configuration = active_configuration(staged, config)
     with staged.transaction():
         evaluate_budgets(staged, configuration.settings, configuration.version, moment)
     rows = staged.execute(

@@ -19,7 +19,7 @@ def company(new_database: Callable[[], str], warehouse_url: str) -> Company:
 
 
 def call(dify: Connection, *, tokens: int, price: str, moment: datetime, user: str | None = None) -> str:
-    """One row as Dify writes it; gives its id."""
+    """One row as Dify writes it; returns its id."""
     row = dify.execute(
         "INSERT INTO tool_model_invokes (user_id, tenant_id, provider, tool_type, tool_name, model_parameters,"
         " prompt_messages, model_response, prompt_tokens, answer_tokens, answer_unit_price, total_price, currency,"

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from usage_pipeline.configuration import configuration_in_force
+from usage_pipeline.configuration import active_configuration
 from usage_pipeline.fake_dify.callers import caller_for
 from usage_pipeline.fake_dify.calls_workflow import single_step
 from usage_pipeline.fake_dify.history import History
@@ -31,7 +31,7 @@ class Reconciled:
 
     def settings(self, connection: Connection) -> Settings:
         """The configuration in force."""
-        return configuration_in_force(connection, self.company.config).settings
+        return active_configuration(connection, self.company.config).settings
 
     def days(self, connection: Connection) -> list[date]:
         """Every day of the history, up to the one on which it was read."""

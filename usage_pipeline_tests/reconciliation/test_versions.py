@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from usage_pipeline.configuration import configuration_in_force
+from usage_pipeline.configuration import active_configuration
 from usage_pipeline.fake_dify.schema import VERSIONS
 from usage_pipeline.reconciliation.reconcile import reconcile
 from usage_pipeline.warehouse.connection import connected
@@ -19,7 +19,7 @@ def test_a_day_fits_and_a_changed_row_is_named(
     company = build_company(new_database, warehouse_url, seed=33, days=4, calls_a_day=4, version=version)
     assert not company.run().source_errors
     with connected(warehouse_url) as connection, connected(company.dify_url) as dify:
-        settings = configuration_in_force(connection, company.config).settings
+        settings = active_configuration(connection, company.config).settings
         days = [settings.today() - timedelta(days=number) for number in range(6)]
         assert [r.says for r in reconcile(connection, settings, days) if r.state != "green"] == []
         row = dify.execute(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from usage_pipeline.configuration import InForce
+from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.delivery.worker import deliver_due
 from usage_pipeline.reports.edition import edition_of
 from usage_pipeline.reports.make import make_report
@@ -52,7 +52,7 @@ def ledger(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def tell(connection: Connection, settings: Settings = TELLING) -> list[str]:
     """The morning's telling of the day."""
     report = make_report(connection, settings, edition_of("day", DAY), now=AFTERWARDS)
-    return tell_recipients(connection, InForce(settings, 1), report, AFTERWARDS)
+    return tell_recipients(connection, ActiveConfiguration(settings, 1), report, AFTERWARDS)
 
 
 def test_everyone_is_told_once_and_nobody_rings(ledger: Connection) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.delivery import report_files
-from usage_pipeline.delivery.channels.base import Message
 from usage_pipeline.delivery.channels.mail import _compose
 from usage_pipeline.reports.document import Report
 from usage_pipeline.reports.recipients import _facts

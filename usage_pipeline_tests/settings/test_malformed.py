@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usage_pipeline.configuration import configuration_in_force
+from usage_pipeline.configuration import active_configuration
 from usage_pipeline.settings import SettingsError, load_settings, parse_settings
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline_tests.support.company import EXAMPLE
@@ -188,12 +188,12 @@ def test_there_are_sixty_of_them() -> None:
 def test_none_stops_the_budgets_that_were_in_force(warehouse: Connection, tmp_path: Path) -> None:
     file = tmp_path / "c.yaml"
     file.write_text(BASE, encoding="utf-8")
-    in_force = configuration_in_force(warehouse, file)
+    in_force = active_configuration(warehouse, file)
     for old, new, line, *_ in CASES:
         if line is None:
             continue
         file.write_text(BASE.replace(old, new, 1), encoding="utf-8")
-        found = configuration_in_force(warehouse, file)
+        found = active_configuration(warehouse, file)
         assert found.refused, new
         assert found.settings == in_force.settings
         assert found.version == in_force.version

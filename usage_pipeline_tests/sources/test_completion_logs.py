@@ -13,7 +13,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from usage_pipeline.ingest.read_all_sources import read_every_source
+from usage_pipeline.ingest.read_all_sources import read_all_sources
 from usage_pipeline.sources import completion_logs
 from usage_pipeline.sources.log_database import connect_to_log
 from usage_pipeline.warehouse.connection import Connection
@@ -310,7 +310,7 @@ def test_a_log_that_stops_in_mid_stream_is_left_and_read_whole_when_it_is_back(
     monkeypatch.setenv("LOG_URL", line.url)
     settings = settings_for(more={"lookback": {"statement_timeout_seconds": 1}, "reading": {"silent_after_seconds": 1}})
     line.freeze(after_bytes=200_000)
-    results, errors = read_every_source(warehouse, settings, sweep=True)
+    results, errors = read_all_sources(warehouse, settings, sweep=True)
     assert not results
     assert "gave no answer for 6 seconds" in errors["gateway"]
     assert not [t.name for t in threading.enumerate() if t.name.startswith("reading ")]

@@ -1,4 +1,4 @@
-"""The same history, read from a Dify on a real MariaDB whose server lives in another zone, gives the same events."""
+"""The same history, read from a Dify on a real MariaDB whose server lives in another zone, returns the same events."""
 
 from collections.abc import Callable
 from dataclasses import replace

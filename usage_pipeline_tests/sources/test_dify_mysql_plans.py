@@ -79,7 +79,7 @@ def statements_of(url: str) -> tuple[MysqlReader, MysqlStatements]:
 
 
 def assert_no_scan(reader: MysqlReader, name: str, text: str, parameters: dict[str, object]) -> set[str]:
-    """No big table is read whole, neither its rows nor an index of it; gives the big tables that the plan reads."""
+    """No big table is read whole, neither its rows nor an index of it; returns the big tables that the plan reads."""
     seen = set()
     for row in reader.rows("EXPLAIN " + text, parameters):
         table, access, key = row[2], row[3], row[5]

@@ -49,7 +49,7 @@ class Taken:
 
 
 @dataclass
-class MoodyHttp:
+class FaultyHttp:
     """The server's address, its mood, and every request that it got."""
 
     base: str
@@ -59,9 +59,9 @@ class MoodyHttp:
 
 
 @contextmanager
-def moody_http() -> Iterator[MoodyHttp]:
+def faulty_http() -> Iterator[FaultyHttp]:
     """Runs the server for the block."""
-    state = MoodyHttp("")
+    state = FaultyHttp("")
 
     class Handler(QuietHandler):
         def do_POST(self) -> None:
@@ -92,7 +92,7 @@ def moody_http() -> Iterator[MoodyHttp]:
 
 
 @dataclass
-class MoodySmtp:
+class FaultySmtp:
     """The server's port, what it answers at each step, and every mail that it took."""
 
     port: int
@@ -105,9 +105,9 @@ class MoodySmtp:
 
 
 @contextmanager
-def moody_smtp() -> Iterator[MoodySmtp]:
+def faulty_smtp() -> Iterator[FaultySmtp]:
     """Runs the server for the block."""
-    state = MoodySmtp(0)
+    state = FaultySmtp(0)
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 
-from usage_pipeline.ingest.read_all_sources import read_every_source
+from usage_pipeline.ingest.read_all_sources import read_all_sources
 from usage_pipeline.settings import Settings
 from usage_pipeline.usage.roll_up import changed_days, roll_up
 from usage_pipeline.warehouse.connection import Connection
@@ -51,8 +51,8 @@ def settings_for(zone: str = "UTC", more: dict[str, object] | None = None, **sou
 
 
 def read(warehouse: Connection, settings: Settings, *, sweep: bool = True) -> int:
-    """A pass with its roll-up; gives how many events changed. What cannot be read fails the test."""
-    results, errors = read_every_source(warehouse, settings, sweep=sweep)
+    """A pass with its roll-up; returns how many events changed. What cannot be read fails the test."""
+    results, errors = read_all_sources(warehouse, settings, sweep=sweep)
     assert not errors, errors
     roll_up(warehouse, changed_days(warehouse))
     return sum(result.events_changed for result in results)

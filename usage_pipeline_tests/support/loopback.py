@@ -20,7 +20,7 @@ class QuietHandler(BaseHTTPRequestHandler):
 
 @contextmanager
 def listening(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    """Gives the server's address, ``http://127.0.0.1:<port>``."""
+    """Returns the server's address, ``http://127.0.0.1:<port>``."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()

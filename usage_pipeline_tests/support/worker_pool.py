@@ -42,7 +42,7 @@ class Nursery:
 
 
 @contextmanager
-def nursery(module: str, function: str, *arguments: str) -> Iterator[Nursery]:
+def worker_pool(module: str, function: str, *arguments: str) -> Iterator[Nursery]:
     """Runs for the block; workers call the function with a database's URL, the offset and the arguments."""
     process = subprocess.Popen([sys.executable, "-c", _NURSERY, module, function, *arguments],
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # fmt: skip

@@ -15,7 +15,7 @@ from usage_pipeline.warehouse.connection import Connection
 def raise_anomaly_alerts(
     connection: Connection, settings: Settings, version: int, unusual: Sequence[Unusual], now: datetime
 ) -> list[str]:
-    """Writes the alerts of rules in mode `alert`; gives the ids of those that are new.
+    """Writes the alerts of rules in mode `alert`; returns the ids of those that are new.
 
     Runs inside the transaction that found them. ``now`` is aware UTC.
     """

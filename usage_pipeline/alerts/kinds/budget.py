@@ -17,7 +17,7 @@ from usage_pipeline.warehouse.connection import Connection
 def raise_budget_alerts(
     connection: Connection, settings: Settings, version: int, reached: Sequence[Reached], as_of: datetime
 ) -> list[str]:
-    """Writes one alert a tier reached, with its deliveries; gives the ids of those that are new.
+    """Writes one alert a tier reached, with its deliveries; returns the ids of those that are new.
 
     Runs inside the transaction that wrote the status.
     """

@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 
 from usage_pipeline.alerts.outbox import NewAlert, raise_alert
 from usage_pipeline.alerts.recipients import operators
-from usage_pipeline.configuration import InForce
+from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.warehouse.connection import Connection
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def raise_configuration_alert(connection: Connection, configuration: InForce) -> bool:
+def raise_configuration_alert(connection: Connection, configuration: ActiveConfiguration) -> bool:
     """Writes the alert, once a refused version of the file; False when nothing is refused or it was told already."""
     if configuration.refused is None or configuration.refused_hash is None:
         return False

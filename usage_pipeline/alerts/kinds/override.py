@@ -5,7 +5,7 @@ from datetime import datetime
 from usage_pipeline.alerts.kinds.budget import recipients_of_budget
 from usage_pipeline.alerts.outbox import NewAlert, raise_alert
 from usage_pipeline.alerts.recipients import operators
-from usage_pipeline.budgets.overrides import Raise
+from usage_pipeline.budgets.overrides import Override
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.model import Level
 from usage_pipeline.warehouse.connection import Connection
@@ -14,10 +14,10 @@ from usage_pipeline.warehouse.connection import Connection
 _STEPS = {"requested": 1, "approved": 2, "rejected": 3, "withdrawn": 4, "expired": 5, "ended": 6}
 
 
-def tell_of_raise(
-    connection: Connection, settings: Settings, version: int, wanted: Raise, now: datetime, *, note: str = ""
+def notify_override(
+    connection: Connection, settings: Settings, version: int, wanted: Override, now: datetime, *, note: str = ""
 ) -> str | None:
-    """Writes the message of the raise's present state, once; gives the alert's id, None when it was told already.
+    """Writes the message of the raise's present state, once; returns the alert's id, None when it was told already.
 
     Runs inside the caller's transaction, which made the step. ``now`` is aware UTC.
     """
@@ -29,7 +29,7 @@ def _tell(
     connection: Connection,
     settings: Settings,
     version: int,
-    wanted: Raise,
+    wanted: Override,
     now: datetime,
     *,
     step: str,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from usage_pipeline.alerts.outbox import NewAlert, raise_alert
 from usage_pipeline.alerts.recipients import operators
-from usage_pipeline.configuration import InForce
+from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
@@ -14,8 +14,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _Found = tuple[str, str, datetime, Mapping[str, object], list[tuple[str, str]]]
 
 
-def raise_watch_alerts(connection: Connection, configuration: InForce, now: datetime) -> list[str]:
-    """Writes one alert an outage of each kind; gives the ids of those that are new. ``now`` is aware UTC.
+def raise_watch_alerts(connection: Connection, configuration: ActiveConfiguration, now: datetime) -> list[str]:
+    """Writes one alert an outage of each kind; returns the ids of those that are new. ``now`` is aware UTC.
 
     An outage is told apart by when all was last well, so that the next one is a new alert.
     """

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from usage_pipeline.alerts.outbox import NewAlert, raise_alert
 from usage_pipeline.alerts.recipients import operators
-from usage_pipeline.configuration import InForce
+from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 
@@ -13,8 +13,8 @@ SILENT_FOR = timedelta(minutes=10)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def raise_source_alerts(connection: Connection, configuration: InForce, now: datetime) -> list[str]:
-    """Writes one alert an outage of a source, told apart by when it was last read; gives the ids of those that are new.
+def raise_source_alerts(connection: Connection, configuration: ActiveConfiguration, now: datetime) -> list[str]:
+    """Writes one alert an outage of a source, told apart by when it was last read; returns the ids of new ones.
 
     A source that was never read is told at once. ``now`` is aware UTC.
     """

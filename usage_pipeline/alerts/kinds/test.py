@@ -3,15 +3,15 @@
 from datetime import datetime
 
 from usage_pipeline.alerts.outbox import NewAlert, raise_alert
-from usage_pipeline.configuration import InForce
+from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.settings.model import Level
 from usage_pipeline.warehouse.connection import Connection
 
 
-def raise_trial_alert(
-    connection: Connection, configuration: InForce, recipient: str, level: Level, now: datetime
+def raise_test_alert(
+    connection: Connection, configuration: ActiveConfiguration, recipient: str, level: Level, now: datetime
 ) -> str:
-    """Writes the alert with a pending delivery; gives its id. Raises KeyError when there is no such recipient."""
+    """Writes the alert with a pending delivery; returns its id. Raises KeyError when there is no such recipient."""
     channel = configuration.settings.recipients[recipient].channel
     alert = NewAlert(
         kind="test",

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
+from usage_pipeline.alerts.message import Alert, Message
 from usage_pipeline.alerts.text.escape import plain
 from usage_pipeline.alerts.text.format import Words, amount, moment, number, percent, period
 from usage_pipeline.alerts.text.kind_texts import lines_of_kind, title_of_kind
 from usage_pipeline.alerts.text.watch_texts import watch_lines, watch_title
 from usage_pipeline.alerts.text.words import WORDS
-from usage_pipeline.delivery.channels.base import Alert, Message
 
 
 def title(message: Message) -> str:

@@ -7,12 +7,14 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import line, markup
-from usage_pipeline.delivery.channels.base import Channel, Message, Outcome, hashed
+from usage_pipeline.delivery.channels.base import Channel, hashed
 from usage_pipeline.delivery.rendering import Rendered, fitted, subject
 from usage_pipeline.http import client as http
 from usage_pipeline.http.addresses import PrivateAddressError, public_addresses_only
 from usage_pipeline.http.client import RETRIED
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import Recipient
 from usage_pipeline.settings.environment import MissingSecretError, secret
 from usage_pipeline.settings.recipients import AppriseRecipient

@@ -2,60 +2,15 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar, Literal
+from typing import ClassVar
 
+from usage_pipeline.alerts.message import Message
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import Recipient
-from usage_pipeline.settings.templates import TemplateSettings
 
 LONGEST_ANSWER = 500
-_SEVERITY = ("emergency", "critical", "warning", "info")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one attempt, by the channel's own answer."""
-
-    kind: Literal["accepted", "retry", "permanent"]
-    answer: str
-    status: int | None = None
-    retry_after_s: float | None = None
-
-
-@dataclass(frozen=True)
-class Alert:
-    """One alert of a message: its id, what kind it is, how severe, and the facts when it was raised."""
-
-    alert_id: str
-    kind: str
-    level: str
-    facts: Mapping[str, object]
-
-
-@dataclass(frozen=True)
-class Message:
-    """What goes to one recipient at once: one alert as a rule, several when ``others`` has more.
-
-    ``delivery_id`` is the same at each attempt. ``event`` says whether the alert begins, was acknowledged or is over.
-    """
-
-    delivery_id: str
-    alert_id: str
-    kind: str
-    level: str
-    facts: Mapping[str, object]
-    language: str
-    others: tuple[Alert, ...] = ()
-    event: Literal["trigger", "acknowledge", "resolve"] = "trigger"
-    templates: TemplateSettings = field(default_factory=TemplateSettings)
-
-    @property
-    def alerts(self) -> Sequence[Alert]:
-        """All alerts of the message, the most severe first."""
-        every = [Alert(self.alert_id, self.kind, self.level, self.facts), *self.others]
-        return sorted(every, key=lambda alert: severity(alert.level))
 
 
 @dataclass(frozen=True)
@@ -95,11 +50,6 @@ class Channel(ABC):
 def hashed(text: str) -> str:
     """A short name for a secret, which tells two apart and gives neither away."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def severity(level: str) -> int:
-    """Where a level stands, 0 for the most severe; what is not known stands last."""
-    return _SEVERITY.index(level) if level in _SEVERITY else len(_SEVERITY)
 
 
 def shortened(text: str) -> str:

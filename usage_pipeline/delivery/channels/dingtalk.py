@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from urllib.parse import quote_plus, urlsplit
 
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import line, markup
-from usage_pipeline.delivery.channels.base import Message, Outcome, Rate
+from usage_pipeline.delivery.channels.base import Rate
 from usage_pipeline.delivery.channels.http_channel import JSON, Codes, Draft, Request, WebChannel, as_json
 from usage_pipeline.delivery.rendering import fitted, subject
 from usage_pipeline.http.client import Answer
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings.environment import secret
 from usage_pipeline.settings.recipients import DingtalkRecipient
 
@@ -69,9 +71,9 @@ class Dingtalk(WebChannel[DingtalkRecipient]):
             url += f"{'&' if urlsplit(url).query else '?'}timestamp={stamp}&sign={quote_plus(signature(stamp, key))}"
         return Request(url, as_json(draft.body), {"Content-Type": JSON})
 
-    def judge(self, answer: Answer, recipient: DingtalkRecipient) -> Outcome:
+    def evaluate(self, answer: Answer, recipient: DingtalkRecipient) -> Outcome:
         """By errcode."""
-        return _CODES.judge(answer, "errcode")
+        return _CODES.evaluate(answer, "errcode")
 
 
 def signature(stamp: str, key: str) -> str:

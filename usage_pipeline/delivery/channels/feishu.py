@@ -7,11 +7,13 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import line, markup
-from usage_pipeline.delivery.channels.base import Message, Outcome, Rate
+from usage_pipeline.delivery.channels.base import Rate
 from usage_pipeline.delivery.channels.http_channel import A_MINUTE, JSON, Codes, Draft, Request, WebChannel, as_json
 from usage_pipeline.delivery.rendering import fitted, subject
 from usage_pipeline.http.client import Answer
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings.environment import secret
 from usage_pipeline.settings.recipients import FeishuRecipient
 
@@ -57,9 +59,9 @@ class Feishu(WebChannel[FeishuRecipient]):
             signed = {"timestamp": stamp, "sign": signature(stamp, key)}
         return Request(self.address(recipient), as_json({**signed, **draft.body}), {"Content-Type": JSON})
 
-    def judge(self, answer: Answer, recipient: FeishuRecipient) -> Outcome:
+    def evaluate(self, answer: Answer, recipient: FeishuRecipient) -> Outcome:
         """By code, which older bots call StatusCode."""
-        return _CODES.judge(answer, "code", "StatusCode")
+        return _CODES.evaluate(answer, "code", "StatusCode")
 
 
 class Lark(Feishu):

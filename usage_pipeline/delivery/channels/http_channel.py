@@ -6,10 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
-from usage_pipeline.delivery.channels.base import Channel, Message, Outcome, hashed
+from usage_pipeline.alerts.message import Message
+from usage_pipeline.delivery.channels.base import Channel, hashed
 from usage_pipeline.delivery.channels.readable import readable
 from usage_pipeline.http.addresses import refused_target
 from usage_pipeline.http.client import Answer, by_status, post
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import Recipient
 from usage_pipeline.settings.environment import MissingSecretError
 from usage_pipeline.settings.recipients import WebRecipient
@@ -88,7 +90,7 @@ class WebChannel(Channel, Generic[R]):
         """The draft as a request: JSON to the address, where nothing else is asked for."""
         return Request(self.address(recipient), as_json(draft.body), {"Content-Type": JSON})
 
-    def judge(self, answer: Answer, recipient: R) -> Outcome:
+    def evaluate(self, answer: Answer, recipient: R) -> Outcome:
         """What the channel's answer means; the status decides where nothing else does."""
         return by_status(answer)
 
@@ -108,7 +110,7 @@ class WebChannel(Channel, Generic[R]):
             method=request.method,
             public_only=not recipient.allow_private,
         )
-        return answer if isinstance(answer, Outcome) else self.judge(answer, recipient)
+        return answer if isinstance(answer, Outcome) else self.evaluate(answer, recipient)
 
 
 def together(outcomes: Sequence[Outcome]) -> Outcome:
@@ -134,7 +136,7 @@ class Codes:
     permanent: Collection[int | str] = ()
     too_often: Mapping[int | str, float] = field(default_factory=dict)  # with the seconds to wait
 
-    def judge(self, answer: Answer, *keys: str) -> Outcome:
+    def evaluate(self, answer: Answer, *keys: str) -> Outcome:
         """By the code under the first key that is there. An answer without a code is no acceptance."""
         if not 200 <= answer.status < 300:
             return by_status(answer)

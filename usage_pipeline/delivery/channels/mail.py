@@ -10,10 +10,12 @@ from email.utils import formatdate, parseaddr
 from ipaddress import ip_address
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import line
-from usage_pipeline.delivery.channels.base import Channel, Message, Outcome
+from usage_pipeline.delivery.channels.base import Channel
 from usage_pipeline.delivery.rendering import fitted, subject
 from usage_pipeline.delivery.report_files import add_files, page_with_picture
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import Recipient
 from usage_pipeline.settings.environment import secret
 from usage_pipeline.settings.recipients import EmailRecipient

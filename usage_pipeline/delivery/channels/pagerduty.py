@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from usage_pipeline.alerts.message import Alert, Message
 from usage_pipeline.alerts.text.escape import line, one_line, plain
 from usage_pipeline.alerts.text.texts import lines_of
 from usage_pipeline.alerts.text.words import WORDS
-from usage_pipeline.delivery.channels.base import Alert, Message, Outcome, Rate
+from usage_pipeline.delivery.channels.base import Rate
 from usage_pipeline.delivery.channels.http_channel import Draft, Request, WebChannel, as_json, document_of
 from usage_pipeline.delivery.rendering import render
 from usage_pipeline.http.client import Answer, by_status
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings.environment import secret
 from usage_pipeline.settings.recipients import PagerdutyRecipient
 
@@ -48,7 +50,7 @@ class Pagerduty(WebChannel[PagerdutyRecipient]):
             {"Content-Type": "application/json"},
         )
 
-    def judge(self, answer: Answer, recipient: PagerdutyRecipient) -> Outcome:
+    def evaluate(self, answer: Answer, recipient: PagerdutyRecipient) -> Outcome:
         """202 and success; a status of its own words is no acceptance."""
         outcome = by_status(answer)
         if outcome.kind == "accepted" and document_of(answer).get("status") != "success":

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-from usage_pipeline.delivery.channels.base import Channel, Message, Outcome, Rate
+from usage_pipeline.alerts.message import Message
+from usage_pipeline.delivery.channels.base import Channel, Rate
 from usage_pipeline.delivery.channels.http_channel import WebChannel
 from usage_pipeline.delivery.channels.sms_aliyun import AliyunSms
 from usage_pipeline.delivery.channels.sms_gateway import GatewaySms
 from usage_pipeline.delivery.channels.sms_tencent import TencentSms
 from usage_pipeline.delivery.channels.sms_twilio import TwilioSms
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import Recipient
 from usage_pipeline.settings.recipients import SmsRecipient
 

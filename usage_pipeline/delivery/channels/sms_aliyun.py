@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from urllib.parse import quote, urlsplit
 
-from usage_pipeline.delivery.channels.base import Message, Outcome
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.delivery.channels.http_channel import A_MINUTE, Draft, Request, document_of
 from usage_pipeline.delivery.channels.sms_text import SmsProvider, account, parameters_of
 from usage_pipeline.http.client import Answer, by_status
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings.recipients import SmsRecipient
 
 _TOO_OFTEN = ("isv.BUSINESS_LIMIT_CONTROL", "Throttling")
@@ -56,7 +57,7 @@ class AliyunSms(SmsProvider):
         signed = {**headers, "Authorization": authorization(headers, query, identity, key)}
         return Request(f"{self.address(recipient)}?{query}", b"", signed)
 
-    def judge(self, answer: Answer, recipient: SmsRecipient) -> Outcome:
+    def evaluate(self, answer: Answer, recipient: SmsRecipient) -> Outcome:
         """By Code, which also stands in answers of 400: Throttling there is no refusal for good."""
         code = str(document_of(answer).get("Code", ""))
         if answer.status == 200 and code == "OK":

@@ -9,10 +9,11 @@ from urllib.parse import quote, quote_plus
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from usage_pipeline.delivery.channels.base import Message, Outcome
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.delivery.channels.http_channel import Draft, Request, document_of
 from usage_pipeline.delivery.channels.sms_text import SmsProvider, parameters_of, text_of
 from usage_pipeline.http.client import Answer, by_status
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import Recipient
 from usage_pipeline.settings.environment import secret
 from usage_pipeline.settings.recipients import SmsRecipient
@@ -65,7 +66,7 @@ class GatewaySms(SmsProvider):
         requests = [_request("", mine, {**draft.body, "secret": _HIDDEN}) for draft in drafts]
         return "\n".join(request.body.decode() for request in requests)
 
-    def judge(self, answer: Answer, recipient: SmsRecipient) -> Outcome:
+    def evaluate(self, answer: Answer, recipient: SmsRecipient) -> Outcome:
         """As the configuration says. What has a good status but not what is asked for is tried again."""
         wanted = recipient.accepted
         found = str(_at(document_of(answer), wanted.field)) if wanted.field else None

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from usage_pipeline.delivery.channels.base import Message, Outcome
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.delivery.channels.http_channel import A_MINUTE, JSON, Draft, Request, as_json, document_of, together
 from usage_pipeline.delivery.channels.sms_text import SmsProvider, account, listed, parameters_of
 from usage_pipeline.http.client import Answer, by_status
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings.recipients import SmsRecipient
 
 _TOO_OFTEN = ("LimitExceeded", "RequestLimitExceeded")
@@ -59,7 +60,7 @@ class TencentSms(SmsProvider):
         }
         return Request(self.address(recipient), body, headers)
 
-    def judge(self, answer: Answer, recipient: SmsRecipient) -> Outcome:
+    def evaluate(self, answer: Answer, recipient: SmsRecipient) -> Outcome:
         """By the code of the whole, else by each number's; a number that is not spoken of was not accepted."""
         if answer.status != 200:
             return by_status(answer)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import markup, one_line
 from usage_pipeline.alerts.text.format import percent
 from usage_pipeline.alerts.text.texts import summary
 from usage_pipeline.alerts.text.words import WORDS
-from usage_pipeline.delivery.channels.base import Message
 from usage_pipeline.delivery.channels.http_channel import WebChannel
 from usage_pipeline.delivery.rendering import Rendered, render
 from usage_pipeline.settings.environment import secret

@@ -4,10 +4,11 @@ import base64
 from collections.abc import Sequence
 from urllib.parse import quote, urlencode
 
-from usage_pipeline.delivery.channels.base import Message, Outcome
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.delivery.channels.http_channel import Draft, Request, document_of
 from usage_pipeline.delivery.channels.sms_text import SmsProvider, account, text_of
 from usage_pipeline.http.client import Answer, by_status
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings.recipients import SmsRecipient
 
 
@@ -32,7 +33,7 @@ class TwilioSms(SmsProvider):
         headers = {"Authorization": f"Basic {token}", "Content-Type": "application/x-www-form-urlencoded"}
         return Request(self.address(recipient), urlencode(draft.body).encode(), headers)
 
-    def judge(self, answer: Answer, recipient: SmsRecipient) -> Outcome:
+    def evaluate(self, answer: Answer, recipient: SmsRecipient) -> Outcome:
         """201 alone is not enough: there must be a sid."""
         outcome = by_status(answer)
         if outcome.kind == "accepted" and not (answer.status == 201 and document_of(answer).get("sid")):

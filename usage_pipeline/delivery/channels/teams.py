@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import markup
-from usage_pipeline.delivery.channels.base import Message, Rate
+from usage_pipeline.delivery.channels.base import Rate
 from usage_pipeline.delivery.channels.http_channel import Draft, WebChannel, as_json
 from usage_pipeline.delivery.rendering import fitted, subject
 from usage_pipeline.settings.environment import secret

@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 
 from standardwebhooks.webhooks import Webhook
 
+from usage_pipeline.alerts.message import Alert, Message
 from usage_pipeline.alerts.text.escape import one_line
 from usage_pipeline.alerts.text.texts import title_of
-from usage_pipeline.delivery.channels.base import Alert, Message, Outcome
 from usage_pipeline.delivery.channels.http_channel import Draft, Request, WebChannel
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import Recipient
 from usage_pipeline.settings.environment import secret
 from usage_pipeline.settings.recipients import WebhookRecipient

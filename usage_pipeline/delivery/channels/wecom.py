@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import markup
-from usage_pipeline.delivery.channels.base import Message, Outcome, Rate
+from usage_pipeline.delivery.channels.base import Rate
 from usage_pipeline.delivery.channels.http_channel import A_MINUTE, Codes, Draft, WebChannel
 from usage_pipeline.delivery.rendering import fitted
 from usage_pipeline.http.client import Answer
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings.environment import secret
 from usage_pipeline.settings.recipients import WecomRecipient
 
@@ -44,9 +46,9 @@ class Wecom(WebChannel[WecomRecipient]):
         text = fitted("wecom.md.j2", message, escape, self.most_bytes - len(mentions.encode()))
         return [Draft({"msgtype": "markdown", "markdown": {"content": text.text + mentions}}, text.note)]
 
-    def judge(self, answer: Answer, recipient: WecomRecipient) -> Outcome:
+    def evaluate(self, answer: Answer, recipient: WecomRecipient) -> Outcome:
         """By errcode."""
-        return _CODES.judge(answer, "errcode")
+        return _CODES.evaluate(answer, "errcode")
 
 
 def _mentions(users: Sequence[str]) -> str:

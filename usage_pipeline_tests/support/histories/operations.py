@@ -27,7 +27,7 @@ class Done:
 
 
 def prepare_operations(plan: Plan, world: World, calls: Sequence[CallScript], dify: DifyInTime) -> Done:
-    """Enters the plan's operations into the Dify's time; gives what they do to the truth."""
+    """Enters the plan's operations into the Dify's time; returns what they do to the truth."""
     done = Done()
     for app in world.apps.values():
         done.environments[app.app_id] = {environment(app.name, app.tags)}

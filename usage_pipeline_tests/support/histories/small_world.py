@@ -64,7 +64,7 @@ APPS = {
         _llm("dream", "qwen-max", "dream"))),
     "ask": AppSpec("advanced-chat", "gpt-4o-mini", ("api", "web", "explore", "debug", "mcp", "single-step"), (
         _llm("route", "gpt-4o-mini", "question-classifier"), _llm("facts", "qwen-plus", "knowledge-retrieval"),
-        _each(_llm("judge", "deepseek-chat"), 2, "loop"), _llm("research", "gpt-4o", "agent"))),
+        _each(_llm("evaluate", "deepseek-chat"), 2, "loop"), _llm("research", "gpt-4o", "agent"))),
     "ask-deep": AppSpec("advanced-chat", "qwen-max", ("api", "web"), (
         Node("call", "tool", "Call", calls="middle"), _each(_llm("reply", "qwen-max"), 1))),
     "library": AppSpec("rag-pipeline", "qwen-plus", ("pipeline", "pipeline-debug"), (

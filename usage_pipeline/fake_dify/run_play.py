@@ -45,7 +45,7 @@ class RunPlay:
     called: bool = False  # as a tool, by another run
 
     def later(self, low: float, high: float) -> datetime:
-        """Time goes on; gives the application's clock."""
+        """Time goes on; returns the application's clock."""
         self.clock += timedelta(seconds=self.rng.uniform(low, high) * self.habits.pace)
         return self.clock
 

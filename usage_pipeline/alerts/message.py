@@ -1,0 +1,48 @@
+"""A message as channels get it: one alert or several, with the facts of when they were raised."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from usage_pipeline.settings.templates import TemplateSettings
+
+_SEVERITY = ("emergency", "critical", "warning", "info")
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One alert of a message: its id, what kind it is, how severe, and the facts when it was raised."""
+
+    alert_id: str
+    kind: str
+    level: str
+    facts: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Message:
+    """What goes to one recipient at once: one alert as a rule, several when ``others`` has more.
+
+    ``delivery_id`` is the same at each attempt. ``event`` says whether the alert begins, was acknowledged or is over.
+    """
+
+    delivery_id: str
+    alert_id: str
+    kind: str
+    level: str
+    facts: Mapping[str, object]
+    language: str
+    others: tuple[Alert, ...] = ()
+    event: Literal["trigger", "acknowledge", "resolve"] = "trigger"
+    templates: TemplateSettings = field(default_factory=TemplateSettings)
+
+    @property
+    def alerts(self) -> Sequence[Alert]:
+        """All alerts of the message, the most severe first."""
+        every = [Alert(self.alert_id, self.kind, self.level, self.facts), *self.others]
+        return sorted(every, key=lambda alert: severity(alert.level))
+
+
+def severity(level: str) -> int:
+    """Where a level stands, 0 for the most severe; what is not known stands last."""
+    return _SEVERITY.index(level) if level in _SEVERITY else len(_SEVERITY)

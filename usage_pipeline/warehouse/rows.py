@@ -1,16 +1,17 @@
 """Reads rows of the warehouse as what they are: a dataclass a row, or one value of a known type."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import LiteralString, TypeVar
 
 import psycopg
-from psycopg.abc import Query
+from psycopg import sql
 from psycopg.rows import RowFactory, class_row, scalar_row
 
 from usage_pipeline.warehouse.connection import Connection
 
 T = TypeVar("T")
 V = TypeVar("V")
+Query = LiteralString | bytes | sql.SQL | sql.Composed
 Parameters = Sequence[object] | Mapping[str, object] | None
 
 

@@ -1,5 +1,5 @@
 -- Keeps one line of an invoice file; the same line again changes nothing, a corrected amount replaces.
--- Writes usage.invoice. Gives 'new', 'corrected' or no row. Safe to run twice.
+-- Writes usage.invoice. Returns 'new', 'corrected' or no row. Safe to run twice.
 INSERT INTO usage.invoice AS known (provider, model, month, amount, currency)
 VALUES (:'provider', :'model', :'month'::date, :'amount'::numeric, :'currency')
 ON CONFLICT (provider, model, month) DO UPDATE

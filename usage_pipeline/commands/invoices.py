@@ -1,12 +1,14 @@
 """`usage-pipeline invoices`: import what providers invoiced, and see how much of it was counted."""
 
+from dataclasses import asdict
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from usage_pipeline.commands.context import open_context, open_warehouse
-from usage_pipeline.commands.output import AsJson, Mistake, as_dicts, err, for_people, out, print_json, show_rows
+from usage_pipeline.commands.output import AsJson, Mistake, err, for_people, out, print_json, show_rows
 from usage_pipeline.invoices.coverage import COLUMNS, coverage, keep_invoices
 from usage_pipeline.invoices.invoice_file import InvoiceFileError, read_invoice_file
 
@@ -41,10 +43,16 @@ def show(as_json: AsJson = False) -> None:
         rows = coverage(connection, configuration.settings)
         currency = configuration.settings.currency
     if as_json:
-        print_json({"currency": currency, "rows": as_dicts(COLUMNS, rows)})
+        print_json({"currency": currency, "rows": rows})
         return
-    shown = [(f"{row[0]:%Y-%m}", *row[1:7], None if row[7] is None else f"{row[7]:.1%}", *row[8:]) for row in rows]
+    shown = [
+        tuple({**asdict(row), "month": f"{row.month:%Y-%m}", "ratio": _per_cent(row.ratio)}.values()) for row in rows
+    ]
     show_rows(f"Coverage: invoiced and counted in {currency}", COLUMNS, shown, right=_RIGHT)
-    missing = sorted({str(row[4]) for row in rows if row[3] is not None and row[5] is None})
+    missing = sorted({str(row.currency) for row in rows if row.lacks_exchange_rate})
     if missing:
         err.print(f"no exchange rate for {', '.join(missing)}: add it to exchange_rates:", markup=False, style="yellow")
+
+
+def _per_cent(ratio: Decimal | None) -> str | None:
+    return None if ratio is None else f"{ratio:.1%}"

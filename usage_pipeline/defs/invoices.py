@@ -1,11 +1,12 @@
 """The asset invoice_coverage: what was counted of what was invoiced."""
 
 from collections.abc import Iterable
+from dataclasses import astuple
 
 import dagster as dg
 
 from usage_pipeline.defs.resources import Warehouse
-from usage_pipeline.defs.shared import OWNERS, described
+from usage_pipeline.defs.shared import OWNERS, described, markdown_table
 from usage_pipeline.invoices.coverage import COLUMNS, coverage
 
 _ROWS_SHOWN = 60
@@ -27,19 +28,13 @@ def invoice_coverage(warehouse: Warehouse) -> dg.MaterializeResult:  # type: ign
     with warehouse.connection() as connection:
         settings = warehouse.configuration(connection).settings
         rows = coverage(connection, settings)
-    lines = ["| " + " | ".join(COLUMNS) + " |", "|" + " --- |" * len(COLUMNS)]
-    lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows[:_ROWS_SHOWN]]
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": len(rows),
-            "coverage": dg.MetadataValue.md("\n".join(lines)),
-            "without_exchange_rate": sum(1 for row in rows if row[3] is not None and row[5] is None),
+            "coverage": dg.MetadataValue.md(markdown_table(COLUMNS, [astuple(row) for row in rows[:_ROWS_SHOWN]])),
+            "without_exchange_rate": sum(row.lacks_exchange_rate for row in rows),
         }
     )
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else " ".join(str(value).replace("|", "\\|").split())
 
 
 ASSETS: list[dg.AssetsDefinition] = [invoice_coverage]

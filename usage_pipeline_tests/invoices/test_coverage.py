@@ -2,14 +2,17 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
+from usage_pipeline.defs.resources import Warehouse
 from usage_pipeline.invoices.coverage import coverage, keep_invoices
 from usage_pipeline.invoices.invoice_file import InvoiceFileError, read_invoice_file
 from usage_pipeline.settings import load_settings
@@ -59,7 +62,9 @@ def test_a_line_without_a_model_covers_what_no_line_of_its_own_does(warehouse: C
     used(warehouse, "tongyi", "qwen-max", "630")
     used(warehouse, "vllm", "in-house", "5")
     found = {
-        (row[1], row[2]): row[5:] for row in coverage(warehouse, load_settings(EXAMPLE)) if row[0] == date(2026, 10, 1)
+        (row.provider, row.model): (row.invoiced, row.counted, row.ratio, row.tokens, row.unpriced_tokens)
+        for row in coverage(warehouse, load_settings(EXAMPLE))
+        if row.month == date(2026, 10, 1)
     }
     assert found == {
         ("openai", None): (Decimal("710"), Decimal("355"), Decimal("0.5"), 200, 100),
@@ -72,8 +77,33 @@ def test_a_line_without_a_model_covers_what_no_line_of_its_own_does(warehouse: C
 def test_without_an_exchange_rate_there_is_no_ratio(warehouse: Connection, tmp_path: Path) -> None:
     path = written(tmp_path, "month,provider,amount,currency\n2026-10,openai,10,SEK\n")
     keep_invoices(warehouse, read_invoice_file(path))
-    ((*_, invoiced, counted, ratio, _, _),) = coverage(warehouse, load_settings(EXAMPLE))
-    assert (invoiced, counted, ratio) == (None, 0, None)
+    (found,) = coverage(warehouse, load_settings(EXAMPLE))
+    assert (found.invoiced, found.counted, found.ratio) == (None, 0, None)
+    assert found.lacks_exchange_rate
+
+
+HOSTILE = r"<img src=x onerror=alert(1)> [a](javascript:b) `c` *d* _e_ f|g h\|i"
+# Each mark that Markdown or HTML reads as more than itself stands behind a backslash, and the backslash itself too.
+UNESCAPED = re.compile(r"(?<!\\)(?:\\\\)*[|`*_<>\[\]]")
+
+
+def test_the_assets_table_shows_hostile_names_as_they_are(
+    warehouse_url: str, warehouse: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAREHOUSE_URL", warehouse_url)
+    monkeypatch.setenv("USAGE_PIPELINE_CONFIG", str(EXAMPLE))
+    from usage_pipeline.defs.invoices import invoice_coverage  # noqa: PLC0415  (reads the warehouse)
+
+    lines = f"month,provider,model,amount,currency\n2026-10,{HOSTILE},{HOSTILE},10,USD\n"
+    keep_invoices(warehouse, read_invoice_file(written(tmp_path, lines)))
+    done = dg.materialize([invoice_coverage], resources={"warehouse": Warehouse()})
+    (materialized,) = done.asset_materializations_for_node("invoice_coverage")
+    table = str(materialized.metadata["coverage"].value).splitlines()
+    assert len(table) == 3
+    provider, model = re.split(r"(?<!\\)(?:\\\\)* \| ", table[2])[1:3]
+    assert not UNESCAPED.search(provider), provider
+    assert not UNESCAPED.search(model), model
+    assert re.sub(r"\\(.)", r"\1", provider) == HOSTILE
 
 
 @pytest.mark.parametrize(

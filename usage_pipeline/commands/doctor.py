@@ -18,7 +18,7 @@ from usage_pipeline.settings import Settings, SettingsError, SourceSettings, loa
 from usage_pipeline.settings.environment import MissingSecretError, config_path, home_dir
 from usage_pipeline.settings.model import ConsoleSettings
 from usage_pipeline.sources.base import SourceError
-from usage_pipeline.sources.examine import examine
+from usage_pipeline.sources.dify import examine
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.embedded import EmbeddedServerError
 from usage_pipeline.warehouse.location import warehouse_url

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from usage_pipeline.ingest.read_all_sources import read_all_sources
 from usage_pipeline.sources import completion_logs
-from usage_pipeline.sources.log_database import connect_to_log
+from usage_pipeline.sources.completion_logs.database import connect_to_log
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline_tests.support.lines import Proxy
 from usage_pipeline_tests.support.logs import PLAIN, Log, column, read, settings_for, sqlite_log

@@ -8,9 +8,9 @@ import pytest
 
 from usage_pipeline.sources.base import Window
 from usage_pipeline.sources.dify_mysql import DifyMysql
-from usage_pipeline.sources.mysql_connection import MysqlReader
-from usage_pipeline.sources.mysql_schema import read_mysql_schema
-from usage_pipeline.sources.mysql_statements import MysqlStatements
+from usage_pipeline.sources.dify_mysql.connection import MysqlReader
+from usage_pipeline.sources.dify_mysql.schema import read_mysql_schema
+from usage_pipeline.sources.dify_mysql.statements import MysqlStatements
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.statements import statement
 from usage_pipeline_tests.sources.conftest import new_database_on

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from usage_pipeline.sources import completion_logs
 from usage_pipeline.sources.base import SourceError
-from usage_pipeline.sources.log_database import connect_to_log
+from usage_pipeline.sources.completion_logs.database import connect_to_log
 from usage_pipeline.sources.registry import open_source
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline_tests.support.logs import read, settings_for

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usage_pipeline.sources.log_times import form_of, moment_of
+from usage_pipeline.sources.completion_logs.times import form_of, moment_of
 
 BERLIN, SHANGHAI = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Shanghai")
 WRITERS: dict[str, tuple[ZoneInfo, Callable[[datetime], object]]] = {

@@ -19,7 +19,7 @@ import requests.certs
 from usage_pipeline.settings import SourceSettings, load_settings
 from usage_pipeline.sources.base import SourceError, SourceTooSlowError
 from usage_pipeline.sources.dify_mysql import DifyMysql
-from usage_pipeline.sources.mysql_connection import BrokenJsonError, MysqlReader, is_mysql_url
+from usage_pipeline.sources.dify_mysql.connection import BrokenJsonError, MysqlReader, is_mysql_url
 from usage_pipeline.sources.registry import open_source
 from usage_pipeline_tests.sources.conftest import execute, new_database_on
 from usage_pipeline_tests.support.company import EXAMPLE
@@ -176,7 +176,7 @@ def test_a_url_that_is_wrong_says_what_to_change(end: str, said: str, mariadb: M
 
 
 def test_tls_is_verified_as_far_as_the_url_asks() -> None:
-    from usage_pipeline.sources.mysql_connection import _tls  # noqa: PLC0415
+    from usage_pipeline.sources.dify_mysql.connection import _tls  # noqa: PLC0415
 
     ca = requests.certs.where()
     by_options = [

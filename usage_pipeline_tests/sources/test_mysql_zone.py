@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from usage_pipeline.fake_dify.history import build_history
 from usage_pipeline.sources.base import SourceError
 from usage_pipeline.sources.dify_mysql import DifyMysql
-from usage_pipeline.sources.mysql_zone import ServerZone, zone_shown
+from usage_pipeline.sources.dify_mysql.zone import ServerZone, zone_shown
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline_tests.sources.conftest import execute
 from usage_pipeline_tests.support.company import EXAMPLE, KEY_RULES, Company, assert_events_equal, events

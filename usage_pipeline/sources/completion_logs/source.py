@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from usage_pipeline.settings.completion_logs import LogColumns
 from usage_pipeline.sources.base import LOG, Family, SourceError, Window
-from usage_pipeline.sources.log_database import connect_to_log, in_words
-from usage_pipeline.sources.log_row import staged_row
-from usage_pipeline.sources.log_times import TimeForm, form_of, moment_of
+from usage_pipeline.sources.completion_logs.database import connect_to_log, in_words
+from usage_pipeline.sources.completion_logs.row import staged_row
+from usage_pipeline.sources.completion_logs.times import TimeForm, form_of, moment_of
 from usage_pipeline.sources.watchdog import heard_from_source
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement

@@ -8,11 +8,11 @@ from psycopg import sql
 
 from usage_pipeline.sources.base import DIFY, Family, Window
 from usage_pipeline.sources.batches import batches
+from usage_pipeline.sources.dify_mysql.connection import BrokenJsonError, MysqlReader
+from usage_pipeline.sources.dify_mysql.schema import read_mysql_schema
+from usage_pipeline.sources.dify_mysql.statements import MysqlStatements, NodeStatements
+from usage_pipeline.sources.dify_mysql.zone import ServerZone, server_zone
 from usage_pipeline.sources.dify_schema import DifySchema, schema_problems
-from usage_pipeline.sources.mysql_connection import BrokenJsonError, MysqlReader
-from usage_pipeline.sources.mysql_schema import read_mysql_schema
-from usage_pipeline.sources.mysql_statements import MysqlStatements, NodeStatements
-from usage_pipeline.sources.mysql_zone import ServerZone, server_zone
 from usage_pipeline.sources.node_json import node_row
 from usage_pipeline.sources.watchdog import heard_from_source
 from usage_pipeline.warehouse.connection import Connection

@@ -5,8 +5,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from usage_pipeline.sources.base import SourceError
+from usage_pipeline.sources.dify_mysql.connection import MysqlReader
 from usage_pipeline.sources.dify_schema import DifySchema, is_dify, schema_of
-from usage_pipeline.sources.mysql_connection import MysqlReader
 from usage_pipeline.warehouse.statements import statement
 
 _FOLDER = "sources/dify_mysql"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from decimal import Decimal
 
-from usage_pipeline.sources.log_times import moment_of
+from usage_pipeline.sources.completion_logs.times import moment_of
 
 # What is longer is no name: a column mapped by mistake must not bring texts of users along.
 _LONGEST_NAME = 200

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, available_timezones
 
 from usage_pipeline.sources.base import SourceError
-from usage_pipeline.sources.mysql_connection import MysqlReader
+from usage_pipeline.sources.dify_mysql.connection import MysqlReader
 from usage_pipeline.warehouse.statements import statement
 
 # No zone has moved its clocks by more, nor twice in so short a time.

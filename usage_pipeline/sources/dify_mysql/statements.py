@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from usage_pipeline.sources.dify_mysql.schema import MysqlTables
 from usage_pipeline.sources.dify_schema import DifySchema
-from usage_pipeline.sources.mysql_schema import MysqlTables
 from usage_pipeline.warehouse.statements import statement
 
 _FOLDER = "sources/dify_mysql"

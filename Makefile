@@ -16,7 +16,7 @@ help:  ## What can be made
 $(UV):
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or later is needed; set PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
 
 $(VENV)/.installed: requirements.lock pyproject.toml | $(UV)
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
@@ -42,16 +42,19 @@ nightly: install-dev  ## The tests that look for the unlikely, for hours: 2,000 
 		usage_pipeline_tests/ingest/test_random_histories.py usage_pipeline_tests/ingest/test_random_features.py \
 		usage_pipeline_tests/ingest/test_known_histories.py usage_pipeline_tests/ingest/test_live.py
 
-check: install-dev  ## Format, lint, types, import rules
+check: install-dev  ## Format, lint, types, import rules, dependencies
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m usage_pipeline.settings.schema --check
 
+PIN = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+
 lock: $(UV)  ## Pin the newest packages that fit
-	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --group build -o requirements.lock
-	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
+	$(PIN) pyproject.toml --extra all --group build -o requirements.lock
+	$(PIN) pyproject.toml --extra all --group build --group dev -c requirements.lock -o requirements-dev.lock
+	$(PIN) --group installer -o requirements-uv.lock
 
 clean:  ## Remove what was installed and made; not .usage_pipeline/, which holds data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis ci-output

@@ -33,6 +33,7 @@ from usage_pipeline.fake_dify.history import RUNAWAY, History
 from usage_pipeline.fake_dify.live import write_live
 from usage_pipeline.pipeline import run_pass
 from usage_pipeline.settings.environment import config_path, home_dir, project_dir
+from usage_pipeline.settings.extras import need
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.location import embedded, warehouse_url
 
@@ -51,6 +52,7 @@ def demo(
         remove_place(embedded())
         out.print("the demo's databases are removed")
         return
+    need("aiosmtpd", "demo", "the demo's mailbox")
     started = time.monotonic()
     out.print("[bold]A made-up Dify[/bold]: two workspaces, 14 apps, 60 days; today an agent runs away.")
     wait = time_to_wait(datetime.now(UTC)).total_seconds()

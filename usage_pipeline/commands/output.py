@@ -16,6 +16,7 @@ from rich.table import Table
 
 from usage_pipeline.settings import SettingsError
 from usage_pipeline.settings.environment import MissingSecretError
+from usage_pipeline.settings.extras import MissingExtraError
 from usage_pipeline.sources.base import SourceError
 from usage_pipeline.warehouse.embedded import EmbeddedServerError
 from usage_pipeline.warehouse.schema import WarehouseError
@@ -45,7 +46,15 @@ def for_people(command: Callable[P, R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except (SettingsError, SourceError, MissingSecretError, EmbeddedServerError, WarehouseError, Mistake) as error:
+        except (
+            SettingsError,
+            SourceError,
+            MissingSecretError,
+            MissingExtraError,
+            EmbeddedServerError,
+            WarehouseError,
+            Mistake,
+        ) as error:
             err.print(str(error), markup=False, style="red")
             raise typer.Exit(EXIT_MISTAKE) from None
         except psycopg.OperationalError as error:

@@ -9,9 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
 
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from usage_pipeline.settings.extras import need
+
+if TYPE_CHECKING:
+    from aiosmtpd.smtp import SMTP, Envelope, Session
 
 Show = Callable[[str, str], None]
 _REFUSALS = 1
@@ -27,7 +30,11 @@ class ChannelServers:
 
 @contextmanager
 def channel_servers(show: Show) -> Iterator[ChannelServers]:
-    """Runs the three servers for the block; ``show`` is told channel and text of what arrives."""
+    """Runs the three servers for the block; ``show`` is called with channel and text of what arrives.
+
+    Raises MissingExtraError without the extra `demo`, whose SMTP server is the mailbox.
+    """
+    controller = need("aiosmtpd.controller", "demo", "the demo's mailbox").Controller
     servers = ChannelServers({})
     key = secrets.token_hex(16)
 
@@ -38,7 +45,7 @@ def channel_servers(show: Show) -> Iterator[ChannelServers]:
     http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(take))
     threading.Thread(target=http.serve_forever, daemon=True).start()
     port = free_port()
-    mail = Controller(_Mailbox(take), hostname="127.0.0.1", port=port, ready_timeout=10)
+    mail = controller(_Mailbox(take), hostname="127.0.0.1", port=port, ready_timeout=10)
     mail.start()
     base = f"http://127.0.0.1:{http.server_port}"
     servers.environment = {
@@ -66,7 +73,7 @@ class _Mailbox:
     def __init__(self, take: Show) -> None:
         self._take = take
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802, ARG002
+    async def handle_DATA(self, server: "SMTP", session: "Session", envelope: "Envelope") -> str:  # noqa: N802, ARG002
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         mail = message_from_bytes(content, policy=policy.default)
         body = mail.get_body(("plain",))

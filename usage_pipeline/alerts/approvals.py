@@ -5,13 +5,13 @@ from datetime import datetime
 
 from usage_pipeline.alerts.evaluate_and_alert import evaluate_and_alert
 from usage_pipeline.alerts.kinds.override import notify_override
-from usage_pipeline.budgets.overrides import Override, Request, decide, withdraw, write_override_request
+from usage_pipeline.budgets.overrides import NewOverride, Override, decide, withdraw, write_override_request
 from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.warehouse.connection import Connection
 
 
 def request_override(
-    connection: Connection, configuration: ActiveConfiguration, asked: Request, now: datetime
+    connection: Connection, configuration: ActiveConfiguration, asked: NewOverride, now: datetime
 ) -> Override:
     """Writes the request and its message to the approvers. Raises OverrideRefusedError."""
     return _step(

@@ -25,7 +25,7 @@ _FEWEST: dict[Window, int] = {"hour": 14, "day": 8, "week": 4}
 
 
 @dataclass(frozen=True)
-class Span:
+class AnomalyWindow:
     """A stretch of time; ``k`` is 0 for the one that is looked at. Times aware UTC, days in the zone."""
 
     k: int
@@ -42,7 +42,7 @@ class Unusual:
     rule: Anomaly
     value: str
     name: str
-    window: Span
+    window: AnomalyWindow
     amount: Decimal
     usual: Decimal
     spread: Decimal
@@ -57,7 +57,7 @@ def find_anomalies(connection: Connection, settings: Settings, version: int, now
     """
     found: list[Unusual] = []
     for rule in settings.anomalies:
-        spans = spans_at(rule.window, now, settings.timezone)
+        spans = windows_at(rule.window, now, settings.timezone)
         if rule.mode == "off" or not _to_look(connection, rule, spans[0]):
             continue
         for unusual in _unusual(connection, rule, spans):
@@ -66,7 +66,7 @@ def find_anomalies(connection: Connection, settings: Settings, version: int, now
     return found
 
 
-def spans_at(window: Window, now: datetime, zone: str) -> list[Span]:
+def windows_at(window: Window, now: datetime, zone: str) -> list[AnomalyWindow]:
     """The newest whole window that can be looked at, and those that it is held against: days like it, by weekday or
     weekend; the same hour of the days before; the weeks before."""
     moment = now - _LATE[window]
@@ -86,19 +86,19 @@ def _days_before(last: date) -> Iterator[date]:
     yield from (last - timedelta(days=number) for number in range(1, 71))
 
 
-def _hour(k: int, ends: datetime, zone: str) -> Span:
+def _hour(k: int, ends: datetime, zone: str) -> AnomalyWindow:
     day = ends.astimezone(ZoneInfo(zone)).date()
-    return Span(k, ends - timedelta(hours=1), ends, day, day)
+    return AnomalyWindow(k, ends - timedelta(hours=1), ends, day, day)
 
 
-def _days(k: int, first: date, last: date, zone: str) -> Span:
+def _days(k: int, first: date, last: date, zone: str) -> AnomalyWindow:
     def midnight(day: date) -> datetime:
         return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
-    return Span(k, midnight(first), midnight(last + timedelta(days=1)), first, last)
+    return AnomalyWindow(k, midnight(first), midnight(last + timedelta(days=1)), first, last)
 
 
-def _to_look(connection: Connection, rule: Anomaly, window: Span) -> bool:
+def _to_look(connection: Connection, rule: Anomaly, window: AnomalyWindow) -> bool:
     row = connection.execute(
         "INSERT INTO usage.anomaly_look AS l (rule_id, looked_until) VALUES (%s, %s)"
         " ON CONFLICT (rule_id) DO UPDATE SET looked_until = excluded.looked_until"
@@ -108,7 +108,7 @@ def _to_look(connection: Connection, rule: Anomaly, window: Span) -> bool:
     return row is not None
 
 
-def _unusual(connection: Connection, rule: Anomaly, spans: list[Span]) -> list[Unusual]:
+def _unusual(connection: Connection, rule: Anomaly, spans: list[AnomalyWindow]) -> list[Unusual]:
     rows = connection.execute(
         _query(rule.window == "hour"),
         {

@@ -72,17 +72,17 @@ class Explanation:
     trailing_average: Decimal | None
     totals: dict[str, Decimal] = field(default_factory=dict)
     parts: dict[str, list[tuple[str, Decimal]]] = field(default_factory=dict)
-    story: list[Happening] = field(default_factory=list)
+    audit_log: list[Happening] = field(default_factory=list)
 
 
-def explain(connection: Connection, budget: Budget, at: datetime, *, most: int = 3) -> list[Explanation]:
+def explain(connection: Connection, budget: Budget, at: datetime, *, limit: int = 3) -> list[Explanation]:
     """The values with the highest ratios in the periods that ``at`` (aware) lies in.
 
     Spending is counted again from the events up to ``at``; level and forecast are of the last pass that evaluated.
     """
     rows = connection.execute(
         statement("reports/values_of_budget"), {"budget_id": budget.id, "at": at}
-    ).fetchall()[:most]  # fmt: skip
+    ).fetchall()[:limit]  # fmt: skip
     return [_explained(connection, budget, at, row) for row in rows]
 
 
@@ -136,9 +136,9 @@ def _explained(connection: Connection, budget: Budget, at: datetime, row: tuple[
     found.spent = found.totals[found.measure]
     found.ratio = round(found.spent / found.limit, 4)
     story = connection.execute(
-        statement("reports/story_of_budget"), {"budget_id": budget.id, "scope_value": found.scope_value, **span}
+        statement("reports/audit_log_of_budget"), {"budget_id": budget.id, "scope_value": found.scope_value, **span}
     )
-    found.story = [_happening(happening) for happening in story]
+    found.audit_log = [_happening(happening) for happening in story]
     return found
 
 
@@ -149,7 +149,7 @@ def _amount(value: object) -> Decimal | None:
 def _happening(row: tuple[object, ...]) -> Happening:
     at, kind, by, about, detail, tier_on, tier_at, level, spent, limit, version = row
     if not isinstance(at, datetime):
-        raise TypeError("sql/reports/story_of_budget.sql gives other columns than expected")
+        raise TypeError("sql/reports/audit_log_of_budget.sql gives other columns than expected")
     return Happening(
         at,
         str(kind),

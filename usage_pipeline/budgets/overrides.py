@@ -49,7 +49,7 @@ class Override:
 
 
 @dataclass(frozen=True)
-class Request:
+class NewOverride:
     """What somebody asks for; exactly one of ``raise_by`` and ``raise_percent``."""
 
     budget_id: str
@@ -62,7 +62,7 @@ class Request:
     by: str
 
 
-def write_override_request(connection: Connection, settings: Settings, asked: Request, now: datetime) -> Override:
+def write_override_request(connection: Connection, settings: Settings, asked: NewOverride, now: datetime) -> Override:
     """Writes a pending raise. Raises OverrideRefusedError when it could never be approved.
 
     Runs inside the caller's transaction, which also writes the message to the approvers.
@@ -88,7 +88,7 @@ def write_override_request(connection: Connection, settings: Settings, asked: Re
             "until": asked.until,
         },
     )
-    wanted = raise_with_id(connection, override_id)
+    wanted = override_with_id(connection, override_id)
     record_event(connection, now, budget.id, scope_value, "raise requested", by=asked.by, about=override_id,
                detail=f"{wanted.amount} until {asked.until.isoformat()}: {asked.reason}")  # fmt: skip
     return wanted
@@ -98,7 +98,7 @@ def decide(
     connection: Connection, settings: Settings, override_id: str, *, approve: bool, by: str, note: str, now: datetime
 ) -> Override:
     """Approves or rejects a pending raise. Raises OverrideRefusedError when ``by`` may not, or it is not pending."""
-    wanted = raise_with_id(connection, override_id)
+    wanted = override_with_id(connection, override_id)
     if by not in settings.approvals.approvers:
         listed = ", ".join(settings.approvals.approvers) or "nobody: add names under approvals.approvers"
         raise OverrideRefusedError(f"{by!r} is not an approver; the configuration has: {listed}")
@@ -108,23 +108,23 @@ def decide(
     _change(connection, wanted, state, by, now)
     record_event(connection, now, wanted.budget_id, wanted.scope_value, f"raise {state}", by=by, about=override_id,
                detail=note)  # fmt: skip
-    return raise_with_id(connection, override_id)
+    return override_with_id(connection, override_id)
 
 
 def withdraw(connection: Connection, override_id: str, *, by: str, now: datetime) -> Override:
     """Takes a pending raise back. Raises OverrideRefusedError unless ``by`` asked for it and it is pending."""
-    wanted = raise_with_id(connection, override_id)
+    wanted = override_with_id(connection, override_id)
     if by != wanted.requested_by:
         raise OverrideRefusedError(f"only {wanted.requested_by!r}, who asked for {override_id}, can withdraw it")
     _change(connection, wanted, "withdrawn", by, now)
     record_event(connection, now, wanted.budget_id, wanted.scope_value, "raise withdrawn", by=by, about=override_id)
-    return raise_with_id(connection, override_id)
+    return override_with_id(connection, override_id)
 
 
 def close_due(connection: Connection, now: datetime) -> list[Override]:
     """Closes raises whose end has come; gives them, each once. Runs inside the caller's transaction."""
     closed = connection.execute(statement("overrides/close_due"), {"now": now}).fetchall()
-    found = [raise_with_id(connection, str(override_id)) for (override_id,) in closed]
+    found = [override_with_id(connection, str(override_id)) for (override_id,) in closed]
     for ended in found:
         record_event(
             connection, now, ended.budget_id, ended.scope_value, f"raise {ended.state}", about=ended.override_id
@@ -132,15 +132,15 @@ def close_due(connection: Connection, now: datetime) -> list[Override]:
     return found
 
 
-def raise_with_id(connection: Connection, override_id: str) -> Override:
+def override_with_id(connection: Connection, override_id: str) -> Override:
     """One raise. Raises OverrideRefusedError when there is none of that id."""
-    found = raises(connection, override_id=override_id)
+    found = overrides(connection, override_id=override_id)
     if not found:
         raise OverrideRefusedError(f"there is no raise {override_id!r}; `usage-pipeline overrides list` shows them")
     return found[0]
 
 
-def raises(
+def overrides(
     connection: Connection,
     *,
     override_id: str | None = None,
@@ -159,7 +159,7 @@ def _change(connection: Connection, wanted: Override, state: str, by: str, now: 
         statement("overrides/decide"), {"override_id": wanted.override_id, "state": state, "by": by, "now": now}
     ).fetchone()
     if changed is None:
-        current = raise_with_id(connection, wanted.override_id)
+        current = override_with_id(connection, wanted.override_id)
         why = f"is {current.state} already" if current.state != "pending" else f"has run out at {current.until}"
         raise OverrideRefusedError(f"{wanted.override_id} {why}: ask for a new one with `overrides request`")
 
@@ -172,7 +172,7 @@ def _budget(settings: Settings, budget_id: str) -> Budget:
     return found
 
 
-def _measure(budget: Budget, asked: Request) -> str | None:
+def _measure(budget: Budget, asked: NewOverride) -> str | None:
     limited = list(budget.limit.measures())
     if asked.measure is not None:
         if asked.measure not in limited:
@@ -183,7 +183,7 @@ def _measure(budget: Budget, asked: Request) -> str | None:
     return limited[0] if asked.raise_by is not None else None
 
 
-def _within_bounds(settings: Settings, budget: Budget, asked: Request, measure: str | None, now: datetime) -> None:
+def _within_bounds(settings: Settings, budget: Budget, asked: NewOverride, measure: str | None, now: datetime) -> None:
     if (asked.raise_by is None) == (asked.raise_percent is None):
         raise OverrideRefusedError("say either an amount or per cent, not both")
     if min(asked.raise_by or Decimal(1), asked.raise_percent or Decimal(1)) <= 0:

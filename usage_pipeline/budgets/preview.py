@@ -26,14 +26,16 @@ class Standing:
 
 
 @dataclass
-class Preview:
+class BudgetPreview:
     """Values that would stand otherwise (before, after; None: not there), and alerts that would be raised at once."""
 
     changes: dict[Key, tuple[Standing | None, Standing | None]] = field(default_factory=dict)
     alerts: list[Reached] = field(default_factory=list)
 
 
-def preview(connection: Connection, configuration: ActiveConfiguration, changed: Settings, now: datetime) -> Preview:
+def preview(
+    connection: Connection, configuration: ActiveConfiguration, changed: Settings, now: datetime
+) -> BudgetPreview:
     """Evaluates the current periods under both configurations and takes everything back; ``now`` is aware UTC."""
     with connection.transaction(force_rollback=True):
         told = {_key(item) for item in evaluate_budgets(
@@ -41,7 +43,7 @@ def preview(connection: Connection, configuration: ActiveConfiguration, changed:
         before = _standings(connection)
         reached = evaluate_budgets(connection, changed, configuration.version, now).reached
         after = _standings(connection)
-    found = Preview(alerts=[item for item in reached if _key(item) not in told])
+    found = BudgetPreview(alerts=[item for item in reached if _key(item) not in told])
     for key in sorted(before.keys() | after.keys()):
         if before.get(key) != after.get(key):
             found.changes[key] = before.get(key), after.get(key)

@@ -21,7 +21,7 @@ from usage_pipeline.commands.output import (
 )
 from usage_pipeline.enforcement.carry_out import Carried, carry_out_due, enforce
 from usage_pipeline.enforcement.decisions import DecisionRefusedError, decide_action, release_action
-from usage_pipeline.enforcement.state import Action, NoSuchActionError, action_with_id, actions, story
+from usage_pipeline.enforcement.state import ActionRecord, NoSuchActionError, action_with_id, actions, audit_log
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
 
@@ -47,7 +47,7 @@ def list_actions(
 ) -> None:
     """Every action there ever was, the newest first."""
     with open_warehouse() as connection:
-        found = actions(connection, state=state, budget_id=budget_id, project=project, held_only=held)
+        found = actions(connection, state=state, budget_id=budget_id, project=project, enforced_only=held)
     if as_json:
         print_json(found)
         return
@@ -60,7 +60,7 @@ def show(action_id: ActionId, as_json: AsJson = False) -> None:
     """One action: what was found at Dify, what was done, by whom, and how it ended."""
     with open_warehouse() as connection:
         action = _found(connection, action_id)
-        events = story(connection, action_id)
+        events = audit_log(connection, action_id)
     if as_json:
         print_json({"action": action, "story": as_dicts(_EVENT_COLUMNS, events)})
         return
@@ -122,7 +122,7 @@ def run(as_json: AsJson = False) -> None:
         raise typer.Exit(EXIT_FAILED)
 
 
-def show_actions(found: Sequence[Action]) -> None:
+def show_actions(found: Sequence[ActionRecord]) -> None:
     """Actions as a table."""
     show_rows("Actions", _COLUMNS, [_row(action) for action in found])
 
@@ -137,13 +137,15 @@ def show_carried(carried: Carried) -> None:
         out.print("enforcement: nothing to do")
 
 
-def _decision(action_id: str, approve_it: bool, note: str, by: str | None) -> Callable[[Connection, Settings], Action]:
+def _decision(
+    action_id: str, approve_it: bool, note: str, by: str | None
+) -> Callable[[Connection, Settings], ActionRecord]:
     return lambda connection, settings: decide_action(
         connection, settings, action_id, approve=approve_it, by=who(by), comment=note, now=datetime.now(UTC)
     )
 
 
-def _decided(action_id: str, as_json: bool, decide: Callable[[Connection, Settings], Action]) -> None:
+def _decided(action_id: str, as_json: bool, decide: Callable[[Connection, Settings], ActionRecord]) -> None:
     """Takes the decision and carries out what it allows; exit 1 when Dify is not as it should be after it."""
     with open_context() as (connection, configuration):
         _found(connection, action_id)
@@ -163,14 +165,14 @@ def _decided(action_id: str, as_json: bool, decide: Callable[[Connection, Settin
         raise typer.Exit(EXIT_FAILED)
 
 
-def _found(connection: Connection, action_id: str) -> Action:
+def _found(connection: Connection, action_id: str) -> ActionRecord:
     try:
         return action_with_id(connection, action_id)
     except NoSuchActionError as error:
         raise Mistake(str(error)) from None
 
 
-def _row(action: Action) -> tuple[object, ...]:
+def _row(action: ActionRecord) -> tuple[object, ...]:
     return (
         action.action_id,
         action.action,

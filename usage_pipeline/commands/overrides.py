@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from usage_pipeline.alerts.approvals import decide_override, request_override, withdraw_override
-from usage_pipeline.budgets.overrides import Override, OverrideRefusedError, Request, raises
+from usage_pipeline.budgets.overrides import NewOverride, Override, OverrideRefusedError, overrides
 from usage_pipeline.commands.actor import By, who
 from usage_pipeline.commands.context import open_context, open_warehouse
 from usage_pipeline.commands.enforcement import show_carried
@@ -36,7 +36,7 @@ def request(
     """Ask for a temporary raise. It is pending until an approver, who is not you, approves it."""
     with open_context() as (connection, configuration):
         now = datetime.now(UTC)
-        asked = Request(
+        asked = NewOverride(
             budget_id=budget_id,
             scope=scope,
             measure=measure,
@@ -101,7 +101,7 @@ def list_raises(
 ) -> None:
     """Every raise there ever was, the newest first."""
     with open_warehouse() as connection:
-        found = raises(connection, state=state, budget_id=budget_id)
+        found = overrides(connection, state=state, budget_id=budget_id)
     if as_json:
         print_json(found)
         return

@@ -7,7 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from usage_pipeline.alerts import approvals
-from usage_pipeline.budgets.overrides import OverrideRefusedError, Request
+from usage_pipeline.budgets.overrides import NewOverride, OverrideRefusedError
 from usage_pipeline.defs.resources import Warehouse
 from usage_pipeline.defs.shared import EXECUTOR, WORK_TAG
 
@@ -39,7 +39,7 @@ def write_request(context: dg.OpExecutionContext, config: OverrideRequest, wareh
     """Returns the raise's id. Fails in words when the request could never be approved."""
     with warehouse.connection() as connection:
         try:
-            asked = Request(
+            asked = NewOverride(
                 budget_id=config.budget,
                 scope=config.scope or None,
                 measure=config.measure or None,

@@ -14,7 +14,7 @@ import requests
 import yaml
 
 from usage_pipeline.alerts.approvals import decide_override, request_override
-from usage_pipeline.budgets.overrides import Override, Request
+from usage_pipeline.budgets.overrides import NewOverride, Override
 from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.fake_dify.console import FakeConsole, fake_console
 from usage_pipeline.fake_dify.history import RUNAWAY, History
@@ -66,7 +66,7 @@ def call_the_agent(console: FakeConsole, history: History) -> Answer:
 def approve_more(connection: Connection, configuration: ActiveConfiguration) -> Override:
     """One person asks for more of the agent's budget until the evening, another approves it."""
     now = datetime.now(UTC)
-    asked = Request(
+    asked = NewOverride(
         _BUDGET, RUNAWAY, None, None, Decimal(200), now + timedelta(hours=8), "the campaign ends today", _ASKS
     )
     made = request_override(connection, configuration, asked, now)

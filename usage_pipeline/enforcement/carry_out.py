@@ -19,9 +19,17 @@ from usage_pipeline.enforcement.notify import tell
 from usage_pipeline.enforcement.objections import objection_to
 from usage_pipeline.enforcement.plan import plan_actions
 from usage_pipeline.enforcement.registry import lever_of
-from usage_pipeline.enforcement.state import Action, action_with_id, actions, change, due_actions, locked, note
+from usage_pipeline.enforcement.state import (
+    ActionRecord,
+    action_with_id,
+    actions,
+    change,
+    due_actions,
+    locked,
+    record_step,
+)
 from usage_pipeline.enforcement.steps import Work
-from usage_pipeline.enforcement.webhook_action import ask_outside
+from usage_pipeline.enforcement.webhook_action import carry_out_webhooks
 from usage_pipeline.settings import Settings, SourceSettings
 from usage_pipeline.settings.environment import MissingSecretError, home_dir
 from usage_pipeline.warehouse.connection import Connection, address_of, connected
@@ -84,7 +92,7 @@ def carry_out_due(
 ) -> Carried:
     """Applies, looks after and releases what is due, source by source side by side."""
     carried = Carried()
-    ask_outside(connection, settings, clock(), by=by)
+    carry_out_webhooks(connection, settings, clock(), by=by)
     look_before = clock() - timedelta(minutes=settings.enforcement.look_every_minutes)
     sources = [source for source in settings.sources if due_actions(connection, source.id, clock(), look_before)]
     if not sources:
@@ -108,7 +116,7 @@ def settle(connection: Connection, settings: Settings, now: datetime, *, by: str
             [now],
         ).fetchall()
         for (action_id,) in late:
-            note(connection, str(action_id), now, "expired", run_id=by)
+            record_step(connection, str(action_id), now, "expired", run_id=by)
             tell(connection, settings, action_with_id(connection, str(action_id)), "expired", now)
     over = connection.execute(
         statement("enforcement/over"), {"now": now, "tiers": Json(tiers_with_actions(settings))}
@@ -122,8 +130,14 @@ def settle(connection: Connection, settings: Settings, now: datetime, *, by: str
 
 
 def want_release(
-    connection: Connection, action: Action, why: str, now: datetime, *, by: str | None = None, run_id: str | None = None
-) -> Action:
+    connection: Connection,
+    action: ActionRecord,
+    why: str,
+    now: datetime,
+    *,
+    by: str | None = None,
+    run_id: str | None = None,
+) -> ActionRecord:
     """Makes the action due to be undone; one that has changed nothing yet ends here. Safe to run twice."""
     with connection.transaction():
         # Another run may have begun to carry it out since it was read.
@@ -136,7 +150,9 @@ def want_release(
             changed = change(
                 connection, action, release_at=now, release_why=why, release_by=by, next_attempt_at=now, attempts=0
             )
-        note(connection, action.action_id, now, "to be released", detail=why, by=by or "usage_pipeline", run_id=run_id)
+        record_step(
+            connection, action.action_id, now, "to be released", detail=why, by=by or "usage_pipeline", run_id=run_id
+        )
     return changed
 
 
@@ -190,7 +206,7 @@ def _console(source: SourceSettings, timeouts: Timeouts) -> Console:
     return Console(access, timeouts=timeouts, refusals=home_dir() / "console_refusals")
 
 
-def _carry_out(work: Work, console: Console, due: list[Action]) -> None:
+def _carry_out(work: Work, console: Console, due: list[ActionRecord]) -> None:
     """Workspace by workspace, so that an account that stands in one at a time is not sent to and fro."""
     for tenant_id in dict.fromkeys(action.tenant_id for action in due):
         of_tenant = [action for action in due if action.tenant_id == tenant_id]
@@ -208,7 +224,7 @@ def _carry_out(work: Work, console: Console, due: list[Action]) -> None:
                 _all_later(work, [action], f"internal error: {type(error).__name__}")
 
 
-def _one(work: Work, console: Console, action: Action) -> None:
+def _one(work: Work, console: Console, action: ActionRecord) -> None:
     # The row may have moved on since it was read: by a decision, or by what was done to another.
     action = action_with_id(work.connection, action.action_id)
     lever = lever_of(work.connection, work.settings, action)
@@ -220,7 +236,7 @@ def _one(work: Work, console: Console, action: Action) -> None:
         steps.look(work, console, lever, action)
 
 
-def _all_later(work: Work, due: Iterable[Action], problem: str) -> None:
+def _all_later(work: Work, due: Iterable[ActionRecord], problem: str) -> None:
     for action in due:
         if action.release_at is None and action.state == "verified":
             steps.look_later(work, action, problem)

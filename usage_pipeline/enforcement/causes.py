@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from usage_pipeline.settings import Budget, Settings, Tier
-from usage_pipeline.settings.enforcement import Action
+from usage_pipeline.settings.enforcement import ActionName
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 
@@ -49,7 +49,7 @@ class Cause:
         tiers = settings.tiers_of(budget)
         return next((tier for tier in tiers if tier.at == self.tier and tier.on == self.tier_on), None)
 
-    def actions_of(self, tier: Tier) -> list[Action]:
+    def actions_of(self, tier: Tier) -> list[ActionName]:
         """What the tier asks for: a lock follows the locking, everything else the tier."""
         return [action for action in tier.actions if (action == LOCK) == (self.cause == LOCK)]
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from usage_pipeline.enforcement.carry_out import want_release
 from usage_pipeline.enforcement.notify import tell
-from usage_pipeline.enforcement.state import Action, change, locked, note
+from usage_pipeline.enforcement.state import ActionRecord, change, locked, record_step
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
 
@@ -15,7 +15,7 @@ class DecisionRefusedError(Exception):
 
 def decide_action(
     connection: Connection, settings: Settings, action_id: str, *, approve: bool, by: str, comment: str, now: datetime
-) -> Action:
+) -> ActionRecord:
     """Approves or rejects an action that waits. Raises NoSuchActionError, DecisionRefusedError.
 
     An approved action is carried out by the next run of enforcement. Of two who decide at once, the first counts.
@@ -31,7 +31,7 @@ def decide_action(
             raise DecisionRefusedError(f"{action_id} had to be approved until {action.approve_until.isoformat()}")
         state = "approved" if approve else "rejected"
         changed = change(connection, action, state=state, decided_at=now, decided_by=by, next_attempt_at=now)
-        note(connection, action_id, now, state, detail=comment, by=by)
+        record_step(connection, action_id, now, state, detail=comment, by=by)
         if not approve:
             tell(
                 connection, settings, changed, "rejected", now, detail=" ".join(part for part in (by, comment) if part)
@@ -39,7 +39,7 @@ def decide_action(
     return changed
 
 
-def release_action(connection: Connection, action_id: str, *, by: str, why: str, now: datetime) -> Action:
+def release_action(connection: Connection, action_id: str, *, by: str, why: str, now: datetime) -> ActionRecord:
     """Makes an action due to be undone, whatever its budget says. Raises NoSuchActionError, DecisionRefusedError.
 
     It is not taken again before the next tier or period.

@@ -8,7 +8,7 @@ from usage_pipeline.alerts.recipients import operators
 from usage_pipeline.enforcement import pause_app as pause
 from usage_pipeline.enforcement import switch_model as switch
 from usage_pipeline.enforcement import throttle
-from usage_pipeline.enforcement.state import Action
+from usage_pipeline.enforcement.state import ActionRecord
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
 
@@ -29,7 +29,7 @@ _NOT_STOPPED = {
 
 
 def tell(
-    connection: Connection, settings: Settings, action: Action, what: str, now: datetime, *, detail: str = ""
+    connection: Connection, settings: Settings, action: ActionRecord, what: str, now: datetime, *, detail: str = ""
 ) -> None:
     """Writes the message of one step of an action. Runs inside the caller's transaction, which made the step."""
     recipients = _recipients(settings, action, what)
@@ -67,13 +67,13 @@ def tell(
     raise_alert(connection, alert, recipients)
 
 
-def _level(action: Action, what: str) -> str:
+def _level(action: ActionRecord, what: str) -> str:
     if what in _AS_SEVERE_AS_THE_TIER:
         return action.level
     return "warning" if what in _OF_NOTE else "info"
 
 
-def _recipients(settings: Settings, action: Action, what: str) -> list[tuple[str, str]]:
+def _recipients(settings: Settings, action: ActionRecord, what: str) -> list[tuple[str, str]]:
     """Who is told of the alert is told of what was done about it; approvers and outside systems are asked."""
     names: Sequence[str] = action.recipients
     if what == _WAITING:
@@ -86,6 +86,6 @@ def _recipients(settings: Settings, action: Action, what: str) -> list[tuple[str
     return known or operators(settings)
 
 
-def _name(settings: Settings, action: Action) -> str:
+def _name(settings: Settings, action: ActionRecord) -> str:
     budget = next((budget for budget in settings.budgets if budget.id == action.budget_id), None)
     return (budget.name if budget else None) or action.budget_id

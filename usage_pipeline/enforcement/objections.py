@@ -1,12 +1,12 @@
 """What speaks against an action now that did not when it was planned: the list of those left alone, the mode."""
 
-from usage_pipeline.enforcement.state import Action
+from usage_pipeline.enforcement.state import ActionRecord
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.enforcement import TargetFacts
 from usage_pipeline.warehouse.connection import Connection
 
 
-def objection_to(connection: Connection, settings: Settings, action: Action) -> str | None:
+def objection_to(connection: Connection, settings: Settings, action: ActionRecord) -> str | None:
     """Why the action must not be, in words; None when nothing speaks against it.
 
     A mode that carries nothing out stops what has not begun; what is held already stays until its ground is gone.
@@ -19,7 +19,7 @@ def objection_to(connection: Connection, settings: Settings, action: Action) -> 
     return None
 
 
-def _facts(connection: Connection, action: Action) -> TargetFacts | None:
+def _facts(connection: Connection, action: ActionRecord) -> TargetFacts | None:
     row = connection.execute(
         "SELECT p.name, p.tenant_id, coalesce(t.name, p.tenant_id), p.environment, p.tags FROM usage.project p"
         " LEFT JOIN usage.tenant t USING (source, tenant_id) WHERE p.source = %s AND p.app_id = %s",
@@ -38,7 +38,7 @@ def _facts(connection: Connection, action: Action) -> TargetFacts | None:
     )
 
 
-def _mode(settings: Settings, action: Action) -> str:
+def _mode(settings: Settings, action: ActionRecord) -> str:
     for budget in settings.budgets:
         if budget.id == action.budget_id:
             for tier in settings.tiers_of(budget):

@@ -9,7 +9,7 @@ from psycopg.types.json import Json
 from usage_pipeline.budgets.audit_log import THE_PIPELINE
 from usage_pipeline.enforcement.causes import LOCK, Cause, unplanned
 from usage_pipeline.enforcement.notify import tell
-from usage_pipeline.enforcement.state import action_id_of, action_with_id, note
+from usage_pipeline.enforcement.state import action_id_of, action_with_id, record_step
 from usage_pipeline.enforcement.targets import Target, chosen, spenders
 from usage_pipeline.settings import Budget, Settings, Tier
 from usage_pipeline.settings.enforcement import Mode
@@ -150,7 +150,7 @@ def _add(
     ).fetchone()
     if written is None:
         return 0
-    note(connection, action_id, now, state, detail=where.refused or f"mode {settings.mode_of(tier)}", run_id=by)
+    record_step(connection, action_id, now, state, detail=where.refused or f"mode {settings.mode_of(tier)}", run_id=by)
     if state in _STEP:
         detail = where.refused or ""
         tell(connection, settings, action_with_id(connection, action_id), _STEP[state], now, detail=detail)

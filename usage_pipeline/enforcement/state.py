@@ -24,7 +24,7 @@ class NoSuchActionError(LookupError):
 
 
 @dataclass(frozen=True)
-class Action:
+class ActionRecord:
     """A row of usage.enforcement_action; times aware UTC, ``limit`` in the measure's unit."""
 
     action_id: str
@@ -86,11 +86,11 @@ def actions(
     state: str | None = None,
     budget_id: str | None = None,
     project: str | None = None,
-    held_only: bool = False,
+    enforced_only: bool = False,
     open_only: bool = False,
-) -> list[Action]:
+) -> list[ActionRecord]:
     """Actions by id, state, budget or project, the newest first; or those that hold something, or may come to."""
-    with connection.cursor(row_factory=class_row(Action)) as cursor:
+    with connection.cursor(row_factory=class_row(ActionRecord)) as cursor:
         cursor.execute(
             statement("enforcement/listed"),
             {
@@ -98,14 +98,14 @@ def actions(
                 "state": state,
                 "budget_id": budget_id,
                 "project": project,
-                "held_only": held_only,
+                "enforced_only": enforced_only,
                 "open_only": open_only,
             },
         )
         return cursor.fetchall()
 
 
-def action_with_id(connection: Connection, action_id: str) -> Action:
+def action_with_id(connection: Connection, action_id: str) -> ActionRecord:
     """One action. Raises NoSuchActionError."""
     found = actions(connection, action_id=action_id)
     if not found:
@@ -113,22 +113,22 @@ def action_with_id(connection: Connection, action_id: str) -> Action:
     return found[0]
 
 
-def locked(connection: Connection, action_id: str) -> Action:
+def locked(connection: Connection, action_id: str) -> ActionRecord:
     """The action as it is, which nobody else changes until the caller's transaction ends. Raises NoSuchActionError."""
     connection.execute("SELECT FROM usage.enforcement_action WHERE action_id = %s FOR UPDATE", [action_id])
     return action_with_id(connection, action_id)
 
 
-def due_actions(connection: Connection, source: str, now: datetime, look_before: datetime) -> list[Action]:
+def due_actions(connection: Connection, source: str, now: datetime, look_before: datetime) -> list[ActionRecord]:
     """What something is to be done about in one source, releases first."""
-    with connection.cursor(row_factory=class_row(Action)) as cursor:
+    with connection.cursor(row_factory=class_row(ActionRecord)) as cursor:
         cursor.execute(statement("enforcement/due"), {"source": source, "now": now, "look_before": look_before})
         return cursor.fetchall()
 
 
-def others_in_force(connection: Connection, action: Action, kinds: tuple[str, ...]) -> list[Action]:
+def others_enforced(connection: Connection, action: ActionRecord, kinds: tuple[str, ...]) -> list[ActionRecord]:
     """Other actions that hold the same project in the same way and are not to be undone yet."""
-    held = actions(connection, project=action.app_id, held_only=True)
+    held = actions(connection, project=action.app_id, enforced_only=True)
     return [
         other
         for other in held
@@ -139,7 +139,7 @@ def others_in_force(connection: Connection, action: Action, kinds: tuple[str, ..
     ]
 
 
-def change(connection: Connection, action: Action, **values: object) -> Action:
+def change(connection: Connection, action: ActionRecord, **values: object) -> ActionRecord:
     """Sets columns of the row; returns the row as it is now."""
     names = list(values)
     query = SQL("UPDATE usage.enforcement_action SET {} WHERE action_id = %(action_id)s").format(
@@ -151,7 +151,7 @@ def change(connection: Connection, action: Action, **values: object) -> Action:
     return action_with_id(connection, action.action_id)
 
 
-def note(
+def record_step(
     connection: Connection,
     action_id: str,
     now: datetime,
@@ -168,7 +168,7 @@ def note(
     )
 
 
-def story(connection: Connection, action_id: str) -> list[tuple[object, ...]]:
+def audit_log(connection: Connection, action_id: str) -> list[tuple[object, ...]]:
     """At, kind, by and detail of everything that happened to an action, in its order."""
     return connection.execute(
         "SELECT at, kind, by, detail FROM usage.enforcement_event WHERE action_id = %s ORDER BY event_id", [action_id]

@@ -22,11 +22,11 @@ from usage_pipeline.console.errors import (
 from usage_pipeline.enforcement.base import Lever, RefusedActionError
 from usage_pipeline.enforcement.hourly_cap import may_begin
 from usage_pipeline.enforcement.notify import tell
-from usage_pipeline.enforcement.state import Action, change, locked, note, others_in_force
+from usage_pipeline.enforcement.state import ActionRecord, change, locked, others_enforced, record_step
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
 
-MOST_ATTEMPTS = 10
+MAX_ATTEMPTS = 10
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=10), timedelta(minutes=10)
 _FOR_GOOD = (NotAllowedError, NotFoundError, RefusedError, ConflictError)
 
@@ -42,16 +42,16 @@ class Work:
     done: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def note(self, action: Action, kind: str, detail: str = "") -> None:
+    def record_step(self, action: ActionRecord, kind: str, detail: str = "") -> None:
         """Adds to the action's story."""
-        note(self.connection, action.action_id, self.clock(), kind, detail=detail, run_id=self.by)
+        record_step(self.connection, action.action_id, self.clock(), kind, detail=detail, run_id=self.by)
 
-    def end(self, action: Action, what: str, told: str, detail: str = "", **values: object) -> Action:
+    def end(self, action: ActionRecord, what: str, told: str, detail: str = "", **values: object) -> ActionRecord:
         """One step with its story and its message, in one transaction."""
         now = self.clock()
         with self.connection.transaction():
             changed = change(self.connection, action, next_attempt_at=now, attempts=0, **values)
-            note(self.connection, action.action_id, now, what, detail=detail, run_id=self.by)
+            record_step(self.connection, action.action_id, now, what, detail=detail, run_id=self.by)
             tell(self.connection, self.settings, changed, told, now, detail=detail)
             if what in ("verified", "released", "opened by hand"):
                 said = f"{action.action} {what}: {action.target_name}"
@@ -60,16 +60,16 @@ class Work:
         self.done.append(f"{action.action} {action.target_name}: {what}")
         return changed
 
-    def try_again(self, action: Action, answer: str) -> Action:
+    def try_again(self, action: ActionRecord, answer: str) -> ActionRecord:
         """The same step later; each failure in a row waits longer."""
         wait = min(_FIRST_WAIT * 2 ** min(action.attempts, 10), _LONGEST_WAIT)
-        self.note(action, "tried in vain", answer)
+        self.record_step(action, "tried in vain", answer)
         self.problems.append(f"{action.action} {action.target_name}: {answer}")
         attempts = action.attempts + 1
         return change(self.connection, action, attempts=attempts, next_attempt_at=self.clock() + wait, answer=answer)
 
 
-def apply(work: Work, console: Console, lever: Lever, action: Action) -> None:
+def apply(work: Work, console: Console, lever: Lever, action: ActionRecord) -> None:
     """Makes Dify as the action means it. Raises nothing of the console: what goes wrong is in the row."""
     try:
         found = lever.read(console, action.app_id)
@@ -90,10 +90,10 @@ def apply(work: Work, console: Console, lever: Lever, action: Action) -> None:
     _conclude(work, lever, action, found, not_taken)
 
 
-def _ready(work: Work, lever: Lever, action: Action, found: dict[str, Any]) -> Action:
+def _ready(work: Work, lever: Lever, action: ActionRecord, found: dict[str, Any]) -> ActionRecord:
     """Writes down what was found and what is meant; held is None when this must wait."""
     before_us = dict(found)
-    for other in others_in_force(work.connection, action, lever.actions):
+    for other in others_enforced(work.connection, action, lever.actions):
         # What another action has set was not so before either of them.
         before_us |= {name: (other.before or {})[name] for name, value in (other.held or {}).items()
                       if found.get(name) == value}  # fmt: skip
@@ -105,13 +105,13 @@ def _ready(work: Work, lever: Lever, action: Action, found: dict[str, Any]) -> A
         if action.release_at is not None or action.state not in ("approved", "applied"):
             return action  # somebody has decided otherwise since it was read
         if not may_begin(work.connection, work.settings, now):
-            work.note(action, "waits", "enforcement.most_actions_per_hour")
+            work.record_step(action, "waits", "enforcement.most_actions_per_hour")
             return change(work.connection, action, next_attempt_at=now + timedelta(minutes=1))
         return change(work.connection, action, before=before, held=held, began_at=now)
 
 
 def _turn_all(
-    work: Work, console: Console, lever: Lever, action: Action, found: dict[str, Any], wanted: dict[str, Any]
+    work: Work, console: Console, lever: Lever, action: ActionRecord, found: dict[str, Any], wanted: dict[str, Any]
 ) -> dict[str, str]:
     """Sets what differs; gives by setting what Dify refused for good. Raises ConsoleError when an end is not known."""
     refused: dict[str, str] = {}
@@ -119,17 +119,17 @@ def _turn_all(
         if name not in wanted or lever.settled(value, wanted[name]):
             continue
         try:
-            work.note(action, "call", lever.turn(console, action.app_id, name, wanted[name]))
+            work.record_step(action, "call", lever.turn(console, action.app_id, name, wanted[name]))
         except OutcomeUnknownError as error:
-            work.note(action, "call without an answer", str(error))
+            work.record_step(action, "call without an answer", str(error))
             raise
         except _FOR_GOOD as error:
-            work.note(action, "call refused", str(error))
+            work.record_step(action, "call refused", str(error))
             refused[name] = str(error)
     return refused
 
 
-def _conclude(work: Work, lever: Lever, action: Action, found: dict[str, Any], not_taken: dict[str, str]) -> None:
+def _conclude(work: Work, lever: Lever, action: ActionRecord, found: dict[str, Any], not_taken: dict[str, str]) -> None:
     """Verified when everything that Dify took is there; what it refused for good is not held."""
     held = dict(action.held or {})
     taken = {name: found[name] for name in held if name in found and lever.settled(found[name], held[name])}
@@ -144,21 +144,21 @@ def _conclude(work: Work, lever: Lever, action: Action, found: dict[str, Any], n
         return
     with work.connection.transaction():
         change(work.connection, action, state="applied", applied_at=now)
-        work.note(action, "applied")
+        work.record_step(action, "applied")
     names = ", ".join(_shown(name, value) for name, value in taken.items())
     detail = f"{names}; not: {problem}" if problem else names
     work.end(action, "verified", "applied", detail, state="verified", verified_at=now, looked_at=now, held=taken,
              answer=problem or None)  # fmt: skip
 
 
-def try_later(work: Work, action: Action, answer: str) -> None:
+def try_later(work: Work, action: ActionRecord, answer: str) -> None:
     """Again later, or given up; what was closed by then stays on record, to be opened at the release."""
     action = work.try_again(action, answer)
-    if action.attempts >= MOST_ATTEMPTS:
+    if action.attempts >= MAX_ATTEMPTS:
         work.end(action, "failed", "failed", answer, state="failed", answer=answer)
 
 
-def look(work: Work, console: Console, lever: Lever, action: Action) -> None:
+def look(work: Work, console: Console, lever: Lever, action: ActionRecord) -> None:
     """Whether what we hold is still so. Somebody who changed it by hand is respected: it is ours no more."""
     now = work.clock()
     try:
@@ -185,17 +185,17 @@ def look(work: Work, console: Console, lever: Lever, action: Action) -> None:
                  release_why="by hand at Dify", looked_at=now)  # fmt: skip
 
 
-def look_later(work: Work, action: Action, problem: str) -> None:
+def look_later(work: Work, action: ActionRecord, problem: str) -> None:
     """It could not be looked at: `looked_at` stays, so that the check sees how long that is so."""
     every = timedelta(minutes=work.settings.enforcement.look_every_minutes)
     change(work.connection, action, next_attempt_at=work.clock() + every, answer=problem)
     work.problems.append(f"{action.action} {action.target_name}: {problem}")
 
 
-def release(work: Work, console: Console, lever: Lever, action: Action) -> None:
+def release(work: Work, console: Console, lever: Lever, action: ActionRecord) -> None:
     """Puts back what we changed, where it is still as we left it and nothing else holds it."""
     held, before = dict(action.held or {}), action.before or {}
-    others = others_in_force(work.connection, action, lever.actions)
+    others = others_enforced(work.connection, action, lever.actions)
     kept = {name for other in others for name, value in (other.held or {}).items()
             if (other.before or {}).get(name) != value}  # fmt: skip
     mine = [name for name in held if before.get(name) != held[name] and name not in kept]
@@ -224,12 +224,12 @@ def release(work: Work, console: Console, lever: Lever, action: Action) -> None:
     _released(work, action, "; ".join(part for part in parts if part))
 
 
-def _released(work: Work, action: Action, detail: str) -> None:
+def _released(work: Work, action: ActionRecord, detail: str) -> None:
     said = f"{action.release_why or ''}: {detail}".strip(": ")
     work.end(action, "released", "released", said, state="released", released_at=work.clock(), answer=None)
 
 
-def release_later(work: Work, action: Action, answer: str, told_at: int = MOST_ATTEMPTS) -> None:
+def release_later(work: Work, action: ActionRecord, answer: str, told_at: int = MAX_ATTEMPTS) -> None:
     """Never given up: a project that we have paused must run again. People are told when it takes long."""
     action = work.try_again(action, answer)
     if action.attempts == told_at:

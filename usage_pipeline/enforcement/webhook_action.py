@@ -3,14 +3,14 @@
 from datetime import datetime
 
 from usage_pipeline.enforcement.notify import tell
-from usage_pipeline.enforcement.state import Action, change, due_actions, note
+from usage_pipeline.enforcement.state import ActionRecord, change, due_actions, record_step
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
 
 _OURS = ""  # webhooks belong to no source
 
 
-def ask_outside(connection: Connection, settings: Settings, now: datetime, *, by: str) -> None:
+def carry_out_webhooks(connection: Connection, settings: Settings, now: datetime, *, by: str) -> None:
     """Writes what is due into the outbox, and notes what became of it there."""
     for action in due_actions(connection, _OURS, now, now):
         with connection.transaction():
@@ -24,14 +24,20 @@ def ask_outside(connection: Connection, settings: Settings, now: datetime, *, by
 
 
 def _step(
-    connection: Connection, settings: Settings, action: Action, what: str, now: datetime, by: str, **values: object
+    connection: Connection,
+    settings: Settings,
+    action: ActionRecord,
+    what: str,
+    now: datetime,
+    by: str,
+    **values: object,
 ) -> None:
     changed = change(connection, action, **values)
-    note(connection, action.action_id, now, what, run_id=by)
+    record_step(connection, action.action_id, now, what, run_id=by)
     tell(connection, settings, changed, what, now)
 
 
-def _note_delivery(connection: Connection, action: Action, now: datetime, by: str) -> None:
+def _note_delivery(connection: Connection, action: ActionRecord, now: datetime, by: str) -> None:
     row = connection.execute(
         "SELECT min(d.state) FILTER (WHERE d.state = 'delivered'), min(d.state), bool_and(d.state = 'failed')"
         " FROM usage.alert a JOIN usage.delivery d USING (alert_id)"
@@ -42,6 +48,6 @@ def _note_delivery(connection: Connection, action: Action, now: datetime, by: st
     state = "verified" if delivered else "failed" if any_state and all_failed else None
     if state and state != action.state:
         change(connection, action, state=state, verified_at=now if delivered else None, looked_at=now)
-        note(connection, action.action_id, now, state, detail="as the outbox says", run_id=by)
+        record_step(connection, action.action_id, now, state, detail="as the outbox says", run_id=by)
     else:
         change(connection, action, looked_at=now)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from usage_pipeline.settings.enforcement import Action, Mode
+from usage_pipeline.settings.enforcement import ActionName, Mode
 from usage_pipeline.settings.periods import Period, by_the_hour, period_key
 from usage_pipeline.settings.values import Amount, Count, Duration, Globs, Model, Names, PerCent, Slug, TimeOfDay
 
@@ -94,7 +94,7 @@ class Tier(Model):
     level: Level
     notify: Names = ()
     fallback: Names = ()
-    actions: tuple[Action, ...] = ()
+    actions: tuple[ActionName, ...] = ()
     mode: Mode | None = None  # of its actions; left out: enforcement.mode
     quiet: QuietHours | None = None
     min_spend: Amounts | None = None

@@ -11,7 +11,7 @@ from usage_pipeline.settings.yaml_positions import Path
 
 
 @dataclass(frozen=True)
-class Finding:
+class ConfigurationFinding:
     """Something wrong at a place in the configuration."""
 
     path: Path
@@ -20,10 +20,10 @@ class Finding:
     fix: str
 
 
-def cross_check(settings: Settings) -> Iterator[Finding]:
+def cross_check(settings: Settings) -> Iterator[ConfigurationFinding]:
     """Everything that does not fit together, in the file's order of sections."""
     yield from _currencies(settings)
-    yield from (Finding(*found) for found in price_findings(settings))
+    yield from (ConfigurationFinding(*found) for found in price_findings(settings))
     yield from _duplicates("api_keys", [named.key for named in settings.api_keys], "key")
     yield from _duplicates("sources", [source.id for source in settings.sources], "id")
     yield from _duplicates("tenants", [rule.tenant for rule in settings.tenants], "tenant")
@@ -35,18 +35,26 @@ def cross_check(settings: Settings) -> Iterator[Finding]:
         if budget.tiers is not None:
             yield from _tiers(settings, ("budgets", position, "tiers"), budget.tiers)
     for position, field, value, message, fix in check_pools(settings.budgets):
-        yield Finding(("budgets", position, *field), value, message, fix)
+        yield ConfigurationFinding(("budgets", position, *field), value, message, fix)
     yield from _duplicates("anomalies", [rule.id for rule in settings.anomalies], "id")
     for position, anomaly in enumerate(settings.anomalies):
         yield from _names(settings, ("anomalies", position, "notify"), anomaly.notify, owner=True)
         if OWNER in anomaly.notify and anomaly.per not in ("tenant", "project", "api_key"):
-            yield Finding(("anomalies", position, "notify"), OWNER, "is not known: its values lie in no single tenant",
-                          "name recipients, or write per: tenant, project or api_key")  # fmt: skip
+            yield ConfigurationFinding(
+                ("anomalies", position, "notify"),
+                OWNER,
+                "is not known: its values lie in no single tenant",
+                "name recipients, or write per: tenant, project or api_key",
+            )
         if "node" in (*anomaly.scope.values(), *anomaly.scope.excluded()):
-            yield Finding(("anomalies", position, "scope"), "node", "is not known to the daily tables",
-                          "name projects or models instead")  # fmt: skip
+            yield ConfigurationFinding(
+                ("anomalies", position, "scope"),
+                "node",
+                "is not known to the daily tables",
+                "name projects or models instead",
+            )
     yield from _names(settings, ("approvals", "notify"), settings.approvals.notify, owner=True)
-    yield from (Finding(*found) for found in enforcement_findings(settings))
+    yield from (ConfigurationFinding(*found) for found in enforcement_findings(settings))
     yield from _names(settings, ("reports", "recipients"), settings.reports.recipients, owner=False)
     for key in ("ops", "escalate_to", "fallback"):
         yield from _names(settings, ("alerting", key), getattr(settings.alerting, key), owner=False)
@@ -54,41 +62,55 @@ def cross_check(settings: Settings) -> Iterator[Finding]:
         yield from _names(settings, ("alerting", "quiet_hours", position, "recipients"), hours.recipients, owner=False)
 
 
-def _currencies(settings: Settings) -> Iterator[Finding]:
+def _currencies(settings: Settings) -> Iterator[ConfigurationFinding]:
     known = {settings.currency} | {currency for _, currency, _ in settings.rate_table()}
     for position, rule in enumerate(settings.prices):
         if rule.currency not in known:
-            yield Finding(
-                ("prices", position, "currency"), rule.currency, f"has no rate to {settings.currency}",
+            yield ConfigurationFinding(
+                ("prices", position, "currency"),
+                rule.currency,
+                f"has no rate to {settings.currency}",
                 f"add it: exchange_rates: {{{rule.currency}: <{settings.currency} for 1 {rule.currency}>}}",
-            )  # fmt: skip
+            )
 
 
-def _duplicates(section: str, values: list[str], key: str) -> Iterator[Finding]:
+def _duplicates(section: str, values: list[str], key: str) -> Iterator[ConfigurationFinding]:
     for position, value in enumerate(values):
         if value in values[:position]:
             first = values.index(value)
-            yield Finding((section, position, key), value, f"is the {key} of {section}[{first}] already", "rename one")
+            yield ConfigurationFinding(
+                (section, position, key), value, f"is the {key} of {section}[{first}] already", "rename one"
+            )
 
 
-def _tiers(settings: Settings, path: Path, tiers: tuple[Tier, ...]) -> Iterator[Finding]:
+def _tiers(settings: Settings, path: Path, tiers: tuple[Tier, ...]) -> Iterator[ConfigurationFinding]:
     if not tiers:
-        yield Finding(path, "[]", "has no tier", "write at least one, or leave `tiers` out for the default ones")
+        yield ConfigurationFinding(
+            path, "[]", "has no tier", "write at least one, or leave `tiers` out for the default ones"
+        )
     for position, tier in enumerate(tiers):
         before = [other.at for other in tiers[:position] if other.on == tier.on]
         if before and tier.at <= before[-1]:
-            yield Finding((*path, position, "at"), str(tier.at), f"does not stand above {before[-1]}",
-                          "order tiers from the lowest to the highest, each once")  # fmt: skip
+            yield ConfigurationFinding(
+                (*path, position, "at"),
+                str(tier.at),
+                f"does not stand above {before[-1]}",
+                "order tiers from the lowest to the highest, each once",
+            )
         yield from _names(settings, (*path, position, "notify"), tier.notify, owner=True)
         yield from _names(settings, (*path, position, "fallback"), tier.fallback, owner=True)
 
 
-def _names(settings: Settings, path: Path, names: tuple[str, ...], *, owner: bool) -> Iterator[Finding]:
+def _names(settings: Settings, path: Path, names: tuple[str, ...], *, owner: bool) -> Iterator[ConfigurationFinding]:
     for position, name in enumerate(names):
         if name in settings.recipients or (owner and name == OWNER):
             continue
-        yield Finding((*path, position), name, "is not a recipient",
-                      f"add it under `recipients:`{_suggestion(name, list(settings.recipients))}")  # fmt: skip
+        yield ConfigurationFinding(
+            (*path, position),
+            name,
+            "is not a recipient",
+            f"add it under `recipients:`{_suggestion(name, list(settings.recipients))}",
+        )
 
 
 def _suggestion(name: str, known: list[str]) -> str:

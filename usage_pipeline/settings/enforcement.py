@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from usage_pipeline.settings.values import Model, Names
 
-Action = Literal["pause_app", "throttle", "switch_model", "lock", "webhook"]
+ActionName = Literal["pause_app", "throttle", "switch_model", "lock", "webhook"]
 Mode = Literal["off", "dry_run", "approve", "auto"]
 Door = Literal["service_api", "web_app", "triggers", "mcp_server"]
 Until = Literal["under_limit", "all"]

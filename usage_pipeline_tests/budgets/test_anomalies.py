@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from usage_pipeline.alerts.evaluate_and_alert import evaluate_and_alert
-from usage_pipeline.budgets.anomalies import find_anomalies, spans_at
+from usage_pipeline.budgets.anomalies import find_anomalies, windows_at
 from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.settings import SettingsError, parse_settings
 from usage_pipeline.usage.roll_up import roll_up
@@ -185,14 +185,14 @@ def test_what_is_small_young_or_left_out_is_not_worth_a_word(books: Connection) 
 
 
 def test_windows_are_cut_in_the_zone_and_alike() -> None:
-    days = spans_at("day", NOW, ZONE)
+    days = windows_at("day", NOW, ZONE)
     assert (days[0].first_day, days[0].starts) == (date(2026, 3, 17), datetime(2026, 3, 16, 16, tzinfo=UTC))
     assert len(days) == 21
     assert {span.first_day.isoweekday() > 5 for span in days} == {False}
     # The clock goes forward in Berlin on 29 March: the same hour of the day, not 24 hours before.
-    hours = spans_at("hour", datetime(2026, 3, 30, 10, 2, tzinfo=UTC), "Europe/Berlin")
+    hours = windows_at("hour", datetime(2026, 3, 30, 10, 2, tzinfo=UTC), "Europe/Berlin")
     assert [span.ends.hour for span in hours[:3]] == [10, 10, 11]
-    assert (spans_at("week", NOW, ZONE)[1].first_day, spans_at("week", NOW, ZONE)[1].last_day) == (
+    assert (windows_at("week", NOW, ZONE)[1].first_day, windows_at("week", NOW, ZONE)[1].last_day) == (
         date(2026, 3, 4), date(2026, 3, 10)
     )  # fmt: skip
 
@@ -201,7 +201,7 @@ def test_windows_are_cut_in_the_zone_and_alike() -> None:
 @given(before=st.lists(st.integers(0, 5000), min_size=0, max_size=20), now=st.integers(0, 60_000))
 def test_it_is_found_exactly_when_a_plain_account_says_so(empty: Connection, before: list[int], now: int) -> None:
     _clean(empty)
-    spans = spans_at("day", NOW, ZONE)
+    spans = windows_at("day", NOW, ZONE)
     for span, tokens in zip(spans, [now, *before], strict=False):
         if tokens:
             put(empty, "a", noon(span.first_day), tokens)

@@ -10,7 +10,7 @@ import pytest
 
 from usage_pipeline.alerts.approvals import decide_override, request_override, withdraw_override
 from usage_pipeline.alerts.evaluate_and_alert import evaluate_and_alert
-from usage_pipeline.budgets.overrides import Override, OverrideRefusedError, Request, raises
+from usage_pipeline.budgets.overrides import NewOverride, Override, OverrideRefusedError, overrides
 from usage_pipeline.configuration import ActiveConfiguration, active_configuration
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
@@ -68,7 +68,7 @@ class Story:
             "budget_id": "dev-daily", "scope": "sandbox", "measure": None, "raise_by": Decimal(500),
             "raise_percent": None, "until": self.now + timedelta(hours=8), "reason": "load test", "by": "carl",
         }  # fmt: skip
-        return request_override(self.connection, self.configuration, Request(**(asked | other)), self.now)  # type: ignore[arg-type]
+        return request_override(self.connection, self.configuration, NewOverride(**(asked | other)), self.now)  # type: ignore[arg-type]
 
     def decide(self, asked: Override, by: str, *, approve: bool = True) -> Override:
         """Somebody decides a second later."""
@@ -179,7 +179,7 @@ def test_who_may_not_decide(story: Story, by: str, says: str) -> None:
     asked = story.ask(by="ann" if by == "ann" else "carl")
     with pytest.raises(OverrideRefusedError, match=says):
         story.decide(asked, by)
-    assert raises(story.connection)[0].state == "pending"
+    assert overrides(story.connection)[0].state == "pending"
 
 
 def test_the_database_itself_refuses_that_one_approves_oneself(story: Story) -> None:
@@ -206,7 +206,7 @@ def test_a_request_that_nobody_answers_expires(story: Story) -> None:
     story.a_pass()
     asked = story.ask()
     assert len(story.a_pass(timedelta(hours=9))) == 1
-    assert raises(story.connection)[0].state == "expired"
+    assert overrides(story.connection)[0].state == "expired"
     with pytest.raises(OverrideRefusedError, match="is expired already"):
         story.decide(asked, "ann")
 
@@ -217,7 +217,7 @@ def test_only_the_requester_withdraws(story: Story) -> None:
     with pytest.raises(OverrideRefusedError, match="only 'carl'"):
         withdraw_override(story.connection, story.configuration, asked.override_id, by="ann", now=story.now)
     withdraw_override(story.connection, story.configuration, asked.override_id, by="carl", now=story.now)
-    assert raises(story.connection)[0].state == "withdrawn"
+    assert overrides(story.connection)[0].state == "withdrawn"
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_a_request_that_makes_no_sense_is_refused_in_words(story: Story, asked: 
     story.a_pass()
     with pytest.raises(OverrideRefusedError, match=says):
         story.ask(**asked)
-    assert raises(story.connection) == []
+    assert overrides(story.connection) == []
 
 
 def test_history_cannot_be_changed(story: Story) -> None:

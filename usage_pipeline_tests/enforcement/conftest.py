@@ -15,7 +15,7 @@ from usage_pipeline.alerts.evaluate_and_alert import evaluate_and_alert
 from usage_pipeline.configuration import ActiveConfiguration, active_configuration
 from usage_pipeline.console.transport import Timeouts
 from usage_pipeline.enforcement.carry_out import Carried, enforce
-from usage_pipeline.enforcement.state import Action, actions
+from usage_pipeline.enforcement.state import ActionRecord, actions
 from usage_pipeline.fake_dify.console import FakeConsole, fake_console
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection, connect, connected
@@ -91,11 +91,11 @@ class Place:
         self.evaluate()
         return self.enforce()
 
-    def actions(self, **which: Any) -> list[Action]:
+    def actions(self, **which: Any) -> list[ActionRecord]:
         """The actions, the newest first."""
         return actions(self.warehouse, **which)
 
-    def one(self) -> Action:
+    def one(self) -> ActionRecord:
         """The only action."""
         (found,) = self.actions()
         return found

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from usage_pipeline.enforcement.state import story
-from usage_pipeline.enforcement.steps import MOST_ATTEMPTS
+from usage_pipeline.enforcement.state import audit_log
+from usage_pipeline.enforcement.steps import MAX_ATTEMPTS
 from usage_pipeline.fake_dify.console_faults import Fault
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline_tests.enforcement.conftest import AGENT, Place
@@ -35,7 +35,7 @@ def again(fault: Fault) -> Fault:
 
 def until_quiet(place: Place) -> None:
     """Runs until nothing is tried again; each later."""
-    for _ in range(MOST_ATTEMPTS + 2):
+    for _ in range(MAX_ATTEMPTS + 2):
         place.now += timedelta(minutes=11)
         place.enforce()
 
@@ -134,7 +134,7 @@ def test_the_story_of_an_action_is_in_its_rows(place: Place) -> None:
     place.fake.faults.add(Fault("cut_after", "POST", "api-enable"))
     place.step()
     until_quiet(place)
-    kinds = [str(kind) for _, kind, *_ in story(place.warehouse, place.one().action_id)]
+    kinds = [str(kind) for _, kind, *_ in audit_log(place.warehouse, place.one().action_id)]
     assert kinds[:3] == ["approved", "call without an answer", "tried in vain"]
     assert kinds[-2:] == ["applied", "verified"]
     with pytest.raises(Exception, match=r"usage\.enforcement_event is history"):

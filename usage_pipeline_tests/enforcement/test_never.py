@@ -68,7 +68,7 @@ def test_what_is_left_alone_is_never_touched(
     assert not touched & {place.app(name) for name in alone}
     assert {name: place.doors(name) for name in alone} == {name: before[name] for name in alone}
     if not set(spent) <= alone:
-        paused = {a.target_name for a in place.actions(held_only=True)}
+        paused = {a.target_name for a in place.actions(enforced_only=True)}
         assert paused <= set(spent) - alone, "and nothing that did not spend"
     _give_back(place)
     assert {name: place.doors(name) for name in NAMES} == before

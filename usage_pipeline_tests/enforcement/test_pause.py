@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from usage_pipeline.alerts.approvals import decide_override, request_override
-from usage_pipeline.budgets.overrides import Request
+from usage_pipeline.budgets.overrides import NewOverride
 from usage_pipeline.enforcement.decisions import release_action
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline_tests.enforcement.conftest import AGENT, Place, roll_up_day
@@ -13,7 +13,7 @@ from usage_pipeline_tests.support.clock import NOON_ZONE
 
 def approve_a_raise(place: Place, *, percent: int = 500, hours: int = 1) -> str:
     """Somebody asks and another approves; returns the raise's id."""
-    asked = Request(
+    asked = NewOverride(
         "agent-daily", AGENT, None, None, Decimal(percent), place.now + timedelta(hours=hours), "sale", "li.si"
     )
     made = request_override(place.warehouse, place.in_force, asked, place.now)

@@ -3,6 +3,6 @@ LEFT JOIN LATERAL (
     SELECT p.level, p.tier_at
     FROM stage_passed p
     WHERE p.budget_id = s.budget_id AND p.scope_value = s.scope_value AND p.period_start = s.period_start AND p.counts
-    ORDER BY array_position(ARRAY['info', 'warning', 'critical', 'emergency'], p.level) DESC, p.tier_at DESC
+    ORDER BY usage.severity(p.level), p.tier_at DESC
     LIMIT 1
 ) AS gravest ON true

@@ -9,6 +9,6 @@ WHERE ((d.state = 'pending' AND d.next_attempt_at <= :'now'::timestamptz)
     OR (d.state = 'sending' AND d.leased_until < :'now'::timestamptz))
   AND coalesce(d.message_id, d.delivery_id) <> ALL (:'skip'::text[])
   AND d.recipient || CASE WHEN a.level = 'emergency' THEN '!' ELSE '' END <> ALL (:'blocked'::text[])
-ORDER BY array_position(ARRAY['emergency', 'critical', 'warning', 'info'], a.level), a.created_at, d.delivery_id
+ORDER BY usage.severity(a.level), a.created_at, d.delivery_id
 LIMIT 1
 FOR UPDATE OF d SKIP LOCKED

@@ -24,5 +24,4 @@ WITH lost AS (
 SELECT l.delivery_id, l.attempts, l.alert_id, l.recipient, l.channel, a.kind, a.level, a.facts, l.event
 FROM leased l
 JOIN usage.alert a USING (alert_id)
-ORDER BY array_position(ARRAY['emergency', 'critical', 'warning', 'info'], a.level), a.created_at, a.tier DESC,
-         l.delivery_id
+ORDER BY usage.severity(a.level), a.created_at, a.tier DESC, l.delivery_id

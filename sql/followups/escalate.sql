@@ -2,8 +2,7 @@
 -- Reads usage.alert along alert_emergency; writes usage.delivery. Safe to run twice.
 -- What was done about an alert is told once: the alert itself is what people must see.
 INSERT INTO usage.delivery (delivery_id, alert_id, recipient, channel, occasion, next_attempt_at)
-SELECT a.alert_id || '-' || left(encode(sha256(convert_to(:'recipient' || '|escalation:' || :'step', 'UTF8')), 'hex'), 10),
-       a.alert_id, :'recipient', :'channel', 'escalation:' || :'step', :'now'::timestamptz
+SELECT usage.delivery_id(a.alert_id, :'recipient', 'escalation:' || :'step'), a.alert_id, :'recipient', :'channel', 'escalation:' || :'step', :'now'::timestamptz
 FROM usage.alert a
 WHERE a.level = 'emergency' AND a.kind <> 'test'
   AND NOT (a.kind = 'enforcement' AND a.facts ->> 'what' IN ('dry_run', 'applied'))

@@ -11,8 +11,7 @@ CROSS JOIN LATERAL (
     JOIN usage.delivery e ON e.alert_id = b.alert_id
     WHERE b.kind = 'budget' AND b.budget_id = a.budget_id AND b.scope_value = a.scope_value
       AND b.period_start = a.period_start AND b.tier > a.tier AND b.created_at >= a.created_at
-      AND array_position(ARRAY['emergency', 'critical', 'warning', 'info'], b.level)
-          <= array_position(ARRAY['emergency', 'critical', 'warning', 'info'], a.level)
+      AND usage.severity(b.level) <= usage.severity(a.level)
       AND e.recipient = p.recipient AND e.occasion = 'alert' AND e.state IN ('pending', 'sending', 'delivered')
     ORDER BY b.tier DESC
     LIMIT 1

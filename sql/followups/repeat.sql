@@ -2,7 +2,7 @@
 -- Reads usage.alert along alert_emergency; writes usage.delivery. Safe to run twice.
 -- What was done about an alert is told once: the alert itself is what people must see.
 INSERT INTO usage.delivery (delivery_id, alert_id, recipient, channel, occasion, next_attempt_at)
-SELECT x.alert_id || '-' || left(encode(sha256(convert_to(x.recipient || '|repeat:' || x.told, 'UTF8')), 'hex'), 10),
+SELECT usage.delivery_id(x.alert_id, x.recipient, 'repeat:' || x.told),
        x.alert_id, x.recipient, x.channel, 'repeat:' || x.told, :'now'::timestamptz
 FROM (
     SELECT a.alert_id, d.recipient, min(d.channel) AS channel, count(*) AS told, bool_and(d.state = 'delivered') AS got,

@@ -1,18 +1,17 @@
 -- What a silence covers is not sent; the alert stays on record. An emergency is covered only by a silence that says so,
--- and a message that was formed is left whole. Reads usage.silence, usage.alert; writes usage.delivery. Safe to run twice.
+-- and a message that was formed is left whole. `silences` with `budgets` and `scopes` are the silences that hold now and
+-- their globs as LIKE patterns. Reads usage.silence, usage.alert; writes usage.delivery. Safe to run twice.
 UPDATE usage.delivery d
 SET state = 'silenced', finished_at = :'now'::timestamptz, held_until = NULL, reason = 'silence ' || s.silence_id
 FROM usage.delivery p
 JOIN usage.alert a ON a.alert_id = p.alert_id
 CROSS JOIN LATERAL (
     SELECT q.silence_id
-    FROM usage.silence q
-    WHERE q.starts_at <= :'now'::timestamptz AND q.ends_at > :'now'::timestamptz AND a.budget_id LIKE usage.as_like(q.budget)
-      AND (q.scope IS NULL OR a.facts ->> 'scope_name' LIKE usage.as_like(q.scope)
-           OR a.scope_value LIKE usage.as_like(q.scope))
-      AND (q.emergencies
-           OR array_position(ARRAY['emergency', 'critical', 'warning', 'info'], a.level)
-              > array_position(ARRAY['emergency', 'critical', 'warning', 'info'], q.below))
+    FROM unnest(:'silences'::bigint[], :'budgets'::text[], :'scopes'::text[]) AS covered (silence_id, budgets, scopes)
+    JOIN usage.silence q ON q.silence_id = covered.silence_id
+    WHERE a.budget_id LIKE covered.budgets
+      AND (covered.scopes IS NULL OR a.facts ->> 'scope_name' LIKE covered.scopes OR a.scope_value LIKE covered.scopes)
+      AND (q.emergencies OR usage.severity(a.level) > usage.severity(q.below))
     ORDER BY q.silence_id
     LIMIT 1
 ) AS s

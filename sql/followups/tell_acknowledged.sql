@@ -1,7 +1,7 @@
 -- PagerDuty is told what was acknowledged here, under the same key. Reads usage.acknowledgement, usage.resolution; writes
 -- usage.delivery. Safe to run twice.
 INSERT INTO usage.delivery (delivery_id, alert_id, recipient, channel, occasion, event, next_attempt_at)
-SELECT DISTINCT d.alert_id || '-' || left(encode(sha256(convert_to(d.recipient || '|acknowledged', 'UTF8')), 'hex'), 10),
+SELECT DISTINCT usage.delivery_id(d.alert_id, d.recipient, 'acknowledged'),
        d.alert_id, d.recipient, d.channel, 'acknowledged', 'acknowledge', :'now'::timestamptz
 FROM usage.acknowledgement k
 JOIN usage.delivery d USING (alert_id)

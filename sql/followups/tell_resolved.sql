@@ -2,13 +2,12 @@
 -- Nobody is told of one that was raised when its period was over already.
 -- Reads usage.resolution, usage.alert; writes usage.delivery. Safe to run twice.
 INSERT INTO usage.delivery (delivery_id, alert_id, recipient, channel, occasion, event, next_attempt_at)
-SELECT x.alert_id || '-' || left(encode(sha256(convert_to(x.recipient || '|resolved', 'UTF8')), 'hex'), 10),
+SELECT usage.delivery_id(x.alert_id, x.recipient, 'resolved'),
        x.alert_id, x.recipient, x.channel, 'resolved', 'resolve', :'now'::timestamptz
 FROM (
     SELECT DISTINCT ON (a.alert_id, d.recipient) a.alert_id, d.recipient, d.channel,
            max(a.tier) OVER (PARTITION BY a.budget_id, a.scope_value, a.period_start, d.recipient) = a.tier AS highest,
-           array_position(ARRAY['emergency', 'critical', 'warning', 'info'], a.level)
-           <= array_position(ARRAY['emergency', 'critical', 'warning', 'info'], :'level') AS severe
+           usage.severity(a.level) <= usage.severity(:'level') AS severe
     FROM usage.resolution r
     JOIN usage.alert a USING (alert_id)
     JOIN usage.delivery d USING (alert_id)

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from usage_pipeline.alerts.silences import apply_silences
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
@@ -16,7 +17,7 @@ def plan(connection: Connection, settings: Settings, now: datetime) -> None:
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('usage.plan', 3))")
         _follow_up(connection, settings, now)
         _fall_back(connection, settings, now)
-        connection.execute(statement("followups/silence"), {"now": now})
+        apply_silences(connection, now)
         connection.execute(statement("followups/inhibit"), {"now": now})
         _hold(connection, settings, now)
 

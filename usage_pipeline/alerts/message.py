@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
+from usage_pipeline.settings.budget import Level
 from usage_pipeline.settings.templates import TemplateSettings
 
-_SEVERITY = ("emergency", "critical", "warning", "info")
+# As usage.severity() of the warehouse has it.
+_SEVERITY = tuple(reversed(get_args(Level)))
 
 
 @dataclass(frozen=True)

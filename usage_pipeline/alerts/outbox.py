@@ -1,7 +1,5 @@
 """Writes an alert and its deliveries, once ever."""
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +7,7 @@ from datetime import datetime
 from psycopg.types.json import Json
 
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.short_id import short_id
 from usage_pipeline.warehouse.statements import statement
 
 
@@ -37,7 +36,7 @@ class NewAlert:
         )
         key += "|forecast" if self.tier_on == "forecast" else ""
         key += f"|{self.round}" if self.round else ""
-        return self.kind[0].upper() + _short_hash(key, 10)
+        return self.kind[0].upper() + short_id(key, 10)
 
 
 def raise_alert(
@@ -76,7 +75,6 @@ def raise_alert(
         connection.execute(
             statement("alerts/add_delivery"),
             {
-                "delivery_id": delivery_id(alert.alert_id, name),
                 "alert_id": alert.alert_id,
                 "recipient": name,
                 "channel": channel,
@@ -84,13 +82,3 @@ def raise_alert(
             },
         )
     return True
-
-
-def delivery_id(alert_id: str, recipient: str) -> str:
-    """The same for the same alert and recipient, at each attempt: channels that can tell repeats go by it."""
-    return f"{alert_id}-{_short_hash(recipient, 8)}"
-
-
-def _short_hash(text: str, length: int) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return base64.b32encode(digest).decode()[:length].lower()

@@ -1,10 +1,13 @@
-"""Silences: for a time, alerts of some budgets are written but not sent."""
+"""What people say of alerts: a silence keeps some from being sent, an acknowledgement says that one was seen."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.patterns import like_pattern
+from usage_pipeline.warehouse.rows import rows, value, value_or_none
+from usage_pipeline.warehouse.statements import statement
 
 
 @dataclass(frozen=True)
@@ -20,34 +23,46 @@ class Silence:
     emergencies: bool = False
 
 
+@dataclass(frozen=True)
+class _Covered:
+    silence_id: int
+    budget: str
+    scope: str | None
+
+
 def make_silence(connection: Connection, silence: Silence, now: datetime) -> int:
-    """Writes the silence, in force from ``now`` on; returns its number. Raises ValueError for one that is over."""
+    """Writes the silence, which holds from ``now`` on; returns its number. Raises ValueError for one that is over."""
     if silence.until <= now:
         raise ValueError("it would be over before it begins")
-    row = connection.execute(
-        "INSERT INTO usage.silence (budget, scope, below, emergencies, starts_at, ends_at, reason, made_by)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING silence_id",
-        [
-            silence.budget,
-            silence.scope,
-            silence.below,
-            silence.emergencies,
-            now,
-            silence.until,
-            silence.reason,
-            silence.by,
-        ],
-    ).fetchone()
-    if row is None:  # pragma: no cover  (RETURNING always gives the row)
-        raise RuntimeError("the silence could not be written")
-    return int(str(row[0]))
+    return value(connection, int, statement("followups/make_silence"), {**vars(silence), "now": now})
 
 
 def end_silence(connection: Connection, silence_id: int, by: str, now: datetime) -> bool:
-    """Ends a silence before its time; False when there is none in force by that number."""
-    row = connection.execute(
-        "UPDATE usage.silence SET ends_at = greatest(%s, starts_at), ended_by = %s"
-        " WHERE silence_id = %s AND ends_at > %s RETURNING silence_id",
-        [now, by, silence_id, now],
-    ).fetchone()
-    return row is not None
+    """Ends a silence before its time; False when none holds by that number."""
+    parameters = {"silence_id": silence_id, "by": by, "now": now}
+    return value_or_none(connection, int, statement("followups/end_silence"), parameters) is not None
+
+
+def apply_silences(connection: Connection, now: datetime) -> None:
+    """Marks what the silences of ``now`` (aware UTC) cover and nobody was sent yet as silenced. Safe to run twice."""
+    holding = rows(connection, _Covered, statement("followups/silences"), {"now": now})
+    connection.execute(
+        statement("followups/silence"),
+        {
+            "now": now,
+            "silences": [silence.silence_id for silence in holding],
+            "budgets": [like_pattern(silence.budget) for silence in holding],
+            "scopes": [None if silence.scope is None else like_pattern(silence.scope) for silence in holding],
+        },
+    )
+
+
+def acknowledge(connection: Connection, alert_id: str, by: str, note: str | None, now: datetime) -> bool:
+    """Writes who has seen the alert; False when somebody had before. Raises LookupError when there is no such alert.
+
+    An acknowledged alert is neither repeated nor escalated.
+    """
+    if value_or_none(connection, int, "SELECT 1 FROM usage.alert WHERE alert_id = %s", [alert_id]) is None:
+        raise LookupError(f"there is no alert {alert_id!r}; `usage-pipeline alerts list` shows them")
+    parameters = {"alert_id": alert_id, "now": now, "by": by, "note": note}
+    return value_or_none(connection, str, statement("followups/acknowledge"), parameters) is not None

@@ -12,7 +12,7 @@ from typing import Annotated, TextIO
 
 import typer
 
-from usage_pipeline.alerts.acknowledgements import acknowledge
+from usage_pipeline.alerts.silences import acknowledge
 from usage_pipeline.commands.context import open_context, open_warehouse
 from usage_pipeline.commands.output import Mistake, err, for_people, out
 from usage_pipeline.commands.silences import moment, person

@@ -8,7 +8,6 @@ import typer
 
 from usage_pipeline.alerts.kinds.test import raise_test_alert
 from usage_pipeline.alerts.message import Message
-from usage_pipeline.alerts.outbox import delivery_id
 from usage_pipeline.alerts.preview import would_be_alert
 from usage_pipeline.commands import silences
 from usage_pipeline.commands.alert_history import ack, export
@@ -129,7 +128,7 @@ def preview(
             raise Mistake(f"there is no budget {budget!r}; the configuration has {known}")
         alert = would_be_alert(connection, settings, found, datetime.now(UTC))
     message = Message(
-        delivery_id=delivery_id(alert.alert_id, "preview"),
+        delivery_id=f"{alert.alert_id}-preview",
         alert_id=alert.alert_id,
         kind=alert.kind,
         level=alert.level,

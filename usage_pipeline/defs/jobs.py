@@ -6,10 +6,10 @@ import dagster as dg
 from dagster import AssetSelection, DagsterRunStatus, RunsFilter
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from usage_pipeline.alerts.acknowledgements import acknowledge
 from usage_pipeline.alerts.follow_ups import plan
 from usage_pipeline.alerts.kinds.pipeline import raise_watch_alerts
 from usage_pipeline.alerts.retention import remove_old_alerts
+from usage_pipeline.alerts.silences import acknowledge
 from usage_pipeline.defs.enforcement_jobs import decide_action_job, release_action_job
 from usage_pipeline.defs.overrides import decide_override, request_override
 from usage_pipeline.defs.resources import Warehouse

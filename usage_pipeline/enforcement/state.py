@@ -1,7 +1,5 @@
 """One action: its row in usage.enforcement_action, its changes, and its story in usage.enforcement_event."""
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +12,7 @@ from psycopg.types.json import Json
 
 from usage_pipeline.budgets.audit_log import THE_PIPELINE
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.short_id import short_id
 from usage_pipeline.warehouse.statements import statement
 
 State = Mapping[str, Any]
@@ -75,8 +74,7 @@ class ActionRecord:
 
 def action_id_of(cause_key: str, action: str, source: str, app_id: str) -> str:
     """Short and always the same for the same action, so that planning it twice is planning it once."""
-    digest = hashlib.sha256("|".join((cause_key, action, source, app_id)).encode()).digest()
-    return "act-" + base64.b32encode(digest).decode()[:8].lower()
+    return "act-" + short_id("|".join((cause_key, action, source, app_id)), 8)
 
 
 def actions(

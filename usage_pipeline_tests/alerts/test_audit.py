@@ -11,10 +11,10 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from usage_pipeline.alerts.acknowledgements import acknowledge
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.outbox import NewAlert, raise_alert
 from usage_pipeline.alerts.retention import remove_old_alerts
+from usage_pipeline.alerts.silences import acknowledge
 from usage_pipeline.cli import app
 from usage_pipeline.delivery.worker import deliver_due
 from usage_pipeline.http.outcome import Outcome

@@ -1,4 +1,4 @@
-"""Which configuration is in force: the file when it is valid, else the last valid version of it."""
+"""Which configuration is active: the file when it is valid, else the last valid version of it."""
 
 import hashlib
 from dataclasses import dataclass
@@ -7,8 +7,10 @@ from pathlib import Path
 from usage_pipeline.settings import Settings, SettingsError, parse_settings
 from usage_pipeline.settings.authorship import changed_by
 from usage_pipeline.settings.differences import differences
+from usage_pipeline.settings.last_valid import keep_last_valid
 from usage_pipeline.settings.load import Problem
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import row, value
 from usage_pipeline.warehouse.statements import statement
 
 
@@ -22,8 +24,15 @@ class ActiveConfiguration:
     refused_hash: str | None = None
 
 
+@dataclass(frozen=True)
+class _Version:
+    version_id: int
+    content: str
+    hash: str
+
+
 def active_configuration(connection: Connection, path: Path) -> ActiveConfiguration:
-    """Reads the file and keeps its version on record; a file that is refused leaves the last valid one in force.
+    """Reads the file and keeps its version on record; while a file is refused the last valid one stays active.
 
     Raises SettingsError when the file is refused and there was never a valid one.
     """
@@ -38,19 +47,20 @@ def active_configuration(connection: Connection, path: Path) -> ActiveConfigurat
     changed, diff = _what_changed(connection, path, digest, settings)
     content = data.decode("utf-8-sig")
     version = _record(connection, path, digest, content=content, error=None, by=changed, diff=diff)
+    keep_last_valid(data)
     return ActiveConfiguration(settings, version)
 
 
 def _what_changed(connection: Connection, path: Path, digest: str, after: Settings) -> tuple[str | None, str | None]:
-    """Who changed the file and what, in words; nothing when it is the version that was in force already."""
-    row = connection.execute(statement("configuration/last_valid"), {"path": str(path)}).fetchone()
-    if row is not None and row[2] == digest:
+    """Who changed the file and what, in words; nothing when it is the version that was active already."""
+    last = _recorded_last(connection, path)
+    if last is not None and last.hash == digest:
         return None, None
     who = changed_by(path)
-    if row is None:
+    if last is None:
         return who, "the first version"
     try:
-        before = parse_settings(str(row[1]), str(path))
+        before = parse_settings(last.content, str(path))
     except SettingsError:  # it was valid for an older installation
         return who, None
     return who, "\n".join(differences(before, after)) or "nothing but comments or layout"
@@ -65,12 +75,15 @@ def _read(path: Path) -> tuple[bytes, SettingsError | None]:
 
 
 def _last_valid(connection: Connection, path: Path, digest: str, error: SettingsError) -> ActiveConfiguration:
-    row = connection.execute(statement("configuration/last_valid"), {"path": str(path)}).fetchone()
-    if row is None:
+    last = _recorded_last(connection, path)
+    if last is None:
         raise error
     _record(connection, path, digest, content=None, error=str(error))
-    version, content, _ = row
-    return ActiveConfiguration(parse_settings(str(content), str(path)), int(str(version)), error, digest)
+    return ActiveConfiguration(parse_settings(last.content, str(path)), last.version_id, error, digest)
+
+
+def _recorded_last(connection: Connection, path: Path) -> _Version | None:
+    return row(connection, _Version, statement("configuration/last_valid"), {"path": str(path)})
 
 
 def _record(
@@ -83,18 +96,13 @@ def _record(
     by: str | None = None,
     diff: str | None = None,
 ) -> int:
-    row = connection.execute(
-        statement("configuration/record"),
-        {
-            "hash": digest,
-            "path": str(path),
-            "content": content,
-            "valid": error is None,
-            "error": error,
-            "changed_by": by,
-            "diff": diff,
-        },
-    ).fetchone()
-    if row is None:  # pragma: no cover  (RETURNING always gives the row)
-        raise RuntimeError("the configuration's version could not be recorded")
-    return int(str(row[0]))
+    version = {
+        "hash": digest,
+        "path": str(path),
+        "content": content,
+        "valid": error is None,
+        "error": error,
+        "changed_by": by,
+        "diff": diff,
+    }
+    return value(connection, int, statement("configuration/record"), version)

@@ -1,8 +1,9 @@
-"""One whole pass: read the sources, roll up, hold against budgets, write alerts, act, deliver, check."""
+"""The pass, one list of named steps that the command and Dagster both run; and the backfill of past days."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property, partial
 from pathlib import Path
 
 from usage_pipeline.alerts.evaluate_and_alert import evaluate_and_alert
@@ -14,19 +15,19 @@ from usage_pipeline.budgets.past_days import evaluate_days
 from usage_pipeline.configuration import ActiveConfiguration, active_configuration
 from usage_pipeline.delivery.heartbeat import send_heartbeat
 from usage_pipeline.delivery.worker import DeliverySummary, deliver_due
-from usage_pipeline.enforcement.carry_out import Carried, enforce
+from usage_pipeline.enforcement.carry_out import Carried, carry_out_due, plan_and_settle
+from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.ingest.pass_record import begin_pass, end_pass
 from usage_pipeline.ingest.read_all_sources import read_all_sources
 from usage_pipeline.ingest.read_source import IngestResult, Progress
 from usage_pipeline.ingest.recount import recount
-from usage_pipeline.settings import Settings
 from usage_pipeline.usage.roll_up import Difference, changed_days, differences, roll_up
 from usage_pipeline.warehouse.connection import Connection
 
 
 @dataclass
 class PassSummary:
-    """What a pass did, and what did not hold."""
+    """What a pass did, and what went wrong."""
 
     ingested: list[IngestResult] = field(default_factory=list)
     source_errors: dict[str, str] = field(default_factory=dict)
@@ -37,13 +38,174 @@ class PassSummary:
     delivery: DeliverySummary | None = None
     differences: list[Difference] = field(default_factory=list)
     configuration_error: str | None = None
+    heartbeat: Outcome | None = None
 
     @property
-    def held(self) -> bool:
-        """Whether every step held: all read, tables equal events, file valid, consoles reached, nothing untold."""
+    def ok(self) -> bool:
+        """Whether all went well: all read, tables equal events, file valid, consoles reached, every alert delivered."""
         undelivered = self.delivery.failed if self.delivery else 0
         problems = (self.source_errors, self.differences, self.configuration_error, self.enforcement.errors)
         return not (any(problems) or undelivered)
+
+
+@dataclass
+class Pass:
+    """A pass under way: what its steps work on and by, and what they found so far.
+
+    ``by`` stands in the records of what is delivered and enforced, ``pass_id`` in pass_record. Under Dagster each
+    asset has a Pass of its own with the run's connection, days and configuration; what they record is one pass.
+    """
+
+    connection: Connection
+    read_configuration: Callable[[Connection], ActiveConfiguration]
+    by: str
+    pass_id: str
+    sweep: bool = False
+    deliver: bool = True
+    # None: the days whose events changed.
+    days: list[date] | None = None
+    # How long a source is read that is not at its end, and for how long messages are begun; None: to the end.
+    read_within: timedelta | None = None
+    deliver_for_s: float | None = None
+    progress: Callable[[Progress], None] | None = None
+    rolled_up: Callable[[int, int], None] | None = None
+    summary: PassSummary = field(default_factory=PassSummary)
+
+    @cached_property
+    def configuration(self) -> ActiveConfiguration:
+        """The active configuration, read once. Raises SettingsError when there never was a valid one."""
+        return self.read_configuration(self.connection)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the pass; where ``own_run`` is set, the daemon gives it a run of its own that a console may hold up."""
+
+    name: str
+    does: str
+    function: Callable[[Pass], None]
+    own_run: bool = False
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _begin(work: Pass) -> None:
+    begin_pass(work.connection, work.pass_id, _now())
+    configuration = work.configuration
+    raise_configuration_alert(work.connection, configuration)
+    work.summary.configuration_error = str(configuration.refused) if configuration.refused else None
+
+
+def _read_sources(work: Pass) -> None:
+    work.summary.ingested, work.summary.source_errors = read_all_sources(
+        work.connection,
+        work.configuration.settings,
+        sweep=work.sweep,
+        within=work.read_within,
+        progress=work.progress,
+    )
+
+
+def _alert_on_sources(work: Pass) -> None:
+    work.summary.alerts += raise_source_alerts(work.connection, work.configuration, _now())
+
+
+def _roll_up(work: Pass) -> None:
+    work.summary.days = changed_days(work.connection) if work.days is None else work.days
+    roll_up(work.connection, work.summary.days, progress=work.rolled_up)
+
+
+def _evaluate(work: Pass) -> None:
+    work.summary.evaluation, raised = evaluate_and_alert(work.connection, work.configuration, _now())
+    work.summary.alerts += raised
+
+
+def _watch(work: Pass) -> None:
+    work.summary.alerts += raise_watch_alerts(work.connection, work.configuration, _now())
+
+
+def _plan_enforcement(work: Pass) -> None:
+    configuration = work.configuration
+    work.summary.enforcement.planned = plan_and_settle(
+        work.connection, configuration.settings, configuration.version, by=work.by
+    )
+
+
+def _carry_out(work: Pass) -> None:
+    planned = work.summary.enforcement.planned
+    work.summary.enforcement = carry_out_due(work.connection, work.configuration.settings, by=work.by)
+    work.summary.enforcement.planned = planned
+
+
+def _deliver(work: Pass) -> None:
+    if work.deliver:
+        configuration = work.configuration
+        work.summary.delivery = deliver_due(
+            work.connection,
+            configuration.settings,
+            by=work.by,
+            config_version=configuration.version,
+            for_s=work.deliver_for_s,
+        )
+
+
+def _compare(work: Pass) -> None:
+    work.summary.differences = differences(work.connection, work.days or work.summary.days)
+
+
+def _end(work: Pass) -> None:
+    end_pass(work.connection, work.pass_id, _now())
+    if work.deliver:
+        work.summary.heartbeat = send_heartbeat(work.configuration.settings)
+
+
+BEGIN = Step("begin", "records that the pass began, reads the configuration, alerts when its file is refused", _begin)
+READ_SOURCES = Step("read_sources", "reads every source, side by side; each fails alone", _read_sources)
+ALERT_ON_SOURCES = Step("alert_on_sources", "alerts on sources that cannot be read", _alert_on_sources)
+ROLL_UP = Step("roll_up", "makes the daily tables of the days that changed", _roll_up)
+EVALUATE = Step("evaluate", "holds the count against budgets and writes the alerts of tiers reached", _evaluate)
+WATCH = Step("watch", "alerts when passes, channels or sources do not do what they should", _watch)
+PLAN_ENFORCEMENT = Step("plan_enforcement", "plans actions for what was reached, ends what is over", _plan_enforcement)
+CARRY_OUT = Step("carry_out", "carries out, looks after and releases actions at Dify", _carry_out, own_run=True)
+DELIVER = Step("deliver", "sends what is due; each attempt is a row", _deliver)
+COMPARE = Step("compare", "compares the daily tables with the events", _compare)
+END = Step("end", "records that the pass came to its end, and sends a heartbeat", _end)
+
+STEPS = (
+    BEGIN,
+    READ_SOURCES,
+    ALERT_ON_SOURCES,
+    ROLL_UP,
+    EVALUATE,
+    WATCH,
+    PLAN_ENFORCEMENT,
+    CARRY_OUT,
+    DELIVER,
+    COMPARE,
+    END,
+)
+
+
+def run_steps(work: Pass, *steps: Step) -> PassSummary:
+    """Runs the steps in the order of STEPS; returns what the pass found so far.
+
+    A step that raises ends the pass: pass_record keeps the kind of the error, never its text, which may hold a secret.
+    """
+    for step in STEPS:
+        if step in steps:
+            _run(work, step)
+    return work.summary
+
+
+def _run(work: Pass, step: Step) -> None:
+    try:
+        step.function(work)
+    except Exception as error:
+        if not work.connection.closed:
+            end_pass(work.connection, work.pass_id, _now(), type(error).__name__)
+        raise
 
 
 def run_pass(
@@ -56,47 +218,16 @@ def run_pass(
     progress: Callable[[Progress], None] | None = None,
 ) -> PassSummary:
     """One whole pass without a daemon. Safe to run twice, at once with another, and to kill anywhere."""
-    began = datetime.now(UTC)
-    pass_id = f"{by} {began:%Y-%m-%dT%H:%M:%S.%f}"
-    begin_pass(connection, pass_id, began)
-    try:
-        summary, settings = _passed(connection, config, by, sweep, deliver, progress)
-    except Exception as error:
-        if not connection.closed:
-            end_pass(connection, pass_id, datetime.now(UTC), type(error).__name__)
-        raise
-    end_pass(connection, pass_id, datetime.now(UTC))
-    if deliver:
-        send_heartbeat(settings)
-    return summary
-
-
-def _passed(
-    connection: Connection,
-    config: Path,
-    by: str,
-    sweep: bool,
-    deliver: bool,
-    progress: Callable[[Progress], None] | None,
-) -> tuple[PassSummary, Settings]:
-    summary = PassSummary()
-    configuration = active_configuration(connection, config)
-    raise_configuration_alert(connection, configuration)
-    summary.configuration_error = str(configuration.refused) if configuration.refused else None
-    summary.ingested, summary.source_errors = read_all_sources(
-        connection, configuration.settings, sweep=sweep, progress=progress
+    work = Pass(
+        connection,
+        partial(active_configuration, path=config),
+        by=by,
+        pass_id=f"{by} {_now():%Y-%m-%dT%H:%M:%S.%f}",
+        sweep=sweep,
+        deliver=deliver,
+        progress=progress,
     )
-    summary.alerts = raise_source_alerts(connection, configuration, datetime.now(UTC))
-    summary.days = changed_days(connection)
-    roll_up(connection, summary.days)
-    summary.evaluation, raised = evaluate_and_alert(connection, configuration, datetime.now(UTC))
-    summary.alerts += raised
-    summary.alerts += raise_watch_alerts(connection, configuration, datetime.now(UTC))
-    summary.enforcement = enforce(connection, configuration.settings, configuration.version, by=by)
-    if deliver:
-        summary.delivery = deliver_due(connection, configuration.settings, by=by, config_version=configuration.version)
-    summary.differences = differences(connection, summary.days)
-    return summary, configuration.settings
+    return run_steps(work, *STEPS)
 
 
 def backfill(
@@ -108,8 +239,9 @@ def backfill(
 ) -> list[Difference]:
     """Books past days' events again under the active configuration, then makes their daily tables and budget_status.
 
-    Keys, projects, environments, zones and prices are told from what the warehouse holds; no source is read, nothing is
-    sent. A day that an event moved to or from, and that was not asked for, is marked as changed for the next pass.
+    Returns where the daily tables differ from the events. Keys, projects, environments, zones and prices come from what
+    the warehouse holds; no source is read, nothing is sent. A day that an event moved to or from, and that was not
+    asked for, is marked as changed for the next pass.
     """
     recount(connection, configuration.settings, days)
     roll_up(connection, days, progress=progress)

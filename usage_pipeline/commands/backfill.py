@@ -25,8 +25,20 @@ from usage_pipeline.warehouse.statements import statement
 
 _FORMATS = ["%Y-%m-%d"]
 _DAYS_AT_ONCE = 7
-_WHAT_IF = ("day", "budget", "scope", "tier", "level", "measure", "spent", "limit", "level_then", "limit_then",
-            "version_then")  # fmt: skip
+_WHAT_IF = (
+    "day",
+    "budget",
+    "scope",
+    "tier",
+    "level",
+    "measure",
+    "spent",
+    "limit",
+    "level_then",
+    "limit_then",
+    "version_then",
+)
+_NUMBERS = ("tier", "spent", "limit", "limit_then", "version_then")
 
 
 @for_people
@@ -78,9 +90,8 @@ def _show_what_if(days: list[date], as_json: bool) -> None:
     if as_json:
         print_json({"days": len(days), "would_have_alerted": as_dicts(_WHAT_IF, rows), "sent": 0})
         return
-    show_rows(f"Days that would have alerted under version {configuration.version}", _WHAT_IF, rows,
-              right=("tier", "spent", "limit", "limit_then", "version_then"))  # fmt: skip
-    out.print("Nothing was sent, and what was in force then is still on record.")
+    show_rows(f"Days that would have alerted under version {configuration.version}", _WHAT_IF, rows, right=_NUMBERS)
+    out.print("Nothing was sent, and how the budgets stood then is still on record.")
 
 
 def _days(first: date, last: date) -> list[date]:

@@ -80,7 +80,7 @@ def demo(
     out.print("  [bold].venv/bin/usage-pipeline up[/bold]   then open http://127.0.0.1:3000", highlight=False)
     out.print("  (Assets > Global asset lineage shows the way of the data; `alerts show ID` and `enforcement show ID`")
     out.print("  tell the story of an alert and of an action)")
-    if not (held and summary.held):
+    if not (held and summary.ok):
         err.print(f"not every step held: {as_document(summary)}", markup=False, style="red")
         raise typer.Exit(EXIT_FAILED)
 
@@ -144,4 +144,4 @@ def _one_more() -> bool:
         summary = run_pass(connection, config_path(), by="usage-pipeline demo --live", sweep=False)
     changed = sum(result.events_changed for result in summary.ingested)
     out.print(f"[dim]pass: {changed} events changed, levels {summary.evaluation.levels}[/dim]")
-    return summary.held
+    return summary.ok

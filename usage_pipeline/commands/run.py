@@ -17,7 +17,7 @@ from usage_pipeline.settings.environment import config_path
 
 @for_people
 def run(as_json: AsJson = False) -> None:
-    """One whole pass: read, roll up, hold against budgets, alert, deliver, check. Exit 0 only if every step held."""
+    """One whole pass: read, roll up, evaluate budgets, alert, enforce, deliver, compare. Exit 0 only if all went well."""
     with open_warehouse() as connection:
         with reading_progress(quiet=as_json) as progress:
             summary = run_pass(connection, config_path(), by="usage-pipeline run", progress=progress)
@@ -25,14 +25,15 @@ def run(as_json: AsJson = False) -> None:
             print_json(as_document(summary) | {"projects": usage_by_project(connection)})
         else:
             show_pass(connection, summary)
-    if not summary.held:
+    if not summary.ok:
         raise typer.Exit(EXIT_FAILED)
 
 
 def as_document(summary: PassSummary) -> dict[str, object]:
     """A pass for programs."""
     return {
-        "held": summary.held,
+        "ok": summary.ok,
+        "held": summary.ok,  # the name before `ok`, for programs that read it
         "sources": summary.ingested,
         "source_errors": summary.source_errors,
         "configuration_error": summary.configuration_error,
@@ -54,13 +55,12 @@ def reading_progress(*, quiet: bool) -> Iterator[Callable[[ReadingProgress], Non
     if quiet or not sys.stderr.isatty():
         yield None
         return
-    bar = Progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=err,
-                   transient=True)  # fmt: skip
-    with bar:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as bar:
         task = bar.add_task("reading", total=None)
 
-        def tell(progress: ReadingProgress) -> None:
+        def show(progress: ReadingProgress) -> None:
             text = f"{progress.source_id}: read up to {progress.read_up_to:%Y-%m-%d %H:%M}"
             bar.update(task, description=f"{text}, {progress.events_changed:,} events")
 
-        yield tell
+        yield show

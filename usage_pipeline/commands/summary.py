@@ -32,7 +32,7 @@ def show_pass(connection: Connection, summary: PassSummary) -> None:
         err.print(f"does not add up: {difference}", markup=False, style="red")
     if summary.delivery and summary.delivery.retried:
         out.print(f"{summary.delivery.retried} attempt(s) were refused for now and will be repeated")
-    out.print("Every step held." if summary.held else "[red]Not every step held: see above.[/red]")
+    out.print("Every step held." if summary.ok else "[red]Not every step held: see above.[/red]")
 
 
 def usage_by_project(connection: Connection) -> list[object]:

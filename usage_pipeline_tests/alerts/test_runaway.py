@@ -86,12 +86,12 @@ def test_a_refused_file_is_alerted_once_and_the_last_valid_one_stays(company: Co
         summary = company.run()
         assert summary.configuration_error
         assert "budgets[2].limit.tokens" in summary.configuration_error
-        assert not summary.held
+        assert not summary.ok
     with connected(company.warehouse_url) as connection:
         kinds = connection.execute("SELECT kind, count(*) FROM usage.alert GROUP BY kind ORDER BY kind").fetchall()
         assert kinds == [("budget", 3), ("configuration", 1), ("enforcement", 1)]
     company.config.write_text(EXAMPLE.read_text(encoding="utf-8").replace("2000000}", "9000000}", 1), encoding="utf-8")
-    assert company.run().held
+    assert company.run().ok
     with connected(company.warehouse_url) as connection:
         row = connection.execute("SELECT \"limit\", level FROM usage.budget_status WHERE budget_id = 'agent-daily'"
                                  " ORDER BY period_start DESC LIMIT 1").fetchone()  # fmt: skip

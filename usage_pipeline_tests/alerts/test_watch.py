@@ -181,7 +181,7 @@ def test_each_pass_gives_a_sign_of_life_and_a_pass_that_breaks_gives_none_and_is
     assert rows == [(True, None), (False, "OperationalError")]
 
 
-def _breaks(*_: object) -> None:
+def _breaks(*_: object, **__: object) -> None:
     raise psycopg.OperationalError("connection to s3cr3t lost")
 
 

@@ -17,7 +17,7 @@ from usage_pipeline.settings.environment import config_path
 
 @for_people
 def run(as_json: AsJson = False) -> None:
-    """One whole pass: read, roll up, evaluate budgets, alert, enforce, deliver, compare. Exit 0 only if all went well."""
+    """One whole pass: read, roll up, evaluate budgets, alert, enforce, deliver, compare. Exit 0 only if all is well."""
     with open_warehouse() as connection:
         with reading_progress(quiet=as_json) as progress:
             summary = run_pass(connection, config_path(), by="usage-pipeline run", progress=progress)

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from usage_pipeline.alerts.quiet_hours import hold
 from usage_pipeline.alerts.silences import apply_silences
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
@@ -19,7 +20,7 @@ def plan(connection: Connection, settings: Settings, now: datetime) -> None:
         _fall_back(connection, settings, now)
         apply_silences(connection, now)
         connection.execute(statement("followups/inhibit"), {"now": now})
-        _hold(connection, settings, now)
+        hold(connection, settings, now)
 
 
 def _follow_up(connection: Connection, settings: Settings, now: datetime) -> None:
@@ -72,13 +73,3 @@ def _stand_ins(settings: Settings, own: list[str]) -> list[str]:
         if known:
             return known
     return [name for name, recipient in settings.recipients.items() if recipient.channel == "sms"]
-
-
-def _hold(connection: Connection, settings: Settings, now: datetime) -> None:
-    for hours in settings.alerting.quiet_hours:
-        until = hours.end_after(now, settings.timezone)
-        if until is not None:
-            connection.execute(
-                statement("followups/hold"),
-                {"until": until, "levels": list(hours.levels), "recipients": list(hours.recipients)},
-            )

@@ -43,13 +43,10 @@ def raise_alert(
     connection: Connection,
     alert: NewAlert,
     recipients: Sequence[tuple[str, str]],
-    *,
-    not_before: datetime | None = None,
 ) -> bool:
     """Writes the alert with a pending delivery to each recipient (name, channel); False when it was there already.
 
-    Runs inside the caller's transaction, so that the alert stands exactly if what it says stands. Nothing is sent
-    before ``not_before`` (aware UTC).
+    Runs inside the caller's transaction, so that the alert stands exactly if what it says stands.
     """
     written = connection.execute(
         statement("alerts/raise_alert"),
@@ -78,7 +75,7 @@ def raise_alert(
                 "alert_id": alert.alert_id,
                 "recipient": name,
                 "channel": channel,
-                "not_before": not_before,
+                "at": alert.at,
             },
         )
     return True

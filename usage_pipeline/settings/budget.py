@@ -3,11 +3,12 @@
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from usage_pipeline.settings.enforcement import ActionName, Mode
 from usage_pipeline.settings.periods import Period, by_the_hour, period_key
-from usage_pipeline.settings.values import Amount, Count, Duration, Globs, Model, Names, PerCent, Slug, TimeOfDay
+from usage_pipeline.settings.quiet_hours import QuietHours
+from usage_pipeline.settings.values import Amount, Count, Duration, Globs, Model, Names, PerCent, Slug
 
 Level = Literal["info", "warning", "critical", "emergency"]
 Dimension = Literal["tenant", "environment", "project", "api_key", "caller", "provider", "model", "node"]
@@ -73,21 +74,11 @@ class Limit(Amounts):
     """How much a budget allows in its period; cost in the configuration's currency. The highest ratio decides."""
 
 
-class QuietHours(Model):
-    """When nobody is called: an alert raised meanwhile is sent at the end; in the zone of the budget's period."""
-
-    from_time: TimeOfDay = Field(alias="from")
-    to: TimeOfDay
-
-    @model_validator(mode="after")
-    def _has_a_length(self) -> Self:
-        if self.from_time == self.to:
-            raise ValueError('begin when they end; write for example quiet: {from: "22:00", to: "07:00"}')
-        return self
-
-
 class Tier(Model):
-    """A threshold of a budget, in per cent of the limit, of what is spent or of what is foreseen."""
+    """A threshold of a budget, in per cent of the limit, of what is spent or of what is foreseen.
+
+    What is raised in its quiet hours, in the period's zone, is sent at their end; an emergency is sent at once.
+    """
 
     at: PerCent
     on: Literal["spent", "forecast"] = "spent"
@@ -99,6 +90,13 @@ class Tier(Model):
     quiet: QuietHours | None = None
     min_spend: Amounts | None = None
     for_duration: Duration | None = Field(default=None, alias="for")
+
+    @field_validator("quiet")
+    @classmethod
+    def _has_a_length(cls, quiet: QuietHours | None) -> QuietHours | None:
+        if quiet and quiet.begins == quiet.ends:
+            raise ValueError('begin when they end; write for example quiet: {from: "22:00", to: "07:00"}')
+        return quiet
 
 
 class Rollover(Model):

@@ -7,12 +7,16 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from usage_pipeline.alerts.evaluate_and_alert import evaluate_and_alert
-from usage_pipeline.alerts.quiet_hours import end_of_quiet
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.configuration import ActiveConfiguration
-from usage_pipeline.settings import Settings
-from usage_pipeline.settings.budget import QuietHours
+from usage_pipeline.delivery.worker import deliver_due
+from usage_pipeline.http.outcome import Outcome
+from usage_pipeline.settings import Recipient, Settings
+from usage_pipeline.settings.alerting import Alerting
+from usage_pipeline.settings.quiet_hours import QuietHours
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline_tests.support.plain_budgets import Event, World, write_events, write_world
@@ -218,7 +222,7 @@ def test_what_was_left_rolls_over_up_to_its_cap(bench: Bench) -> None:
 def test_quiet_hours_end_in_the_morning(now: str, end: str | None) -> None:
     quiet = QuietHours.model_validate({"from": "22:00", "to": "07:00"})
     wanted = datetime.fromisoformat(end) if end else None
-    assert end_of_quiet(quiet, "Europe/Berlin", datetime.fromisoformat(now)) == wanted
+    assert quiet.end_after(datetime.fromisoformat(now), "Europe/Berlin") == wanted
 
 
 def test_an_alert_in_quiet_hours_is_written_at_once_and_sent_at_their_end(bench: Bench) -> None:
@@ -228,3 +232,60 @@ def test_an_alert_in_quiet_hours_is_written_at_once_and_sent_at_their_end(bench:
     assert len(bench.evaluate(configured(100, tiers=tiers), NOON)) == 1
     row = bench.connection.execute("SELECT next_attempt_at, state FROM usage.delivery").fetchone()
     assert row == (NOON + timedelta(minutes=90), "pending")
+
+
+QUIET = {"from": "11:00", "to": "13:30"}
+WITH_A_PHONE = {
+    "ops": {"channel": "wecom", "secret_env": "OPS"},
+    "phone": {"channel": "sms", "provider": "http", "to": "123", "url_env": "SMS_URL"},
+}
+
+
+def sent(bench: Bench, config: Settings, now: datetime, outcome: Outcome) -> list[str]:
+    """The channels that are tried in one round of delivery."""
+    channels: list[str] = []
+
+    def send(message: Message, recipient: Recipient) -> Outcome:
+        channels.append(recipient.channel)
+        return Outcome("accepted", "ok", 200) if recipient.channel == "sms" else outcome
+
+    deliver_due(bench.connection, config, by="t", clock=lambda: now, send=send)
+    return channels
+
+
+def with_quiet_hours(level: str) -> Settings:
+    tiers = [{"at": 80, "level": level, "notify": ["ops"], "quiet": QUIET}]
+    return configured(100, tiers=tiers).model_copy(update={"recipients": _recipients()})
+
+
+def _recipients() -> dict[str, Recipient]:
+    adapter: TypeAdapter[Recipient] = TypeAdapter(Recipient)
+    return {name: adapter.validate_python(given) for name, given in WITH_A_PHONE.items()}
+
+
+def test_quiet_hours_of_a_tier_never_hold_an_emergency(bench: Bench) -> None:
+    config = with_quiet_hours("emergency")
+    bench.spend(100, NOON)
+    assert len(bench.evaluate(config, NOON)) == 1
+    assert sent(bench, config, NOON, Outcome("accepted", "ok", 200)) == ["wecom"]
+    assert sent(bench, config, NOON + timedelta(minutes=10), Outcome("accepted", "ok", 200)) == []
+
+
+def test_what_the_quiet_hours_of_a_tier_hold_calls_nobody_until_they_end(bench: Bench) -> None:
+    config = with_quiet_hours("critical")
+    bench.spend(100, NOON)
+    assert len(bench.evaluate(config, NOON)) == 1
+    for minutes in (0, 5, 80, 89):
+        assert sent(bench, config, NOON + timedelta(minutes=minutes), Outcome("accepted", "ok", 200)) == []
+    assert sent(bench, config, NOON + timedelta(minutes=90), Outcome("accepted", "ok", 200)) == ["wecom"]
+    row = bench.connection.execute("SELECT reason FROM usage.delivery").fetchone()
+    assert row == ("held until the quiet hours end",)
+
+
+def test_what_quiet_hours_of_a_tier_and_of_a_recipient_hold_waits_for_the_later_end(bench: Bench) -> None:
+    hours = Alerting.model_validate({"quiet_hours": [{"from": "10:00", "to": "15:00"}]})
+    config = with_quiet_hours("warning").model_copy(update={"alerting": hours})
+    bench.spend(100, NOON)
+    bench.evaluate(config, NOON)
+    assert sent(bench, config, NOON + timedelta(minutes=90), Outcome("accepted", "ok", 200)) == []
+    assert sent(bench, config, NOON + timedelta(hours=3), Outcome("accepted", "ok", 200)) == ["wecom"]

@@ -12,9 +12,10 @@ from usage_pipeline.alerts.silences import Silence, acknowledge, end_silence, ma
 from usage_pipeline.delivery.worker import deliver_due
 from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import Recipient, Settings, SettingsError, parse_settings
-from usage_pipeline.settings.alerting import QuietHours
+from usage_pipeline.settings.quiet_hours import QuietHours
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.patterns import like_pattern
+from usage_pipeline.warehouse.statements import sql_folder
 from usage_pipeline_tests.delivery.test_outbox import FACTS, Clock
 
 CONFIG = """version: 1
@@ -205,6 +206,16 @@ def test_quiet_hours_never_hold_an_emergency(house: Callable[[str], House]) -> N
     at.alert("a", "100", to=("owner",))
     at.alert("b", "95", to=("owner",))
     assert at.later(minutes=1) == [("owner", "trigger", "a100")]
+
+
+def test_upgrading_lets_go_of_an_emergency_that_the_quiet_hours_of_a_tier_held(house: Callable[[str], House]) -> None:
+    at = house("{}")
+    at.alert("a", "100")
+    at.alert("b", "95")
+    at.connection.execute("UPDATE usage.delivery SET next_attempt_at = now() + interval '8 hours'")
+    upgrade = (sql_folder() / "migrations" / "0012_alert_functions.sql").read_text(encoding="utf-8")
+    at.connection.execute(f"UPDATE {upgrade.rpartition('UPDATE ')[2]}".encode())
+    assert at.later(seconds=5) == [("webhook", "trigger", "a100")]
 
 
 def test_quiet_hours_of_a_level_hold_only_that_level(house: Callable[[str], House]) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from usage_pipeline.alerts.outbox import NewAlert, raise_alert
-from usage_pipeline.alerts.quiet_hours import end_of_quiet
+from usage_pipeline.alerts.quiet_hours import hold
 from usage_pipeline.alerts.recipients import operators
 from usage_pipeline.budgets.evaluate import Reached, in_scope_parameters
 from usage_pipeline.budgets.scope import in_scope
@@ -42,9 +42,10 @@ def raise_budget_alerts(
             round=item.round,
             at=as_of,
         )
-        quiet_until = end_of_quiet(tier.quiet, item.zone, as_of) if tier.quiet else None
-        if raise_alert(connection, alert, recipients, not_before=quiet_until):
+        if raise_alert(connection, alert, recipients):
             raised.append(alert.alert_id)
+    if raised:
+        hold(connection, settings, as_of, raised)
     return raised
 
 

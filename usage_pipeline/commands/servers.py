@@ -2,67 +2,68 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
-from contextlib import suppress
 from typing import Annotated
 
 import typer
 
-from usage_pipeline.commands.output import EXIT_FAILED, for_people, out
+from usage_pipeline.commands.output import EXIT_FAILED, Mistake, err, for_people, out
 from usage_pipeline.demo.place import use_demo_dify
-from usage_pipeline.settings.environment import home_dir, project_dir
+from usage_pipeline.settings.environment import home_dir
+from usage_pipeline.ui.processes import Address, Running, UpError, check_address, only_one, start
 from usage_pipeline.warehouse.embedded import stop_embedded
 from usage_pipeline.warehouse.location import embedded, prepare_dagster_environment, warehouse_url
 from usage_pipeline.warehouse.schema import migrate
 
 _LOOKS_EVERY_S = 0.5
-_ENDS_WITHIN_S = 10.0
 
 
 @for_people
 def up(
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; put a proxy with authentication before any other.")
-    ] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on; any other than loopback needs --behind-proxy.")] = (
+        "127.0.0.1"
+    ),
     port: Annotated[int, typer.Option(min=1, max=65535)] = 3000,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="A name under which browsers may ask for it, besides localhost.")
+    ] = None,
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="A proxy with authentication stands before it.")
+    ] = False,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="The UI shows everything and changes nothing.")
+    ] = False,
 ) -> None:
     """Start the Dagster UI and its daemon: the pass runs each minute, alerts leave within seconds. Ctrl-C ends it."""
-    if not os.environ.get("WAREHOUSE_URL"):
-        use_demo_dify(embedded())
-    home = prepare_dagster_environment()
-    migrate(warehouse_url())
-    log = home / "dagster.log"
-    out.print(f"The UI comes up at http://{host}:{port}; Ctrl-C ends it, the embedded server goes on until `down`.")
-    out.print(f"What Dagster writes is in {log}", markup=False)
-    command = [sys.executable, "-m", "dagster", "dev", "-w", str(project_dir() / "workspace.yaml"), "-h", host,
-               "-p", str(port)]  # fmt: skip
-    # Dagster's own advice to its developers is not for the people who run this.
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
-    with log.open("ab") as output:
-        process = subprocess.Popen(  # noqa: S603  (our own interpreter)
-            command, env=environment, cwd=home, stdout=output, stderr=output, start_new_session=True
-        )
+    address = Address(host, port, tuple(allow_host or ()), read_only)
+    try:
+        check_address(address, behind_proxy=behind_proxy)
+        if not os.environ.get("WAREHOUSE_URL"):
+            use_demo_dify(embedded())
+        home = prepare_dagster_environment()
+        with only_one(home, address) as lock:
+            migrate(warehouse_url())
+            log = home / "dagster.log"
+            out.print(f"What Dagster writes is in {log}", markup=False)
+            running = start(home, log, address, lock)
+            out.print(f"The UI is up at {address.url}; Ctrl-C ends it, the embedded server goes on until `down`.")
+            _stay(running)
+    except UpError as error:
+        raise Mistake(str(error)) from None
+
+
+def _stay(running: Running) -> None:
+    """Until somebody asks for the end, or one of the processes has ended."""
     asked = threading.Event()
     # A service manager ends us with SIGTERM, a person with Ctrl-C: either ends webserver, daemon and runs.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked.set())
-    while process.poll() is None and not asked.wait(_LOOKS_EVERY_S):
+    while not (ended := running.ended()) and not asked.wait(_LOOKS_EVERY_S):
         pass
-    _end(process)
-    raise typer.Exit(0 if asked.is_set() else EXIT_FAILED)
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Asks Dagster to end, and ends what is left of it: a run that is killed costs nothing, the next pass goes on."""
-    process.send_signal(signal.SIGINT)  # does nothing where it has ended by itself
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=_ENDS_WITHIN_S)
-        with suppress(ProcessLookupError):  # code servers and runs may outlive the command that started them
-            os.killpg(process.pid, number)
-    process.wait()
+    running.end()
+    if ended and not asked.is_set():
+        err.print(running.why(ended), markup=False)
+        raise typer.Exit(EXIT_FAILED)
 
 
 @for_people

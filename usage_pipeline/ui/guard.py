@@ -19,6 +19,8 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
+# Two names in one header, or a user before the host: whoever writes that means to be misread.
+_NO_PART_OF_A_NAME = frozenset(", @\\\t")
 _LONGEST_SHOWN = 200
 _POLICY_VIOLATION = 1008
 
@@ -102,6 +104,8 @@ def _headers(scope: Scope) -> dict[str, str]:
 
 def _name_of(address: str) -> str | None:
     """The host name of an address, in lower case; None for what is no address, such as the origin `null`."""
+    if _NO_PART_OF_A_NAME & set(address):
+        return None
     try:
         return urlsplit(address).hostname
     except ValueError:

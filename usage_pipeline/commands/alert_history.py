@@ -12,10 +12,10 @@ from typing import Annotated, TextIO
 
 import typer
 
+from usage_pipeline import inputs
 from usage_pipeline.alerts.silences import acknowledge
 from usage_pipeline.commands.context import open_context, open_warehouse
-from usage_pipeline.commands.output import Mistake, err, for_people, out
-from usage_pipeline.commands.silences import moment, person
+from usage_pipeline.commands.output import By, Mistake, err, for_people, out
 from usage_pipeline.warehouse.statements import statement
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -31,14 +31,14 @@ class Format(StrEnum):
 @for_people
 def ack(
     alert_id: Annotated[str, typer.Argument(help="The alert's id, as its message says it.")],
-    by: Annotated[str | None, typer.Option(help="Who has seen it; left out: your user name.")] = None,
+    by: By = None,
     note: Annotated[str | None, typer.Option(help="What you are doing about it.")] = None,
 ) -> None:
     """Says that you have seen an alert: it is neither repeated nor escalated any more."""
-    who = person(by)
+    who, word = inputs.actor(by), inputs.plain_text("--note", note or "") or None
     with open_warehouse() as connection:
         try:
-            first = acknowledge(connection, alert_id, who, note, datetime.now(UTC))
+            first = acknowledge(connection, alert_id, who, word, datetime.now(UTC))
         except LookupError as error:
             raise Mistake(str(error.args[0])) from None
         row = connection.execute("SELECT by_whom FROM usage.acknowledgement WHERE alert_id = %s", [alert_id]).fetchone()
@@ -58,7 +58,8 @@ def export(
     now = datetime.now(UTC)
     with open_context() as (connection, configuration):
         zone = configuration.settings.timezone
-        begin, end = moment(from_time, zone, now), moment(to_time, zone, now)
+        begin = inputs.moment("--from", from_time, zone=zone, now=now)
+        end = inputs.moment("--to", to_time, zone=zone, now=now)
         if begin >= end:
             raise Mistake(f"--from {from_time} is not before --to {to_time}")
         cursor = connection.execute(statement("reports/alert_history"), {"from": begin, "to": end})

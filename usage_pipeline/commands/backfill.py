@@ -1,17 +1,17 @@
 """`usage-pipeline backfill`: makes past days again; sends nothing."""
 
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import Annotated
 
 import typer
 from rich.progress import track
 
+from usage_pipeline import inputs
 from usage_pipeline.budgets.past_days import what_if_days
 from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.output import (
     EXIT_FAILED,
     AsJson,
-    Mistake,
     as_dicts,
     err,
     for_people,
@@ -23,7 +23,6 @@ from usage_pipeline.pipeline import backfill as backfill_days
 from usage_pipeline.usage.roll_up import changed_days
 from usage_pipeline.warehouse.statements import statement
 
-_FORMATS = ["%Y-%m-%d"]
 _DAYS_AT_ONCE = 7
 _WHAT_IF = (
     "day",
@@ -43,8 +42,8 @@ _NUMBERS = ("tier", "spent", "limit", "limit_then", "version_then")
 
 @for_people
 def backfill(
-    first: Annotated[datetime, typer.Option("--from", formats=_FORMATS, help="First usage date.")],
-    last: Annotated[datetime, typer.Option("--to", formats=_FORMATS, help="Last usage date.")],
+    first: Annotated[str, typer.Option("--from", help="First usage date: 2026-11-01.", metavar="DAY")],
+    last: Annotated[str, typer.Option("--to", help="Last usage date: 2026-11-24.", metavar="DAY")],
     what_if: Annotated[
         bool, typer.Option("--what-if", help="Only budgets: which days would have alerted under the present file.")
     ] = False,
@@ -54,7 +53,7 @@ def backfill(
 
     Events are booked again from what the warehouse holds; Dify is not read. Sends nothing.
     """
-    days = _days(first.date(), last.date())
+    days = inputs.days_between(inputs.day("--from", first), inputs.day("--to", last))
     if what_if:
         _show_what_if(days, as_json)
         return
@@ -92,9 +91,3 @@ def _show_what_if(days: list[date], as_json: bool) -> None:
         return
     show_rows(f"Days that would have alerted under version {configuration.version}", _WHAT_IF, rows, right=_NUMBERS)
     out.print("Nothing was sent, and how the budgets stood then is still on record.")
-
-
-def _days(first: date, last: date) -> list[date]:
-    if last < first:
-        raise Mistake(f"--to {last} lies before --from {first}: exchange them")
-    return [first + timedelta(days=number) for number in range((last - first).days + 1)]

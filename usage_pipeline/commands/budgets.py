@@ -1,20 +1,21 @@
 """`usage-pipeline budgets`: check the configuration file, and see where every budget stands."""
 
 from collections.abc import Sequence, Set
+from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
-from usage_pipeline.budgets.explain import explain
+from usage_pipeline import inputs
+from usage_pipeline.budgets.explain import Explanation, explain
 from usage_pipeline.budgets.preview import Standing, preview
 from usage_pipeline.commands.budget_pages import show_explanation, show_terms, show_tree
 from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.output import AsJson, Mistake, as_dicts, for_people, out, print_json, show_rows
-from usage_pipeline.settings import Budget, Settings, SettingsError, load_settings
+from usage_pipeline.settings import Budget, SettingsError, load_settings
 from usage_pipeline.settings.differences import differences
 from usage_pipeline.settings.environment import config_path
 from usage_pipeline.warehouse.statements import statement
@@ -65,7 +66,8 @@ def show(
         if at is not None and budget_id is None:
             raise Mistake("--at explains one budget: name it, as in budgets show dev-daily --at 2026-11-20T18:00")
         asked = [b for b in settings.budgets if budget_id in (None, b.id)]
-        moment = _moment(at, settings)
+        now = datetime.now(UTC)
+        moment = now if at in (None, "now") else inputs.moment("--at", str(at), zone=settings.timezone)
         explained = explain(connection, asked[0], moment) if budget_id is not None else []
         rows = connection.execute(
             statement("reports/budget_rows"), {"budget_ids": [budget.id for budget in asked]}
@@ -73,7 +75,11 @@ def show(
     if at is not None:
         rows = []
     if as_json:
-        print_json(explained if at is not None else as_dicts(_COLUMNS, rows + _unspent(asked, rows)))
+        print_json(
+            [_document(each) for each in explained]
+            if at is not None
+            else as_dicts(_COLUMNS, rows + _unspent(asked, rows))
+        )
         return
     if tree:
         show_tree(settings.budgets, as_dicts(_COLUMNS, rows))
@@ -101,14 +107,10 @@ def show(
         show_rows("Budgets", columns, shown, right=("spent", "limit", "ratio", "forecast", "version"))
 
 
-def _moment(text: str | None, settings: Settings) -> datetime:
-    if text in (None, "now"):
-        return datetime.now(UTC)
-    try:
-        moment = datetime.fromisoformat(str(text))
-    except ValueError:
-        raise Mistake(f"--at {text!r} is not a moment; write it as 2026-11-20T18:00") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(settings.timezone))).astimezone(UTC)
+def _document(found: Explanation) -> dict[str, object]:
+    """For programs, by the names that they know."""
+    document = asdict(found)
+    return {**document, "story": document.pop("audit_log")}
 
 
 @app.command()

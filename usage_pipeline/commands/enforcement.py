@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from usage_pipeline.commands.actor import By, who
+from usage_pipeline import inputs
 from usage_pipeline.commands.context import open_context, open_warehouse
 from usage_pipeline.commands.output import (
     EXIT_FAILED,
     AsJson,
+    By,
     Mistake,
     as_dicts,
     err,
@@ -104,8 +105,12 @@ def release(
     as_json: AsJson = False,
 ) -> None:
     """Undo an action at Dify now, whatever its budget says. It is not taken again before the next tier or period."""
-    _decided(action_id, as_json, lambda connection, _: release_action(
-        connection, action_id, by=who(by), why=why, now=datetime.now(UTC)))  # fmt: skip
+    who, reason = inputs.actor(by), inputs.plain_text("--why", why)
+    _decided(
+        action_id,
+        as_json,
+        lambda connection, _: release_action(connection, action_id, by=who, why=reason, now=datetime.now(UTC)),
+    )
 
 
 @app.command()
@@ -141,7 +146,13 @@ def _decision(
     action_id: str, approve_it: bool, note: str, by: str | None
 ) -> Callable[[Connection, Settings], ActionRecord]:
     return lambda connection, settings: decide_action(
-        connection, settings, action_id, approve=approve_it, by=who(by), comment=note, now=datetime.now(UTC)
+        connection,
+        settings,
+        action_id,
+        approve=approve_it,
+        by=inputs.actor(by),
+        comment=inputs.plain_text("--note", note),
+        now=datetime.now(UTC),
     )
 
 

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from usage_pipeline.inputs import InputError
 from usage_pipeline.settings import SettingsError
 from usage_pipeline.settings.environment import MissingSecretError
 from usage_pipeline.settings.extras import MissingExtraError
@@ -30,6 +31,9 @@ out = Console(width=_WIDTH, highlight=False)
 err = Console(stderr=True, width=_WIDTH, highlight=False)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+By = Annotated[
+    str | None, typer.Option("--by", help="Who you are; left out: USAGE_PIPELINE_USER, else your login name.")
+]
 
 EXIT_FAILED = 1
 EXIT_MISTAKE = 2
@@ -47,6 +51,7 @@ def for_people(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except (
+            InputError,
             SettingsError,
             SourceError,
             MissingSecretError,

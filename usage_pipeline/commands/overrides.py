@@ -1,23 +1,19 @@
 """`usage-pipeline overrides`: temporary raises of a budget, asked for, approved, and gone by themselves."""
 
-import re
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from datetime import UTC, datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
+from usage_pipeline import inputs
 from usage_pipeline.alerts.approvals import decide_override, request_override, withdraw_override
 from usage_pipeline.budgets.overrides import NewOverride, Override, OverrideRefusedError, overrides
-from usage_pipeline.commands.actor import By, who
 from usage_pipeline.commands.context import open_context, open_warehouse
 from usage_pipeline.commands.enforcement import show_carried
-from usage_pipeline.commands.output import AsJson, Mistake, for_people, out, print_json, show_rows
+from usage_pipeline.commands.output import AsJson, By, Mistake, for_people, out, print_json, show_rows
 from usage_pipeline.enforcement.carry_out import enforce
 
 app = typer.Typer(no_args_is_help=True, help="Temporary raises of a budget: request, approve, reject, list.")
-_SPAN = re.compile(r"\+(\d{1,4})([hd])")
 
 
 @app.command()
@@ -40,11 +36,11 @@ def request(
             budget_id=budget_id,
             scope=scope,
             measure=measure,
-            raise_by=_number("--amount", amount),
-            raise_percent=_number("--percent", percent),
-            until=_moment(until, now, configuration.settings.timezone),
-            reason=reason,
-            by=who(by),
+            raise_by=None if amount is None else inputs.number("--amount", amount),
+            raise_percent=None if percent is None else inputs.percentage("--percent", percent),
+            until=inputs.moment("--until", until, zone=configuration.settings.timezone, now=now),
+            reason=inputs.plain_text("--reason", reason),
+            by=inputs.actor(by),
         )
         try:
             made = request_override(connection, configuration, asked, now)
@@ -86,7 +82,7 @@ def withdraw_request(
     """Take back a raise that you asked for and that is pending."""
     with open_context() as (connection, configuration):
         try:
-            made = withdraw_override(connection, configuration, override_id, by=who(by), now=datetime.now(UTC))
+            made = withdraw_override(connection, configuration, override_id, by=inputs.actor(by), now=datetime.now(UTC))
         except OverrideRefusedError as error:
             raise Mistake(str(error)) from None
     _say(made, as_json, "withdrawn")
@@ -114,12 +110,12 @@ def list_raises(
 
 
 def _decide(override_id: str, approve_it: bool, note: str, by: str | None, as_json: bool) -> None:
+    who, word = inputs.actor(by), inputs.plain_text("--note", note)
     with open_context() as (connection, configuration):
         try:
             made = decide_override(
-                connection, configuration, override_id, approve=approve_it, by=who(by), note=note,
-                now=datetime.now(UTC),
-            )  # fmt: skip
+                connection, configuration, override_id, approve=approve_it, by=who, note=word, now=datetime.now(UTC)
+            )
         except OverrideRefusedError as error:
             raise Mistake(str(error)) from None
         # What an approval opens again does not wait for the next pass.
@@ -135,26 +131,3 @@ def _say(made: Override, as_json: bool, outcome: str) -> None:
         return
     scope = f" ({made.scope_name})" if made.scope_name else ""
     out.print(f"raise {made.override_id}: {made.budget_id}{scope} {made.amount}, {outcome}", markup=False)
-
-
-def _number(option: str, text: str | None) -> Decimal | None:
-    if text is None:
-        return None
-    try:
-        number = Decimal(text.replace(",", "").replace("_", "").removesuffix("%"))
-    except InvalidOperation:
-        raise Mistake(f"{option} {text!r} is not a number; write digits such as 500000 or 12.5") from None
-    if not number.is_finite():
-        raise Mistake(f"{option} {text!r} is not a number; write digits such as 500000 or 12.5")
-    return number
-
-
-def _moment(text: str, now: datetime, zone: str) -> datetime:
-    span = _SPAN.fullmatch(text.strip())
-    if span:
-        return now + timedelta(**{"h": {"hours": int(span[1])}, "d": {"days": int(span[1])}}[span[2]])
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise Mistake(f"--until {text!r} is not a moment; write +8h, +3d, 2026-12-01 or 2026-12-01T18:00") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)

@@ -1,12 +1,13 @@
 """`usage-pipeline reconcile`: holds days against the source's own sums."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from usage_pipeline import inputs
 from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.output import (
     EXIT_FAILED,
@@ -22,7 +23,6 @@ from usage_pipeline.commands.output import (
 from usage_pipeline.reconciliation.reconcile import DayResult, reconcile
 from usage_pipeline.settings import Settings
 
-_FORMATS = ["%Y-%m-%d"]
 _SHOWN = ("ours", "messages", "runs", "rolled up", "thoughts", "nested", "beside total", "other day", "single steps",
           "tools", "other", "gone", "late", "unexplained")  # fmt: skip
 _SUMS = ("our_tokens", "message_tokens", "run_tokens", "rolled_up_tokens", "thought_tokens", "nested_tokens",
@@ -33,8 +33,8 @@ _NOT_GREEN = ("red", "healed")
 
 @for_people
 def reconcile_command(
-    first: Annotated[datetime, typer.Option("--from", formats=_FORMATS, help="First usage date.")],
-    last: Annotated[datetime, typer.Option("--to", formats=_FORMATS, help="Last usage date.")],
+    first: Annotated[str, typer.Option("--from", help="First usage date: 2026-11-01.", metavar="DAY")],
+    last: Annotated[str, typer.Option("--to", help="Last usage date: 2026-11-24.", metavar="DAY")],
     source: Annotated[str | None, typer.Option(help="One source; left out: all of them.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -45,7 +45,7 @@ def reconcile_command(
     """
     with open_context() as (connection, configuration):
         settings = configuration.settings
-        days = _days(first.date(), last.date(), settings)
+        days = _days(inputs.day("--from", first), inputs.day("--to", last), settings)
         if source is not None and source not in [known.id for known in settings.sources]:
             raise Mistake(
                 f"there is no source {source!r}; the configuration has: {', '.join(s.id for s in settings.sources)}"
@@ -69,12 +69,10 @@ def reconcile_command(
 
 
 def _days(first: date, last: date, settings: Settings) -> list[date]:
-    if last < first:
-        raise Mistake(f"--to {last} lies before --from {first}: exchange them")
     newest = settings.today() + timedelta(days=1)
     if first > newest:
         raise Mistake(f"--from {first} lies in the future: today is {settings.today()} in {settings.timezone}")
-    return [first + timedelta(days=number) for number in range((min(last, newest) - first).days + 1)]
+    return inputs.days_between(first, min(last, newest) if last >= first else last)
 
 
 def _failed(results: Sequence[DayResult]) -> bool:

@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from usage_pipeline import inputs
 from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.output import AsJson, Mistake, for_people, out, print_json, show_rows
 from usage_pipeline.reports.chargeback import write_statements
@@ -19,8 +20,6 @@ from usage_pipeline.reports.scope import NoSuchTenantError, find_tenant
 from usage_pipeline.settings.environment import home_dir
 from usage_pipeline.warehouse.connection import Connection
 
-_DAYS = ["%Y-%m-%d"]
-_MONTHS = ["%Y-%m"]
 _LANGUAGES = ("zh", "en")
 T = TypeVar("T", bound=str)
 Written = TypeVar("Written")
@@ -29,7 +28,7 @@ Written = TypeVar("Written")
 @for_people
 def report(
     day: Annotated[
-        datetime | None, typer.Option("--date", formats=_DAYS, help="A day of the report; left out: yesterday.")
+        str | None, typer.Option("--date", help="A day of the report: 2026-11-24; left out: yesterday.", metavar="DAY")
     ] = None,
     period: Annotated[str, typer.Option(help="day, week or month: the edition that the day lies in.")] = "day",
     tenant: Annotated[str | None, typer.Option(help="A tenant's name or id: its rows only.")] = None,
@@ -42,19 +41,21 @@ def report(
     language: Annotated[str | None, typer.Option(help="zh or en; left out: the configuration's.")] = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     month: Annotated[
-        datetime | None,
-        typer.Option("--chargeback", formats=_MONTHS, help="A month (YYYY-MM): its statements instead of a report."),
+        str | None,
+        typer.Option("--chargeback", help="A month (YYYY-MM): its statements instead of a report.", metavar="MONTH"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the report of a day, week or month, or a month's chargeback statements. Writes files, sends nothing."""
+    of_day = None if day is None else inputs.day("--date", day)
+    of_month = None if month is None else inputs.month("--chargeback", month)
     with open_context() as (connection, configuration):
         settings = configuration.settings
         whose = _tenant(connection, tenant)
-        if month is not None:
-            _chargeback(connection, month.date(), settings.currency, whose, folder, as_json)
+        if of_month is not None:
+            _chargeback(connection, of_month, settings.currency, whose, folder, as_json)
             return
-        asked = day.date() if day else settings.today() - timedelta(days=1)
+        asked = of_day or settings.today() - timedelta(days=1)
         made = make_report(
             connection,
             settings,

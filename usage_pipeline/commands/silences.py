@@ -1,40 +1,17 @@
 """`usage-pipeline alerts silence`: for a time, alerts of some budgets are written but not sent."""
 
-import getpass
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
 import typer
 
+from usage_pipeline import inputs
 from usage_pipeline.alerts.silences import Silence, end_silence, make_silence
 from usage_pipeline.commands.context import open_context, open_warehouse
-from usage_pipeline.commands.output import AsJson, Mistake, as_dicts, for_people, out, print_json, show_rows
+from usage_pipeline.commands.output import AsJson, By, Mistake, as_dicts, for_people, out, print_json, show_rows
 
 app = typer.Typer(help="For a time, alerts of some budgets are written but not sent.", invoke_without_command=True)
 _COLUMNS = ("silence", "budget", "scope", "below", "emergencies", "from", "until", "reason", "by", "ended by")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-
-
-def person(given: str | None) -> str:
-    """Who acts: as said, else the user of this machine."""
-    try:
-        return given or getpass.getuser()
-    except (OSError, KeyError):
-        raise Mistake("say who you are: --by NAME") from None
-
-
-def moment(text: str, zone: str, now: datetime) -> datetime:
-    """A duration from now (30m, 2h, 3d) or a time of ISO 8601, in the billing zone where it names none; aware UTC."""
-    duration = re.fullmatch(r"(\d{1,5})([mhd])", text.strip())
-    if duration:
-        return now + timedelta(**{_UNITS[duration[2]]: int(duration[1])})
-    try:
-        found = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise Mistake(f"{text!r} is no time; write 2h, 3d or 2026-11-25T18:00") from None
-    return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
 
 
 @app.callback()
@@ -49,7 +26,7 @@ def silence(
     including_emergencies: Annotated[
         bool, typer.Option("--including-emergencies", help="Hides emergencies too: nobody will be told.")
     ] = False,
-    by: Annotated[str | None, typer.Option(help="Who silences; left out: your user name.")] = None,
+    by: By = None,
 ) -> None:
     """Makes a silence: --budget, --until and --reason are needed. It never hides an emergency unless that is said."""
     if context.invoked_subcommand:
@@ -61,9 +38,9 @@ def silence(
     with open_context() as (connection, configuration):
         made = Silence(
             budget=budget,
-            until=moment(until, configuration.settings.timezone, now),
-            reason=reason,
-            by=person(by),
+            until=inputs.moment("--until", until, zone=configuration.settings.timezone, now=now),
+            reason=inputs.plain_text("--reason", reason),
+            by=inputs.actor(by),
             scope=scope,
             below=level,
             emergencies=including_emergencies,
@@ -107,11 +84,11 @@ def list_silences(
 @for_people
 def end(
     number: Annotated[int, typer.Argument(help="The silence's number, as `list` shows it.")],
-    by: Annotated[str | None, typer.Option(help="Who ends it; left out: your user name.")] = None,
+    by: By = None,
 ) -> None:
     """Ends a silence before its time. What it kept from being sent stays unsent."""
     with open_warehouse() as connection:
-        ended = end_silence(connection, number, person(by), datetime.now(UTC))
+        ended = end_silence(connection, number, inputs.actor(by), datetime.now(UTC))
     if not ended:
         raise Mistake(f"there is no silence {number} in force; `usage-pipeline alerts silence list` shows them")
     out.print(f"Silence {number} ended.")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import dagster as dg
 from pydantic import Field
 
+from usage_pipeline import inputs
 from usage_pipeline.defs.resources import Warehouse
 from usage_pipeline.defs.shared import ENFORCE, EXECUTOR, WORK_TAG
 from usage_pipeline.enforcement.carry_out import carry_out_due
@@ -35,9 +36,16 @@ def write_action_decision(context: dg.OpExecutionContext, config: ActionDecision
     with warehouse.connection() as connection:
         settings = warehouse.configuration(connection).settings
         try:
-            decide_action(connection, settings, config.action_id, approve=config.approve, by=config.decided_by,
-                          comment=config.note, now=datetime.now(UTC))  # fmt: skip
-        except (DecisionRefusedError, NoSuchActionError) as error:
+            decide_action(
+                connection,
+                settings,
+                config.action_id,
+                approve=config.approve,
+                by=inputs.named_actor("decided_by", config.decided_by),
+                comment=inputs.plain_text("note", config.note),
+                now=datetime.now(UTC),
+            )
+        except (DecisionRefusedError, NoSuchActionError, inputs.InputError) as error:
             raise dg.Failure(str(error), allow_retries=False) from None
         context.log.info(f"done: {carry_out_due(connection, settings, by=context.run_id).done}")
 
@@ -48,8 +56,9 @@ def write_action_release(context: dg.OpExecutionContext, config: ActionRelease, 
     with warehouse.connection() as connection:
         settings = warehouse.configuration(connection).settings
         try:
-            release_action(connection, config.action_id, by=config.released_by, why=config.why, now=datetime.now(UTC))
-        except (DecisionRefusedError, NoSuchActionError) as error:
+            by, why = inputs.named_actor("released_by", config.released_by), inputs.plain_text("why", config.why)
+            release_action(connection, config.action_id, by=by, why=why, now=datetime.now(UTC))
+        except (DecisionRefusedError, NoSuchActionError, inputs.InputError) as error:
             raise dg.Failure(str(error), allow_retries=False) from None
         context.log.info(f"done: {carry_out_due(connection, settings, by=context.run_id).done}")
 

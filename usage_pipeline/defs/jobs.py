@@ -6,6 +6,7 @@ import dagster as dg
 from dagster import AssetSelection, DagsterRunStatus, RunsFilter
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from usage_pipeline import inputs
 from usage_pipeline.alerts.follow_ups import plan
 from usage_pipeline.alerts.kinds.pipeline import raise_watch_alerts
 from usage_pipeline.alerts.retention import remove_old_alerts
@@ -185,8 +186,9 @@ def acknowledge_one(context: dg.OpExecutionContext, config: Acknowledgement, war
     with warehouse.connection() as connection:
         act_as(connection, context.run_id)
         try:
-            first = acknowledge(connection, config.alert_id, config.by, config.note or None, datetime.now(UTC))
-        except LookupError as error:
+            by, note = inputs.named_actor("by", config.by), inputs.plain_text("note", config.note) or None
+            first = acknowledge(connection, config.alert_id, by, note, datetime.now(UTC))
+        except (LookupError, inputs.InputError) as error:
             raise dg.Failure(str(error.args[0])) from None
     context.log.info(f"{config.alert_id} {'acknowledged' if first else 'was acknowledged before'}")
 

@@ -1,11 +1,11 @@
 """The Dagster jobs by which a raise is asked for and decided on in the UI, with typed configuration."""
 
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 
 import dagster as dg
 from pydantic import Field
 
+from usage_pipeline import inputs
 from usage_pipeline.alerts import approvals
 from usage_pipeline.budgets.overrides import NewOverride, OverrideRefusedError
 from usage_pipeline.defs.resources import Warehouse
@@ -43,14 +43,14 @@ def write_request(context: dg.OpExecutionContext, config: OverrideRequest, wareh
                 budget_id=config.budget,
                 scope=config.scope or None,
                 measure=config.measure or None,
-                raise_by=_number("amount", config.amount),
-                raise_percent=_number("percent", config.percent),
-                until=_moment(config.until),
-                reason=config.reason,
-                by=config.requested_by,
+                raise_by=inputs.number("amount", config.amount) if config.amount.strip() else None,
+                raise_percent=inputs.percentage("percent", config.percent) if config.percent.strip() else None,
+                until=inputs.moment("until", config.until, zone=None),
+                reason=inputs.plain_text("reason", config.reason),
+                by=inputs.named_actor("requested_by", config.requested_by),
             )
             made = approvals.request_override(connection, warehouse.configuration(connection), asked, datetime.now(UTC))
-        except OverrideRefusedError as error:
+        except (OverrideRefusedError, inputs.InputError) as error:
             raise dg.Failure(str(error), allow_retries=False) from None
     context.log.info(f"raise {made.override_id} waits for an approver")
     context.add_output_metadata({"override_id": made.override_id, "raise": made.amount, "until": str(made.until)})
@@ -67,11 +67,11 @@ def write_decision(context: dg.OpExecutionContext, config: OverrideDecision, war
                 warehouse.configuration(connection),
                 config.override_id,
                 approve=config.approve,
-                by=config.decided_by,
-                note=config.note,
+                by=inputs.named_actor("decided_by", config.decided_by),
+                note=inputs.plain_text("note", config.note),
                 now=datetime.now(UTC),
             )
-        except OverrideRefusedError as error:
+        except (OverrideRefusedError, inputs.InputError) as error:
             raise dg.Failure(str(error), allow_retries=False) from None
     context.add_output_metadata({"override_id": made.override_id, "state": made.state, "until": str(made.until)})
     return made.state
@@ -87,20 +87,3 @@ def request_override() -> None:
 def decide_override() -> None:
     """The same as `usage-pipeline overrides approve` and `reject`."""
     write_decision()
-
-
-def _number(field: str, text: str) -> Decimal | None:
-    try:
-        return Decimal(text) if text.strip() else None
-    except InvalidOperation:
-        raise OverrideRefusedError(f"{field} {text!r} is not a number; write digits such as 500000") from None
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise OverrideRefusedError(f"until {text!r} is not a moment; write 2026-12-01T18:00+08:00") from None
-    if moment.tzinfo is None:
-        raise OverrideRefusedError(f"until {text!r} has no zone; write 2026-12-01T18:00+08:00")
-    return moment.astimezone(UTC)

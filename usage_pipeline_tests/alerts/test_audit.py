@@ -151,6 +151,22 @@ def test_ack_and_silence_commands_say_who_and_mistakes_say_the_way_out(installed
     connection.close()
 
 
+def test_who_acts_on_alerts_is_who_the_environment_names_as_with_every_other_command(
+    installed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("USAGE_PIPELINE_USER", "wang.wu")
+    connection = connect(installed)
+    alert_id = told_at_the_second_attempt(connection)
+    run = CliRunner().invoke
+    assert "acknowledged by wang.wu" in run(app, ["alerts", "ack", alert_id]).stdout
+    assert run(app, ["alerts", "silence", "--budget", "dev-*", "--until", "2h", "--reason", "move"]).exit_code == 0
+    (made,) = json.loads(run(app, ["alerts", "silence", "list", "--json"]).stdout)
+    assert run(app, ["alerts", "silence", "end", str(made["silence"])]).exit_code == 0
+    (ended,) = json.loads(run(app, ["alerts", "silence", "list", "--all", "--json"]).stdout)
+    assert (ended["by"], ended["ended by"]) == ("wang.wu", "wang.wu")
+    connection.close()
+
+
 def test_an_alert_is_acknowledged_from_the_dagster_ui_by_a_job_with_typed_config(installed: str) -> None:
     from usage_pipeline.defs.jobs import acknowledge_alert  # noqa: PLC0415  (reads the configuration when it is loaded)
     from usage_pipeline.defs.resources import Warehouse  # noqa: PLC0415

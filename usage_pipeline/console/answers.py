@@ -32,7 +32,7 @@ class Tag(Said):
     type: str | None = None
 
 
-class App(Said):
+class AppSummary(Said):
     """An app as lists show it."""
 
     id: str
@@ -47,7 +47,7 @@ class App(Said):
         return named_model((self.settings or {}).get("model"))
 
 
-class AppDetail(App):
+class AppDetail(AppSummary):
     """An app with its switches and what a PUT must send back."""
 
     enable_api: bool = False

@@ -6,7 +6,7 @@ Every function raises ConsoleError; those that change something say in OutcomeUn
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from usage_pipeline.console.answers import App, AppDetail, McpServer, Trigger, Workspace, pages, rows_of, shaped
+from usage_pipeline.console.answers import AppDetail, AppSummary, McpServer, Trigger, Workspace, pages, rows_of, shaped
 from usage_pipeline.console.client import Console
 
 _ECHOED = ("name", "description", "icon_type", "icon", "icon_background", "use_icon_as_answer_icon")
@@ -21,10 +21,10 @@ def workspaces(console: Console) -> list[Workspace]:
     return [workspace for workspace in found if workspace.status in (None, "normal")]
 
 
-def list_apps(console: Console) -> Iterator[App]:
+def list_apps(console: Console) -> Iterator[AppSummary]:
     """The apps of the workspace."""
     for row in pages(console, "apps"):
-        yield shaped(App, "GET apps", row)
+        yield shaped(AppSummary, "GET apps", row)
 
 
 def app_detail(console: Console, app_id: str) -> AppDetail:

@@ -13,20 +13,20 @@ from usage_pipeline.console.pace import Pace
 from usage_pipeline.console.sign_in import SignIn
 from usage_pipeline.console.statuses import CHECK_ADDRESS, error_for, outcome_unknown
 from usage_pipeline.console.transport import (
-    MOST_READ,
-    Answer,
-    NoAnswerError,
-    NothingSentError,
-    Request,
-    Timeouts,
+    LIMIT,
+    TIMEOUTS,
+    ConsoleAnswer,
+    ConsoleRequest,
+    Method,
     TooLargeError,
     Transport,
 )
+from usage_pipeline.http.exchange import NoAnswerError, NothingSentError, Timeouts
 
 LONGEST_WAIT_S = 60.0
 _ATTEMPTS = 5
 _OFTEN_GONE_SOON = (429, 502, 503, 504)
-_CURRENT = Request("POST", "workspaces/current", body={})
+_CURRENT = ConsoleRequest("POST", "workspaces/current", body={})
 
 
 class _Passing(Exception):  # noqa: N818  (a state of things rather than an error)
@@ -53,10 +53,10 @@ class Console:
         timeouts: Timeouts | None = None,
         refusals: Path | None = None,
         sleep: Callable[[float], None] = time.sleep,
-        most_read: int = MOST_READ,
+        limit: int = LIMIT,
     ) -> None:
         self._access = access
-        self._transport = Transport(access.url, timeouts or Timeouts(), most_read)
+        self._transport = Transport(access.url, timeouts or TIMEOUTS, limit)
         self._pace = Pace(access.requests_per_second, sleep=sleep)
         self._sleep = sleep
         self._sign_in = SignIn(access, self._send, refusals)
@@ -78,20 +78,20 @@ class Console:
 
     def get(self, path: str, query: Mapping[str, str | int] | None = None) -> object:
         """The JSON that a reading call answers. Raises ConsoleError."""
-        return self._in_workspace(Request("GET", path, query or {}), self._read)
+        return self._in_workspace(ConsoleRequest("GET", path, query or {}), self._read)
 
-    def change(self, method: str, path: str, body: Mapping[str, object]) -> object:
+    def change(self, method: Method, path: str, body: Mapping[str, object]) -> object:
         """The JSON that a changing call answers.
 
         Raises OutcomeUnknownError when it may have been carried out, another ConsoleError when it surely was not.
         """
-        return self._in_workspace(Request(method, path, body=body), self._change)
+        return self._in_workspace(ConsoleRequest(method, path, body=body), self._change)
 
     def enter_workspace(self, workspace_id: str) -> None:
         """Makes the calls that follow go to a workspace. Raises ConsoleError where the account is no member of it."""
         if not self.by_admin_key and self._current_workspace() != workspace_id:
             # Switching twice is switching once: it may be repeated as if it were a reading call.
-            self._read(Request("POST", "workspaces/switch", body={"tenant_id": workspace_id}))
+            self._read(ConsoleRequest("POST", "workspaces/switch", body={"tenant_id": workspace_id}))
         self._workspace_id = workspace_id
 
     def still_there(self) -> bool:
@@ -107,7 +107,7 @@ class Console:
         document = self._read(_CURRENT)
         return str(document.get("id", "")) if isinstance(document, dict) else ""
 
-    def _in_workspace(self, request: Request, call: Callable[[Request], object]) -> object:
+    def _in_workspace(self, request: ConsoleRequest, call: Callable[[ConsoleRequest], object]) -> object:
         """Makes the call; once more when it found nothing because somebody had switched the account elsewhere."""
         try:
             return call(request)
@@ -117,7 +117,7 @@ class Console:
         self.enter_workspace(self._workspace_id)
         return call(request)
 
-    def _read(self, request: Request) -> object:
+    def _read(self, request: ConsoleRequest) -> object:
         try:
             return Retrying(
                 stop=stop_after_attempt(_ATTEMPTS),
@@ -129,7 +129,7 @@ class Console:
         except _Passing as passing:
             raise passing.error from None
 
-    def _read_once(self, request: Request) -> object:
+    def _read_once(self, request: ConsoleRequest) -> object:
         call = str(request)
         try:
             answer = self._exchange(request, fresh=False)
@@ -146,7 +146,7 @@ class Console:
             raise UnreadableAnswerError(call, "its answer is no JSON", CHECK_ADDRESS, status=answer.status)
         return answer.document
 
-    def _change(self, request: Request) -> object:
+    def _change(self, request: ConsoleRequest) -> object:
         call = str(request)
         try:
             answer = self._exchange(request, fresh=True)
@@ -164,7 +164,7 @@ class Console:
             raise outcome_unknown(call, "its answer is no JSON", answer)
         return answer.document
 
-    def _exchange(self, request: Request, *, fresh: bool) -> Answer:
+    def _exchange(self, request: ConsoleRequest, *, fresh: bool) -> ConsoleAnswer:
         """The answer of whatever status; a session that has ended is renewed, once."""
         if self.by_admin_key:
             return self._send(request, self._key_headers(), fresh=fresh)
@@ -182,7 +182,7 @@ class Console:
         headers = {"Authorization": f"Bearer {self._access.admin_key}"}
         return {**headers, "X-WORKSPACE-ID": self._workspace_id} if self._workspace_id else headers
 
-    def _send(self, request: Request, headers: Mapping[str, str], fresh: bool = False) -> Answer:
+    def _send(self, request: ConsoleRequest, headers: Mapping[str, str], fresh: bool = False) -> ConsoleAnswer:
         self._pace.wait()
         answer = self._transport.send(request, headers, fresh=fresh)
         self._server_time = answer.server_time or self._server_time
@@ -194,5 +194,5 @@ _GROWING = wait_random_exponential(multiplier=0.5, max=20)
 
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
-    told = error.wait_s if isinstance(error, _Passing) else None
-    return told if told is not None else _GROWING(state)
+    asked = error.wait_s if isinstance(error, _Passing) else None
+    return asked if asked is not None else _GROWING(state)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from usage_pipeline.console.access import ConsoleAccess
-from usage_pipeline.console.transport import Answer, Request
+from usage_pipeline.console.transport import ConsoleAnswer, ConsoleRequest
 
 _PREFIX = "__Host-"
 _TOKENS = ("access_token", "refresh_token", "csrf_token")
@@ -32,22 +32,22 @@ class Session:
             "X-CSRF-Token": _named(self.cookies, "csrf_token"),
         }
 
-    def renewal(self) -> Request:
+    def renewal(self) -> ConsoleRequest:
         """The call that renews it."""
         body: dict[str, object] = {} if self.cookies else {"refresh_token": self.refresh_token}
-        return Request("POST", "refresh-token", body=body)
+        return ConsoleRequest("POST", "refresh-token", body=body)
 
 
-def login_requests(access: ConsoleAccess) -> list[Request]:
+def login_requests(access: ConsoleAccess) -> list[ConsoleRequest]:
     """The ways to log in, newest first; the next is tried when one is refused."""
     hidden = base64.b64encode(access.password.encode()).decode()
     return [
-        Request("POST", "login", body={"email": access.email, "password": password, "remember_me": True})
+        ConsoleRequest("POST", "login", body={"email": access.email, "password": password, "remember_me": True})
         for password in (hidden, access.password)
     ]
 
 
-def session_from(answer: Answer, before: Session | None = None) -> Session | None:
+def session_from(answer: ConsoleAnswer, before: Session | None = None) -> Session | None:
     """The session that an answer to a login or a renewal gives; None when it gives none."""
     cookies = {name: value for name, value in answer.cookies.items() if name.removeprefix(_PREFIX) in _TOKENS and value}
     if before and before.cookies:

@@ -8,9 +8,10 @@ from usage_pipeline.console.errors import LoginRefusedError
 from usage_pipeline.console.login import Session, login_requests, session_from
 from usage_pipeline.console.refusals import forget_refusal, refused_before, remember_refusal
 from usage_pipeline.console.statuses import code_of, error_for
-from usage_pipeline.console.transport import Answer, NoAnswerError, NothingSentError, Request, TooLargeError
+from usage_pipeline.console.transport import ConsoleAnswer, ConsoleRequest, TooLargeError
+from usage_pipeline.http.exchange import NoAnswerError, NothingSentError
 
-Send = Callable[[Request, Mapping[str, str]], Answer]
+Send = Callable[[ConsoleRequest, Mapping[str, str]], ConsoleAnswer]
 _FIX = "correct the variables that `console:` names; an account that logs in by SSO only needs the admin key"
 
 
@@ -39,7 +40,9 @@ class SignIn:
             self._session = session_from(answer, ended) if answer.status == 200 else None
         return self.session()
 
-    def refuse(self, request: Request, problem: str, way_out: str = _FIX, *, status: int | None = None) -> Exception:
+    def refuse(
+        self, request: ConsoleRequest, problem: str, way_out: str = _FIX, *, status: int | None = None
+    ) -> Exception:
         """Notes for good that the console does not let us in; returns the error to raise."""
         self._refused = LoginRefusedError(str(request), problem, way_out, status=status)
         return self._refused
@@ -64,7 +67,7 @@ class SignIn:
             remember_refusal(self._refusals, self._access)
         raise self.refuse(requests[0], "e-mail or password is wrong", status=401)
 
-    def _stop_unless_wrong_form(self, request: Request, answer: Answer) -> None:
+    def _stop_unless_wrong_form(self, request: ConsoleRequest, answer: ConsoleAnswer) -> None:
         """Only a refused password is a reason to try the next form."""
         if answer.status == 429 and "limit" in code_of(answer):
             if self._refusals:
@@ -78,7 +81,7 @@ class SignIn:
         if answer.status not in (400, 401, 403):
             raise self.refuse(request, f"it answered {answer.status}: this is not Dify's console", status=answer.status)
 
-    def _ask(self, request: Request, headers: Mapping[str, str]) -> Answer:
+    def _ask(self, request: ConsoleRequest, headers: Mapping[str, str]) -> ConsoleAnswer:
         try:
             return self._send(request, headers)
         except (NoAnswerError, TooLargeError) as error:

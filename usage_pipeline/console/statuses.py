@@ -13,7 +13,7 @@ from usage_pipeline.console.errors import (
     ServerFailedError,
     TooManyCallsError,
 )
-from usage_pipeline.console.transport import Answer
+from usage_pipeline.console.transport import ConsoleAnswer
 
 CHECK_ADDRESS = "check the console's address, its network and that Dify runs"
 READ_STATE = "it may have been carried out: read the state before acting again"
@@ -29,7 +29,7 @@ _WORDS: dict[int, tuple[type[ConsoleError], str, str]] = {
 }  # fmt: skip
 
 
-def error_for(call: str, answer: Answer, hide: Callable[[str], str]) -> ConsoleError:
+def error_for(call: str, answer: ConsoleAnswer, hide: Callable[[str], str]) -> ConsoleError:
     """The error of an answer that is not a good one; ``hide`` takes secrets out of the console's own words."""
     status, code, said = answer.status, hide(code_of(answer)), _said(answer, hide)
     if status in _WORDS:
@@ -45,18 +45,18 @@ def error_for(call: str, answer: Answer, hide: Callable[[str], str]) -> ConsoleE
     return RefusedError(call, f"{status}, the address leads elsewhere", CHECK_ADDRESS, status=status, code=code)
 
 
-def outcome_unknown(call: str, problem: str, answer: Answer | None = None) -> OutcomeUnknownError:
+def outcome_unknown(call: str, problem: str, answer: ConsoleAnswer | None = None) -> OutcomeUnknownError:
     """The error of a changing call whose end is not known."""
     return OutcomeUnknownError(call, problem, READ_STATE, status=answer.status if answer else None)
 
 
-def code_of(answer: Answer) -> str:
+def code_of(answer: ConsoleAnswer) -> str:
     """Dify's own word for an error."""
     document = answer.document if isinstance(answer.document, dict) else {}
     return str(document.get("code") or "")[:80]
 
 
-def _said(answer: Answer, hide: Callable[[str], str]) -> str:
+def _said(answer: ConsoleAnswer, hide: Callable[[str], str]) -> str:
     document = answer.document if isinstance(answer.document, dict) else {}
     words = hide(" ".join(str(document.get("message") or code_of(answer)).split()))
     return f" ({words[:_LONGEST_WORDS].rstrip('.')})" if words else ""

@@ -2,8 +2,9 @@
 
 from usage_pipeline.delivery.channels.base import shortened
 from usage_pipeline.http.addresses import refused_target
-from usage_pipeline.http.client import Timeouts, by_status, post
-from usage_pipeline.http.outcome import Outcome
+from usage_pipeline.http.exchange import HttpRequest, Timeouts
+from usage_pipeline.http.outcome import Outcome, by_status
+from usage_pipeline.http.post import post
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.environment import MissingSecretError, redact, secret
 
@@ -22,6 +23,6 @@ def send_heartbeat(settings: Settings) -> Outcome | None:
     reason = refused_target(url, allow_private=heartbeat.allow_private)
     if reason:
         return Outcome("permanent", reason)
-    answer = post(url, b"", {}, timeouts=_TIMEOUTS, public_only=not heartbeat.allow_private)
+    answer = post(HttpRequest(url, b""), timeouts=_TIMEOUTS, public_only=not heartbeat.allow_private)
     outcome = answer if isinstance(answer, Outcome) else by_status(answer)
     return Outcome(outcome.kind, shortened(redact(outcome.answer, [url])), outcome.status)

@@ -12,7 +12,6 @@ from psycopg.types.json import Json
 from usage_pipeline.console.access import console_access
 from usage_pipeline.console.client import Console
 from usage_pipeline.console.errors import ConsoleError
-from usage_pipeline.console.transport import Timeouts
 from usage_pipeline.enforcement import steps
 from usage_pipeline.enforcement.causes import tiers_with_actions
 from usage_pipeline.enforcement.notify import tell
@@ -30,6 +29,7 @@ from usage_pipeline.enforcement.state import (
 )
 from usage_pipeline.enforcement.steps import Work
 from usage_pipeline.enforcement.webhook_action import carry_out_webhooks
+from usage_pipeline.http.exchange import Timeouts
 from usage_pipeline.settings import Settings, SourceSettings
 from usage_pipeline.settings.environment import MissingSecretError, home_dir
 from usage_pipeline.warehouse.connection import Connection, address_of, connected

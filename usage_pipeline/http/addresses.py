@@ -1,4 +1,4 @@
-"""Says where a webhook may lead: not into the private network unless the configuration allows it."""
+"""Where a webhook may lead: not into the private network unless the configuration allows it."""
 
 import ipaddress
 import socket
@@ -9,10 +9,6 @@ from contextvars import ContextVar
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
-
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
 
 # NAT64, whose last 32 bits are an address of version 4; and the old form ::a.b.c.d.
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
@@ -62,38 +58,12 @@ def _address(text: str) -> Address:
     return address.sixtofour or address
 
 
-def _checked(connection: socket.socket) -> socket.socket:
+def checked_peer(connection: socket.socket) -> socket.socket:
+    """The connection, when its other end is public; else closes it and raises PrivateAddressError."""
     if not is_public(_address(str(connection.getpeername()[0]))):
         connection.close()
         raise PrivateAddressError
     return connection
-
-
-class _Connection(HTTPConnection):
-    def _new_conn(self) -> socket.socket:
-        return _checked(super()._new_conn())
-
-
-class _SecureConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return _checked(super()._new_conn())
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = _SecureConnection
-
-
-class PublicOnlyAdapter(HTTPAdapter):
-    """Looks at the address a connection really has, before anything is sent: a name may resolve anew in between."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """As requests does, with connections that look at their peer."""
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
 
 
 _refused: ContextVar[list[str] | None] = ContextVar("refused", default=None)

@@ -1,53 +1,42 @@
-"""Posts to a web address: bounded in time and size, without redirects, and without its URL in any error or log."""
+"""The one HTTP client: bounded in time and size, no redirects, no .netrc, and no URL in any error or log."""
 
 import logging
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import requests
+from requests.auth import AuthBase
+from requests.cookies import RequestsCookieJar
+from urllib3.exceptions import HTTPError, InvalidHeader, NewConnectionError
+from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
+from urllib3.util.retry import Retry
 
-from usage_pipeline.http.addresses import PrivateAddressError, PublicOnlyAdapter
-from usage_pipeline.http.outcome import Outcome
-from usage_pipeline.settings.environment import safe_url
+from usage_pipeline.http.clock import one_clock, time_is_over
+from usage_pipeline.http.connections import BoundedAdapter
+from usage_pipeline.http.exchange import (
+    HttpAnswer,
+    HttpRequest,
+    NoAnswerError,
+    NothingSentError,
+    Timeouts,
+    TooLateError,
+)
 
-MOST_READ = 64 * 1024
-LONGEST_RETRY_AFTER_S = 86_400.0
-RETRIED = (408, 425, 429)
-_posting: ContextVar[bool] = ContextVar("posting", default=False)
-
-
-@dataclass(frozen=True)
-class Timeouts:
-    """Seconds to connect, to wait for the next bytes, and for a whole answer."""
-
-    connect: float = 5.0
-    read: float = 15.0
-    whole: float = 30.0
-
-
-TIMEOUTS = Timeouts()
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back, cut to a size that cannot hurt."""
-
-    status: int
-    text: str
-    retry_after_s: float | None
+_LONGEST_RETRY_AFTER_S = 86_400
+_CHUNK = 64 * 1024
+_LATE = "it did not answer in time"
+_exchanging: ContextVar[bool] = ContextVar("exchanging", default=False)
 
 
 class _Quiet(logging.Filter):
-    """Drops what urllib3 logs about a post of ours: its lines carry the URL, which is a secret."""
+    """Drops what urllib3 logs about an exchange of ours: its lines carry the URL, which may be a secret."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the line may be written."""
-        return not _posting.get()
+        return not _exchanging.get()
 
 
 _QUIET = _Quiet()
@@ -58,98 +47,135 @@ for _name in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retr
 @contextmanager
 def quiet() -> Iterator[None]:
     """While it holds, this thread's requests leave no URL in any log, whichever library makes them."""
-    token = _posting.set(True)
+    token = _exchanging.set(True)
     try:
         yield
     finally:
-        _posting.reset(token)
+        _exchanging.reset(token)
 
 
-def post(
-    url: str,
-    body: bytes,
-    headers: Mapping[str, str],
-    *,
-    method: str = "POST",
-    timeouts: Timeouts | None = None,
-    public_only: bool = False,
-) -> Answer | Outcome:
-    """The server's answer, or an outcome when none came; redirects are not followed.
+class _NoOtherAuth(AuthBase):
+    """Keeps requests from taking credentials out of a .netrc file."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return request
+
+
+class HttpClient:
+    """Makes exchanges, and keeps connections alive between them; of an answer at most ``limit`` bytes are read.
 
     With ``public_only`` the address that was really connected to is looked at before anything is sent to it.
     """
-    try:
-        with quiet():
-            return _posted(method, url, body, headers, timeouts or TIMEOUTS, public_only)
-    except PrivateAddressError:
-        return Outcome("permanent", "the URL leads to a private address; nothing was sent")
-    except requests.Timeout:
-        return Outcome("retry", f"no answer in time from {_shown(url)}")
-    except Exception as error:
-        # The exception's own text carries the URL, which is a secret: only its kind is told.
-        return Outcome("retry", f"cannot reach {_shown(url)}: {type(error).__name__}")
 
+    def __init__(self, timeouts: Timeouts, limit: int, *, public_only: bool = False) -> None:
+        self._timeouts = timeouts
+        self._limit = limit
+        self._public_only = public_only
+        self._kept = self._session()
 
-def _posted(
-    method: str, url: str, body: bytes, headers: Mapping[str, str], timeouts: Timeouts, public_only: bool
-) -> Answer:
-    with requests.Session() as session:
-        if public_only:
-            for scheme in ("http://", "https://"):
-                session.mount(scheme, PublicOnlyAdapter())
-        with session.request(
-            method,
-            url,
-            data=body,
-            headers={"User-Agent": "usage-pipeline", **headers},
-            timeout=(timeouts.connect, timeouts.read),
-            allow_redirects=False,
-            stream=True,
-        ) as response:
-            text = _text(response, time.monotonic() + timeouts.whole)
-            return Answer(response.status_code, text, _retry_after(response.headers.get("Retry-After", "")))
+    def send(self, request: HttpRequest, *, fresh: bool = False) -> HttpAnswer:
+        """The answer of whatever status; ``fresh`` takes a connection of its own that is closed afterwards.
 
+        Raises NothingSentError, NoAnswerError (TooLateError when time was over), or PrivateAddressError. Their texts
+        hold no URL.
+        """
+        with quiet(), one_clock(self._timeouts.whole):
+            if not fresh:
+                return self._exchange(self._kept, request, request.headers)
+            with self._session() as session:
+                return self._exchange(session, request, {**request.headers, "Connection": "close"})
 
-def _text(response: requests.Response, until: float) -> str:
-    """The beginning of the body. A server that never comes to an end is left when the time is over."""
-    content = b""
-    while len(content) < MOST_READ:
-        chunk = response.raw.read1(MOST_READ - len(content), decode_content=True)
-        if not chunk:
-            break
-        content += chunk
-        if time.monotonic() > until:
-            raise requests.Timeout
-    return content[:MOST_READ].decode("utf-8", "replace")
+    def close(self) -> None:
+        """Lets go of connections."""
+        self._kept.close()
 
+    def _session(self) -> requests.Session:
+        session = requests.Session()
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, BoundedAdapter(public_only=self._public_only))
+        # Cookies are sent by whoever wants them sent: those that are marked for https too, where a proxy ends the TLS.
+        session.cookies = RequestsCookieJar()
+        return session
 
-def _retry_after(value: str) -> float | None:
-    """Seconds from now, of either form that HTTP knows; a day at most, so that no answer can bury an alert."""
-    try:
-        seconds = float(value)
-    except ValueError:
+    def _exchange(self, session: requests.Session, request: HttpRequest, headers: Mapping[str, str]) -> HttpAnswer:
         try:
-            moment = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        seconds = (aware - datetime.now(UTC)).total_seconds()
-    return min(seconds, LONGEST_RETRY_AFTER_S) if seconds >= 0 else None
+            with session.request(
+                request.method,
+                request.url,
+                params=dict(request.query) or None,
+                data=request.body,
+                headers={"User-Agent": "usage-pipeline", **headers},
+                timeout=(self._timeouts.connect, self._timeouts.read),
+                allow_redirects=False,
+                stream=True,
+                auth=_NoOtherAuth(),
+            ) as response:
+                content = self._content(response)
+                return _answer(response, content[: self._limit], whole=len(content) <= self._limit)
+        except requests.ConnectTimeout:
+            raise NothingSentError("it does not take connections in time") from None
+        except (requests.Timeout, Urllib3TimeoutError):
+            raise TooLateError(_LATE) from None
+        except requests.exceptions.SSLError:
+            raise NothingSentError("its certificate is not trusted here") from None
+        except requests.ConnectionError as error:
+            if _never_connected(error):
+                raise NothingSentError("it cannot be reached") from None
+            raise _cut() from None
+        except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema):
+            raise NothingSentError("its address cannot be read") from None
+        except (requests.RequestException, HTTPError, OSError):
+            raise _cut() from None
+
+    def _content(self, response: requests.Response) -> bytes:
+        """The body, or a little more of it than is wanted."""
+        parts: list[bytes] = []
+        size = 0
+        while size <= self._limit:
+            part = response.raw.read1(min(_CHUNK, self._limit + 1 - size), decode_content=True)
+            if not part:
+                break
+            parts.append(part)
+            size += len(part)
+            if time_is_over():
+                raise TooLateError(_LATE)
+        return b"".join(parts)
 
 
-def _shown(url: str) -> str:
+def _cut() -> NoAnswerError:
+    return TooLateError(_LATE) if time_is_over() else NoAnswerError("the connection was cut")
+
+
+def _never_connected(error: requests.ConnectionError) -> bool:
+    cause = error.args[0] if error.args else None
+    reason = getattr(cause, "reason", cause)
+    return isinstance(reason, NewConnectionError)
+
+
+def _answer(response: requests.Response, content: bytes, *, whole: bool) -> HttpAnswer:
+    return HttpAnswer(
+        response.status_code,
+        content,
+        retry_after(response.headers.get("Retry-After")),
+        _moment(response.headers.get("Date", "")),
+        {str(cookie.name): cookie.value or "" for cookie in response.cookies},
+        whole,
+    )
+
+
+def retry_after(value: str | None) -> float | None:
+    """Seconds from now, of either form that HTTP knows; a day at most, so that no answer can bury an alert."""
+    if value is None:
+        return None
     try:
-        return safe_url(url)
+        return float(Retry(retry_after_max=_LONGEST_RETRY_AFTER_S).parse_retry_after(value))
+    except (InvalidHeader, ValueError, OverflowError):
+        return None
+
+
+def _moment(value: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(value)
     except ValueError:
-        return "a URL that cannot be read"
-
-
-def by_status(answer: Answer) -> Outcome:
-    """What an HTTP status means where the body says nothing more."""
-    if 200 <= answer.status < 300:
-        return Outcome("accepted", answer.text, answer.status)
-    if answer.status in RETRIED or answer.status >= 500:
-        return Outcome("retry", answer.text, answer.status, answer.retry_after_s)
-    if 300 <= answer.status < 400:
-        return Outcome("permanent", "the address redirects elsewhere; redirects are not followed", answer.status)
-    return Outcome("permanent", answer.text, answer.status)
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -12,12 +12,12 @@ import pytest
 
 from usage_pipeline.console.access import ConsoleAccess
 from usage_pipeline.console.client import Console
-from usage_pipeline.console.transport import Timeouts
 from usage_pipeline.fake_dify.console import FakeConsole, fake_console
 from usage_pipeline.fake_dify.console_sessions import Account
 from usage_pipeline.fake_dify.history import History, build_history
 from usage_pipeline.fake_dify.schema import create_dify_schema
 from usage_pipeline.fake_dify.write import write_world
+from usage_pipeline.http.exchange import Timeouts
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer, create_database
 
@@ -43,14 +43,14 @@ class Place:
         return replace(access, **changes)
 
     @contextmanager
-    def console(self, *, timeouts: Timeouts = SHORT, most_read: int = 1 << 26, **changes: Any) -> Iterator[Console]:
+    def console(self, *, timeouts: Timeouts = SHORT, limit: int = 1 << 26, **changes: Any) -> Iterator[Console]:
         """A client of it that does not really sleep between attempts."""
         console = Console(
             self.access(**changes),
             timeouts=timeouts,
             refusals=self.refusals,
             sleep=self.slept.append,
-            most_read=most_read,
+            limit=limit,
         )
         try:
             yield console

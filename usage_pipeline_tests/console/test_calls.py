@@ -150,7 +150,7 @@ def test_a_change_does_not_travel_on_a_connection_that_may_be_dead(place: Place)
 
 
 def test_an_answer_larger_than_we_take_is_refused(place: Place) -> None:
-    with place.console(most_read=1000) as console:
+    with place.console(limit=1000) as console:
         with pytest.raises(UnreadableAnswerError, match="too large"):
             list(list_apps(console))
         with pytest.raises(OutcomeUnknownError, match="too large"):

@@ -12,7 +12,8 @@ import pytest
 
 from usage_pipeline.delivery.channels import mail
 from usage_pipeline.delivery.worker import deliver_due
-from usage_pipeline.http import client as http
+from usage_pipeline.http import post as http
+from usage_pipeline.http.exchange import Timeouts
 from usage_pipeline.settings import Settings, parse_settings
 from usage_pipeline.settings.environment import project_dir
 from usage_pipeline.warehouse.connection import Connection, connect
@@ -195,7 +196,7 @@ def outbox(postgres: EmbeddedServer) -> Iterator[Connection]:
 @pytest.fixture
 def settings(server: FaultyHttp, mail_server: FaultySmtp, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A configuration with every channel, and short patience."""
-    monkeypatch.setattr(http, "TIMEOUTS", http.Timeouts(1.0, 0.3, 2.0))
+    monkeypatch.setattr(http, "TIMEOUTS", Timeouts(1.0, 0.3, 2.0))
     monkeypatch.setattr(mail, "_TIMEOUT_S", 0.3)
     for name, value in environment(server.base, mail_server.port).items():
         monkeypatch.setenv(name, value)

@@ -25,7 +25,8 @@ from usage_pipeline.delivery.channels.base import LONGEST_ANSWER, shortened
 from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.delivery.rendering import render
 from usage_pipeline.demo.channel_servers import free_port
-from usage_pipeline.http import client as http
+from usage_pipeline.http import post as http
+from usage_pipeline.http.exchange import HttpAnswer, HttpRequest, Timeouts
 from usage_pipeline.settings.recipients import EmailRecipient, WebhookRecipient, WecomRecipient
 from usage_pipeline_tests.delivery.test_outbox import FACTS
 from usage_pipeline_tests.support.channels import robot, wecom_answer
@@ -169,9 +170,9 @@ def test_a_private_address_is_refused_unless_allowed(url: str, monkeypatch: pyte
 
 def test_a_huge_answer_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     with robot((500, b"x" * 5_000_000, {}), path="/hook") as server:
-        answer = http.post(server.url, b"{}", {})
-    assert isinstance(answer, http.Answer)
-    assert len(answer.text) <= http.MOST_READ
+        answer = http.post(HttpRequest(server.url, b"{}"))
+    assert isinstance(answer, HttpAnswer)
+    assert len(answer.text) <= http.LIMIT
     assert len(shortened(answer.text)) <= LONGEST_ANSWER
 
 
@@ -196,17 +197,17 @@ def test_a_server_that_hangs_is_left_and_no_secret_is_told(caplog: pytest.LogCap
     caplog.set_level(logging.DEBUG)
     with silent_server() as url:
         began = time.monotonic()
-        outcome = http.post(url, b"{}", {}, timeouts=http.Timeouts(0.5, 0.5))
+        outcome = http.post(HttpRequest(url, b"{}"), timeouts=Timeouts(0.5, 0.5))
     assert time.monotonic() - began < 5
-    assert not isinstance(outcome, http.Answer)
+    assert not isinstance(outcome, HttpAnswer)
     assert outcome.kind == "retry"
     assert "s3cr3t" not in outcome.answer
     assert "s3cr3t" not in caplog.text
 
 
 def test_nobody_there_is_a_retry_without_the_url() -> None:
-    outcome = http.post(f"http://127.0.0.1:{free_port()}/send?key=s3cr3t-robot-key", b"{}", {})
-    assert not isinstance(outcome, http.Answer)
+    outcome = http.post(HttpRequest(f"http://127.0.0.1:{free_port()}/send?key=s3cr3t-robot-key", b"{}"))
+    assert not isinstance(outcome, HttpAnswer)
     assert outcome.kind == "retry"
     assert "s3cr3t" not in outcome.answer
 

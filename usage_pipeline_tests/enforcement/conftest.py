@@ -13,10 +13,10 @@ import requests
 
 from usage_pipeline.alerts.evaluate_and_alert import evaluate_and_alert
 from usage_pipeline.configuration import ActiveConfiguration, active_configuration
-from usage_pipeline.console.transport import Timeouts
 from usage_pipeline.enforcement.carry_out import Carried, enforce
 from usage_pipeline.enforcement.state import ActionRecord, actions
 from usage_pipeline.fake_dify.console import FakeConsole, fake_console
+from usage_pipeline.http.exchange import Timeouts
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection, connect, connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer

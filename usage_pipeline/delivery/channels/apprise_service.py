@@ -11,10 +11,9 @@ from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import line, markup
 from usage_pipeline.delivery.channels.base import Channel, hashed
 from usage_pipeline.delivery.rendering import Rendered, fitted, subject
-from usage_pipeline.http import client as http
+from usage_pipeline.http import post as http
 from usage_pipeline.http.addresses import PrivateAddressError, public_addresses_only
-from usage_pipeline.http.client import RETRIED
-from usage_pipeline.http.outcome import Outcome
+from usage_pipeline.http.outcome import RETRIED, Outcome
 from usage_pipeline.settings import Recipient
 from usage_pipeline.settings.environment import MissingSecretError, secret
 from usage_pipeline.settings.recipients import AppriseRecipient
@@ -122,11 +121,13 @@ _OURS = _Ours()
 
 @contextmanager
 def _log_to_ourselves() -> Iterator[list[str]]:
+    from usage_pipeline.http.client import quiet  # noqa: PLC0415  (it imports requests)
+
     logging.getLogger("apprise").addFilter(_OURS)
     said: list[str] = []
     token = _said.set(said)
     try:
-        with http.quiet():
+        with quiet():
             yield said
     finally:
         _said.reset(token)

@@ -11,9 +11,9 @@ from urllib.parse import quote_plus, urlsplit
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import line, markup
 from usage_pipeline.delivery.channels.base import Rate
-from usage_pipeline.delivery.channels.http_channel import JSON, Codes, Draft, Request, WebChannel, as_json
+from usage_pipeline.delivery.channels.http_channel import JSON, Codes, Draft, WebChannel, as_json
 from usage_pipeline.delivery.rendering import fitted, subject
-from usage_pipeline.http.client import Answer
+from usage_pipeline.http.exchange import HttpAnswer, HttpRequest
 from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings.environment import secret
 from usage_pipeline.settings.recipients import DingtalkRecipient
@@ -62,16 +62,16 @@ class Dingtalk(WebChannel[DingtalkRecipient]):
         )
         return [Draft(body(text.text), text.note)]
 
-    def request(self, draft: Draft, message: Message, recipient: DingtalkRecipient) -> Request:
+    def request(self, draft: Draft, message: Message, recipient: DingtalkRecipient) -> HttpRequest:
         """The URL with time and signature of this moment: they hold for an hour."""
         url = self.address(recipient)
         if recipient.sign_env:
             key = secret(recipient.sign_env, "the dingtalk recipient")
             stamp = str(round(time.time() * 1000))
             url += f"{'&' if urlsplit(url).query else '?'}timestamp={stamp}&sign={quote_plus(signature(stamp, key))}"
-        return Request(url, as_json(draft.body), {"Content-Type": JSON})
+        return HttpRequest(url, as_json(draft.body), {"Content-Type": JSON})
 
-    def evaluate(self, answer: Answer, recipient: DingtalkRecipient) -> Outcome:
+    def evaluate(self, answer: HttpAnswer, recipient: DingtalkRecipient) -> Outcome:
         """By errcode."""
         return _CODES.evaluate(answer, "errcode")
 

@@ -10,9 +10,9 @@ from datetime import timedelta
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import line, markup
 from usage_pipeline.delivery.channels.base import Rate
-from usage_pipeline.delivery.channels.http_channel import A_MINUTE, JSON, Codes, Draft, Request, WebChannel, as_json
+from usage_pipeline.delivery.channels.http_channel import A_MINUTE, JSON, Codes, Draft, WebChannel, as_json
 from usage_pipeline.delivery.rendering import fitted, subject
-from usage_pipeline.http.client import Answer
+from usage_pipeline.http.exchange import HttpAnswer, HttpRequest
 from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings.environment import secret
 from usage_pipeline.settings.recipients import FeishuRecipient
@@ -50,16 +50,16 @@ class Feishu(WebChannel[FeishuRecipient]):
         text = fitted("feishu.md.j2", message, markup("lark"), most, lambda text: len(as_json(body(text))))
         return [Draft(body(text.text), text.note)]
 
-    def request(self, draft: Draft, message: Message, recipient: FeishuRecipient) -> Request:
+    def request(self, draft: Draft, message: Message, recipient: FeishuRecipient) -> HttpRequest:
         """The body with time and signature of this moment."""
         signed: dict[str, object] = {}
         if recipient.sign_env:
             stamp = str(int(time.time()))
             key = secret(recipient.sign_env, f"the {self.name} recipient")
             signed = {"timestamp": stamp, "sign": signature(stamp, key)}
-        return Request(self.address(recipient), as_json({**signed, **draft.body}), {"Content-Type": JSON})
+        return HttpRequest(self.address(recipient), as_json({**signed, **draft.body}), {"Content-Type": JSON})
 
-    def evaluate(self, answer: Answer, recipient: FeishuRecipient) -> Outcome:
+    def evaluate(self, answer: HttpAnswer, recipient: FeishuRecipient) -> Outcome:
         """By code, which older bots call StatusCode."""
         return _CODES.evaluate(answer, "code", "StatusCode")
 

@@ -4,14 +4,15 @@ import json
 from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.delivery.channels.base import Channel, hashed
 from usage_pipeline.delivery.channels.readable import readable
 from usage_pipeline.http.addresses import refused_target
-from usage_pipeline.http.client import Answer, by_status, post
-from usage_pipeline.http.outcome import Outcome
+from usage_pipeline.http.exchange import HttpAnswer, HttpRequest
+from usage_pipeline.http.outcome import Outcome, by_status
+from usage_pipeline.http.post import post
 from usage_pipeline.settings import Recipient
 from usage_pipeline.settings.environment import MissingSecretError
 from usage_pipeline.settings.recipients import WebRecipient
@@ -27,16 +28,6 @@ class Draft:
 
     body: Mapping[str, Any]
     note: str = ""
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request, ready to be sent; its URL and headers may hold secrets."""
-
-    url: str
-    body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
-    method: Literal["GET", "POST", "PUT"] = "POST"
 
 
 class WebChannel(Channel, Generic[R]):
@@ -86,11 +77,11 @@ class WebChannel(Channel, Generic[R]):
     def drafts(self, message: Message, recipient: R) -> Sequence[Draft]:
         """What is sent: one body as a rule."""
 
-    def request(self, draft: Draft, message: Message, recipient: R) -> Request:
+    def request(self, draft: Draft, message: Message, recipient: R) -> HttpRequest:
         """The draft as a request: JSON to the address, where nothing else is asked for."""
-        return Request(self.address(recipient), as_json(draft.body), {"Content-Type": JSON})
+        return HttpRequest(self.address(recipient), as_json(draft.body), {"Content-Type": JSON})
 
-    def evaluate(self, answer: Answer, recipient: R) -> Outcome:
+    def evaluate(self, answer: HttpAnswer, recipient: R) -> Outcome:
         """What the channel's answer means; the status decides where nothing else does."""
         return by_status(answer)
 
@@ -99,17 +90,11 @@ class WebChannel(Channel, Generic[R]):
             raise TypeError(f"not a recipient of {self.name}")
         return recipient  # type: ignore[return-value]  # recipient_class is R's
 
-    def _sent(self, request: Request, recipient: R) -> Outcome:
+    def _sent(self, request: HttpRequest, recipient: R) -> Outcome:
         reason = refused_target(request.url, allow_private=recipient.allow_private)
         if reason:
             return Outcome("permanent", reason)
-        answer = post(
-            request.url,
-            request.body,
-            request.headers,
-            method=request.method,
-            public_only=not recipient.allow_private,
-        )
+        answer = post(request, public_only=not recipient.allow_private)
         return answer if isinstance(answer, Outcome) else self.evaluate(answer, recipient)
 
 
@@ -136,7 +121,7 @@ class Codes:
     permanent: Collection[int | str] = ()
     too_often: Mapping[int | str, float] = field(default_factory=dict)  # with the seconds to wait
 
-    def evaluate(self, answer: Answer, *keys: str) -> Outcome:
+    def evaluate(self, answer: HttpAnswer, *keys: str) -> Outcome:
         """By the code under the first key that is there. An answer without a code is no acceptance."""
         if not 200 <= answer.status < 300:
             return by_status(answer)
@@ -146,7 +131,7 @@ class Codes:
             return Outcome("retry", f"an answer without {keys[0]}: {answer.text}", answer.status)
         return self.meaning(code, answer)
 
-    def meaning(self, code: int | str, answer: Answer) -> Outcome:
+    def meaning(self, code: int | str, answer: HttpAnswer) -> Outcome:
         """The outcome of a code that was found in an answer."""
         if code in self.accepted:
             return Outcome("accepted", answer.text, answer.status)
@@ -155,7 +140,7 @@ class Codes:
         return Outcome("permanent" if code in self.permanent else "retry", answer.text, answer.status)
 
 
-def document_of(answer: Answer) -> Mapping[str, Any]:
+def document_of(answer: HttpAnswer) -> Mapping[str, Any]:
     """The JSON object of an answer; an empty one when it is none."""
     try:
         found = json.loads(answer.text)

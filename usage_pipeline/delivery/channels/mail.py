@@ -15,12 +15,15 @@ from usage_pipeline.alerts.text.escape import line
 from usage_pipeline.delivery.channels.base import Channel
 from usage_pipeline.delivery.rendering import fitted, subject
 from usage_pipeline.delivery.report_files import add_files, page_with_picture
+from usage_pipeline.http.clock import one_clock, timed_reader
 from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import Recipient
 from usage_pipeline.settings.environment import secret
 from usage_pipeline.settings.recipients import EmailRecipient
 
 _TIMEOUT_S = 15
+# From the greeting to the last reply: before the attempt's own end.
+_WHOLE_S = 40
 _LONGEST_SUBJECT = 200
 # No server refuses a mail of this size, and nobody reads more.
 _MOST_PART_BYTES = 500_000
@@ -46,7 +49,8 @@ class Mail(Channel):
             parts = urlsplit(url)
             if parts.scheme not in ("smtp", "smtps"):
                 return Outcome("retry", f"{mine.smtp_url_env} is not smtp:// or smtps://")
-            outcome = _hand_over(parts, mail, mine)
+            with one_clock(_WHOLE_S):
+                outcome = _hand_over(parts, mail, mine)
         except smtplib.SMTPResponseException as error:
             # What smtplib makes up by itself is a str: no server has refused anything.
             if isinstance(error.smtp_error, str):
@@ -109,12 +113,26 @@ def _hand_over(parts: SplitResult, mail: EmailMessage, recipient: EmailRecipient
         server.close()
 
 
+class _TimedSmtp(smtplib.SMTP):
+    """Waits for a reply no longer than what is left of the whole."""
+
+    def getreply(self) -> tuple[int, bytes]:
+        if self.file is None and self.sock:
+            self.file = timed_reader(self.sock)
+        return super().getreply()
+
+
+class _SecureTimedSmtp(_TimedSmtp, smtplib.SMTP_SSL):
+    pass
+
+
 def _connected(parts: SplitResult) -> smtplib.SMTP:
     host, context = parts.hostname or "localhost", ssl.create_default_context()
+    server: smtplib.SMTP
     if parts.scheme == "smtps":
-        server: smtplib.SMTP = smtplib.SMTP_SSL(host, parts.port or 465, timeout=_TIMEOUT_S, context=context)
+        server = _SecureTimedSmtp(host, parts.port or 465, timeout=_TIMEOUT_S, context=context)
     else:
-        server = smtplib.SMTP(host, parts.port or 25, timeout=_TIMEOUT_S)
+        server = _TimedSmtp(host, parts.port or 25, timeout=_TIMEOUT_S)
     try:
         server.ehlo_or_helo_if_needed()
         if parts.scheme == "smtp" and server.has_extn("starttls"):

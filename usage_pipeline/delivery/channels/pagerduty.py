@@ -9,10 +9,10 @@ from usage_pipeline.alerts.text.escape import line, one_line, plain
 from usage_pipeline.alerts.text.texts import lines_of
 from usage_pipeline.alerts.text.words import WORDS
 from usage_pipeline.delivery.channels.base import Rate
-from usage_pipeline.delivery.channels.http_channel import Draft, Request, WebChannel, as_json, document_of
+from usage_pipeline.delivery.channels.http_channel import Draft, WebChannel, as_json, document_of
 from usage_pipeline.delivery.rendering import render
-from usage_pipeline.http.client import Answer, by_status
-from usage_pipeline.http.outcome import Outcome
+from usage_pipeline.http.exchange import HttpAnswer, HttpRequest
+from usage_pipeline.http.outcome import Outcome, by_status
 from usage_pipeline.settings.environment import secret
 from usage_pipeline.settings.recipients import PagerdutyRecipient
 
@@ -41,16 +41,16 @@ class Pagerduty(WebChannel[PagerdutyRecipient]):
         """One event for each alert, without the routing key."""
         return [_event(alert, message) for alert in message.alerts]
 
-    def request(self, draft: Draft, message: Message, recipient: PagerdutyRecipient) -> Request:
+    def request(self, draft: Draft, message: Message, recipient: PagerdutyRecipient) -> HttpRequest:
         """The event with the routing key, which is a secret."""
         key = secret(recipient.secret_env, "the pagerduty recipient")
-        return Request(
+        return HttpRequest(
             self.address(recipient),
             as_json({"routing_key": key, **draft.body}),
             {"Content-Type": "application/json"},
         )
 
-    def evaluate(self, answer: Answer, recipient: PagerdutyRecipient) -> Outcome:
+    def evaluate(self, answer: HttpAnswer, recipient: PagerdutyRecipient) -> Outcome:
         """202 and success; a status of its own words is no acceptance."""
         outcome = by_status(answer)
         if outcome.kind == "accepted" and document_of(answer).get("status") != "success":

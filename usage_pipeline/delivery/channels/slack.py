@@ -9,8 +9,8 @@ from usage_pipeline.alerts.text.escape import line, markup
 from usage_pipeline.delivery.channels.base import Rate
 from usage_pipeline.delivery.channels.http_channel import Draft, WebChannel, as_json
 from usage_pipeline.delivery.rendering import fitted, subject
-from usage_pipeline.http.client import Answer, by_status
-from usage_pipeline.http.outcome import Outcome
+from usage_pipeline.http.exchange import HttpAnswer
+from usage_pipeline.http.outcome import Outcome, by_status
 from usage_pipeline.settings.environment import secret
 from usage_pipeline.settings.recipients import SlackRecipient
 
@@ -47,7 +47,7 @@ class Slack(WebChannel[SlackRecipient]):
         text = fitted("slack.md.j2", message, escape, self.most_bytes, lambda text: len(as_json(body(text))))
         return [Draft(body(text.text), text.note)]
 
-    def evaluate(self, answer: Answer, recipient: SlackRecipient) -> Outcome:
+    def evaluate(self, answer: HttpAnswer, recipient: SlackRecipient) -> Outcome:
         """200 alone is not enough: the body must be ok. Else Slack's word says why."""
         outcome = by_status(answer)
         if outcome.kind == "accepted" and (answer.status != 200 or answer.text.strip() != "ok"):

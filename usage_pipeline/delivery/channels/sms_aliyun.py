@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from urllib.parse import quote, urlsplit
 
 from usage_pipeline.alerts.message import Message
-from usage_pipeline.delivery.channels.http_channel import A_MINUTE, Draft, Request, document_of
+from usage_pipeline.delivery.channels.http_channel import A_MINUTE, Draft, document_of
 from usage_pipeline.delivery.channels.sms_text import SmsProvider, account, parameters_of
-from usage_pipeline.http.client import Answer, by_status
-from usage_pipeline.http.outcome import Outcome
+from usage_pipeline.http.exchange import HttpAnswer, HttpRequest
+from usage_pipeline.http.outcome import Outcome, by_status
 from usage_pipeline.settings.recipients import SmsRecipient
 
 _TOO_OFTEN = ("isv.BUSINESS_LIMIT_CONTROL", "Throttling")
@@ -42,7 +42,7 @@ class AliyunSms(SmsProvider):
             )
         ]
 
-    def request(self, draft: Draft, message: Message, recipient: SmsRecipient) -> Request:
+    def request(self, draft: Draft, message: Message, recipient: SmsRecipient) -> HttpRequest:
         """The parameters in the query, signed at this moment."""
         identity, key = account(recipient)
         query = _query({name: str(value) for name, value in draft.body.items()})
@@ -55,9 +55,9 @@ class AliyunSms(SmsProvider):
             "x-acs-content-sha256": hashlib.sha256(b"").hexdigest(),
         }
         signed = {**headers, "Authorization": authorization(headers, query, identity, key)}
-        return Request(f"{self.address(recipient)}?{query}", b"", signed)
+        return HttpRequest(f"{self.address(recipient)}?{query}", b"", signed)
 
-    def evaluate(self, answer: Answer, recipient: SmsRecipient) -> Outcome:
+    def evaluate(self, answer: HttpAnswer, recipient: SmsRecipient) -> Outcome:
         """By Code, which also stands in answers of 400: Throttling there is no refusal for good."""
         code = str(document_of(answer).get("Code", ""))
         if answer.status == 200 and code == "OK":

@@ -10,10 +10,10 @@ from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from usage_pipeline.alerts.message import Message
-from usage_pipeline.delivery.channels.http_channel import Draft, Request, document_of
+from usage_pipeline.delivery.channels.http_channel import Draft, document_of
 from usage_pipeline.delivery.channels.sms_text import SmsProvider, parameters_of, text_of
-from usage_pipeline.http.client import Answer, by_status
-from usage_pipeline.http.outcome import Outcome
+from usage_pipeline.http.exchange import HttpAnswer, HttpRequest
+from usage_pipeline.http.outcome import Outcome, by_status
 from usage_pipeline.settings import Recipient
 from usage_pipeline.settings.environment import secret
 from usage_pipeline.settings.recipients import SmsRecipient
@@ -54,7 +54,7 @@ class GatewaySms(SmsProvider):
         known = {**parameters_of(message), "text": text.text}
         return [Draft({**known, "to": number}, text.note) for number in recipient.to]
 
-    def request(self, draft: Draft, message: Message, recipient: SmsRecipient) -> Request:
+    def request(self, draft: Draft, message: Message, recipient: SmsRecipient) -> HttpRequest:
         """The templates filled in, each value escaped for where it stands."""
         key = secret(recipient.secret_env, "the sms recipient by http") if recipient.secret_env else ""
         return _request(self.address(recipient), recipient, {**draft.body, "secret": key})
@@ -64,9 +64,9 @@ class GatewaySms(SmsProvider):
         mine = self._mine(recipient)
         drafts = self.drafts(message, mine)
         requests = [_request("", mine, {**draft.body, "secret": _HIDDEN}) for draft in drafts]
-        return "\n".join(request.body.decode() for request in requests)
+        return "\n".join((request.body or b"").decode() for request in requests)
 
-    def evaluate(self, answer: Answer, recipient: SmsRecipient) -> Outcome:
+    def evaluate(self, answer: HttpAnswer, recipient: SmsRecipient) -> Outcome:
         """As the configuration says. What has a good status but not what is asked for is tried again."""
         wanted = recipient.accepted
         found = str(_at(document_of(answer), wanted.field)) if wanted.field else None
@@ -79,12 +79,12 @@ class GatewaySms(SmsProvider):
         return outcome
 
 
-def _request(address: str, recipient: SmsRecipient, values: Mapping[str, str]) -> Request:
+def _request(address: str, recipient: SmsRecipient, values: Mapping[str, str]) -> HttpRequest:
     headers = {name: _filled(f"headers.{name}", text, "header", values) for name, text in recipient.headers.items()}
     body = _filled("body", recipient.body, recipient.format, values)
     if recipient.format == "json" and recipient.method != "GET":
         _check_json(body)
-    return Request(
+    return HttpRequest(
         _filled("the address", address, "url", values),
         b"" if recipient.method == "GET" else body.encode("utf-8", "replace"),
         {"Content-Type": _TYPES[recipient.format], **headers},

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from usage_pipeline.alerts.message import Message
-from usage_pipeline.delivery.channels.http_channel import A_MINUTE, JSON, Draft, Request, as_json, document_of, together
+from usage_pipeline.delivery.channels.http_channel import A_MINUTE, JSON, Draft, as_json, document_of, together
 from usage_pipeline.delivery.channels.sms_text import SmsProvider, account, listed, parameters_of
-from usage_pipeline.http.client import Answer, by_status
-from usage_pipeline.http.outcome import Outcome
+from usage_pipeline.http.exchange import HttpAnswer, HttpRequest
+from usage_pipeline.http.outcome import Outcome, by_status
 from usage_pipeline.settings.recipients import SmsRecipient
 
 _TOO_OFTEN = ("LimitExceeded", "RequestLimitExceeded")
@@ -44,7 +44,7 @@ class TencentSms(SmsProvider):
             )
         ]
 
-    def request(self, draft: Draft, message: Message, recipient: SmsRecipient) -> Request:
+    def request(self, draft: Draft, message: Message, recipient: SmsRecipient) -> HttpRequest:
         """The JSON with its signature of this moment."""
         identity, key = account(recipient)
         body, stamp = as_json(draft.body), int(time.time())
@@ -58,9 +58,9 @@ class TencentSms(SmsProvider):
             "X-TC-Timestamp": str(stamp),
             "Authorization": authorization("sms", host, body, stamp, identity, key),
         }
-        return Request(self.address(recipient), body, headers)
+        return HttpRequest(self.address(recipient), body, headers)
 
-    def evaluate(self, answer: Answer, recipient: SmsRecipient) -> Outcome:
+    def evaluate(self, answer: HttpAnswer, recipient: SmsRecipient) -> Outcome:
         """By the code of the whole, else by each number's; a number that is not spoken of was not accepted."""
         if answer.status != 200:
             return by_status(answer)
@@ -78,7 +78,7 @@ class TencentSms(SmsProvider):
         return Outcome(whole.kind, answer.text, answer.status, whole.retry_after_s)
 
 
-def _meaning(code: str, answer: Answer) -> Outcome:
+def _meaning(code: str, answer: HttpAnswer) -> Outcome:
     if code == "Ok":
         return Outcome("accepted", answer.text, answer.status)
     if code.startswith(_TOO_OFTEN):

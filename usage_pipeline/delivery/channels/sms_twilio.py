@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from urllib.parse import quote, urlencode
 
 from usage_pipeline.alerts.message import Message
-from usage_pipeline.delivery.channels.http_channel import Draft, Request, document_of
+from usage_pipeline.delivery.channels.http_channel import Draft, document_of
 from usage_pipeline.delivery.channels.sms_text import SmsProvider, account, text_of
-from usage_pipeline.http.client import Answer, by_status
-from usage_pipeline.http.outcome import Outcome
+from usage_pipeline.http.exchange import HttpAnswer, HttpRequest
+from usage_pipeline.http.outcome import Outcome, by_status
 from usage_pipeline.settings.recipients import SmsRecipient
 
 
@@ -27,13 +27,13 @@ class TwilioSms(SmsProvider):
             Draft({"To": number, "From": recipient.sender, "Body": text.text}, text.note) for number in recipient.to
         ]
 
-    def request(self, draft: Draft, message: Message, recipient: SmsRecipient) -> Request:
+    def request(self, draft: Draft, message: Message, recipient: SmsRecipient) -> HttpRequest:
         """The form, with id and token of the account."""
         token = base64.b64encode(":".join(account(recipient)).encode()).decode()
         headers = {"Authorization": f"Basic {token}", "Content-Type": "application/x-www-form-urlencoded"}
-        return Request(self.address(recipient), urlencode(draft.body).encode(), headers)
+        return HttpRequest(self.address(recipient), urlencode(draft.body).encode(), headers)
 
-    def evaluate(self, answer: Answer, recipient: SmsRecipient) -> Outcome:
+    def evaluate(self, answer: HttpAnswer, recipient: SmsRecipient) -> Outcome:
         """201 alone is not enough: there must be a sid."""
         outcome = by_status(answer)
         if outcome.kind == "accepted" and not (answer.status == 201 and document_of(answer).get("sid")):

@@ -15,7 +15,8 @@ from standardwebhooks.webhooks import Webhook
 from usage_pipeline.alerts.message import Alert, Message
 from usage_pipeline.alerts.text.escape import one_line
 from usage_pipeline.alerts.text.texts import title_of
-from usage_pipeline.delivery.channels.http_channel import Draft, Request, WebChannel
+from usage_pipeline.delivery.channels.http_channel import Draft, WebChannel
+from usage_pipeline.http.exchange import HttpRequest
 from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import Recipient
 from usage_pipeline.settings.environment import secret
@@ -49,11 +50,11 @@ class OwnWebhook(WebChannel[WebhookRecipient]):
         body = {"schema": SCHEMA, "delivery_id": message.delivery_id, "event": message.event, **_told(first, message)}
         return [Draft(body | ({"others": [_told(each, message) for each in others]} if others else {}))]
 
-    def request(self, draft: Draft, message: Message, recipient: WebhookRecipient) -> Request:
+    def request(self, draft: Draft, message: Message, recipient: WebhookRecipient) -> HttpRequest:
         """The document with its signature; webhook-id is the same at each attempt, so that a repeat can be told."""
         body = json.dumps(draft.body, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace")
         signed = _signed(message, recipient, body.decode())
-        return Request(self.address(recipient), body, {"Content-Type": "application/json", **signed})
+        return HttpRequest(self.address(recipient), body, {"Content-Type": "application/json", **signed})
 
 
 class _BadSecretError(Exception):

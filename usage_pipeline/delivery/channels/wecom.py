@@ -8,7 +8,7 @@ from usage_pipeline.alerts.text.escape import markup
 from usage_pipeline.delivery.channels.base import Rate
 from usage_pipeline.delivery.channels.http_channel import A_MINUTE, Codes, Draft, WebChannel
 from usage_pipeline.delivery.rendering import fitted
-from usage_pipeline.http.client import Answer
+from usage_pipeline.http.exchange import HttpAnswer
 from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings.environment import secret
 from usage_pipeline.settings.recipients import WecomRecipient
@@ -46,7 +46,7 @@ class Wecom(WebChannel[WecomRecipient]):
         text = fitted("wecom.md.j2", message, escape, self.most_bytes - len(mentions.encode()))
         return [Draft({"msgtype": "markdown", "markdown": {"content": text.text + mentions}}, text.note)]
 
-    def evaluate(self, answer: Answer, recipient: WecomRecipient) -> Outcome:
+    def evaluate(self, answer: HttpAnswer, recipient: WecomRecipient) -> Outcome:
         """By errcode."""
         return _CODES.evaluate(answer, "errcode")
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from usage_pipeline.console import logs
-from usage_pipeline.console.answers import App, named_model
+from usage_pipeline.console.answers import AppSummary, named_model
 from usage_pipeline.console.client import Console
 from usage_pipeline.sources.dify_api.rows import Asker, Place, Run, Talk, asker_of, moment_of, run_of
 
@@ -71,7 +71,9 @@ def _logged_runs(console: Console, place: Place, since: datetime) -> Iterator[Ru
         yield run_of(place, run, origin, row.get("created_from"), asker_of(row))
 
 
-def talks_since(console: Console, place: Place, app: App, emails: Mapping[str, str], since: datetime) -> Iterator[Talk]:
+def talks_since(
+    console: Console, place: Place, app: AppSummary, emails: Mapping[str, str], since: datetime
+) -> Iterator[Talk]:
     """Conversations of a basic app in which something was said from ``since`` on."""
     completion = place.mode == "completion"
     rows = logs.completions(console, place.app_id) if completion else logs.conversations(console, place.app_id)
@@ -82,7 +84,7 @@ def talks_since(console: Console, place: Place, app: App, emails: Mapping[str, s
         yield _talk(place, app, emails, row, said_last)
 
 
-def _talk(place: Place, app: App, emails: Mapping[str, str], row: Mapping[str, Any], moment: datetime) -> Talk:
+def _talk(place: Place, app: AppSummary, emails: Mapping[str, str], row: Mapping[str, Any], moment: datetime) -> Talk:
     settings = row.get("model_config")
     provider, model = named_model(settings.get("model") if isinstance(settings, dict) else None)
     if model is None:

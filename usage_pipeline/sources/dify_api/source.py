@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 
 from usage_pipeline.console import apps, logs
-from usage_pipeline.console.answers import App
+from usage_pipeline.console.answers import AppSummary
 from usage_pipeline.console.client import Console
 from usage_pipeline.console.errors import ConsoleError, NotAllowedError, NotFoundError
 from usage_pipeline.sources.base import DIFY, EnoughForNow, Family, SourceError, Window
@@ -54,7 +54,7 @@ class DifyApi:
         self._source_id = source_id
         self._console = console
         self._calls_left = calls_per_pass
-        self._apps: dict[str, tuple[Place, App]] = {}
+        self._apps: dict[str, tuple[Place, AppSummary]] = {}
         self._emails: dict[str, str] = {}
         self._read_before: dict[str, tuple[str, int]] = {}
         self._read_up_to: datetime | None = None
@@ -165,7 +165,7 @@ class DifyApi:
         """What is read again for its lateness does not count: a pass always gets further than the one before."""
         return self._read_up_to is None or moment >= self._read_up_to
 
-    def _members(self, listed: Sequence[App]) -> dict[str, str]:
+    def _members(self, listed: Sequence[AppSummary]) -> dict[str, str]:
         if not any(app.mode in _BASIC for app in listed):
             return {}
         try:

@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass, replace
 
-from usage_pipeline.fake_dify.world import App, EndUser, World, end_user
+from usage_pipeline.fake_dify.world import EndUser, FakeApp, World, end_user
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Caller:
         return self.user.user_id if self.user else self.account_id
 
 
-def caller_for(world: World, rng: random.Random, app: App, source: str) -> Caller:  # noqa: PLR0911  (a table)
+def caller_for(world: World, rng: random.Random, app: FakeApp, source: str) -> Caller:  # noqa: PLR0911  (a table)
     """A caller of the app from one of its sources."""
     email = rng.choice(sorted(world.accounts))
     account = world.accounts[email]
@@ -61,7 +61,7 @@ def caller_for(world: World, rng: random.Random, app: App, source: str) -> Calle
     return Caller("api", session, "service-api", created_from="service-api", user=user)
 
 
-def nested_caller(caller: Caller, child: App) -> Caller:
+def nested_caller(caller: Caller, child: FakeApp) -> Caller:
     """How a workflow run as a tool sees its caller: the same user, entry point and all, as the run that calls it.
 
     Only where the entry point says `service-api` does the end user's app tell that this was not the child's own API.

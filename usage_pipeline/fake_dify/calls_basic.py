@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from usage_pipeline.fake_dify.callers import Caller
 from usage_pipeline.fake_dify.scripts import CallScript, Step, TrueUnit, UnitScript, naive, whole_second
-from usage_pipeline.fake_dify.world import MODELS, App, World, new_id
+from usage_pipeline.fake_dify.world import MODELS, FakeApp, World, new_id
 
 # partial: the message was noted before its agent's last step; corrected: Dify writes its figures once more;
 # no_price: the column for the price stays empty.
@@ -16,7 +16,7 @@ _CORRECTED_AFTER = timedelta(minutes=30)
 
 
 def message_row(
-    world: World, rng: random.Random, app: App, caller: Caller, at: datetime, *, chatflow: bool = False
+    world: World, rng: random.Random, app: FakeApp, caller: Caller, at: datetime, *, chatflow: bool = False
 ) -> tuple[str, dict[str, object], dict[str, object]]:
     """Id and columns of a message as it is inserted, and of its conversation."""
     model = MODELS[app.model]
@@ -47,7 +47,7 @@ def message_row(
 def basic_call(
     world: World,
     rng: random.Random,
-    app: App,
+    app: FakeApp,
     caller: Caller,
     at: datetime,
     *,
@@ -73,7 +73,7 @@ def basic_call(
     return script
 
 
-def _unit(app: App, caller: Caller, message_id: str, born: datetime) -> TrueUnit:
+def _unit(app: FakeApp, caller: Caller, message_id: str, born: datetime) -> TrueUnit:
     model = MODELS[app.model]
     return TrueUnit(
         event_id=f"message:{message_id}", tenant_id=app.tenant_id, app_id=app.app_id, app_mode=app.mode, run_id=None,
@@ -83,7 +83,7 @@ def _unit(app: App, caller: Caller, message_id: str, born: datetime) -> TrueUnit
     )  # fmt: skip
 
 
-def _used(unit: TrueUnit, app: App, tokens: tuple[int, int], cost: Decimal, status: str) -> TrueUnit:
+def _used(unit: TrueUnit, app: FakeApp, tokens: tuple[int, int], cost: Decimal, status: str) -> TrueUnit:
     """The unit with what it used; a price of zero for tokens means that the price is not known."""
     total = sum(tokens)
     currency = MODELS[app.model].currency
@@ -93,7 +93,7 @@ def _used(unit: TrueUnit, app: App, tokens: tuple[int, int], cost: Decimal, stat
     )  # fmt: skip
 
 
-def _prices(app: App) -> dict[str, object]:
+def _prices(app: FakeApp) -> dict[str, object]:
     model = MODELS[app.model]
     return {
         "message_unit_price": model.input_price, "answer_unit_price": model.output_price,
@@ -102,9 +102,16 @@ def _prices(app: App) -> dict[str, object]:
 
 
 def _finish(
-    world: World, rng: random.Random, app: App, script: CallScript, unit: UnitScript, message_id: str, done: datetime,
-    ending: str, tokens: tuple[int, int],
-) -> None:  # fmt: skip
+    world: World,
+    rng: random.Random,
+    app: FakeApp,
+    script: CallScript,
+    unit: UnitScript,
+    message_id: str,
+    done: datetime,
+    ending: str,
+    tokens: tuple[int, int],
+) -> None:
     born = unit.versions[0][1]
     answer = {"answer": f"Here is {rng.choice(world.planted)}", "updated_at": naive(done)}
     values: dict[str, object]
@@ -135,9 +142,17 @@ def _finish(
 
 
 def _agent(
-    world: World, rng: random.Random, app: App, script: CallScript, unit: UnitScript, message_id: str, first: datetime,
-    done: datetime, ending: str, tokens: tuple[int, int],
-) -> None:  # fmt: skip
+    world: World,
+    rng: random.Random,
+    app: FakeApp,
+    script: CallScript,
+    unit: UnitScript,
+    message_id: str,
+    first: datetime,
+    done: datetime,
+    ending: str,
+    tokens: tuple[int, int],
+) -> None:
     """Thoughts are inserted with zeros before each step and updated after it; the message gets their sum at the end."""
     model, born = MODELS[app.model], unit.versions[0][1]
     steps = rng.randint(1, 3)

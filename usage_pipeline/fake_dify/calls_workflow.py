@@ -11,7 +11,7 @@ from usage_pipeline.fake_dify.habits import DIFY_1_12, Habits
 from usage_pipeline.fake_dify.model_nodes import MISHAPS, model_node, node_row
 from usage_pipeline.fake_dify.run_play import RunPlay
 from usage_pipeline.fake_dify.scripts import CallScript, RunScript, Step, naive, whole_second
-from usage_pipeline.fake_dify.world import App, Node, World, new_id
+from usage_pipeline.fake_dify.world import FakeApp, Node, World, new_id
 
 # lost_run: a log store swallowed the run's rows; late_run: the run's row comes after its nodes'; run_overwritten: the
 # note of its start is applied after that of its end; paused: it waits for somebody and is resumed days later.
@@ -24,7 +24,7 @@ _BEHIND = timedelta(seconds=40)
 def workflow_call(
     world: World,
     rng: random.Random,
-    app: App,
+    app: FakeApp,
     caller: Caller,
     at: datetime,
     *,
@@ -58,7 +58,7 @@ def workflow_call(
 def single_loop(
     world: World,
     rng: random.Random,
-    app: App,
+    app: FakeApp,
     caller: Caller,
     at: datetime,
     node: Node,
@@ -76,7 +76,7 @@ def single_loop(
 
 
 def _run(
-    world: World, rng: random.Random, app: App, caller: Caller, script: CallScript, at: datetime, ending: str,
+    world: World, rng: random.Random, app: FakeApp, caller: Caller, script: CallScript, at: datetime, ending: str,
     scale: float, late: timedelta, habits: Habits, child_ending: str,
 ) -> RunPlay:  # fmt: skip
     run = RunPlay(world, rng, app, caller, script, new_id(rng), ending, scale, at + habits.app_clock, late, habits,
@@ -264,7 +264,7 @@ def _workflow_tool(run: RunPlay, node: Node, row_id: str, inside: dict[str, obje
 
 
 def single_step(
-    world: World, rng: random.Random, app: App, caller: Caller, at: datetime, node: Node, habits: Habits = DIFY_1_12
+    world: World, rng: random.Random, app: FakeApp, caller: Caller, at: datetime, node: Node, habits: Habits = DIFY_1_12
 ) -> CallScript:
     """One node of a draft, tried by itself in the console: a row without a run."""
     script = CallScript()

@@ -11,7 +11,7 @@ from usage_pipeline.fake_dify.callers import caller_for
 from usage_pipeline.fake_dify.calls_basic import basic_call
 from usage_pipeline.fake_dify.calls_workflow import single_step, workflow_call
 from usage_pipeline.fake_dify.scripts import CallScript, TrueUnit
-from usage_pipeline.fake_dify.world import App, World, build_world
+from usage_pipeline.fake_dify.world import FakeApp, World, build_world
 
 RUNAWAY = "lead-enricher"
 _CALLS_A_DAY = 8.0
@@ -59,12 +59,12 @@ def is_event(unit: TrueUnit) -> bool:
     return unit.total_tokens > 0 or unit.node_type is None or unit.node_type in _ALWAYS_CALLS
 
 
-def keys_alive(app: App, moment: datetime) -> list[str]:
+def keys_alive(app: FakeApp, moment: datetime) -> list[str]:
     """Ids of the keys that may have been there; Dify rounds the time at which it made one to a second."""
     return [key_id for key_id, _, created in app.keys if created <= moment + timedelta(seconds=1)]
 
 
-def with_key(app: App, unit: TrueUnit, key_rules: Sequence[KeyRule]) -> TrueUnit:
+def with_key(app: FakeApp, unit: TrueUnit, key_rules: Sequence[KeyRule]) -> TrueUnit:
     """The unit with the API key that can be told: the only one alive, or the one that a rule declares."""
     if unit.caller_kind != "api":
         return unit
@@ -93,13 +93,13 @@ def build_history(
     return History(world, calls, now)
 
 
-def _key_is_being_made(app: App, moment: datetime) -> bool:
+def _key_is_being_made(app: FakeApp, moment: datetime) -> bool:
     """Whether the app gets a key in the minutes to come: whose call it was would hang on a fraction of a second."""
     return any(timedelta(0) < created - moment < _KEY_IN_THE_MAKING for _, _, created in app.keys)
 
 
 def _moments(
-    rng: random.Random, app: App, world: World, start: datetime, now: datetime, calls_a_day: float
+    rng: random.Random, app: FakeApp, world: World, start: datetime, now: datetime, calls_a_day: float
 ) -> Iterator[datetime]:
     """Times of calls: office hours of the workspace's zone, quieter at weekends, seldom at night."""
     zone = ZoneInfo(next(zone for known, zone in world.tenants.values() if known == app.tenant_id))
@@ -123,7 +123,7 @@ def _poisson(rng: random.Random, mean: float) -> int:
     return count
 
 
-def one_call(world: World, rng: random.Random, app: App, moment: datetime) -> CallScript:
+def one_call(world: World, rng: random.Random, app: FakeApp, moment: datetime) -> CallScript:
     """A call of the app as it might be: mostly well, now and then failed, stopped, retried, late or never ended."""
     source = rng.choices(app.sources, [6] + [1] * (len(app.sources) - 1))[0]
     caller = caller_for(world, rng, app, source)

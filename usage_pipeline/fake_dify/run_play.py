@@ -9,7 +9,7 @@ from decimal import Decimal
 from usage_pipeline.fake_dify.callers import Caller
 from usage_pipeline.fake_dify.habits import Habits
 from usage_pipeline.fake_dify.scripts import CallScript, Step, TrueUnit, UnitScript
-from usage_pipeline.fake_dify.world import App, World
+from usage_pipeline.fake_dify.world import FakeApp, World
 
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 _ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
@@ -21,7 +21,7 @@ class RunPlay:
 
     world: World
     rng: random.Random
-    app: App
+    app: FakeApp
     caller: Caller
     script: CallScript
     run_id: str

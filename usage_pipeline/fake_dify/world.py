@@ -10,7 +10,7 @@ _SEVEN = Decimal("0.0000001")
 
 
 @dataclass(frozen=True)
-class Model:
+class PricedModel:
     """A model as a provider plugin prices it, per million tokens; no price: a local model."""
 
     provider_id: str
@@ -35,8 +35,8 @@ class Model:
         return sum(((n * p * self.unit).quantize(_SEVEN, ROUND_HALF_UP) for n, p in parts), Decimal(0))
 
 
-def _model(provider: str, name: str, tokens_in: str, tokens_out: str, currency: str) -> Model:
-    return Model(f"langgenius/{provider}/{provider}", name, Decimal(tokens_in), Decimal(tokens_out), currency)
+def _model(provider: str, name: str, tokens_in: str, tokens_out: str, currency: str) -> PricedModel:
+    return PricedModel(f"langgenius/{provider}/{provider}", name, Decimal(tokens_in), Decimal(tokens_out), currency)
 
 
 MODELS = {
@@ -67,7 +67,7 @@ class Node:
 
 
 @dataclass
-class App:
+class FakeApp:
     """A Dify app."""
 
     app_id: str
@@ -102,7 +102,7 @@ class World:
     started: datetime
     tenants: dict[str, tuple[str, str]] = field(default_factory=dict)  # name -> id, zone
     accounts: dict[str, str] = field(default_factory=dict)  # e-mail -> id
-    apps: dict[str, App] = field(default_factory=dict)
+    apps: dict[str, FakeApp] = field(default_factory=dict)
     users: dict[tuple[str, str, str], EndUser] = field(default_factory=dict)  # app id, kind, session
     planted: list[str] = field(default_factory=list)
 
@@ -168,7 +168,7 @@ def build_world(rng: random.Random, started: datetime, day: object) -> World:
     for email in ("li.na@example.com", "jonas@example.com"):
         world.accounts[email] = new_id(rng)
     for tenant, name, mode, model, options in _SPECS:
-        app = App(new_id(rng), world.tenants[tenant][0], name, mode, model)
+        app = FakeApp(new_id(rng), world.tenants[tenant][0], name, mode, model)
         app.workflow_id, app.draft_id = new_id(rng), new_id(rng)
         for created in options.get("keys", ()):  # type: ignore[attr-defined]
             secret = "app-" + "".join(rng.choices("ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789", k=24))
@@ -183,7 +183,7 @@ def build_world(rng: random.Random, started: datetime, day: object) -> World:
     return world
 
 
-def end_user(world: World, rng: random.Random, app: App, kind: str, session_id: str) -> EndUser:
+def end_user(world: World, rng: random.Random, app: FakeApp, kind: str, session_id: str) -> EndUser:
     """The row of a caller in an app, made when first seen; the same person in two apps is two rows."""
     key = (app.app_id, kind, session_id)
     if key not in world.users:

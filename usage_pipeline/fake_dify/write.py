@@ -10,7 +10,7 @@ from psycopg import sql
 
 from usage_pipeline.fake_dify.history import History
 from usage_pipeline.fake_dify.scripts import CallScript, Step, naive
-from usage_pipeline.fake_dify.world import App, Node, World
+from usage_pipeline.fake_dify.world import FakeApp, Node, World
 from usage_pipeline.fake_dify.write_console import console_rows, link_configs, workflow_variables
 from usage_pipeline.warehouse.connection import Connection
 
@@ -142,7 +142,7 @@ def _user_row(world: World, key: tuple[str, str, str]) -> Row:
     }  # fmt: skip
 
 
-def _app_row(app: App, started: datetime, owner: str) -> Row:
+def _app_row(app: FakeApp, started: datetime, owner: str) -> Row:
     return {
         "id": app.app_id, "tenant_id": app.tenant_id, "name": app.name, "mode": app.mode, "enable_site": True,
         "enable_api": True, "workflow_id": app.workflow_id if app.nodes else None, "created_by": owner,
@@ -150,7 +150,7 @@ def _app_row(app: App, started: datetime, owner: str) -> Row:
     }  # fmt: skip
 
 
-def _workflow_rows(world: World, app: App, started: datetime, owner: str) -> list[dict[str, object]]:
+def _workflow_rows(world: World, app: FakeApp, started: datetime, owner: str) -> list[dict[str, object]]:
     graph = json.dumps({"nodes": list(_graph_nodes(app.nodes)), "edges": []})
     kind = {"advanced-chat": "chat"}.get(app.mode, app.mode)
     return [
@@ -179,7 +179,7 @@ def _graph_nodes(nodes: Iterable[Node]) -> Iterable[dict[str, object]]:
         yield from _graph_nodes(node.children)
 
 
-def _tag_rows(apps: Iterable[App], started: datetime, owner: str) -> dict[str, dict[str, Row]]:
+def _tag_rows(apps: Iterable[FakeApp], started: datetime, owner: str) -> dict[str, dict[str, Row]]:
     tags: dict[str, Row] = {}
     bindings: dict[str, Row] = {}
     for app in apps:

@@ -5,7 +5,7 @@ import uuid
 from datetime import datetime
 
 from usage_pipeline.fake_dify.scripts import naive
-from usage_pipeline.fake_dify.world import MODELS, App, World
+from usage_pipeline.fake_dify.world import MODELS, FakeApp, World
 from usage_pipeline.warehouse.connection import Connection
 
 Rows = dict[str, dict[str, dict[str, object]]]
@@ -35,18 +35,18 @@ def link_configs(connection: Connection) -> None:
     connection.execute("UPDATE apps a SET app_model_config_id = c.id FROM app_model_configs c WHERE c.app_id = a.id")
 
 
-def workflow_variables(world: World, app: App) -> dict[str, object]:
+def workflow_variables(world: World, app: FakeApp) -> dict[str, object]:
     """The two lists of variables of a workflow; one of them is a secret that the console shows masked."""
     secret = {"id": _id(app, "secret"), "name": "WIKI_TOKEN", "value_type": "secret", "value": world.planted[-1]}
     topic = {"id": _id(app, "topic"), "name": "topic", "value_type": "string", "value": "general"}
     return {"environment_variables": json.dumps([secret]), "conversation_variables": json.dumps([topic])}
 
 
-def _id(app: App, what: str) -> str:
+def _id(app: FakeApp, what: str) -> str:
     return str(uuid.uuid5(uuid.UUID(app.app_id), what))
 
 
-def _config(app: App, started: datetime) -> dict[str, object]:
+def _config(app: FakeApp, started: datetime) -> dict[str, object]:
     model = MODELS[app.model]
     named = {"provider": model.provider_id, "name": model.name, "mode": "chat", "completion_params": {"temperature": 0}}
     return {
@@ -58,7 +58,7 @@ def _config(app: App, started: datetime) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _trigger(app: App, source: str, started: datetime) -> dict[str, object]:
+def _trigger(app: FakeApp, source: str, started: datetime) -> dict[str, object]:
     return {
         "id": _id(app, source), "tenant_id": app.tenant_id, "app_id": app.app_id, "node_id": source,
         "trigger_type": _TRIGGERS[source], "title": source.title(), "provider_name": "", "status": "enabled",
@@ -66,7 +66,7 @@ def _trigger(app: App, source: str, started: datetime) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _server(app: App, started: datetime) -> dict[str, object]:
+def _server(app: FakeApp, started: datetime) -> dict[str, object]:
     return {
         "id": _id(app, "mcp"), "tenant_id": app.tenant_id, "app_id": app.app_id, "name": app.name,
         "description": "Answers questions", "server_code": _id(app, "code").replace("-", "")[:16], "status": "active",

@@ -13,7 +13,7 @@ from usage_pipeline.ingest.read_source import IngestResult, Progress, read_sourc
 from usage_pipeline.settings import Settings, SourceSettings
 from usage_pipeline.sources.base import SourceError
 from usage_pipeline.sources.registry import open_source
-from usage_pipeline.sources.watchdog import Reading
+from usage_pipeline.sources.watchdog import Watchdog
 from usage_pipeline.warehouse.connection import connected, hang_up
 
 _log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class SourceReader:
         self._sweep = sweep
         self._wait_for_others = wait_for_others
         self._stop = False
-        self._reading = Reading()
+        self._watchdog = Watchdog()
         self._started_at = time.monotonic()
         # Nothing that it leaves half-done needs it to end well, so it may not keep the process alive.
         self._thread = Thread(target=self._run, name=f"reading {source.id}", daemon=True)
@@ -53,7 +53,7 @@ class SourceReader:
 
     def silent_for(self) -> float:
         """Seconds since the source was last heard from."""
-        return self._reading.silent_for()
+        return self._watchdog.silent_for()
 
     def running_for(self) -> float:
         """Seconds since the start."""
@@ -65,7 +65,7 @@ class SourceReader:
 
     def end(self) -> None:
         """Cuts its connections; what it has not committed is as if it had not been read."""
-        self._reading.end()
+        self._watchdog.end()
 
     def wait(self, seconds: float) -> bool:
         """Waits until its thread is gone; returns whether it is."""
@@ -73,7 +73,7 @@ class SourceReader:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        self._reading.begin()
+        self._watchdog.begin()
         try:
             self.result = self._read()
         except Exception as error:  # each source fails alone, whatever its fault is
@@ -83,7 +83,7 @@ class SourceReader:
 
     def _read(self) -> IngestResult:
         with connected(self._warehouse_address) as warehouse:
-            self._reading.end_with(lambda: hang_up(warehouse))
+            self._watchdog.end_with(lambda: hang_up(warehouse))
             source = open_source(self.source, self._settings)
             try:
                 return read_source(

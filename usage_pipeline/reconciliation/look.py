@@ -22,7 +22,7 @@ class Comparable(Source, ReadsAgain, Reconcilable, Protocol):
 
 
 @dataclass(frozen=True)
-class Day:
+class SourceDay:
     """A usage date of a source, the UTC span that it covers in the zones of its tenants, and how far it is compared."""
 
     source_id: str
@@ -61,7 +61,7 @@ class Found:
         return not (self.slots or self.runs or self.events)
 
 
-def day_of(warehouse: Connection, source: Source, day: date, zone: str) -> Day | None:
+def day_of(warehouse: Connection, source: Source, day: date, zone: str) -> SourceDay | None:
     """The day as far as the source has been read; None when it has not been read into that day."""
     zones = {zone} | {
         str(name)
@@ -83,10 +83,10 @@ def day_of(warehouse: Connection, source: Source, day: date, zone: str) -> Day |
     since, end = min(starts), max(ends)
     if read <= since:
         return None
-    return Day(source.source_id, day, zone, since, end, min(end, read), min(read, swept - SETTLING))
+    return SourceDay(source.source_id, day, zone, since, end, min(end, read), min(read, swept - SETTLING))
 
 
-def look(warehouse: Connection, source: Comparable, day: Day) -> Found:
+def look(warehouse: Connection, source: Comparable, day: SourceDay) -> Found:
     """Compares a day in one snapshot of the warehouse; raises psycopg.Error when a database fails.
 
     Messages by number and digest, an app and quarter of an hour at a time; runs and their node executions row by row.
@@ -120,7 +120,7 @@ def look(warehouse: Connection, source: Comparable, day: Day) -> Found:
     return found
 
 
-def _windows(source: Source, day: Day) -> Iterator[Window]:
+def _windows(source: Source, day: SourceDay) -> Iterator[Window]:
     """The day in windows that hold a moderate number of rows each."""
     since = day.since
     while since < day.until:

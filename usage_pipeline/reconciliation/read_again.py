@@ -8,7 +8,7 @@ import psycopg
 
 from usage_pipeline.ingest.counting import counting_rules, make_events, merge_events, open_staging
 from usage_pipeline.ingest.source_lock import source_lock
-from usage_pipeline.reconciliation.look import SLOT, Comparable, Day, Found
+from usage_pipeline.reconciliation.look import SLOT, Comparable, Found, SourceDay
 from usage_pipeline.settings import Settings
 from usage_pipeline.sources.base import Window
 from usage_pipeline.warehouse.connection import Connection
@@ -41,7 +41,9 @@ class Misfit:
         return self.what != FOREIGN
 
 
-def read_again(warehouse: Connection, source: Comparable, settings: Settings, day: Day, found: Found) -> list[Misfit]:
+def read_again(
+    warehouse: Connection, source: Comparable, settings: Settings, day: SourceDay, found: Found
+) -> list[Misfit]:
     """Reads by primary key what did not fit and merges it as a pass would, in one transaction; safe to run twice.
 
     Raises SourceError when a pass has been reading the source for over a minute, psycopg.Error when a database fails.

@@ -9,7 +9,7 @@ from typing import Literal, cast
 import psycopg
 
 from usage_pipeline.ingest.counting import counting_rules, make_events, open_staging
-from usage_pipeline.reconciliation.look import Comparable, Day, Found, day_of, look
+from usage_pipeline.reconciliation.look import Comparable, Found, SourceDay, day_of, look
 from usage_pipeline.reconciliation.read_again import GONE, Misfit, read_again
 from usage_pipeline.settings import Settings, SourceSettings
 from usage_pipeline.sources.base import ReadsAgain, Reconcilable, SourceError
@@ -114,7 +114,7 @@ def _stage_units(warehouse: Connection, source: Comparable, settings: Settings, 
         warehouse.execute(statement("reconciliation/own_units"), parameters)
 
 
-def _one_day(warehouse: Connection, source: Comparable, settings: Settings, day: Day) -> DayResult:
+def _one_day(warehouse: Connection, source: Comparable, settings: Settings, day: SourceDay) -> DayResult:
     healed: dict[str, Misfit] = {}
     left: list[Misfit] = []
     found = look(warehouse, source, day)
@@ -132,7 +132,7 @@ def _one_day(warehouse: Connection, source: Comparable, settings: Settings, day:
     return _judged(day, found, healed, left)
 
 
-def _judged(day: Day, found: Found, healed: dict[str, Misfit], left: list[Misfit]) -> DayResult:
+def _judged(day: SourceDay, found: Found, healed: dict[str, Misfit], left: list[Misfit]) -> DayResult:
     """The day's result from what was found last, what reading again put right, and what is left."""
     sums = dict(found.sums)
     unexplained = int(str(sums["unexplained_tokens"]))

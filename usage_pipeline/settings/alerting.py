@@ -7,12 +7,12 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from usage_pipeline.settings.budget import Level
 from usage_pipeline.settings.quiet_hours import QuietHours
 from usage_pipeline.settings.recipients import VariableName
-from usage_pipeline.settings.values import Model, Names, Zone, one_or_more
+from usage_pipeline.settings.values import Names, StrictModel, Zone, one_or_more
 
 Held = Literal["info", "warning", "critical"]
 
 
-class _Part(Model):
+class _Part(StrictModel):
     model_config = ConfigDict(populate_by_name=True)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from usage_pipeline.settings.budget import Level, Measure, Scope
-from usage_pipeline.settings.values import Amount, Model, Names, Slug
+from usage_pipeline.settings.values import Amount, Names, Slug, StrictModel
 
 Per = Literal["tenant", "environment", "project", "api_key", "caller", "provider", "model"]
 Window = Literal["hour", "day", "week"]
@@ -17,7 +17,7 @@ def _word(value: object) -> object:
     return "off" if value is False else value
 
 
-class Anomaly(Model):
+class Anomaly(StrictModel):
     """Watches the last hour, day or week of each value of a dimension against the same hours, days or weeks before."""
 
     id: Slug

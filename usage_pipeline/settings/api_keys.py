@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from usage_pipeline.settings.values import Model
+from usage_pipeline.settings.values import StrictModel
 
 _LONGEST = 64
 
@@ -20,7 +20,7 @@ def _id_or_masked(key: str) -> str:
     return as_masked(key)
 
 
-class NamedKey(Model):
+class NamedKey(StrictModel):
     """An API key by its id or its masked form, and the name to show for it everywhere."""
 
     key: Annotated[str, Field(min_length=1), AfterValidator(_id_or_masked)]

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from usage_pipeline.settings.values import Model, Names
+from usage_pipeline.settings.values import Names, StrictModel
 
 
-class Approvals(Model):
+class Approvals(StrictModel):
     """Raises are approved by one of the approvers who did not ask for it, and end by themselves."""
 
     approvers: Names = ()

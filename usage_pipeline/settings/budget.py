@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from usage_pipeline.settings.enforcement import ActionName, Mode
 from usage_pipeline.settings.periods import Period, by_the_hour, period_key
 from usage_pipeline.settings.quiet_hours import QuietHours
-from usage_pipeline.settings.values import Amount, Count, Duration, Globs, Model, Names, PerCent, Slug
+from usage_pipeline.settings.values import Amount, Count, Duration, Globs, Names, PerCent, Slug, StrictModel
 
 Level = Literal["info", "warning", "critical", "emergency"]
 Dimension = Literal["tenant", "environment", "project", "api_key", "caller", "provider", "model", "node"]
@@ -22,7 +22,7 @@ def _one_or_more(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-class ScopeValues(Model):
+class ScopeValues(StrictModel):
     """Values of dimensions, each a name, id or glob, or a list of them."""
 
     tenant: Globs | None = None
@@ -49,7 +49,7 @@ class Scope(ScopeValues):
         return self.not_.values() if self.not_ else {}
 
 
-class Amounts(Model):
+class Amounts(StrictModel):
     """Amounts of measures; cost in the configuration's currency."""
 
     tokens: Count | None = None
@@ -74,7 +74,7 @@ class Limit(Amounts):
     """How much a budget allows in its period; cost in the configuration's currency. The highest ratio decides."""
 
 
-class Tier(Model):
+class Tier(StrictModel):
     """A threshold of a budget, in per cent of the limit, of what is spent or of what is foreseen.
 
     What is raised in its quiet hours, in the period's zone, is sent at their end; an emergency is sent at once.
@@ -99,13 +99,13 @@ class Tier(Model):
         return quiet
 
 
-class Rollover(Model):
+class Rollover(StrictModel):
     """What the period before left over is added to the limit, up to a part of it."""
 
     up_to: Annotated[PerCent, Field(le=100)]
 
 
-class Budget(Model):
+class Budget(StrictModel):
     """A limit on a scope over a period; `per` makes one budget for each value of one or several dimensions."""
 
     id: Slug

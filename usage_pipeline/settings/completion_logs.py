@@ -4,10 +4,10 @@ from collections.abc import Set
 
 from pydantic import Field
 
-from usage_pipeline.settings.values import Model
+from usage_pipeline.settings.values import StrictModel
 
 
-class LogColumns(Model):
+class LogColumns(StrictModel):
     """The log's own names of columns; what it does not have is left out."""
 
     id: str = "id"

@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from usage_pipeline.settings.values import Model
+from usage_pipeline.settings.values import StrictModel
 
 
-class Counting(Model):
+class Counting(StrictModel):
     """Where a workflow that another app calls as a tool is booked: to its own project, or to the calling one."""
 
     nested: Literal["child", "caller"] = "child"

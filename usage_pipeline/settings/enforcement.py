@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from usage_pipeline.settings.values import Model, Names
+from usage_pipeline.settings.values import Names, StrictModel
 
 ActionName = Literal["pause_app", "throttle", "switch_model", "lock", "webhook"]
 Mode = Literal["off", "dry_run", "approve", "auto"]
@@ -15,7 +15,7 @@ Until = Literal["under_limit", "all"]
 AT_DIFY = ("pause_app", "throttle", "switch_model", "lock")
 
 
-class NeverTouch(Model):
+class NeverTouch(StrictModel):
     """Projects that no action touches: those that fit all of what is said; names, ids or globs."""
 
     project: str | None = None
@@ -39,7 +39,7 @@ class NeverTouch(Model):
         )
 
 
-class TargetFacts(Model):
+class TargetFacts(StrictModel):
     """What `never` looks at."""
 
     project_id: str
@@ -50,7 +50,7 @@ class TargetFacts(Model):
     tags: tuple[str, ...] = ()
 
 
-class OtherModel(Model):
+class OtherModel(StrictModel):
     """The model that is used instead; its parameters replace the old ones where they are said."""
 
     provider: str | None = None
@@ -58,7 +58,7 @@ class OtherModel(Model):
     completion_params: dict[str, Any] | None = None
 
 
-class ModelSwitch(Model):
+class ModelSwitch(StrictModel):
     """Models that fit are switched to another."""
 
     provider: str = "*"
@@ -72,7 +72,7 @@ class ModelSwitch(Model):
         )
 
 
-class Enforcement(Model):
+class Enforcement(StrictModel):
     """What becomes of the actions of tiers; a tier may have a mode of its own."""
 
     mode: Mode = "dry_run"

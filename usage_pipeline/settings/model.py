@@ -16,15 +16,15 @@ from usage_pipeline.settings.budget import DEFAULT_TIERS, OWNER, Budget, Level, 
 from usage_pipeline.settings.completion_logs import LogColumns, check_keys_of_kind
 from usage_pipeline.settings.counting import Counting
 from usage_pipeline.settings.enforcement import Enforcement, Mode
-from usage_pipeline.settings.reading import Reading
+from usage_pipeline.settings.reading import ReadingSettings
 from usage_pipeline.settings.recipients import Recipient, VariableName
 from usage_pipeline.settings.templates import TemplateSettings
-from usage_pipeline.settings.values import Amount, Count, Currency, Model, Names, Price, Slug, TimeOfDay, Zone
+from usage_pipeline.settings.values import Amount, Count, Currency, Names, Price, Slug, StrictModel, TimeOfDay, Zone
 
 __all__ = ["DEFAULT_TIERS", "OWNER", "Budget", "Level", "ProjectFacts", "Settings", "SourceSettings", "Tier"]
 
 
-class ConsoleSettings(Model):
+class ConsoleSettings(StrictModel):
     """Where and as whom Dify's console is reached; names of environment variables."""
 
     url_env: VariableName
@@ -41,7 +41,7 @@ class ConsoleSettings(Model):
         return self
 
 
-class SourceSettings(Model):
+class SourceSettings(StrictModel):
     """One place that usage is read from."""
 
     id: Slug
@@ -67,7 +67,7 @@ class SourceSettings(Model):
         return self
 
 
-class PriceTier(Model):
+class PriceTier(StrictModel):
     """Prices of a call whose input has more tokens than ``above``: all of its tokens pay them."""
 
     above: Count
@@ -75,7 +75,7 @@ class PriceTier(Model):
     output_per_million: Price
 
 
-class PriceRule(Model):
+class PriceRule(StrictModel):
     """Prices per million tokens or per call for models that fit; fills what is unpriced, or replaces Dify's price."""
 
     provider: str = "*"
@@ -102,14 +102,14 @@ class PriceRule(Model):
         return self
 
 
-class Rates(Model):
+class Rates(StrictModel):
     """Exchange rates in force from a day on: units of the base currency for one unit of the other."""
 
     from_date: date
     rates: dict[str, Decimal]
 
 
-class EnvironmentConditions(Model):
+class EnvironmentConditions(StrictModel):
     """What must fit, all of it."""
 
     workspace: str | None = None
@@ -124,14 +124,14 @@ class EnvironmentConditions(Model):
         return self
 
 
-class EnvironmentRule(Model):
+class EnvironmentRule(StrictModel):
     """Projects that fit belong to the environment; the first rule that fits wins."""
 
     environment: Slug
     when: EnvironmentConditions
 
 
-class TenantRule(Model):
+class TenantRule(StrictModel):
     """What is particular to one tenant, named by its workspace's name or id."""
 
     tenant: str
@@ -139,7 +139,7 @@ class TenantRule(Model):
     recipients: Names = ()
 
 
-class KeyRule(Model):
+class KeyRule(StrictModel):
     """Calls of a project whose caller fits are booked to an API key, as declared."""
 
     project: str
@@ -147,7 +147,7 @@ class KeyRule(Model):
     api_key: str
 
 
-class Reports(Model):
+class Reports(StrictModel):
     """The morning report: the day's, on Mondays also the week's, on the first of a month also the month's."""
 
     daily_at: TimeOfDay = "08:30"
@@ -158,19 +158,19 @@ class Reports(Model):
     link: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] | None = None  # where the reports' folder is served
 
 
-class Schedule(Model):
+class Schedule(StrictModel):
     """How often a pass runs when the daemon runs."""
 
     every_minutes: Annotated[int, Field(ge=1, le=60)] = 1
 
 
-class Delivery(Model):
+class Delivery(StrictModel):
     """How alerts are handed over."""
 
     every_seconds: Annotated[int, Field(ge=1, le=300)] = 5
 
 
-class Lookback(Model):
+class Lookback(StrictModel):
     """How far back rows are read again, for commits that came late."""
 
     recent_minutes: Annotated[int, Field(ge=1, le=1440)] = 15
@@ -179,7 +179,7 @@ class Lookback(Model):
     statement_timeout_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
 
 
-class ProjectFacts(Model):
+class ProjectFacts(StrictModel):
     """What environment rules look at."""
 
     project_id: str
@@ -189,7 +189,7 @@ class ProjectFacts(Model):
     tags: tuple[str, ...] = ()
 
 
-class Settings(Model):
+class Settings(StrictModel):
     """The whole configuration file."""
 
     version: Literal[1]
@@ -217,7 +217,7 @@ class Settings(Model):
     delivery: Delivery = Delivery()
     alerting: Alerting = Alerting()
     lookback: Lookback = Lookback()
-    reading: Reading = Reading()
+    reading: ReadingSettings = ReadingSettings()
     usage_from: date = date(2023, 1, 1)
 
     def tiers_of(self, budget: Budget) -> tuple[Tier, ...]:

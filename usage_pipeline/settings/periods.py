@@ -5,14 +5,14 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from usage_pipeline.settings.values import Duration, Model
+from usage_pipeline.settings.values import Duration, StrictModel
 
 CalendarPeriod = Literal["hour", "day", "week", "month", "quarter", "year"]
 # A longer window moves on by whole days: nobody minds the hour any more, and hours are dearer to count.
 _BY_THE_HOUR_UP_TO = 72
 
 
-class Rolling(Model):
+class Rolling(StrictModel):
     """The last N hours (up to 72) or days, the running one included: it moves on with each hour or day."""
 
     rolling: Duration
@@ -33,7 +33,7 @@ class Rolling(Model):
         return f"rolling:{hours}h" if hours <= _BY_THE_HOUR_UP_TO else f"rolling:{hours // 24}d"
 
 
-class Campaign(Model):
+class Campaign(StrictModel):
     """From the first day up to the day before ``to``, once."""
 
     from_date: date = Field(alias="from")

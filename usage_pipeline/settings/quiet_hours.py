@@ -5,10 +5,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ConfigDict, Field
 
-from usage_pipeline.settings.values import Model, TimeOfDay
+from usage_pipeline.settings.values import StrictModel, TimeOfDay
 
 
-class QuietHours(Model):
+class QuietHours(StrictModel):
     """From a time of day to another, over midnight where the second is the earlier one; the second is outside."""
 
     model_config = ConfigDict(populate_by_name=True)

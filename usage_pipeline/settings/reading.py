@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from usage_pipeline.settings.values import Model
+from usage_pipeline.settings.values import StrictModel
 
 
-class Reading(Model):
+class ReadingSettings(StrictModel):
     """How the sources of a pass are read; times in seconds."""
 
     sources_at_once: Annotated[int, Field(ge=1, le=64)] = 8

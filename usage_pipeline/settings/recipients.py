@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from usage_pipeline.settings.values import Model, one_or_more
+from usage_pipeline.settings.values import StrictModel, one_or_more
 
 Language = Literal["zh", "en"]
 
@@ -25,7 +25,7 @@ Numbers = Annotated[tuple[Number, ...], BeforeValidator(one_or_more)]
 Endpoint = Annotated[str, AfterValidator(_https)]
 
 
-class _Recipient(Model):
+class _Recipient(StrictModel):
     language: Language | None = None
 
 

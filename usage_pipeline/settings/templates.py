@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from usage_pipeline.settings.values import Model
+from usage_pipeline.settings.values import StrictModel
 
 
-class TemplateSettings(Model):
+class TemplateSettings(StrictModel):
     """Own templates, in place of the shipped ones of the same name: a folder of them, or single files by name.
 
     Paths are relative to the configuration file's folder.

@@ -69,7 +69,7 @@ Duration = Annotated[
 ]
 
 
-class Model(BaseModel):
+class StrictModel(BaseModel):
     """A part of the configuration: unknown keys are errors, values never change after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

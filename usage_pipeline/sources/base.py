@@ -1,6 +1,6 @@
 """What every source hands over, and how: the seam between a place that logs usage and the counting of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -157,3 +157,9 @@ class Reconcilable(Protocol):
     def can_be_row(self, row_id: str) -> bool:
         """Whether an id has the shape of the source's ids."""
         ...
+
+
+def batches(ids: Sequence[str], size: int) -> Iterator[list[str]]:
+    """Yields the ids in their order, at most ``size`` at a time: what one statement can carry."""
+    for start in range(0, len(ids), size):
+        yield list(ids[start : start + size])

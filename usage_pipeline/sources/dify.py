@@ -1,19 +1,19 @@
 """Looks at a Dify database before anything is read from it: what it has, who we are there, what time it is."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import cast
+from datetime import datetime, timedelta
 
 import psycopg
 
 from usage_pipeline.settings import SourceSettings
 from usage_pipeline.sources.base import SourceError
 from usage_pipeline.sources.dify_mysql import DifyMysql
-from usage_pipeline.sources.dify_mysql.connection import is_mysql_url
 from usage_pipeline.sources.dify_mysql.schema import tables_it_may_write
-from usage_pipeline.sources.dify_postgres.connection import writable_tables
-from usage_pipeline.sources.dify_postgres.source import connect_read_only
-from usage_pipeline.sources.dify_schema import DifySchema, read_schema
+from usage_pipeline.sources.dify_postgres.connection import connect_read_only, writable_tables
+from usage_pipeline.sources.dify_postgres.schema import read_schema
+from usage_pipeline.sources.dify_schema import DifySchema
+from usage_pipeline.sources.mysql_url import is_mysql_url
+from usage_pipeline.warehouse.rows import value
 
 _TIMEOUT = timedelta(seconds=15)
 
@@ -38,8 +38,7 @@ def _postgres(url: str) -> Examination:
     connection = connect_read_only(url, statement_timeout=_TIMEOUT)
     try:
         schema = read_schema(connection)
-        row = connection.execute("SELECT clock_timestamp()").fetchone()
-        clock = cast(datetime, row[0]) if row else datetime.now(UTC)
+        clock = value(connection, datetime, "SELECT clock_timestamp()")
         return Examination(schema, writable_tables(connection), clock, None, ())
     except psycopg.Error as error:
         raise SourceError(f"cannot be read: {str(error).splitlines()[0]}; grant SELECT on Dify's tables") from None

@@ -1,10 +1,9 @@
-"""Finds out what a Dify database has: its columns and indexes are probed, its version string is not trusted."""
+"""What a Dify database allows by the columns and indexes that it has; its version string is not trusted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from usage_pipeline.sources.base import SourceError
-from usage_pipeline.warehouse.connection import Connection
 
 _NEEDED = {
     "messages": ("id", "app_id", "conversation_id", "message_tokens", "answer_tokens", "answer", "created_at"),
@@ -26,8 +25,6 @@ _TOOL_CALLS = {"id", "user_id", "tenant_id", "provider", "tool_type", "tool_name
 
 _DOCUMENTS = {"id", "tenant_id", "dataset_id", "tokens", "completed_at", "created_at"}
 _DATASETS = {"id", "name", "embedding_model", "embedding_model_provider"}
-_KEY_RECORDS = "api_token_message_joins_extend"
-_SMALL = 16 * 1024 * 1024  # bytes; read whole in a moment
 
 
 @dataclass(frozen=True)
@@ -47,27 +44,16 @@ class DifySchema:
     key_records_unindexed: bool = False  # the fork's table is there, but looking a call up would read it whole
 
 
-def read_schema(connection: Connection) -> DifySchema:
-    """Probes columns and indexes. Raises SourceError when the database is not Dify's or may not be read."""
-    columns = _columns(connection)
-    if not is_dify(columns):
-        raise SourceError(_not_dify(connection))
-    indexes = _index_columns(connection)
-    record_type, by_record = _key_records(connection, columns, indexes)
-    return replace(
-        schema_of(columns, indexes),
-        key_record_type=record_type if by_record else None,
-        key_records_unindexed=record_type is not None and not by_record,
-    )
-
-
 def is_dify(columns: Mapping[str, set[str]]) -> bool:
-    """Whether tables with these columns can be Dify's."""
+    """Returns whether tables with these columns can be Dify's."""
     return {"messages", "apps"} <= columns.keys()
 
 
 def schema_of(columns: Mapping[str, set[str]], indexes: set[tuple[str, tuple[str, ...]]]) -> DifySchema:
-    """What columns by table, and indexes as (table, columns), allow. Raises SourceError when too much is missing."""
+    """Returns what columns by table, and indexes as (table, columns), allow.
+
+    Raises SourceError when too much is missing.
+    """
     lacking = [f"{table}.{name}" for table, names in _NEEDED.items() for name in names
                if name not in columns.get(table, ())]  # fmt: skip
     if lacking:
@@ -98,7 +84,7 @@ def schema_of(columns: Mapping[str, set[str]], indexes: set[tuple[str, tuple[str
 
 
 def schema_problems(schema: DifySchema) -> list[tuple[str, str, str]]:
-    """What this Dify lacks and counting would have used: (kind, name, detail)."""
+    """Returns what this Dify lacks and counting would have used: (kind, name, detail)."""
     found = [("missing_column", name, f"this Dify has no column {name}") for name in schema.missing]
     if not schema.has_tool_calls:
         detail = "the tools' own model calls cannot be read: grant SELECT on tool_model_invokes to the role"
@@ -113,58 +99,3 @@ def schema_problems(schema: DifySchema) -> list[tuple[str, str, str]]:
         )
         found.append(("missing_column", "api_token_message_joins_extend.record_id", detail))
     return found
-
-
-def _key_records(
-    connection: Connection, columns: dict[str, set[str]], indexes: set[tuple[str, tuple[str, ...]]]
-) -> tuple[str | None, bool]:
-    """The type of record_id in the table that dify-plus keeps, and whether a call can be looked up by it."""
-    if not columns.get(_KEY_RECORDS, set()) >= {"record_id", "app_token_id"}:
-        return None, False
-    row = connection.execute(
-        "SELECT format_type(a.atttypid, NULL), pg_relation_size(a.attrelid) FROM pg_attribute a"
-        " WHERE a.attrelid = to_regclass(%s) AND a.attname = 'record_id'",
-        [_KEY_RECORDS],
-    ).fetchone()
-    if row is None or row[0] not in ("uuid", "text", "character varying"):
-        return None, False
-    indexed = any(table == _KEY_RECORDS and names[0] == "record_id" for table, names in indexes)
-    return str(row[0]), indexed or int(str(row[1])) <= _SMALL
-
-
-def _columns(connection: Connection) -> dict[str, set[str]]:
-    rows = connection.execute(
-        "SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
-        " WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
-        " AND a.attnum > 0 AND NOT a.attisdropped AND has_column_privilege(c.oid, a.attnum, 'SELECT')"
-    )
-    found: dict[str, set[str]] = {}
-    for table, column in rows:
-        found.setdefault(str(table), set()).add(str(column))
-    return found
-
-
-def _index_columns(connection: Connection) -> set[tuple[str, tuple[str, ...]]]:
-    rows = connection.execute(
-        "SELECT t.relname, array_agg(a.attname::text ORDER BY k.position)"
-        " FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid"
-        " CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, position)"
-        " JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum"
-        " WHERE t.relnamespace = current_schema()::regnamespace AND i.indisvalid AND i.indpred IS NULL"
-        " GROUP BY i.indexrelid, t.relname"
-    )
-    return {(str(table), tuple(str(name) for name in names)) for table, names in rows if isinstance(names, list)}
-
-
-def _not_dify(connection: Connection) -> str:
-    row = connection.execute("SELECT current_database(), to_regclass('messages') IS NOT NULL").fetchone()
-    name, hidden = row if row else ("?", False)
-    if hidden:
-        return (
-            f"database {name!r} looks like Dify's but the role may not read it: "
-            "grant SELECT on its tables (README, 'Connect a real Dify')"
-        )
-    return (
-        f"database {name!r} is not Dify's: it has no tables `messages` and `apps`; "
-        "set the database name in the URL (Dify's is 'dify' unless DB_DATABASE says otherwise)"
-    )

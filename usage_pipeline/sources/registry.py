@@ -12,8 +12,8 @@ from usage_pipeline.sources.base import Source, SourceError
 from usage_pipeline.sources.completion_logs import CompletionLogs
 from usage_pipeline.sources.dify_api import DifyApi
 from usage_pipeline.sources.dify_mysql import DifyMysql
-from usage_pipeline.sources.dify_mysql.connection import is_mysql_url
 from usage_pipeline.sources.dify_postgres import DifyPostgres
+from usage_pipeline.sources.mysql_url import is_mysql_url
 from usage_pipeline.sources.watchdog import heard_from_source
 
 

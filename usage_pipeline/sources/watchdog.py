@@ -1,4 +1,4 @@
-"""The reading of a source that is under way: when the source was last heard from, and how to end it from outside."""
+"""Watches over the reading of a source: when the source was last heard from, and how to end it from outside."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -7,24 +7,24 @@ from contextvars import ContextVar
 from threading import Lock
 
 
-class Reading:
-    """One thread's reading of one source. Whoever watches it may end it at any moment, from another thread."""
+class Watchdog:
+    """Watches one thread that reads one source; whoever holds it may end that at any moment, from another thread."""
 
     def __init__(self) -> None:
         self._heard_at = time.monotonic()
-        self._at_home = False
+        self._in_warehouse = False
         self._ended = False
         self._ways_to_end: list[Callable[[], None]] = []
         self._lock = Lock()
 
     @property
     def ended(self) -> bool:
-        """Whether it was ended from outside."""
+        """Whether the reading was ended from outside."""
         return self._ended
 
     def begin(self) -> None:
-        """Makes it the reading of the calling thread."""
-        _under_way.set(self)
+        """Watches the calling thread from now on."""
+        _current.set(self)
         self.heard()
 
     def heard(self) -> None:
@@ -33,17 +33,17 @@ class Reading:
 
     def silent_for(self) -> float:
         """Seconds since the source was last heard from; none while nobody waits for it."""
-        return 0.0 if self._at_home else time.monotonic() - self._heard_at
+        return 0.0 if self._in_warehouse else time.monotonic() - self._heard_at
 
     @contextmanager
     def working_in_warehouse(self) -> Iterator[None]:
         """While the block works in the warehouse, the source owes no sign of life."""
-        self._at_home = True
+        self._in_warehouse = True
         try:
             yield
         finally:
             self.heard()
-            self._at_home = False
+            self._in_warehouse = False
 
     def end_with(self, way: Callable[[], None]) -> None:
         """Adds a way to end whatever the reading waits for; it is called from another thread, and must not wait."""
@@ -54,7 +54,7 @@ class Reading:
             way()
 
     def end(self) -> None:
-        """Ends it: its thread meets errors where it waits, and goes."""
+        """Ends the reading: its thread meets errors where it waits, and goes."""
         with self._lock:
             self._ended = True
             ways = list(self._ways_to_end)
@@ -63,29 +63,29 @@ class Reading:
                 way()
 
 
-_under_way: ContextVar[Reading | None] = ContextVar("reading", default=None)
+_current: ContextVar[Watchdog | None] = ContextVar("watchdog", default=None)
 
 
 def heard_from_source() -> None:
     """Sources call it each time that an answer, or a part of one, has come; a source silent for too long is left."""
-    reading = _under_way.get()
-    if reading:
-        reading.heard()
+    watchdog = _current.get()
+    if watchdog:
+        watchdog.heard()
 
 
 def end_reading_with(way: Callable[[], None]) -> None:
     """Sources call it with what cuts their connection; a source whose every wait has a time limit needs none."""
-    reading = _under_way.get()
-    if reading:
-        reading.end_with(way)
+    watchdog = _current.get()
+    if watchdog:
+        watchdog.end_with(way)
 
 
 @contextmanager
 def working_in_warehouse() -> Iterator[None]:
     """While the block works in the warehouse, the source owes no sign of life."""
-    reading = _under_way.get()
-    if reading is None:
+    watchdog = _current.get()
+    if watchdog is None:
         yield
         return
-    with reading.working_in_warehouse():
+    with watchdog.working_in_warehouse():
         yield

@@ -3,7 +3,7 @@
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import psycopg
@@ -11,10 +11,12 @@ from psycopg import ClientCursor
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 Connection = psycopg.Connection[tuple[object, ...]]
+_UNKNOWN_PARAMETER = re.compile(r'invalid URI query parameter: "(\w{1,40})"')
+_HOW_TO_WRITE = "write postgresql://user:password@host:5432/database, special characters %-encoded"
 
 
 def plain_url(url: str) -> str:
-    """The URL without SQLAlchemy's driver name, as libpq reads it."""
+    """Returns the URL without SQLAlchemy's driver name, as libpq reads it."""
     return re.sub(r"^postgres(ql)?\+\w+://", "postgresql://", url)
 
 
@@ -22,8 +24,9 @@ def connect(url: str, *, application_name: str = "usage-pipeline") -> Connection
     """A connection in autocommit whose work is grouped by ``with connection.transaction()``; times are UTC.
 
     Parameters are merged on this side (ClientCursor), so that one SQL file may hold several statements.
-    Raises psycopg.OperationalError when the server cannot be reached.
+    Raises psycopg.OperationalError when the URL cannot be read or the server cannot be reached.
     """
+    url_parts(url)
     connection = psycopg.connect(
         plain_url(url),
         autocommit=True,
@@ -33,6 +36,23 @@ def connect(url: str, *, application_name: str = "usage-pipeline") -> Connection
     )
     connection.execute("SET TimeZone = 'UTC'; SET jit = off; SET client_min_messages = warning")
     return connection
+
+
+def url_parts(url: str) -> Mapping[str, str | int | None]:
+    """Returns the parts of a URL by libpq's names for them (host, port, password, ...).
+
+    Raises psycopg.OperationalError in words of ours: libpq's own show a part of the URL, which may be the password.
+    """
+    try:
+        parts = conninfo_to_dict(plain_url(url))
+    except psycopg.Error as error:
+        parameter = _UNKNOWN_PARAMETER.search(str(error))
+        wrong = f"has a parameter that is not known: {parameter[1]}" if parameter else "cannot be read"
+        raise psycopg.OperationalError(f"the URL {wrong}; {_HOW_TO_WRITE}") from None
+    ports = str(parts.get("port") or "").split(",")
+    if not all(port.isdecimal() or not port for port in ports):
+        raise psycopg.OperationalError(f"the port in the URL is not a number; {_HOW_TO_WRITE}")
+    return parts
 
 
 @contextmanager
@@ -66,9 +86,10 @@ def hang_up(connection: Connection) -> None:
 def with_addresses(url: str) -> str:
     """The URL with its host's addresses looked up, so that a name server without an answer stops no other thread.
 
-    The driver's own look-up holds the interpreter's lock. Raises psycopg.OperationalError when there is no such host.
+    The driver's own look-up holds the interpreter's lock.
+    Raises psycopg.OperationalError when the URL cannot be read or there is no such host.
     """
-    parts = conninfo_to_dict(plain_url(url))
+    parts = url_parts(url)
     host = str(parts.get("host") or "")
     if not host or host.startswith(("/", "@")) or "," in host or parts.get("hostaddr"):
         return plain_url(url)

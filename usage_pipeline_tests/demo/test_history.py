@@ -15,9 +15,9 @@ from usage_pipeline.fake_dify.callers import caller_for
 from usage_pipeline.fake_dify.calls_workflow import workflow_call
 from usage_pipeline.fake_dify.history import build_history, true_units
 from usage_pipeline.fake_dify.schema import VERSIONS, create_dify_schema
-from usage_pipeline.fake_dify.world import ZONES, App, Node, build_world
+from usage_pipeline.fake_dify.world import ZONES, FakeApp, Node, build_world
 from usage_pipeline.fake_dify.write import rows_as_of, write_history, write_step
-from usage_pipeline.sources.dify_schema import read_schema
+from usage_pipeline.sources.dify_postgres.schema import read_schema
 from usage_pipeline.warehouse.connection import Connection, connected
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -76,7 +76,7 @@ def test_a_chatflow_repeats_itself_as_dify_does() -> None:
     rng = random.Random(1)
     world = build_world(rng, NOW - timedelta(days=9), lambda number: NOW - timedelta(days=8))
     child = Node("each", "llm", "Each", "gpt-4o-mini")
-    app = App("a" * 32, world.tenants["Marketing"][0], "small", "advanced-chat", "gpt-4o-mini", nodes=(
+    app = FakeApp("a" * 32, world.tenants["Marketing"][0], "small", "advanced-chat", "gpt-4o-mini", nodes=(
         Node("one", "llm", "One", "gpt-4o-mini"), Node("it", "iteration", "Three", None, (child,), 3)))  # fmt: skip
     world.apps["small"] = app
     call = workflow_call(world, rng, app, caller_for(world, rng, app, "api"), NOW - timedelta(hours=1))

@@ -13,7 +13,7 @@ from usage_pipeline.fake_dify.habits import Habits
 from usage_pipeline.fake_dify.history import History
 from usage_pipeline.fake_dify.schema import create_dify_schema
 from usage_pipeline.fake_dify.scripts import CallScript
-from usage_pipeline.fake_dify.world import App, Node, World, build_world, new_id
+from usage_pipeline.fake_dify.world import FakeApp, Node, World, build_world, new_id
 from usage_pipeline.fake_dify.write import write_history
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline_tests.support.company import KEY_RULES, Company, assert_events_equal
@@ -113,7 +113,7 @@ def test_pipelines_of_knowledge_bases_are_counted_at_their_pipeline(
     nodes = (Node("source", "datasource", "Files"), Node("clean", "llm", "Clean", "deepseek-chat"),
              Node("each", "iteration", "Each part", None, (Node("sum", "llm", "Summary", "qwen-plus"),), 2),
              Node("index", "knowledge-index", "Index"))  # fmt: skip
-    pipeline = App(new_id(rng), tenant_id, "handbook", "rag-pipeline", "deepseek-chat", nodes=nodes,
+    pipeline = FakeApp(new_id(rng), tenant_id, "handbook", "rag-pipeline", "deepseek-chat", nodes=nodes,
                    workflow_id=new_id(rng), draft_id=new_id(rng))  # fmt: skip
     world.apps["handbook"] = pipeline
     email, account = next(iter(world.accounts.items()))

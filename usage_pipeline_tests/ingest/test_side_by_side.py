@@ -19,7 +19,8 @@ from usage_pipeline.alerts.kinds.source import raise_source_alerts
 from usage_pipeline.configuration import active_configuration
 from usage_pipeline.ingest.read_all_sources import read_all_sources
 from usage_pipeline.settings import Settings, load_settings
-from usage_pipeline.sources import dify_postgres
+from usage_pipeline.sources.dify_postgres import connection as dify_connection
+from usage_pipeline.sources.dify_postgres import source as dify_postgres
 from usage_pipeline.warehouse.connection import Connection, connect, connected
 from usage_pipeline_tests.support.company import EXAMPLE, KEY_RULES, Company, assert_events_equal, build_company
 from usage_pipeline_tests.support.lines import Proxy, closed_port, silent_port
@@ -62,7 +63,7 @@ def place(
     new_database: Callable[[], str], warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Place]:
     """Three Difys that are well; `hung` takes connections and never answers, `refused` is not there."""
-    monkeypatch.setattr(dify_postgres, "_CONNECT_SECONDS", CONNECT_SECONDS)
+    monkeypatch.setattr(dify_connection, "_CONNECT_SECONDS", CONNECT_SECONDS)
     companies = [
         build_company(new_database, warehouse_url, seed=70 + n, days=1, calls_a_day=2, runaway_calls=60)
         for n in range(3)
@@ -217,9 +218,9 @@ CHECKS = """
 import dagster as dg, json, sys
 from datetime import UTC, datetime
 from usage_pipeline.definitions import defs
-from usage_pipeline.sources import dify_postgres
+from usage_pipeline.sources.dify_postgres import connection
 from usage_pipeline.defs.schedules import pass_tags
-dify_postgres._CONNECT_SECONDS = 2
+connection._CONNECT_SECONDS = 2
 with dg.DagsterInstance.local_temp(sys.argv[1]) as instance:
     run = defs.resolve_job_def("usage_pass").execute_in_process(
         instance=instance, tags=pass_tags(datetime.now(UTC)), raise_on_error=False)

@@ -20,7 +20,7 @@ from usage_pipeline.fake_dify.world import World, build_world
 from usage_pipeline.fake_dify.write import add_users, copy_rows, rows_as_of, write_history
 from usage_pipeline.ingest.counting import counting_rules, open_staging
 from usage_pipeline.settings import parse_settings
-from usage_pipeline.sources import dify_postgres
+from usage_pipeline.sources.dify_postgres import source as dify_postgres
 from usage_pipeline.warehouse.connection import Connection, connect, connected
 from usage_pipeline.warehouse.statements import statement
 from usage_pipeline_tests.support.company import EXAMPLE, KEY_RULES, Company, assert_events_equal

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from usage_pipeline.ingest.read_all_sources import read_all_sources
-from usage_pipeline.sources import completion_logs
+from usage_pipeline.sources.completion_logs import source as completion_logs
 from usage_pipeline.sources.completion_logs.database import connect_to_log
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline_tests.support.lines import Proxy

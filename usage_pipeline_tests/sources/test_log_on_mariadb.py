@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 
-from usage_pipeline.sources import completion_logs
 from usage_pipeline.sources.base import SourceError
+from usage_pipeline.sources.completion_logs import source as completion_logs
 from usage_pipeline.sources.completion_logs.database import connect_to_log
 from usage_pipeline.sources.registry import open_source
 from usage_pipeline.warehouse.connection import Connection

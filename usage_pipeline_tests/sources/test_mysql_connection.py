@@ -19,7 +19,8 @@ import requests.certs
 from usage_pipeline.settings import SourceSettings, load_settings
 from usage_pipeline.sources.base import SourceError, SourceTooSlowError
 from usage_pipeline.sources.dify_mysql import DifyMysql
-from usage_pipeline.sources.dify_mysql.connection import BrokenJsonError, MysqlReader, is_mysql_url
+from usage_pipeline.sources.dify_mysql.connection import BrokenJsonError, MysqlReader
+from usage_pipeline.sources.mysql_url import DIFY_ON_MYSQL, is_mysql_url, tls_arguments
 from usage_pipeline.sources.registry import open_source
 from usage_pipeline_tests.sources.conftest import execute, new_database_on
 from usage_pipeline_tests.support.company import EXAMPLE
@@ -176,8 +177,6 @@ def test_a_url_that_is_wrong_says_what_to_change(end: str, said: str, mariadb: M
 
 
 def test_tls_is_verified_as_far_as_the_url_asks() -> None:
-    from usage_pipeline.sources.dify_mysql.connection import _tls  # noqa: PLC0415
-
     ca = requests.certs.where()
     by_options = [
         ({}, None), ({"ssl_disabled": "true"}, None), ({"ssl_mode": "required"}, (ssl.CERT_NONE, False)),
@@ -185,9 +184,9 @@ def test_tls_is_verified_as_far_as_the_url_asks() -> None:
         ({"ssl_ca": ca, "ssl_mode": "VERIFY_IDENTITY"}, (ssl.CERT_REQUIRED, True)),
     ]  # fmt: skip
     for options, wanted in by_options:
-        context = cast(ssl.SSLContext | None, _tls(options).get("ssl"))
+        context = cast(ssl.SSLContext | None, tls_arguments(options, DIFY_ON_MYSQL).get("ssl"))
         assert (context and (context.verify_mode, context.check_hostname)) == wanted, options
-    assert _tls({"ssl_disabled": "true"}) == {"ssl_disabled": True}
+    assert tls_arguments({"ssl_disabled": "true"}, DIFY_ON_MYSQL) == {"ssl_disabled": True}
 
 
 # -- doctor ----------------------------------------------------------------------------------------------------------

@@ -10,15 +10,21 @@ from urllib.parse import quote
 import psycopg
 import pymysql
 import sqlalchemy as sa
+from pymysql.cursors import Cursor
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from usage_pipeline.sources.base import SourceError
+from usage_pipeline.sources.mysql_url import (
+    LOG_ON_MYSQL,
+    explain_mysql_error,
+    is_mysql_url,
+    mysql_advice,
+    mysql_arguments,
+)
 from usage_pipeline.sources.watchdog import end_reading_with, heard_from_source
 from usage_pipeline.warehouse.connection import hang_up, with_addresses
 
 _CONNECT_SECONDS = 10
-_MYSQL_DENIED = 1045
-_MYSQL_NO_DATABASE = 1049
 
 
 @contextmanager
@@ -34,30 +40,32 @@ def in_words(doing: str) -> Iterator[None]:
 
 def connect_to_log(url: str, statement_timeout: timedelta) -> sa.Connection:
     """Connects. Raises SourceError that says what is wrong and what to do, without the password."""
-    try:
-        place = sa.make_url(url)
-    except SQLAlchemyError:
-        raise SourceError(
-            "the URL of the log cannot be read; write sqlite:///path, postgresql:// or mysql://"
-        ) from None
-    kind = place.get_backend_name()
     seconds = int(statement_timeout.total_seconds())
     with in_words("cannot connect to the log's database; check the URL, the host, the port and the rights"):
-        match kind:
-            case "postgresql" | "postgres":
-                engine = _postgres(url, seconds)
-            case "mysql" | "mariadb":
-                engine = _mysql(place, seconds)
-            case "sqlite":
-                engine = _sqlite(place.database)
-            case _:
-                raise SourceError(f"a log in {kind} cannot be read; it can in SQLite, PostgreSQL, MySQL and MariaDB")
-        connection = engine.connect()
-        if kind in ("mysql", "mariadb"):
+        connection = _engine(url, seconds).connect()
+        if connection.dialect.name in ("mysql", "mariadb"):
             connection.exec_driver_sql("SET SESSION TRANSACTION READ ONLY")
             _limit_statements(connection, seconds)
     heard_from_source()
     return connection
+
+
+def _engine(url: str, seconds: int) -> sa.Engine:
+    if is_mysql_url(url):
+        return _mysql(url, seconds)
+    kind = url.strip().partition(":")[0].partition("+")[0].lower()
+    if kind in ("postgresql", "postgres"):
+        return _postgres(url, seconds)
+    try:
+        place = sa.make_url(url)
+    except (SQLAlchemyError, ValueError):
+        raise SourceError(
+            "the URL of the log cannot be read; write sqlite:///path, postgresql:// or mysql://"
+        ) from None
+    kind = place.get_backend_name()
+    if kind != "sqlite":
+        raise SourceError(f"a log in {kind} cannot be read; it can in SQLite, PostgreSQL, MySQL and MariaDB")
+    return _sqlite(place.database)
 
 
 def _postgres(url: str, seconds: int) -> sa.Engine:
@@ -76,19 +84,24 @@ def _postgres(url: str, seconds: int) -> sa.Engine:
     return sa.create_engine("postgresql+psycopg://", creator=connect, poolclass=sa.StaticPool)
 
 
-def _mysql(place: sa.URL, seconds: int) -> sa.Engine:
-    return sa.create_engine(
-        place.set(drivername="mysql+pymysql"),
-        poolclass=sa.StaticPool,
-        connect_args={
-            "connect_timeout": _CONNECT_SECONDS,
-            # Every wait has its limit, so nothing need be cut from outside.
-            "read_timeout": seconds + 5,
-            "write_timeout": seconds + 5,
-            "charset": "utf8mb4",
-            "init_command": "SET time_zone = '+00:00'",
-        },
-    )
+def _mysql(url: str, seconds: int) -> sa.Engine:
+    arguments = mysql_arguments(url, LOG_ON_MYSQL)
+
+    def connect() -> "pymysql.Connection[Cursor]":
+        try:
+            return pymysql.connect(
+                **arguments,
+                charset="utf8mb4",
+                init_command="SET time_zone = '+00:00'",
+                connect_timeout=_CONNECT_SECONDS,
+                # Every wait has its limit, so nothing need be cut from outside.
+                read_timeout=seconds + 5,
+                write_timeout=seconds + 5,
+            )
+        except (RuntimeError, ValueError) as error:
+            raise SourceError(explain_mysql_error(error, LOG_ON_MYSQL)) from None
+
+    return sa.create_engine("mysql+pymysql://", creator=connect, poolclass=sa.StaticPool)
 
 
 def _limit_statements(connection: sa.Connection, seconds: int) -> None:
@@ -124,11 +137,7 @@ def _first_line(error: BaseException) -> str:
     if isinstance(error, psycopg.errors.QueryCanceled):
         return "a statement took too long: raise lookback.statement_timeout_seconds, or give the time an index"
     if isinstance(error, pymysql.Error) and len(error.args) > 1:
-        number, text = error.args[0], str(error.args[1])
-        advice = {
-            _MYSQL_DENIED: "; the user or its password is wrong (special characters must be %-encoded)",
-            _MYSQL_NO_DATABASE: "; the database name in the URL is wrong",
-        }
-        return text + advice.get(number, "")
+        advice = mysql_advice(error.args[0], LOG_ON_MYSQL)
+        return f"{error.args[1]}; {advice}" if advice else str(error.args[1])
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__

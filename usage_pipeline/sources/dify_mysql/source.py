@@ -6,8 +6,7 @@ from typing import LiteralString, cast
 
 from psycopg import sql
 
-from usage_pipeline.sources.base import DIFY, Family, Window
-from usage_pipeline.sources.batches import batches
+from usage_pipeline.sources.base import DIFY, Family, Window, batches
 from usage_pipeline.sources.dify_mysql.connection import BrokenJsonError, MysqlReader
 from usage_pipeline.sources.dify_mysql.schema import read_mysql_schema
 from usage_pipeline.sources.dify_mysql.statements import MysqlStatements, NodeStatements
@@ -16,6 +15,8 @@ from usage_pipeline.sources.dify_schema import DifySchema, schema_problems
 from usage_pipeline.sources.node_json import node_row
 from usage_pipeline.sources.watchdog import heard_from_source
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import values
+from usage_pipeline.warehouse.statements import statement
 
 _RUNS_A_BATCH = 500
 _IDS_A_BATCH = 1_000
@@ -153,8 +154,7 @@ class DifyMysql:
         self._reader.close()
 
     def _stage_nodes_of_runs(self, warehouse: Connection) -> None:
-        runs = warehouse.execute("SELECT id FROM stage_run ORDER BY id").fetchall()
-        for ids in batches([str(row[0]) for row in runs], _RUNS_A_BATCH):
+        for ids in batches(values(warehouse, str, "SELECT id FROM stage_run ORDER BY id"), _RUNS_A_BATCH):
             self._stage_nodes(warehouse, self._statements.nodes_by_run(), {"ids": ids})
 
     def _stage_nodes(self, warehouse: Connection, selected: NodeStatements, parameters: Parameters) -> None:
@@ -181,11 +181,7 @@ class DifyMysql:
         self._stage(warehouse, "stage_node", select, parameters, figures)
 
     def _stage_node_models(self, warehouse: Connection) -> None:
-        found = warehouse.execute(
-            "SELECT DISTINCT workflow_id FROM stage_node"
-            " WHERE node_type IN ('agent', 'knowledge-retrieval') AND model IS NULL"
-        )
-        for batch in batches([str(row[0]) for row in found], _RUNS_A_BATCH):
+        for batch in batches(values(warehouse, str, statement("ingest/workflows_without_models")), _RUNS_A_BATCH):
             try:
                 with warehouse.transaction():
                     self._stage(warehouse, "stage_node_model", self._statements.node_models(), {"ids": batch})

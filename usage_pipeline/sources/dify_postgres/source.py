@@ -2,23 +2,24 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import LiteralString, cast
+from typing import LiteralString
 from uuid import UUID
 
 import psycopg
-from psycopg import ClientCursor, sql
+from psycopg import sql
 
-from usage_pipeline.sources.base import DIFY, Family, SourceError, Window
-from usage_pipeline.sources.batches import batches
-from usage_pipeline.sources.dify_schema import DifySchema, read_schema, schema_problems
+from usage_pipeline.sources.base import DIFY, Family, Window, batches
+from usage_pipeline.sources.dify_postgres.connection import connect_read_only
+from usage_pipeline.sources.dify_postgres.schema import read_schema
+from usage_pipeline.sources.dify_schema import DifySchema, schema_problems
 from usage_pipeline.sources.node_json import node_row
-from usage_pipeline.sources.watchdog import end_reading_with, heard_from_source
-from usage_pipeline.warehouse.connection import Connection, hang_up, with_addresses
+from usage_pipeline.sources.watchdog import heard_from_source
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import value, value_or_none, values
 from usage_pipeline.warehouse.statements import statement
 
 _FOLDER = "sources/dify_postgres"
 _SUMS = ("message_sums", "run_sums")
-_CONNECT_SECONDS = 10
 _MESSAGES_A_WINDOW = 20_000
 _RUNS_A_WINDOW = 5_000
 _RUNS_A_BATCH = 500
@@ -65,8 +66,7 @@ class DifyPostgres:
 
     def clock(self) -> datetime:
         """What time it is at the database, aware UTC."""
-        row = self._connection.execute("SELECT clock_timestamp()").fetchone()
-        return cast(datetime, row[0]) if row else datetime.now(UTC)
+        return value(self._connection, datetime, "SELECT clock_timestamp()")
 
     def problems(self) -> Sequence[tuple[str, str, str]]:
         """Columns that this Dify lacks and that counting would have used."""
@@ -84,12 +84,13 @@ class DifyPostgres:
 
     def window_end(self, since: datetime) -> datetime | None:
         """Where a window from ``since`` should end to hold a moderate number of rows; None when little is left."""
-        row = self._connection.execute(
+        end = value_or_none(
+            self._connection,
+            datetime,
             statement(f"{_FOLDER}/window_end"),
             {"since": _naive(since), "messages": _MESSAGES_A_WINDOW, "runs": _RUNS_A_WINDOW},
-        ).fetchone()
+        )
         heard_from_source()
-        end = cast(datetime | None, row[0]) if row else None
         # Many rows may share one moment; a window must still move on.
         return max(end, since + timedelta(microseconds=1)) if end else None
 
@@ -141,8 +142,7 @@ class DifyPostgres:
         """The ids of an app's messages that were created in the window."""
         if not self.can_be_row(app_id):
             return []
-        rows = self._connection.execute(_select("message_ids"), {"app_id": app_id, **_between(window)})
-        return [str(row_id) for (row_id,) in rows]
+        return values(self._connection, str, _select("message_ids"), {"app_id": app_id, **_between(window)})
 
     def can_be_row(self, row_id: str) -> bool:
         """Whether an id has the shape of Dify's ids; any other would fail a statement."""
@@ -188,11 +188,7 @@ class DifyPostgres:
                 copy.write_row(node_row(row))
 
     def _stage_node_models(self, warehouse: Connection) -> None:
-        found = warehouse.execute(
-            "SELECT DISTINCT workflow_id FROM stage_node"
-            " WHERE node_type IN ('agent', 'knowledge-retrieval') AND model IS NULL"
-        )
-        for batch in batches([str(row[0]) for row in found], _RUNS_A_BATCH):
+        for batch in batches(values(warehouse, str, statement("ingest/workflows_without_models")), _RUNS_A_BATCH):
             try:
                 with warehouse.transaction():
                     self._stage(warehouse, "stage_node_model", _select("node_models"), {"workflow_ids": batch})
@@ -203,9 +199,9 @@ class DifyPostgres:
     def _stage_key_records(self, warehouse: Connection) -> None:
         if self._schema.key_record_type is None:
             return
-        found = warehouse.execute("SELECT id FROM stage_message UNION SELECT id FROM stage_run ORDER BY id")
+        calls = values(warehouse, str, "SELECT id FROM stage_message UNION SELECT id FROM stage_run ORDER BY id")
         select = _key_records(self._schema.key_record_type)
-        for ids in batches([str(row[0]) for row in found], _IDS_A_BATCH):
+        for ids in batches(calls, _IDS_A_BATCH):
             self._stage(warehouse, "stage_key_record", select, {"ids": ids})
 
     def _stage(
@@ -226,57 +222,11 @@ class DifyPostgres:
         heard_from_source()
 
 
-def connect_read_only(url: str, *, statement_timeout: timedelta) -> Connection:
-    """A session that refuses to write, reads times as UTC and gives up on slow statements.
-
-    Raises SourceError that says what is wrong and what to do, without the password.
-    """
-    try:
-        connection = psycopg.connect(
-            with_addresses(url),
-            autocommit=True,
-            cursor_factory=ClientCursor,
-            application_name="usage-pipeline (read-only)",
-            connect_timeout=_CONNECT_SECONDS,
-        )
-        end_reading_with(lambda: hang_up(connection))
-        connection.execute(_session(statement_timeout))
-    except psycopg.OperationalError as error:
-        raise SourceError(explain_connection_error(error)) from None
-    heard_from_source()
-    return connection
-
-
-def _session(statement_timeout: timedelta) -> sql.Composed:
-    # A planner with stale statistics must not be able to decide to read a big table whole: hence enable_seqscan.
-    return sql.SQL(
-        "SET default_transaction_read_only = on; SET TimeZone = 'UTC'; SET statement_timeout = {timeout};"
-        " SET lock_timeout = '2s'; SET idle_in_transaction_session_timeout = '60s'; SET jit = off;"
-        " SET enable_seqscan = off"
-    ).format(timeout=sql.Literal(int(statement_timeout.total_seconds() * 1000)))
-
-
-def explain_connection_error(error: psycopg.OperationalError) -> str:
-    """What is wrong with a connection and what to do, in words; libpq's text holds no password."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip() and "Is the server running" not in line]
-    text = lines[-1] if lines else type(error).__name__
-    advice = "check the host, the port and that the server runs and lets this machine in (pg_hba.conf, firewall)"
-    if "password authentication failed" in text or "no password supplied" in text:
-        advice = "the user or its password is wrong: check them in the URL (special characters must be %-encoded)"
-    elif "does not exist" in text and "database" in text:
-        advice = "the database name in the URL is wrong; Dify's is 'dify' unless DB_DATABASE says otherwise"
-    elif "does not exist" in text:
-        advice = "create the role (README, 'Connect a real Dify') or correct the user in the URL"
-    elif "could not translate host name" in text or "Name or service not known" in text:
-        advice = "the host name in the URL cannot be resolved from this machine"
-    return f"cannot connect to Dify's database: {text}; {advice}"
-
-
 def _select(name: str, **raw: LiteralString) -> sql.SQL:
     """The SQL of a file with its unquoted psql variables (``:selection``) replaced."""
     text: LiteralString = statement(f"{_FOLDER}/{name}")
-    for variable, value in raw.items():
-        text = text.replace(f":{variable}", value)
+    for variable, replacement in raw.items():
+        text = text.replace(f":{variable}", replacement)
     return sql.SQL(text)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from usage_pipeline.fake_dify.scripts import CallScript
-from usage_pipeline.fake_dify.world import App, World, new_id
+from usage_pipeline.fake_dify.world import FakeApp, World, new_id
 from usage_pipeline_tests.support.histories.dify_in_time import DifyInTime
 from usage_pipeline_tests.support.histories.plans import Operation, Plan
 
@@ -56,7 +56,7 @@ class _Preparing:
     def enter(self) -> None:
         getattr(self, f"_{self.operation.kind}")(self.plan.moment + self.operation.at)
 
-    def _app(self) -> App:
+    def _app(self) -> FakeApp:
         apps = list(self.world.apps.values())
         return apps[self.operation.target % len(apps)]
 

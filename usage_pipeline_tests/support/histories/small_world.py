@@ -12,7 +12,7 @@ from usage_pipeline.fake_dify.calls_basic import basic_call
 from usage_pipeline.fake_dify.calls_workflow import single_loop, single_step, workflow_call
 from usage_pipeline.fake_dify.model_nodes import MISHAPS
 from usage_pipeline.fake_dify.scripts import CallScript
-from usage_pipeline.fake_dify.world import App, Node, World, new_id
+from usage_pipeline.fake_dify.world import FakeApp, Node, World, new_id
 
 if TYPE_CHECKING:
     from usage_pipeline_tests.support.histories.plans import CallPlan, Plan
@@ -97,7 +97,7 @@ def build_small_world(plan: "Plan") -> World:
         world.accounts[email] = new_id(rng)
     tenants = [tenant for tenant, _ in world.tenants.values()]
     for position, (name, spec) in enumerate(APPS.items()):
-        app = App(new_id(rng), tenants[position % len(tenants)], name, spec.mode, spec.model, tags=spec.tags,
+        app = FakeApp(new_id(rng), tenants[position % len(tenants)], name, spec.mode, spec.model, tags=spec.tags,
                   nodes=spec.nodes, sources=spec.sources)  # fmt: skip
         app.workflow_id, app.draft_id = new_id(rng), new_id(rng)
         world.apps[name] = app

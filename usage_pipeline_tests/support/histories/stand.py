@@ -11,8 +11,8 @@ from psycopg import ClientCursor
 from usage_pipeline.fake_dify.schema import create_dify_schema
 from usage_pipeline.ingest.read_source import IngestResult, read_source
 from usage_pipeline.settings import Settings, parse_settings
-from usage_pipeline.sources import dify_postgres
 from usage_pipeline.sources.dify_postgres import DifyPostgres
+from usage_pipeline.sources.dify_postgres import source as dify_postgres
 from usage_pipeline.usage.roll_up import changed_days, roll_up
 from usage_pipeline.warehouse.connection import Connection, connect
 from usage_pipeline.warehouse.schema import migrate

@@ -16,9 +16,10 @@ import psycopg
 from playwright.sync_api import sync_playwright
 
 from usage_pipeline.reports.edition import edition_of
-from usage_pipeline.reports.files import FORMATS, write_report
+from usage_pipeline.reports.files import write_report
 from usage_pipeline.reports.make import make_report
 from usage_pipeline.settings import Settings
+from usage_pipeline.settings.report_formats import ReportFormat
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline.warehouse.embedded import create_database, start_embedded, stop_embedded
 from usage_pipeline.warehouse.schema import migrate
@@ -80,7 +81,7 @@ def measure(connection: Connection, folder: Path) -> bool:
     began = time.perf_counter()
     report = make_report(connection, Settings(version=1, currency="CNY"), edition_of("day", DAY), now=datetime.now(UTC))
     print(f"{len(report.rows):,} rows, document made in {time.perf_counter() - began:.1f} s")
-    for wanted in FORMATS:
+    for wanted in ReportFormat:
         began = time.perf_counter()
         (path,) = write_report(report, [wanted], folder, "en")
         print(f"{wanted:8} {path.stat().st_size / 1e6:7.2f} MB  {time.perf_counter() - began:5.1f} s")

@@ -13,11 +13,12 @@ from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.output import AsJson, Mistake, for_people, out, print_json, show_rows
 from usage_pipeline.reports.chargeback import write_statements
 from usage_pipeline.reports.document import Tenant
-from usage_pipeline.reports.edition import KINDS, edition_of
-from usage_pipeline.reports.files import FORMATS, Format, reports_folder, write_report
+from usage_pipeline.reports.edition import EDITION_KINDS, edition_of
+from usage_pipeline.reports.files import reports_folder, write_report
 from usage_pipeline.reports.make import key_figures, make_report
 from usage_pipeline.reports.scope import NoSuchTenantError, find_tenant
 from usage_pipeline.settings.environment import home_dir
+from usage_pipeline.settings.report_formats import ReportFormat
 from usage_pipeline.warehouse.connection import Connection
 
 _LANGUAGES = ("zh", "en")
@@ -33,7 +34,7 @@ def report(
     period: Annotated[str, typer.Option(help="day, week or month: the edition that the day lies in.")] = "day",
     tenant: Annotated[str | None, typer.Option(help="A tenant's name or id: its rows only.")] = None,
     formats: Annotated[
-        list[str] | None, typer.Option("--format", help=f"{', '.join(FORMATS)} or all; may be given again.")
+        list[str] | None, typer.Option("--format", help=f"{', '.join(ReportFormat)} or all; may be given again.")
     ] = None,
     folder: Annotated[
         Path | None, typer.Option("--out", help="A folder; left out: reports/ of USAGE_PIPELINE_HOME.")
@@ -59,13 +60,13 @@ def report(
         made = make_report(
             connection,
             settings,
-            edition_of(_one_of(period, KINDS, "--period"), asked),
+            edition_of(_one_of(period, EDITION_KINDS, "--period"), asked),
             tenant=whose,
             now=datetime.now(UTC),
         )
         wanted = _formats(formats, settings.reports.formats)
-        if open_page and "html" not in wanted:
-            wanted.append("html")
+        if open_page and ReportFormat.HTML not in wanted:
+            wanted.append(ReportFormat.HTML)
         spoken = _one_of(language or settings.language, _LANGUAGES, "--language")
         written = _into(folder or reports_folder(made), lambda place: write_report(made, wanted, place, spoken))
     figures = {**key_figures(made), "tenant": whose.name if whose else None}
@@ -103,12 +104,12 @@ def _one_of(value: str, known: Sequence[T], option: str) -> T:
     return found
 
 
-def _formats(asked: list[str] | None, configured: tuple[Format, ...]) -> list[Format]:
+def _formats(asked: list[str] | None, configured: tuple[ReportFormat, ...]) -> list[ReportFormat]:
     if not asked:
         return list(configured)
     if "all" in asked:
-        return list(FORMATS)
-    return [_one_of(name, FORMATS, "--format") for name in asked]
+        return list(ReportFormat)
+    return [_one_of(name, tuple(ReportFormat), "--format") for name in asked]
 
 
 def _into(folder: Path, write: Callable[[Path], list[Written]]) -> list[Written]:
@@ -124,7 +125,7 @@ def _chargeback(
     place = folder or home_dir() / "reports" / f"{month:%Y-%m}"
     written = _into(place, lambda target: write_statements(connection, month, currency, target, whose))
     rows = [
-        (found.tenant.name, found.span.first, found.span.last, found.amount, found.base_cost, found.currency, path)
+        (found.tenant.name, found.period.first, found.period.last, found.amount, found.base_cost, found.currency, path)
         for found, path in written
     ]
     columns = ("tenant", "first", "last", "amount", "base_cost", "currency", "file")

@@ -15,7 +15,7 @@ from usage_pipeline.defs.shared import (
 )
 from usage_pipeline.reports.chargeback import write_statements
 from usage_pipeline.reports.document import Report
-from usage_pipeline.reports.edition import Edition, Kind, edition_of, ended_with
+from usage_pipeline.reports.edition import Edition, EditionKind, edition_of, ended_with
 from usage_pipeline.reports.files import reports_folder, write_report
 from usage_pipeline.reports.make import key_figures, make_report
 from usage_pipeline.reports.recipients import tell_recipients
@@ -24,7 +24,7 @@ from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
 
 _ROWS_SHOWN = 15
-_LONGER: tuple[Kind, ...] = ("week", "month")
+_LONGER: tuple[EditionKind, ...] = ("week", "month")
 
 
 @dg.asset(
@@ -71,7 +71,7 @@ def _write(connection: Connection, settings: Settings, day: date) -> tuple[Repor
     folder = reports_folder(report)
     files = write_report(report, settings.reports.formats, folder, settings.language)
     projects = [
-        (spent.name, spent.belongs_to, spent.measures.calls, spent.measures.total_tokens, spent.measures.base_cost,
+        (spent.name, spent.belongs_to, spent.calls, spent.total_tokens, spent.base_cost,
          spent.cost_before)
         for spent in report.spent["project"][:_ROWS_SHOWN]
     ]  # fmt: skip
@@ -91,7 +91,7 @@ def _longer(connection: Connection, settings: Settings, edition: Edition) -> Rep
     report = make_report(connection, settings, edition)
     write_report(report, settings.reports.formats, reports_folder(report), settings.language)
     if edition.kind == "month":
-        write_statements(connection, edition.span.first, settings.currency, reports_folder(report))
+        write_statements(connection, edition.period.first, settings.currency, reports_folder(report))
     return report
 
 

@@ -2,25 +2,26 @@
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
-from usage_pipeline.reports.csv_files import plain
+from usage_pipeline.reports.cells import plain
 from usage_pipeline.reports.document import ZERO, Tenant
-from usage_pipeline.reports.edition import Span, month_of
-from usage_pipeline.reports.files import atomically
-from usage_pipeline.reports.safe_text import file_name
+from usage_pipeline.reports.edition import ReportPeriod, month_of
+from usage_pipeline.reports.files import atomically, file_name
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import rows
 from usage_pipeline.warehouse.statements import statement
 
 CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True)
-class Line:
+class StatementLine:
     """A tenant's project and model in a month."""
 
     source: str
@@ -45,40 +46,40 @@ class Statement:
     """A tenant's lines of a month."""
 
     tenant: Tenant
-    span: Span
+    period: ReportPeriod
     currency: str
-    lines: Sequence[Line]
+    lines: Sequence[StatementLine]
 
     @property
     def base_cost(self) -> Decimal:
-        """The exact sum."""
+        """Returns the exact sum."""
         return sum((line.base_cost for line in self.lines), ZERO)
 
     @property
     def amount(self) -> Decimal:
-        """The sum in cents: that of the lines, and the exact one rounded."""
+        """Returns the sum in cents: that of the lines, and the exact one rounded."""
         return sum((line.amount for line in self.lines), ZERO)
 
 
 def chargeback(connection: Connection, month: date, currency: str, tenant: Tenant | None = None) -> list[Statement]:
-    """A statement for each tenant that used anything in the month of a day, or for one. Writes nothing."""
-    span = month_of(month)
+    """Returns a statement for each tenant that used anything in the month of a day, or for one. Writes nothing."""
+    period = month_of(month)
     parameters = {
-        "first": span.first,
-        "last": span.last,
+        "first": period.first,
+        "last": period.last,
         "source": tenant.source if tenant else None,
         "tenant_id": tenant.tenant_id if tenant else None,
     }
-    rows = [Line(*row) for row in connection.execute(statement("reports/chargeback"), parameters)]  # type: ignore[arg-type]
+    found = rows(connection, StatementLine, statement("reports/chargeback"), parameters)
     return [
-        Statement(Tenant(source, tenant_id, lines[0].tenant, ""), span, currency, in_cents(lines))
-        for (source, tenant_id), found in groupby(rows, key=lambda line: (line.source, line.tenant_id))
-        if (lines := list(found))
+        Statement(Tenant(source, tenant_id, lines[0].tenant, ""), period, currency, in_cents(lines))
+        for (source, tenant_id), each in groupby(found, key=lambda line: (line.source, line.tenant_id))
+        if (lines := list(each))
     ]
 
 
-def in_cents(lines: Sequence[Line]) -> list[Line]:
-    """The lines with amounts in cents that add up to the rounded sum.
+def in_cents(lines: Sequence[StatementLine]) -> list[StatementLine]:
+    """Returns the lines with amounts in cents that add up to the rounded sum.
 
     Each line is cut to cents; the cents that then lack go to the lines that lost most.
     """
@@ -88,15 +89,12 @@ def in_cents(lines: Sequence[Line]) -> list[Line]:
     by_loss = sorted(range(len(lines)), key=lambda at: (amounts[at] - lines[at].base_cost, at))
     for at in by_loss[:lacking]:
         amounts[at] += CENT
-    return [
-        Line(**{**{field.name: getattr(line, field.name) for field in fields(Line)}, "amount": amount})
-        for line, amount in zip(lines, amounts, strict=True)
-    ]
+    return [replace(line, amount=amount) for line, amount in zip(lines, amounts, strict=True)]
 
 
 def write_statement(found: Statement, path: Path) -> None:
     """CSV, a line a project and model, and the total last; UTF-8 with the mark that Excel looks for."""
-    names = [field.name for field in fields(Line)]
+    names = [field.name for field in fields(StatementLine)]
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*names, "currency"])
@@ -114,13 +112,13 @@ def write_statement(found: Statement, path: Path) -> None:
 def write_statements(
     connection: Connection, month: date, currency: str, folder: Path, tenant: Tenant | None = None
 ) -> list[tuple[Statement, Path]]:
-    """Writes each tenant's statement of the month as CSV into the folder; gives them with their files."""
+    """Writes each tenant's statement of the month as CSV into the folder; returns them with their files."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for found in chargeback(connection, month, currency, tenant):
         whose = found.tenant
         name = file_name(whose.name, f"{whose.source}/{whose.tenant_id}")
-        path = folder / f"chargeback-{found.span.first:%Y-%m}-{name}.csv"
-        atomically(path, lambda beside, statement=found: write_statement(statement, beside))  # type: ignore[misc]
+        path = folder / f"chargeback-{found.period.first:%Y-%m}-{name}.csv"
+        atomically(path, partial(write_statement, found))
         written.append((found, path))
     return written

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from usage_pipeline.reports.edition import Edition, Span
+from usage_pipeline.reports.edition import Edition, ReportPeriod
 
 _SIX = Decimal("0.000001")
 ZERO = Decimal(0)
@@ -26,29 +26,28 @@ class Measures:
 
     @property
     def cost_per_call(self) -> Decimal | None:
-        """Rounded to six decimals; None without calls."""
+        """Returns it rounded to six decimals; None without calls."""
         return ratio(self.base_cost, Decimal(self.calls))
 
     @property
     def cost_per_thousand_tokens(self) -> Decimal | None:
-        """Rounded to six decimals; None without tokens."""
+        """Returns it rounded to six decimals; None without tokens."""
         return ratio(self.base_cost * 1000, Decimal(self.total_tokens))
 
 
 def ratio(part: Decimal, of: Decimal) -> Decimal | None:
-    """A quotient rounded to six decimals; None where there is nothing to divide by."""
+    """Returns a quotient rounded to six decimals; None where there is nothing to divide by."""
     return (part / of).quantize(_SIX, ROUND_HALF_UP) if of else None
 
 
-@dataclass(frozen=True)
-class Spent:
+@dataclass(frozen=True, kw_only=True)
+class Spent(Measures):
     """What one tenant, environment, project, key, user, model or node spent, and in the edition before."""
 
     dimension: str
     key: str
     name: str
     belongs_to: str | None
-    measures: Measures
     cost_before: Decimal = ZERO
 
 
@@ -57,7 +56,7 @@ class Comparison:
     """An earlier edition, or the mean of several."""
 
     name: str
-    span: Span
+    period: ReportPeriod
     calls: Decimal
     total_tokens: Decimal
     base_cost: Decimal
@@ -68,19 +67,18 @@ class Comparison:
 class MonthToDate:
     """The last day's calendar month up to that day, and where a straight line leads."""
 
-    span: Span
+    period: ReportPeriod
     base_cost: Decimal
     total_tokens: int
     forecast: Decimal
     method: str = "straight_line"
 
 
-@dataclass(frozen=True)
-class Day:
+@dataclass(frozen=True, kw_only=True)
+class ReportDay(Measures):
     """One day of the trend."""
 
     usage_date: date
-    measures: Measures
 
 
 @dataclass(frozen=True)
@@ -117,12 +115,12 @@ class Mover:
 
     @property
     def change(self) -> Decimal:
-        """What it costs more than before; negative when less."""
+        """Returns what it costs more than before; negative when less."""
         return self.now - self.before
 
     @property
     def reason(self) -> str:
-        """The part that weighs most."""
+        """Returns the part that weighs most: calls, length or price."""
         parts = {"calls": self.by_calls, "length": self.by_length, "price": self.by_price}
         return max(parts, key=lambda name: (abs(parts[name]), name))
 
@@ -187,6 +185,19 @@ class OpenReason:
 
 
 @dataclass(frozen=True)
+class ProjectModel:
+    """What a project spent on a model."""
+
+    project: str
+    tenant: str
+    provider: str | None
+    model: str | None
+    input_tokens: int
+    output_tokens: int
+    base_cost: Decimal
+
+
+@dataclass(frozen=True)
 class Saving:
     """What a smaller model's list price would have asked for the same tokens: an estimate, never a promise."""
 
@@ -200,7 +211,7 @@ class Saving:
 
     @property
     def estimated_saving(self) -> Decimal:
-        """In the configuration's currency, over the span of the report's savings."""
+        """Returns it in the configuration's currency, over the period of the report's savings."""
         return self.cost - self.estimated_cost
 
 
@@ -262,7 +273,7 @@ class Report:
     comparisons: Sequence[Comparison]
     month: MonthToDate
     spent: dict[str, Sequence[Spent]]  # by dimension
-    trend: Sequence[Day]
+    trend: Sequence[ReportDay]
     budgets: Sequence[BudgetLine]
     movers: Sequence[Mover]
     alerts: Sequence[AlertLine]
@@ -270,10 +281,10 @@ class Report:
     gaps: Sequence[Gap]
     unreconciled: Sequence[Unreconciled]
     savings: Sequence[Saving]
-    savings_span: Span
+    savings_period: ReportPeriod
     rows: Sequence[UsageRow]
 
     @property
     def provisional(self) -> bool:
-        """Whether the figures may still change: a day is not over, not read to its end, or not reconciled."""
+        """Returns whether the figures may still change: a day is not over, not read to its end, or not reconciled."""
         return bool(self.open_reasons)

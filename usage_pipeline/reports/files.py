@@ -1,70 +1,57 @@
 """Writes a report's files into a folder, each whole or not at all."""
 
+import hashlib
 import os
+import re
 import tempfile
+import unicodedata
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Literal
 
-from usage_pipeline.reports.csv_files import write_csv
 from usage_pipeline.reports.document import Report
-from usage_pipeline.reports.focus import write_focus
-from usage_pipeline.reports.html import write_html
-from usage_pipeline.reports.parquet import write_parquet
-from usage_pipeline.reports.safe_text import file_name
-from usage_pipeline.reports.xlsx import write_xlsx
+from usage_pipeline.reports.formats.registry import writers
 from usage_pipeline.settings.environment import home_dir
+from usage_pipeline.settings.report_formats import ReportFormat
 
-Format = Literal["html", "xlsx", "csv", "parquet", "focus"]
-FORMATS: tuple[Format, ...] = ("html", "xlsx", "csv", "parquet", "focus")
-_ENDINGS: dict[Format, str] = {
-    "html": ".html",
-    "xlsx": ".xlsx",
-    "csv": ".csv.zip",
-    "parquet": ".parquet",
-    "focus": ".focus.csv",
-}
+_LONGEST_NAME = 60
 
 
 def reports_folder(report: Report) -> Path:
-    """USAGE_PIPELINE_HOME/reports/<edition>/."""
+    """Returns USAGE_PIPELINE_HOME/reports/<edition>/."""
     return home_dir() / "reports" / report.edition.name
 
 
-def write_report(report: Report, formats: Sequence[Format], folder: Path, language: str) -> list[Path]:
-    """The files of the formats asked for, in that order; a file that was there is replaced in one step.
+def write_report(report: Report, formats: Sequence[ReportFormat], folder: Path, language: str) -> list[Path]:
+    """Returns the files of the formats asked for, in that order; a file that was there is replaced in one step.
 
-    Raises OSError when the folder cannot be written.
+    Raises MissingExtraError when a format needs what is not installed (nothing is written then), and OSError when the
+    folder cannot be written.
     """
+    wanted = writers(formats)
     folder.mkdir(parents=True, exist_ok=True)
     name = base_name(report)
     written = []
-    for wanted in dict.fromkeys(formats):
-        path = folder / f"{name}{_ENDINGS[wanted]}"
-        atomically(path, lambda place, kind=wanted: _write(report, kind, place, language))  # type: ignore[misc]
+    for writer in wanted.values():
+        path = folder / f"{name}{writer.ending}"
+        atomically(path, partial(writer.write, report, language))
         written.append(path)
     return written
 
 
 def base_name(report: Report) -> str:
-    """The files' name without ending: the edition, and the tenant where the report is one tenant's."""
+    """Returns the files' name without ending: the edition, and the tenant where the report is one tenant's."""
     whose = report.tenant
     if whose is None:
         return f"usage-{report.edition.name}"
     return f"usage-{report.edition.name}-{file_name(whose.name, f'{whose.source}/{whose.tenant_id}')}"
 
 
-def _write(report: Report, wanted: Format, path: Path, language: str) -> None:
-    if wanted == "html":
-        write_html(report, path, language)
-    elif wanted == "xlsx":
-        write_xlsx(report, path, language)
-    elif wanted == "csv":
-        write_csv(report, path)
-    elif wanted == "parquet":
-        write_parquet(report, path)
-    else:
-        write_focus(report, path)
+def file_name(text: str, key: str) -> str:
+    """Returns a name that cannot leave its folder: letters, digits and hyphens of the text, and a hash of the key."""
+    words = re.sub(r"[^\w]+", "-", unicodedata.normalize("NFKC", text), flags=re.UNICODE).strip("-_")
+    digest = hashlib.sha256(key.encode()).hexdigest()[:8]
+    return f"{words[:_LONGEST_NAME] or 'tenant'}-{digest}"
 
 
 def atomically(path: Path, write: Callable[[Path], object]) -> None:

@@ -5,26 +5,26 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from usage_pipeline.reports.document import ZERO, Measures, Mover, Spent
 
-MOST = 10
+LIMIT = 10
 _SIX = Decimal("0.000001")
 
 
-def movers(now: Sequence[Spent], before: Sequence[Spent], most: int = MOST) -> list[Mover]:
-    """The projects that moved most, the greatest change first."""
+def movers(now: Sequence[Spent], before: Sequence[Spent], limit: int = LIMIT) -> list[Mover]:
+    """Returns the projects that moved most, the greatest change first."""
     earlier = {spent.key: spent for spent in before}
     later = {spent.key: spent for spent in now}
     found = []
     for key in {**earlier, **later}:
         named = later.get(key) or earlier[key]
-        old = earlier[key].measures if key in earlier else Measures()
-        new = later[key].measures if key in later else Measures()
+        old = earlier.get(key, Measures())
+        new = later.get(key, Measures())
         if new.base_cost != old.base_cost:
             found.append(Mover(key, named.name, named.belongs_to, old.base_cost, new.base_cost, *why(old, new)))
-    return sorted(found, key=lambda mover: (-abs(mover.change), mover.key))[:most]
+    return sorted(found, key=lambda mover: (-abs(mover.change), mover.key))[:limit]
 
 
 def why(old: Measures, new: Measures) -> tuple[Decimal, Decimal, Decimal]:
-    """How much of the change comes from more calls, from more tokens a call, and from a dearer price a token.
+    """Returns how much of the change comes from more calls, from more tokens a call, and from a dearer price a token.
 
     In this order: what the old tokens a call at the old price would have cost with the new calls; then with the new
     tokens too; the rest is the price (a dearer model, or a dearer mix of models). The three add up exactly, since the

@@ -1,26 +1,34 @@
-"""Numbers as people read them; exact ones stand in the files."""
+"""Numbers as people read them, Chinese and English alike; exact ones stand in the files."""
 
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+
+from usage_pipeline.alerts.text.format import written
+
+_UNKNOWN = "–"
 
 
 def money(value: Decimal | None) -> str:
-    """Two decimals, four below one; a dash for nothing known."""
+    """Returns two decimals, four below one; a dash for nothing known."""
     if value is None:
-        return "–"
-    places = Decimal("0.01") if abs(value) >= 1 or not value else Decimal("0.0001")
-    return f"{value.quantize(places, ROUND_HALF_UP):,f}"
+        return _UNKNOWN
+    return written(value, "#,##0.00" if abs(value) >= 1 or not value else "0.0000", ROUND_HALF_UP)
 
 
 def count(value: int | Decimal | None) -> str:
-    """A whole number with separators."""
-    return "–" if value is None else f"{Decimal(value).quantize(Decimal(1), ROUND_HALF_UP):,f}"
+    """Returns a whole number with separators; a dash for nothing known."""
+    return _UNKNOWN if value is None else written(Decimal(value), "#,##0", ROUND_HALF_UP)
 
 
-def percent(value: Decimal | None) -> str:
-    """A ratio as per cent with its sign; a dash for nothing to compare with."""
-    return "–" if value is None else f"{value * 100:+.1f} %"
+def change(value: Decimal | None) -> str:
+    """Returns a ratio's change as per cent with its sign; a dash for nothing to compare with."""
+    return _UNKNOWN if value is None else written(value, "+#,##0.0 %;-#,##0.0 %", ROUND_HALF_EVEN)
+
+
+def share(value: Decimal) -> str:
+    """Returns a ratio as per cent, never rounded up: what has not reached its limit must not read as 100 %."""
+    return written(value, "#,##0.0 %", ROUND_DOWN)
 
 
 def trimmed(value: Decimal) -> str:
-    """Digits without zeros at the end."""
+    """Returns digits without zeros at the end."""
     return f"{value.normalize():f}"

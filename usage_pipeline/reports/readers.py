@@ -7,7 +7,7 @@ import psycopg
 from psycopg import sql
 
 from usage_pipeline.reports.document import Tenant
-from usage_pipeline.reports.safe_text import file_name
+from usage_pipeline.reports.files import file_name
 from usage_pipeline.warehouse.connection import Connection
 
 _LONGEST = 63  # PostgreSQL's own limit for names

@@ -72,7 +72,7 @@ def _raise(
     recipients: Sequence[tuple[str, str]],
     language: Language,
 ) -> bool:
-    start, whose = report.edition.span.first, report.tenant
+    start, whose = report.edition.period.first, report.tenant
     alert = NewAlert(
         kind="report",
         budget_id=f"{report.edition.kind}-report-{language}",

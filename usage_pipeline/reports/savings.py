@@ -7,10 +7,10 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 
 from usage_pipeline.pricing.catalogue import catalogue_rules
-from usage_pipeline.reports.document import Saving
+from usage_pipeline.reports.document import ProjectModel, Saving
 from usage_pipeline.settings import Settings
 
-MOST = 10
+LIMIT = 10
 # The next smaller model of the same maker, by how a name begins; the longest beginning that fits wins. Whether it is
 # good enough for the job only a trial can say.
 _SMALLER = {
@@ -35,25 +35,35 @@ _CENT = Decimal("0.01")
 _SIX = Decimal("0.000001")
 
 
-def savings(rows: Sequence[Sequence[object]], settings: Settings, day: date, most: int = MOST) -> list[Saving]:
-    """The greatest of them first. ``rows``: key, project, tenant, provider, model, input, output tokens, base cost."""
-    found = []
-    for _, project, tenant, provider, model, tokens_in, tokens_out, cost in rows:
-        instead = smaller_model(str(provider), str(model))
-        price = _price(str(provider), instead, settings, day) if instead else None
-        if instead is None or price is None:
-            continue
-        used = int(str(tokens_in)), int(str(tokens_out))
-        estimate = ((used[0] * price[0] + used[1] * price[1]) / 1_000_000).quantize(_SIX, ROUND_HALF_UP)
-        saving = Saving(str(project), str(tenant), str(model), instead, sum(used), Decimal(str(cost)), estimate)
-        if saving.estimated_saving >= _CENT:
-            found.append(saving)
-    return sorted(found, key=lambda s: (-s.estimated_saving, s.project, s.model))[:most]
+def savings(spent: Sequence[ProjectModel], settings: Settings, day: date, limit: int = LIMIT) -> list[Saving]:
+    """Returns the greatest of them first; prices are those of the day, in the configuration's currency."""
+    known = [saving for each in spent if (saving := _saving(each, settings, day))]
+    worth = [saving for saving in known if saving.estimated_saving >= _CENT]
+    return sorted(worth, key=lambda s: (-s.estimated_saving, s.project, s.model))[:limit]
+
+
+def _saving(spent: ProjectModel, settings: Settings, day: date) -> Saving | None:
+    if spent.provider is None or spent.model is None:
+        return None
+    instead = smaller_model(spent.provider, spent.model)
+    price = _price(spent.provider, instead, settings, day) if instead else None
+    if instead is None or price is None:
+        return None
+    estimate = (spent.input_tokens * price[0] + spent.output_tokens * price[1]) / 1_000_000
+    return Saving(
+        project=spent.project,
+        tenant=spent.tenant,
+        model=spent.model,
+        instead=instead,
+        total_tokens=spent.input_tokens + spent.output_tokens,
+        cost=spent.base_cost,
+        estimated_cost=estimate.quantize(_SIX, ROUND_HALF_UP),
+    )
 
 
 @cache
 def smaller_model(provider: str, model: str) -> str | None:
-    """The smaller model to try instead, or None."""
+    """Returns the smaller model to try instead, or None."""
     fits = [name for maker, name in _SMALLER if maker == provider and model.startswith(name)]
     instead = _SMALLER[provider, max(fits, key=len)] if fits else None
     # gpt-4o-mini begins with gpt-4o and is the smaller one itself.
@@ -76,7 +86,7 @@ def _price(provider: str, model: str, settings: Settings, day: date) -> tuple[De
 
 
 def exchange_rate(settings: Settings, currency: str, day: date) -> Decimal | None:
-    """Units of the configuration's currency for one unit of another, as in force on the day."""
+    """Returns units of the configuration's currency for one unit of another, of the day; None without a rate."""
     if currency == settings.currency:
         return Decimal(1)
     known = [(start, rate) for start, code, rate in settings.rate_table() if code == currency and start <= day]

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from usage_pipeline.reports.document import Tenant
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import rows
 from usage_pipeline.warehouse.statements import statement
 
 
@@ -14,7 +15,7 @@ class NoSuchTenantError(Exception):
 
 @contextmanager
 def scoped(connection: Connection, tenant: Tenant | None) -> Iterator[Connection]:
-    """The connection with the views of sql/reports/edition/scope.sql over one tenant's rows, or over everybody's.
+    """Yields the connection with the views of sql/reports/edition/scope.sql over one tenant's rows, or over all.
 
     All statements of the block see one state of the warehouse. The views go with the block.
     """
@@ -31,15 +32,13 @@ def scoped(connection: Connection, tenant: Tenant | None) -> Iterator[Connection
 
 
 def tenants(connection: Connection) -> list[Tenant]:
-    """Every tenant that was ever seen."""
-    rows = connection.execute(statement("reports/edition/find_tenant"), {"tenant": None}).fetchall()
-    return [Tenant(*(str(value) for value in row)) for row in rows]
+    """Returns every tenant that was ever seen."""
+    return rows(connection, Tenant, statement("reports/edition/find_tenant"), {"tenant": None})
 
 
 def find_tenant(connection: Connection, asked: str, source: str | None = None) -> Tenant:
-    """The tenant of that id or name, of one source or any. Raises NoSuchTenantError with the names there are."""
-    rows = connection.execute(statement("reports/edition/find_tenant"), {"tenant": asked}).fetchall()
-    every = [Tenant(*(str(value) for value in row)) for row in rows]
+    """Returns the tenant of that id or name, of one source or any; NoSuchTenantError names those known."""
+    every = rows(connection, Tenant, statement("reports/edition/find_tenant"), {"tenant": asked})
     found = [tenant for tenant in every if source in (None, tenant.source)]
     if len(found) == 1:
         return found[0]

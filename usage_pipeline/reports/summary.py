@@ -1,17 +1,15 @@
 """The report in at most ten lines, for a message."""
 
-from decimal import Decimal
-
 from usage_pipeline.reports.document import Report
-from usage_pipeline.reports.numbers import count, money, percent
+from usage_pipeline.reports.numbers import change, count, money, share
 from usage_pipeline.reports.words import words
 
-MOST_LINES = 10
+LINE_LIMIT = 10
 _NOTICED = ("warning", "critical", "emergency")
 
 
 def summary_title(report: Report, language: str) -> str:
-    """What it is of, and the sum."""
+    """Returns what it is of, and the sum."""
     text = words(language)
     whose = report.tenant.name if report.tenant else text["all_tenants"]
     cost = f"{money(report.totals.base_cost)} {report.currency}"
@@ -19,15 +17,15 @@ def summary_title(report: Report, language: str) -> str:
 
 
 def summary_lines(report: Report, language: str) -> list[tuple[str, str]]:
-    """Label and value, the most telling first; what there is nothing of is left out."""
+    """Returns label and value, the most telling first; what there is nothing of is left out."""
     text, totals = words(language), report.totals
     currency = report.currency
+    forecast = f"{text['month_forecast']} {money(report.month.forecast)}"
     lines = [
         (text["state"], text["provisional"] if report.provisional else ""),
         (text["base_cost"], f"{money(totals.base_cost)} {currency}{_compared(report, text)}"),
         (text["total_tokens"], f"{count(totals.total_tokens)} · {count(totals.calls)} {text['calls']}"),
-        (text["month_to_date"], f"{money(report.month.base_cost)} {currency} · {text['month_forecast']} "
-                                f"{money(report.month.forecast)}"),
+        (text["month_to_date"], f"{money(report.month.base_cost)} {currency} · {forecast}"),
         (text["table_project"], _most(report, "project")),
         (text["table_model"], _most(report, "model")),
         (text["table_movers"], _mover(report, text)),
@@ -35,18 +33,18 @@ def summary_lines(report: Report, language: str) -> list[tuple[str, str]]:
         (text["table_alerts"], str(len(report.alerts)) if report.alerts else ""),
         (text["unpriced_tokens"], count(totals.unpriced_tokens) if totals.unpriced_tokens else ""),
         (text["table_savings"], _saving(report, text)),
-    ]  # fmt: skip
-    return [(label, value) for label, value in lines if value][:MOST_LINES]
+    ]
+    return [(label, value) for label, value in lines if value][:LINE_LIMIT]
 
 
 def _compared(report: Report, text: dict[str, str]) -> str:
-    parts = [f"{text[c.name]} {percent(c.change)}" for c in report.comparisons[:2] if c.change is not None]
+    parts = [f"{text[c.name]} {change(c.change)}" for c in report.comparisons[:2] if c.change is not None]
     return f" ({', '.join(parts)})" if parts else ""
 
 
 def _most(report: Report, dimension: str) -> str:
-    rows = [row for row in report.spent[dimension][:3] if row.measures.base_cost]
-    return ", ".join(f"{row.name} {money(row.measures.base_cost)}" for row in rows)
+    rows = [row for row in report.spent[dimension][:3] if row.base_cost]
+    return ", ".join(f"{row.name} {money(row.base_cost)}" for row in rows)
 
 
 def _mover(report: Report, text: dict[str, str]) -> str:
@@ -59,12 +57,12 @@ def _mover(report: Report, text: dict[str, str]) -> str:
 
 def _budgets(report: Report) -> str:
     noticed = [budget for budget in report.budgets if budget.level in _NOTICED][:3]
-    return ", ".join(f"{b.budget_id} {b.scope_name} {(b.ratio * 100).quantize(Decimal('0.1'))} %" for b in noticed)
+    return ", ".join(f"{b.budget_id} {b.scope_name} {share(b.ratio)}" for b in noticed)
 
 
 def _saving(report: Report, text: dict[str, str]) -> str:
     if not report.savings:
         return ""
     first = report.savings[0]
-    return (f"{first.project}: {first.model} → {first.instead}, {text['estimated_saving']} "
-            f"{money(first.estimated_saving)} {report.currency}")  # fmt: skip
+    saved = f"{text['estimated_saving']} {money(first.estimated_saving)} {report.currency}"
+    return f"{first.project}: {first.model} → {first.instead}, {saved}"

@@ -4,6 +4,7 @@ import base64
 from io import BytesIO
 
 from usage_pipeline.reports.document import Report
+from usage_pipeline.settings.extras import need
 
 _INCHES = (6.4, 1.9)
 _DOTS = 110
@@ -11,18 +12,19 @@ _BAR, _OTHER = "#2f6fb2", "#a9c6e4"
 
 
 def trend_png(report: Report) -> bytes:
-    """A bar a day, the report's own days darker; in the report's currency. Only digits: no font lacks them."""
-    import matplotlib as mpl  # noqa: PLC0415  (slow to import)
+    """Returns a bar a day, the report's own days darker; in the report's currency. Only digits: no font lacks them.
 
-    mpl.use("agg")
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    Raises MissingExtraError without the extra `pictures`.
+    """
+    need("matplotlib", "pictures", "the picture of the trend").use("agg")
+    from matplotlib.figure import Figure  # noqa: PLC0415  (slow to import, and an extra)
 
     figure = Figure(figsize=_INCHES, dpi=_DOTS, layout="constrained")
     axes = figure.subplots()
-    span = report.edition.span
+    shown = report.edition.period
     days = [day.usage_date for day in report.trend]
-    costs = [float(day.measures.base_cost) for day in report.trend]
-    colours = [_BAR if span.first <= day <= span.last else _OTHER for day in days]
+    costs = [float(day.base_cost) for day in report.trend]
+    colours = [_BAR if shown.first <= day <= shown.last else _OTHER for day in days]
     axes.bar([day.isoformat()[5:] for day in days], costs, color=colours)
     axes.set_xticks([0, len(days) // 2, len(days) - 1])
     axes.spines[["top", "right", "left"]].set_visible(False)
@@ -34,5 +36,5 @@ def trend_png(report: Report) -> bytes:
 
 
 def as_markdown(png: bytes, description: str) -> str:
-    """The picture as Markdown with a data URI: nothing is fetched."""
+    """Returns the picture as Markdown with a data URI: nothing is fetched."""
     return f"![{description}](data:image/png;base64,{base64.b64encode(png).decode()})"

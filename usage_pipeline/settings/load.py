@@ -207,7 +207,7 @@ def _words(detail: ErrorDetails, path: FieldPath) -> tuple[str, str]:  # noqa: P
             return "is too small", f"write {context.get('ge')} or more"
         case "less_than" | "less_than_equal":
             return "is too large", f"write at most {context.get('le', context.get('lt'))}"
-        case "literal_error":
+        case "literal_error" | "enum":
             return "is not one of the words that are known here", f"write {context.get('expected')}"
         case "union_tag_invalid" | "union_tag_not_found":
             return "has no channel that is known", f"write channel: {_channels()}"

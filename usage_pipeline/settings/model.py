@@ -18,6 +18,7 @@ from usage_pipeline.settings.counting import Counting
 from usage_pipeline.settings.enforcement import Enforcement, Mode
 from usage_pipeline.settings.reading import ReadingSettings
 from usage_pipeline.settings.recipients import Recipient, VariableName
+from usage_pipeline.settings.report_formats import ReportFormat
 from usage_pipeline.settings.templates import TemplateSettings
 from usage_pipeline.settings.values import Amount, Count, Currency, Names, Price, Slug, StrictModel, TimeOfDay, Zone
 
@@ -152,7 +153,7 @@ class Reports(StrictModel):
 
     daily_at: TimeOfDay = "08:30"
     editions: tuple[Literal["day", "week", "month"], ...] = ("day", "week", "month")
-    formats: tuple[Literal["html", "xlsx", "csv", "parquet", "focus"], ...] = ("html", "xlsx")
+    formats: tuple[ReportFormat, ...] = (ReportFormat.HTML, ReportFormat.XLSX)
     recipients: Names = ()  # get the report of all tenants
     to_tenants: bool = True  # each tenant's recipients get their tenant's report
     link: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] | None = None  # where the reports' folder is served

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usage_pipeline.reports.chargeback import CENT, Line, Statement, chargeback, in_cents, write_statement
+from usage_pipeline.reports.chargeback import CENT, Statement, StatementLine, chargeback, in_cents, write_statement
 from usage_pipeline.reports.scope import find_tenant
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
@@ -42,7 +42,7 @@ def test_each_statement_adds_up_to_the_cent(books: Connection, statements: list[
 
 @given(st.lists(st.decimals(0, 10**6, places=9, allow_nan=False, allow_infinity=False), min_size=1, max_size=40))
 def test_cents_always_add_up(costs: list[Decimal]) -> None:
-    lines = [Line("s", "t", "T", "prod", "a", "A", None, None, 1, 1, 1, 2, 0, cost) for cost in costs]
+    lines = [StatementLine("s", "t", "T", "prod", "a", "A", None, None, 1, 1, 1, 2, 0, cost) for cost in costs]
     found = in_cents(lines)
     assert abs(sum(line.amount for line in found) - sum(costs)) <= CENT / 2
     assert all(abs(line.amount - line.base_cost) < CENT and line.amount % CENT == 0 for line in found)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from usage_pipeline.reports.document import Measures, Report
-from usage_pipeline.reports.edition import Edition, Span, edition_of
+from usage_pipeline.reports.edition import Edition, ReportPeriod, edition_of
 from usage_pipeline.reports.make import make_report
 from usage_pipeline.reports.movers import movers, why
 from usage_pipeline.reports.savings import smaller_model
@@ -38,24 +38,24 @@ def sums(connection: Connection, first: date, last: date, tenant: str | None = N
 @pytest.mark.parametrize("edition", [edition_of("day", DAY), WEEK, MONTH], ids=lambda edition: edition.kind)
 def test_each_dimension_adds_up_to_the_daily_table(books: Connection, edition: Edition) -> None:
     report = make_report(books, SETTINGS, edition, now=AFTERWARDS)
-    expected = sums(books, edition.span.first, edition.span.last)
+    expected = sums(books, edition.period.first, edition.period.last)
     assert expected.calls and expected.base_cost, "the books are not empty"
     assert report.totals == expected
     for dimension, rows in report.spent.items():
-        assert sum(row.measures.base_cost for row in rows) == expected.base_cost, dimension
-        assert sum(row.measures.total_tokens for row in rows) == expected.total_tokens, dimension
+        assert sum(row.base_cost for row in rows) == expected.base_cost, dimension
+        assert sum(row.total_tokens for row in rows) == expected.total_tokens, dimension
     assert sum(row.base_cost for row in report.rows) == expected.base_cost
 
 
 def test_a_tenants_report_holds_only_its_rows(books: Connection) -> None:
     for mine, other in ((ACME, GLOBEX), (GLOBEX, ACME)):
         report = make_report(books, SETTINGS, MONTH, tenant=find_tenant(books, mine), now=AFTERWARDS)
-        assert report.totals == sums(books, MONTH.span.first, MONTH.span.last, mine)
+        assert report.totals == sums(books, MONTH.period.first, MONTH.period.last, mine)
         assert {row.tenant_id for row in report.rows} == {mine}
         assert [(budget.scope_name) for budget in report.budgets] == [mine], "nor the company's budgets"
         assert [alert.scope_name for alert in report.alerts] == [mine]
         assert other not in repr(asdict(report)), "another tenant's id stands nowhere in the whole document"
-        everything = sums(books, MONTH.span.first, MONTH.span.last)
+        everything = sums(books, MONTH.period.first, MONTH.period.last)
         assert format(everything.base_cost, "f") not in repr(asdict(report))
 
 
@@ -66,7 +66,7 @@ def test_comparisons_are_sums_and_means_of_earlier_days(books: Connection, repor
     assert found["same_weekday"].base_cost == sums(books, DAY - timedelta(days=7), DAY - timedelta(days=7)).base_cost
     seven = sums(books, DAY - timedelta(days=7), DAY - timedelta(days=1)).base_cost / 7
     assert abs(found["trailing_7"].base_cost - seven) <= Decimal("0.0000005")
-    assert found["trailing_28"].span == Span(DAY - timedelta(days=28), DAY - timedelta(days=1))
+    assert found["trailing_28"].period == ReportPeriod(DAY - timedelta(days=28), DAY - timedelta(days=1))
     so_far = sums(books, DAY.replace(day=1), DAY)
     assert report.month.base_cost == so_far.base_cost
     assert abs(report.month.forecast - so_far.base_cost * 31 / 17) <= Decimal("0.0000005")
@@ -93,7 +93,7 @@ def test_each_reason_is_told_from_the_others() -> None:
 
 
 def test_movers_of_the_day_add_up(books: Connection, report: Report) -> None:
-    every = movers(report.spent["project"], [], most=10**6)
+    every = movers(report.spent["project"], [], limit=10**6)
     assert sum(mover.change for mover in every) == report.totals.base_cost
     for mover in report.movers:
         assert mover.by_calls + mover.by_length + mover.by_price == mover.change
@@ -194,6 +194,8 @@ def test_a_tenant_that_is_not_there_is_told_with_those_that_are(books: Connectio
 
 
 def test_editions_have_the_days_that_people_expect() -> None:
-    assert (WEEK.name, WEEK.span) == ("2026-W12", Span(date(2026, 3, 16), date(2026, 3, 22)))
-    assert (MONTH.name, MONTH.span) == ("2026-03", Span(date(2026, 3, 1), date(2026, 3, 31)))
-    assert edition_of("month", date(2024, 2, 29)).earlier()[1][1] == Span(date(2023, 2, 1), date(2023, 2, 28))
+    assert (WEEK.name, WEEK.period) == ("2026-W12", ReportPeriod(date(2026, 3, 16), date(2026, 3, 22)))
+    assert (MONTH.name, MONTH.period) == ("2026-03", ReportPeriod(date(2026, 3, 1), date(2026, 3, 31)))
+    assert edition_of("month", date(2024, 2, 29)).earlier()[1].period == ReportPeriod(
+        date(2023, 2, 1), date(2023, 2, 28)
+    )

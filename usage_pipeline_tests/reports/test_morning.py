@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from usage_pipeline.cli import app
 from usage_pipeline.defs.resources import Warehouse
-from usage_pipeline.reports.edition import KINDS, edition_of, ended_with, month_of
+from usage_pipeline.reports.edition import EDITION_KINDS, edition_of, ended_with, month_of
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline_tests.reports.test_document import sums
 from usage_pipeline_tests.support.company import EXAMPLE
@@ -63,8 +63,12 @@ def test_the_asset_writes_the_day_and_says_its_figures(home: Path, books: Connec
 
 def test_with_a_week_and_a_month_their_editions_are_written_and_told(home: Path, books: Connection) -> None:
     """2026-05-31 is a Sunday and the last day of its month; another day's run writes only itself."""
-    assert [edition.name for edition in ended_with(date(2026, 5, 31), KINDS)] == ["2026-05-31", "2026-W22", "2026-05"]
-    assert [edition.name for edition in ended_with(date(2026, 6, 1), KINDS)] == ["2026-06-01"]
+    assert [edition.name for edition in ended_with(date(2026, 5, 31), EDITION_KINDS)] == [
+        "2026-05-31",
+        "2026-W22",
+        "2026-05",
+    ]
+    assert [edition.name for edition in ended_with(date(2026, 6, 1), EDITION_KINDS)] == ["2026-06-01"]
     sunday = DAY - timedelta(days=DAY.isoweekday())
     with dg.DagsterInstance.ephemeral() as instance:
         assert dg.materialize([the_asset()], partition_key=sunday.isoformat(), instance=instance,

@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, Page
 
 from usage_pipeline.reports.document import Report
 from usage_pipeline.reports.files import write_report
-from usage_pipeline.reports.html import html
+from usage_pipeline.reports.formats.html import html
+from usage_pipeline.settings.report_formats import ReportFormat
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline_tests.reports.test_document import sums
 from usage_pipeline_tests.support.chromium import in_a_browser, running_browser
@@ -60,7 +61,7 @@ def watched(browser: Browser) -> Iterator[Watched]:
 @pytest.fixture
 def page_file(report: Report, tmp_path: Path) -> Path:
     """The day's page in English."""
-    return write_report(report, ["html"], tmp_path, "en")[0]
+    return write_report(report, [ReportFormat.HTML], tmp_path, "en")[0]
 
 
 def exact(page: Page) -> Decimal:
@@ -156,7 +157,7 @@ def test_names_are_only_text(watched: Watched, page_file: Path) -> None:
 def test_contrast_and_labels_pass_axe(
     language: str, scheme: str, browser: Browser, report: Report, tmp_path: Path
 ) -> None:
-    (path,) = write_report(report, ["html"], tmp_path, language)
+    (path,) = write_report(report, [ReportFormat.HTML], tmp_path, language)
     # The page's policy stops axe as it stops everything else; only this test goes round it.
     page = browser.new_page(bypass_csp=True, color_scheme=scheme, viewport={"width": 1440, "height": 900})  # type: ignore[arg-type]
     page.goto(path.as_uri())
@@ -170,7 +171,7 @@ def test_contrast_and_labels_pass_axe(
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS.keys())
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_its_screen(width: int, scheme: str, browser: Browser, report: Report, tmp_path: Path) -> None:
-    (path,) = write_report(report, ["html"], tmp_path, "en" if scheme == "light" else "zh")
+    (path,) = write_report(report, [ReportFormat.HTML], tmp_path, "en" if scheme == "light" else "zh")
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
     page.goto(path.as_uri())
     page.wait_for_selector(READY)

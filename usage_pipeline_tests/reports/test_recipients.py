@@ -14,6 +14,7 @@ from usage_pipeline.reports.make import make_report
 from usage_pipeline.reports.recipients import tell_recipients
 from usage_pipeline.settings.model import Reports, Settings, TenantRule
 from usage_pipeline.settings.recipients import SmsRecipient, WecomRecipient
+from usage_pipeline.settings.report_formats import ReportFormat
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline_tests.delivery.test_rounds import rewrite
 from usage_pipeline_tests.support.channels import robot, wecom_answer
@@ -31,7 +32,7 @@ TELLING = SETTINGS.model_copy(
                 channel="sms", provider="http", to=("+491701234567",), secret_env="SMS", url_env="SMS_URL"
             ),
         },
-        "reports": Reports(recipients=("finance", "on-call"), formats=("html",)),
+        "reports": Reports(recipients=("finance", "on-call"), formats=(ReportFormat.HTML,)),
         "tenants": (
             TenantRule(tenant=ACME, recipients=("acme-owner",)),
             TenantRule(tenant=GLOBEX, recipients=("globex-owner",)),

@@ -1,7 +1,8 @@
 -- The budgets of periods that :last lies in, with level and forecast; the highest ratio first.
 -- Reads report_budget (scope.sql). Writes nothing. Days are those of the budget's own zone.
-SELECT b.budget_id, b.scope_value, b.scope_name, b.period, (b.period_start AT TIME ZONE b.zone)::date,
-       (b.period_end AT TIME ZONE b.zone)::date - 1, b.measure, b.spent, b."limit", b.ratio, b.level, b.forecast, b.as_of
+SELECT b.budget_id, b.scope_value, b.scope_name, b.period, (b.period_start AT TIME ZONE b.zone)::date AS first,
+       (b.period_end AT TIME ZONE b.zone)::date - 1 AS last, b.measure, b.spent, b."limit", b.ratio, b.level,
+       b.forecast, b.as_of
 FROM report_budget b
 WHERE (b.period_start AT TIME ZONE b.zone)::date <= :'last'::date AND (b.period_end AT TIME ZONE b.zone)::date > :'last'::date
 ORDER BY b.ratio DESC, b.budget_id, b.scope_value

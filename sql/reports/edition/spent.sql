@@ -1,8 +1,10 @@
 -- What was spent from :first to :last by each tenant, environment, project, key, user and model, and in all ('total').
 -- Reads report_usage (scope.sql). Writes nothing. The costliest first, then the most tokens.
-SELECT part.dimension, part.key, max(part.name), max(part.belongs_to), sum(d.calls)::bigint,
-       sum(d.failed_calls)::bigint, sum(d.input_tokens)::bigint, sum(d.output_tokens)::bigint,
-       sum(d.total_tokens)::bigint, sum(d.estimated_tokens)::bigint, sum(d.unpriced_tokens)::bigint, sum(d.base_cost)
+SELECT part.dimension, part.key, max(part.name) AS name, max(part.belongs_to) AS belongs_to,
+       sum(d.calls)::bigint AS calls, sum(d.failed_calls)::bigint AS failed_calls,
+       sum(d.input_tokens)::bigint AS input_tokens, sum(d.output_tokens)::bigint AS output_tokens,
+       sum(d.total_tokens)::bigint AS total_tokens, sum(d.estimated_tokens)::bigint AS estimated_tokens,
+       sum(d.unpriced_tokens)::bigint AS unpriced_tokens, sum(d.base_cost) AS base_cost
 FROM report_usage d
 CROSS JOIN LATERAL (VALUES
     ('total', '', '', NULL),

@@ -10,7 +10,7 @@ WITH ends AS (
     SELECT day::date AS usage_date
     FROM generate_series(:'first'::date::timestamp, :'last'::date::timestamp, interval '1 day') AS day
 )
-SELECT 'not_over', source, :'last'::date FROM ends WHERE day_end > :'now'::timestamptz
+SELECT 'not_over' AS reason, source, :'last'::date AS usage_date FROM ends WHERE day_end > :'now'::timestamptz
 UNION ALL
 SELECT 'not_read', e.source, :'last'::date
 FROM ends e LEFT JOIN report_source s USING (source)

@@ -1,18 +1,26 @@
-"""Figures, shares and moments of an alert as a person reads them."""
+"""Figures, shares and moments as a person reads them, in Chinese or English."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_DOWN, Decimal, InvalidOperation
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal, InvalidOperation, localcontext
 from typing import Any
 from zoneinfo import ZoneInfo
 
-_SYMBOLS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£"}
-
 Words = Mapping[str, Any]
+# Digits enough for every number that `number` returns, with its decimals.
+_DIGITS = 64
+
+
+def written(value: Decimal, pattern: str, rounding: str = ROUND_HALF_EVEN) -> str:
+    """Returns the number by a pattern of CLDR: "#,##0.00", or "#,##0.# %" of a ratio. Chinese and English are alike."""
+    from babel.numbers import format_decimal  # noqa: PLC0415  (slow to import)
+
+    with localcontext(prec=_DIGITS, rounding=rounding):
+        return format_decimal(value, pattern, locale="en")
 
 
 def number(value: object) -> Decimal | None:
-    """A number of the facts; None for what is none, or beyond any sense."""
+    """Returns a number of the facts; None for what is none, or beyond any sense."""
     try:
         found = Decimal(str(value))
     except InvalidOperation:
@@ -21,32 +29,38 @@ def number(value: object) -> Decimal | None:
 
 
 def amount(value: object, measure: str, currency: str, words: Words) -> str | None:
-    """Money with its currency, or a count with its unit."""
+    """Returns money in two decimals with its currency's symbol, or a whole number with its unit; None for no number."""
     found = number(value)
     if found is None:
         return None
     if measure == "cost":
-        return f"{_SYMBOLS.get(currency, currency + ' ')}{found:,.2f}"
-    return f"{found:,.0f} {words['measures'].get(measure, measure)}"
+        return _money(found, currency, words)
+    return f"{written(found, '#,##0')} {words['measures'].get(measure, measure)}"
+
+
+def _money(value: Decimal, currency: str, words: Words) -> str:
+    """The symbol is the reader's: to an English one ¥ alone may be yen, so that CNY is CN¥."""
+    from babel.numbers import get_currency_symbol  # noqa: PLC0415  (slow to import)
+
+    symbol = get_currency_symbol(currency, words["locale"])
+    # A code in letters (CHF) has no symbol: a space sets it apart.
+    return f"{symbol}{' ' if symbol[-1:].isalpha() else ''}{written(value, '#,##0.00')}"
 
 
 def percent(value: object) -> str:
-    """A ratio in per cent, never rounded up: what has not reached its limit must not read as 100 %."""
+    """Returns a ratio in per cent, never rounded up: what has not reached its limit must not read as 100 %."""
     found = number(value)
-    if found is None:
-        return "?"
-    rounded = (found * 100).quantize(Decimal("0.1"), ROUND_DOWN)
-    return f"{rounded:,f}".removesuffix(".0") + " %"
+    return "?" if found is None else written(found, "#,##0.# %", ROUND_DOWN)
 
 
 def moment(value: object, facts: Mapping[str, object]) -> str | None:
-    """A time in the alert's zone, to the minute."""
+    """Returns a time in the alert's zone, to the minute; None for no time."""
     found = _parsed(value)
     return found.astimezone(_zone(facts)).strftime("%Y-%m-%d %H:%M") if found else None
 
 
 def period(facts: Mapping[str, object], words: Words) -> str | None:
-    """The budget's period by its first and last day, its zone, and the time that is left of it."""
+    """Returns the budget's period by its first and last day, its zone, and the time that is left of it."""
     start, end = _parsed(facts.get("period_start")), _parsed(facts.get("period_end"))
     if start is None or end is None:
         return None

@@ -4,6 +4,7 @@ from typing import Any
 
 WORDS: dict[str, Any] = {
     "zh": {
+        "locale": "zh_CN",
         "levels": {"info": "提示", "warning": "黄色预警", "critical": "橙色预警", "emergency": "红色告警"},
         "tenant": "工作空间", "environment": "环境", "scope": "范围", "spent": "已用 / 限额", "also": "折合",
         "period": "周期", "left_days": "还剩 {days} 天 {hours} 小时", "left_hours": "还剩 {hours} 小时 {minutes} 分",
@@ -46,6 +47,7 @@ WORDS: dict[str, Any] = {
         "not_stopped": "无法阻止", "undo": "撤销命令", "report": "用量报告",
     },
     "en": {
+        "locale": "en",
         "levels": {"info": "note", "warning": "yellow", "critical": "orange", "emergency": "RED"},
         "tenant": "Workspace", "environment": "Environment", "scope": "Scope", "spent": "Spent / limit",
         "also": "That is", "period": "Period", "left_days": "{days} d {hours} h left",

@@ -1,6 +1,6 @@
 """Writes the report as a workbook: a sheet a table, real numbers and dates, filters, totals by formula."""
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -10,16 +10,17 @@ from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.worksheet import Worksheet
 
+from usage_pipeline.reports.cells import cell
 from usage_pipeline.reports.document import ZERO, Report
-from usage_pipeline.reports.safe_text import cell
-from usage_pipeline.reports.tables import Kind, Table, tables
+from usage_pipeline.reports.formats.base import FormatWriter
+from usage_pipeline.reports.tables import ColumnKind, Table, tables
 from usage_pipeline.reports.words import words
 
-# Excel has 1,048,576 rows a sheet; what does not fit is summed in one last row.
-MOST_ROWS = 1_000_000
+# Excel has 1,048,576 rows a sheet; the totals are of all of them.
+ROW_LIMIT = 1_000_000
 # Excel keeps 15 digits of a number. The exact decimal stands beside each amount of money, as text.
 EXACT = "_exact"
-_FORMATS: dict[Kind, str] = {
+_FORMATS: dict[ColumnKind, str] = {
     "count": "#,##0",
     "money": "#,##0.00####",
     "number": "#,##0.######",
@@ -27,11 +28,11 @@ _FORMATS: dict[Kind, str] = {
     "date": "yyyy-mm-dd",
     "time": "yyyy-mm-dd hh:mm:ss",
 }
-_WIDTHS: dict[Kind, int] = {"text": 24, "date": 12, "time": 20}
+_WIDTHS: dict[ColumnKind, int] = {"text": 24, "date": 12, "time": 20}
 
 
-def write_xlsx(report: Report, path: Path, language: str) -> None:
-    """The workbook. Sheet and column names are in the language, numbers are numbers, names are text."""
+def write_xlsx(report: Report, language: str, path: Path) -> None:
+    """Writes the workbook. Sheet and column names are in the language, numbers are numbers, names are text."""
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with Workbook(str(path), options) as book:
         book.set_properties({"title": f"{words(language)['title']} {report.edition.name}"})
@@ -45,14 +46,14 @@ def write_xlsx(report: Report, path: Path, language: str) -> None:
                 _Sheet(sheet, table, report.zone, styles, head, total).write(words(language))
 
 
-def _summary(sheet: Worksheet, report: Report, language: str, styles: dict[Kind, Format], head: Format) -> None:
+def _summary(sheet: Worksheet, report: Report, language: str, styles: dict[ColumnKind, Format], head: Format) -> None:
     text = words(language)
     sheet.set_column(0, 0, 34)
     sheet.set_column(1, 1, 26)
     sheet.write_string(0, 0, f"{text['title']} {report.edition.name}", head)
     sheet.write_string(0, 1, cell(report.tenant.name if report.tenant else text["all_tenants"]), head)
     totals = report.totals
-    lines: list[tuple[str, object, Kind]] = [
+    lines: list[tuple[str, object, ColumnKind]] = [
         ("state", text["provisional"] if report.provisional else text["final"], "text"),
         ("currency", report.currency, "text"),
         ("base_cost", totals.base_cost, "money"),
@@ -77,11 +78,11 @@ class _Sheet:
     def __init__(
         self,
         sheet: Worksheet,
-        table: Table,  # type: ignore[type-arg]
+        table: Table,
         zone: str,
-        styles: dict[Kind, Format],
+        styles: dict[ColumnKind, Format],
         head: Format,
-        total: dict[Kind, Format],
+        total: dict[ColumnKind, Format],
     ) -> None:
         self.sheet, self.table, self.zone = sheet, table, zone
         self.styles, self.head, self.total = styles, head, total
@@ -96,36 +97,33 @@ class _Sheet:
         for at, column in enumerate(self.money, start=len(columns)):
             self.sheet.write_string(0, at, text[column.name] + text[EXACT], self.head)
             self.sheet.set_column(at, at, 22)
-        last = 0
-        rows = self.table.values()
-        for last, values in enumerate(rows[:MOST_ROWS], start=1):
-            for at, (column, value) in enumerate(zip(columns, values, strict=True)):
-                _write(self.sheet, last, at, value, column.kind, self.styles, self.zone)
-            for at, column in enumerate(self.money, start=len(columns)):
-                self.sheet.write_string(last, at, _exact(column.value(self.table.rows[last - 1])))
+        frame = self.table.frame()
+        last = min(len(frame), ROW_LIMIT)
+        for at, column in enumerate(columns):
+            for row, value in enumerate(frame[column.name].head(last), start=1):
+                _write(self.sheet, row, at, value, column.kind, self.styles, self.zone)
+        for at, column in enumerate(self.money, start=len(columns)):
+            for row, value in enumerate(frame[column.name].head(last), start=1):
+                self.sheet.write_string(row, at, _exact(value))
         self.sheet.freeze_panes(1, 1)
         self.sheet.autofilter(0, 0, max(last, 1), len(columns) + len(self.money) - 1)
-        if any(column.total for column in columns) and last:
-            self._totals(last, text, rows)
+        if last:
+            self._totals(last, text, {column.name: sum(frame[column.name], ZERO) for column in columns if column.total})
 
-    def _totals(self, last: int, text: dict[str, str], rows: list[list[object]]) -> None:
+    def _totals(self, last: int, text: dict[str, str], sums: dict[str, Decimal]) -> None:
         """One row below, an empty one between, so that sorting and filtering leave it alone."""
+        if not sums:
+            return
         row = last + 2
         self.sheet.write_string(row, 0, text["total"], self.total["count"])
         for at, column in enumerate(self.table.columns):
             if column.total:
                 name = xl_col_to_name(at)
-                value = _sum(rows, at)
                 formula = f"=SUM({name}2:{name}{last + 1})"
-                self.sheet.write_formula(row, at, formula, self.total[column.kind], float(value))
+                self.sheet.write_formula(row, at, formula, self.total[column.kind], float(sums[column.name]))
         for at, column in enumerate(self.money, start=len(self.table.columns)):
             if column.total:
-                place = self.table.columns.index(column)
-                self.sheet.write_string(row, at, format(_sum(rows, place), "f"), self.total["count"])
-
-
-def _sum(rows: list[list[object]], at: int) -> Decimal:
-    return sum((Decimal(str(row[at])) for row in rows), ZERO)
+                self.sheet.write_string(row, at, format(sums[column.name], "f"), self.total["count"])
 
 
 def _exact(value: object) -> str:
@@ -133,7 +131,7 @@ def _exact(value: object) -> str:
 
 
 def _write(
-    sheet: Worksheet, row: int, at: int, value: object, kind: Kind, styles: dict[Kind, Format], zone: str
+    sheet: Worksheet, row: int, at: int, value: object, kind: ColumnKind, styles: dict[ColumnKind, Format], zone: str
 ) -> None:
     if value is None:
         return
@@ -142,9 +140,11 @@ def _write(
         local = value.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
         sheet.write_datetime(row, at, local, styles["time"])
     elif isinstance(value, date):
-        sheet.write_datetime(row, at, datetime(value.year, value.month, value.day, tzinfo=UTC).replace(tzinfo=None),
-                             styles["date"])  # fmt: skip
+        sheet.write_datetime(row, at, value, styles["date"])
     elif isinstance(value, int | Decimal):
         sheet.write_number(row, at, float(value), styles[kind])
     else:
         sheet.write_string(row, at, cell(str(value)))
+
+
+FORMAT = FormatWriter(".xlsx", write_xlsx)

@@ -8,27 +8,48 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from usage_pipeline.reports.document import Report
-from usage_pipeline.reports.numbers import count, money, percent, trimmed
-from usage_pipeline.reports.page_data import DIMENSIONS, packed
+from usage_pipeline.reports.formats.base import FormatWriter
+from usage_pipeline.reports.formats.page_rows import DIMENSIONS, packed
+from usage_pipeline.reports.numbers import change, count, money, share, trimmed
 from usage_pipeline.reports.words import words
 
 _FOLDER = Path(__file__).parent / "page"
 _NODES_SHOWN = 25
 _BUDGETS_SHOWN = 50
+_WORDS_OF_SCRIPT = (
+    "everything",
+    "share",
+    "name",
+    "base_cost",
+    "total_tokens",
+    "calls",
+    "cost_per_call",
+    "more",
+    "others",
+    "cost_per_1000_tokens",
+    "total",
+    "usage_date",
+    "nothing",
+)
 
 
-def write_html(report: Report, path: Path, language: str) -> None:
-    """The page in a language. Its policy forbids every request and every script but its own."""
+def write_html(report: Report, language: str, path: Path) -> None:
+    """Writes the page in a language. Its policy forbids every request and every script but its own."""
     path.write_text(html(report, language), encoding="utf-8")
 
 
 def html(report: Report, language: str) -> str:
-    """The page's text."""
+    """Returns the page's text."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415  (slow to import)
 
-    pages = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined,
-                        trim_blocks=True, lstrip_blocks=True)  # fmt: skip
-    pages.filters |= {"money": money, "count": count, "percent": percent, "trimmed": trimmed}
+    pages = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pages.filters |= {"money": money, "count": count, "change": change, "share": share, "trimmed": trimmed}
     text = words(language)
     style, script = _part("page.css"), _part("page.js")
     return pages.get_template("page.html.j2").render(
@@ -59,17 +80,18 @@ def _hash(text: str) -> str:
 
 def _settings(report: Report, text: dict[str, str], language: str) -> str:
     """What the page's script needs besides the rows, as JSON that cannot end its own element."""
-    names = ("everything", "share", "name", "base_cost", "total_tokens", "calls", "cost_per_call", "more", "others",
-             "cost_per_1000_tokens", "total", "usage_date", "nothing")  # fmt: skip
     document = json.dumps(
         {
             "language": "zh-CN" if language == "zh" else "en",
             "currency": report.currency,
-            "text": {name: text[name] for name in names},
+            "text": {name: text[name] for name in _WORDS_OF_SCRIPT},
             "dimensions": {name: text[name] for name in DIMENSIONS},
-            "trend": [[day.usage_date.isoformat(), format(day.measures.base_cost, "f")] for day in report.trend],
-            "days": [report.edition.span.first.isoformat(), report.edition.span.last.isoformat()],
+            "trend": [[day.usage_date.isoformat(), format(day.base_cost, "f")] for day in report.trend],
+            "days": [report.edition.period.first.isoformat(), report.edition.period.last.isoformat()],
         },
         ensure_ascii=True,
     )
     return document.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+FORMAT = FormatWriter(".html", write_html)

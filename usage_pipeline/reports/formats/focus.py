@@ -8,9 +8,10 @@ from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from usage_pipeline.reports.csv_files import plain
+from usage_pipeline.reports.cells import plain
 from usage_pipeline.reports.document import Report, UsageRow
 from usage_pipeline.reports.edition import month_of
+from usage_pipeline.reports.formats.base import FormatWriter
 
 UNKNOWN = "unknown"
 _TOKENS = "Tokens"
@@ -67,7 +68,7 @@ COLUMNS: dict[str, Callable[[UsageRow, str], object]] = {
 }
 
 
-def write_focus(report: Report, path: Path) -> None:
+def write_focus(report: Report, _language: str, path: Path) -> None:
     """One CSV file. Amounts are in the configuration's currency; tokens without a price are charged nothing (and said
     in x_UnpricedTokens). A charge period is a day, a billing period a month, both in the tenant's zone, written in UTC.
     """
@@ -89,3 +90,6 @@ def _tags(row: UsageRow) -> str:
     }
     tags.update({name: value for name, value in ours.items() if value is not None})
     return json.dumps(tags, ensure_ascii=False, sort_keys=True)
+
+
+FORMAT = FormatWriter(".focus.csv", write_focus)

@@ -1,0 +1,31 @@
+"""Cells of files: numbers as digits, and names that no spreadsheet takes for a formula."""
+
+import unicodedata
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+# What makes a spreadsheet read a cell as a formula, full-width forms included: some spreadsheets take those too.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_LONGEST_CELL = 32_000  # Excel takes 32,767 characters
+
+
+def cell(text: str) -> str:
+    """Returns text that no spreadsheet takes for a formula: such a beginning gets an apostrophe before it.
+
+    Spaces before it do not hide it. Characters that no file format keeps (controls) become spaces.
+    """
+    plain = "".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)[:_LONGEST_CELL]
+    return "'" + plain if text.lstrip(" ").startswith(_FORMULA) else plain
+
+
+def plain(value: object) -> str:
+    """Returns a cell of a text file: digits without exponents, ISO 8601 dates, UTC times with a Z, safe names."""
+    if value is None:
+        return ""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, int) else cell(str(value))

@@ -1,7 +1,7 @@
 -- Values of one dimension whose usage in the last window (k = 0) is far above the median of its own windows before. Far is
 -- told in robust standard deviations (1.4826 times the median distance from the median), which are never taken for less
 -- than a tenth of the usual, nor for less than what makes :least stand out of nothing.
--- Reads :rows (sql/anomalies/rows_of_*.sql), usage.tenant, usage.project, usage.api_key. Writes nothing.
+-- Reads :rows (sql/anomalies/rows_of_*.sql) and the tables that name values. Writes nothing.
 WITH span AS (
     SELECT * FROM jsonb_to_recordset(:'spans'::jsonb)
         AS s (k integer, starts timestamptz, ends timestamptz, first_day date, last_day date)
@@ -13,17 +13,9 @@ WITH span AS (
                                WHEN 'output_tokens' THEN d.output_tokens WHEN 'cost' THEN d.base_cost
                                ELSE d.calls END) AS amount
     FROM used d
-    LEFT JOIN usage.tenant t ON t.source = d.source AND t.tenant_id = d.tenant_id
-    LEFT JOIN usage.project p ON p.source = d.source AND p.app_id = d.app_id
-    LEFT JOIN usage.api_key k ON k.source = d.source AND k.api_key_id = d.api_key_id
+    :names_of_row
     CROSS JOIN LATERAL (
-        SELECT CASE :'per' WHEN '' THEN '' WHEN 'tenant' THEN d.source || '/' || d.tenant_id
-                           WHEN 'environment' THEN d.environment WHEN 'project' THEN d.source || '/' || d.app_id
-                           WHEN 'api_key' THEN d.source || '/' || d.api_key_id
-                           WHEN 'caller' THEN d.caller_kind || ': ' || d.caller_id WHEN 'provider' THEN d.provider
-                           WHEN 'model' THEN d.model END AS value,
-               CASE :'per' WHEN 'tenant' THEN coalesce(t.name, d.tenant_id) WHEN 'project' THEN coalesce(p.name, d.app_id)
-                           WHEN 'api_key' THEN coalesce(k.name, k.masked, d.api_key_id) END AS name
+        SELECT CASE :'per' WHEN '' THEN '' ELSE :value_of_per END AS value, :name_of_per AS name
     ) AS v
     WHERE v.value IS NOT NULL AND :fits_scope
     GROUP BY d.window_no, v.value

@@ -1,16 +1,15 @@
--- Puts the configuration's budgets where set-based statements find them, and remembers which tenants, projects and API
--- keys fit by the names they have now; a day on which a value was used that came to fit, or no longer does, is counted
--- again for the definitions concerned.
--- Reads :definitions, :conditions, :masks, :budgets (JSON, see usage_pipeline/budgets/definitions.py), usage.tenant,
--- usage.project, usage.api_key, daily tables. Writes stage_*, usage.budget_definition, usage.budget_condition,
+-- Puts the configuration's budgets where set-based statements find them, and remembers which values that have names
+-- (:named, such as projects) fit by the names they have now; a day on which a value was used that came to fit, or no
+-- longer does, is counted again for the definitions concerned.
+-- Reads :definitions, :conditions, :masks, :budgets (JSON, see usage_pipeline/budgets/definitions.py), the tables
+-- that name values, daily tables. Writes stage_*, usage.budget_definition, usage.budget_condition,
 -- usage.budget_day. Safe to run twice.
 INSERT INTO usage.budget_definition AS known (hash)
 SELECT d.hash FROM jsonb_to_recordset(:'definitions'::jsonb) AS d (hash text)
 ON CONFLICT (hash) DO UPDATE SET last_used_at = now() WHERE known.last_used_at < now() - interval '1 day';
 
 INSERT INTO stage_definition
-SELECT d.n, k.definition_id, d.hash, d.by_event, d.by_quarter, d.estimated, d.per ? 'tenant', d.per ? 'environment',
-       d.per ? 'project', d.per ? 'api_key', d.per ? 'caller', d.per ? 'provider', d.per ? 'model', d.per ? 'node'
+SELECT d.n, k.definition_id, d.hash, d.by_event, d.by_quarter, d.estimated, :per_flags
 FROM jsonb_to_recordset(:'definitions'::jsonb)
      AS d (n integer, hash text, by_event boolean, by_quarter boolean, estimated boolean, per jsonb)
 JOIN usage.budget_definition k USING (hash);
@@ -25,10 +24,7 @@ SELECT m.dimension, m.base::varbit, m.absent::varbit
 FROM jsonb_to_recordset(:'masks'::jsonb) AS m (dimension text, base text, absent text);
 
 INSERT INTO stage_budget
-SELECT b.id, b.n, b.period, b.zone, b.terms, b.rollover,
-       d.per_tenant OR d.per_project OR d.per_api_key OR d.per_caller OR d.per_node,
-       d.per_tenant OR d.per_environment OR d.per_project OR d.per_api_key OR d.per_caller OR d.per_provider
-       OR d.per_model OR d.per_node
+SELECT b.id, b.n, b.period, b.zone, b.terms, b.rollover, :per_of_tenants, :any_per
 FROM jsonb_to_recordset(:'budgets'::jsonb)
      AS b (id text, n integer, period text, zone text, terms text, rollover numeric)
 JOIN stage_definition d USING (n);
@@ -44,17 +40,15 @@ FROM jsonb_to_recordset(:'budgets'::jsonb) AS b (id text, tiers jsonb)
 CROSS JOIN LATERAL jsonb_to_recordset(b.tiers)
      AS t ("on" text, at numeric, level text, for_seconds numeric, min_spend jsonb);
 
-WITH named AS (
-    SELECT 'tenant' AS dimension, t.source, t.tenant_id AS id, t.name, NULL AS alias FROM usage.tenant t
-    UNION ALL SELECT 'project', p.source, p.app_id, p.name, NULL FROM usage.project p
-    UNION ALL SELECT 'api_key', k.source, k.api_key_id, k.masked, k.name FROM usage.api_key k
+WITH named (dimension, source, id, name, alias) AS (
+    :named
 ), fitting AS (
     SELECT c.hash, c.dimension, v.source, v.id
     FROM stage_condition c
     JOIN named v ON v.dimension = c.dimension
      AND (c.included IS NULL OR v.id LIKE ANY (c.included) OR v.name LIKE ANY (c.included)
           OR v.alias LIKE ANY (c.included))
-     AND (c.excluded IS NULL OR NOT (v.id LIKE ANY (c.excluded) OR v.name LIKE ANY (c.excluded)
+     AND (c.excluded IS NULL OR NOT (v.id LIKE ANY (c.excluded) OR coalesce(v.name LIKE ANY (c.excluded), false)
                                        OR coalesce(v.alias LIKE ANY (c.excluded), false)))
 ), known AS (
     SELECT k.hash, k.dimension, k.source, k.id FROM usage.budget_condition k JOIN stage_condition USING (hash)
@@ -79,10 +73,8 @@ FROM (
     JOIN stage_condition c USING (hash)
     JOIN stage_definition d ON get_bit(c.mask, d.n) = 1
     JOIN (
-        SELECT 'tenant' AS dimension, p.source, p.tenant_id AS id, p.usage_date FROM usage.daily_project_usage p
-        UNION ALL SELECT 'project', p.source, p.app_id, p.usage_date FROM usage.daily_project_usage p
-        UNION ALL SELECT 'api_key', k.source, k.api_key_id, k.usage_date FROM usage.daily_key_usage k
-    ) AS u ON u.dimension = m.dimension AND u.source = m.source AND u.id = m.id
+    :days_of_named
+    ) AS u (dimension, source, id, usage_date) ON u.dimension = m.dimension AND u.source = m.source AND u.id = m.id
 ) AS concerned
 WHERE b.definition_id = concerned.definition_id AND b.usage_date = concerned.usage_date
   AND EXISTS (SELECT FROM stage_changed_member);

@@ -1,6 +1,6 @@
 -- What every budget's values have spent in the periods of stage_cut, a row for each.
--- Reads stage_budget, stage_cut, usage.budget_value, usage.budget_spent, usage.tenant, usage.project, usage.api_key,
--- usage.budget_status. Writes stage_span, stage_spent. Safe to run twice.
+-- Reads stage_budget, stage_cut, usage.budget_value, usage.budget_spent, the tables that name values, usage.budget_status.
+-- Writes stage_span, stage_spent. Safe to run twice.
 -- A pass (:passed_at) evaluates a period that has ended only under the terms that were in force while it ran: a changed file
 -- says nothing about yesterday.
 -- A period is cut in the zone of the value's tenant where the value has one, else in the budget's. Days are compared as
@@ -18,19 +18,8 @@ ANALYZE stage_span;
 
 INSERT INTO stage_spent
 SELECT s.budget_id, v.scope_value,
-       concat_ws(' · ', CASE WHEN d.per_tenant THEN coalesce(t.name, v.tenant_id) END, v.environment,
-                 CASE WHEN d.per_project THEN coalesce(p.name, v.app_id) END,
-                 CASE WHEN d.per_api_key
-                      THEN concat_ws(' / ', CASE WHEN NOT d.per_project THEN coalesce(p.name, v.app_id) END,
-                                     coalesce(k.name, k.masked, v.api_key_id)) END,
-                 v.caller_id, v.provider, v.model,
-                 CASE WHEN d.per_node THEN concat_ws(' / ', CASE WHEN NOT d.per_project THEN coalesce(p.name, v.app_id) END,
-                                                     v.node_id) END),
-       jsonb_strip_nulls(jsonb_build_object(
-           'source', v.source, 'tenant_id', v.tenant_id, 'environment', v.environment, 'app_id', v.app_id,
-           'api_key_id', v.api_key_id, 'caller_kind', v.caller_kind, 'caller_id', v.caller_id, 'provider', v.provider,
-           'model', v.model, 'node_id', v.node_id)),
-       s.period, s.zone, s.starts, s.ends, s.tokens, s.input_tokens, s.output_tokens, s.cost, s.calls
+       :scope_name, v.scope, s.period, s.zone, s.starts, s.ends, s.tokens, s.input_tokens,
+       s.output_tokens, s.cost, s.calls
 FROM (
     SELECT b.budget_id, b.n, v.value_id, c.period, c.zone, c.starts, c.ends, sums.*
     FROM stage_budget b
@@ -51,9 +40,7 @@ FROM (
 ) AS s
 JOIN stage_definition d USING (n)
 JOIN usage.budget_value v USING (value_id)
-LEFT JOIN usage.tenant t ON t.source = v.source AND t.tenant_id = v.tenant_id
-LEFT JOIN usage.project p ON p.source = v.source AND p.app_id = v.app_id
-LEFT JOIN usage.api_key k ON k.source = v.source AND k.api_key_id = v.api_key_id
+:names_of_value
 ON CONFLICT DO NOTHING;
 
 -- A budget without `per` has a row even before anything is spent.

@@ -1,8 +1,8 @@
 -- The tables that an evaluation fills. Temporary: emptied at each commit, safe to run twice in a session.
+-- :per_columns, :row_columns and :value_columns are those of the dimensions (budgets/dimension_sql.py).
 CREATE TEMP TABLE IF NOT EXISTS stage_definition (
     n integer PRIMARY KEY, definition_id integer, hash text, by_event boolean, by_quarter boolean, estimated boolean,
-    per_tenant boolean, per_environment boolean, per_project boolean, per_api_key boolean, per_caller boolean,
-    per_provider boolean, per_model boolean, per_node boolean
+    :per_columns
 ) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE IF NOT EXISTS stage_condition (
@@ -40,9 +40,8 @@ CREATE TEMP TABLE IF NOT EXISTS stage_changed_member (
 ) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE IF NOT EXISTS stage_row (
-    usage_date date, starts_at timestamptz, source text, tenant_id text, environment text, app_id text, api_key_id text,
-    caller_kind text, caller_id text, provider text, model text, node_id text, node_title text, calls bigint,
-    input_tokens bigint, output_tokens bigint, total_tokens bigint, estimated_tokens bigint, base_cost numeric
+    usage_date date, starts_at timestamptz, :row_columns, calls bigint, input_tokens bigint,
+    output_tokens bigint, total_tokens bigint, estimated_tokens bigint, base_cost numeric
 ) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE IF NOT EXISTS stage_bits (dimension text, source text, id text, bits varbit) ON COMMIT DELETE ROWS;
@@ -52,9 +51,8 @@ CREATE TEMP TABLE IF NOT EXISTS stage_marked (LIKE stage_row, bits varbit) ON CO
 CREATE TEMP TABLE IF NOT EXISTS stage_taken (bits varbit, usage_date date, n integer) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE IF NOT EXISTS stage_part (
-    definition_id integer, scope_value text, usage_date date, starts_at timestamptz, source text, tenant_id text,
-    environment text, app_id text, api_key_id text, caller_kind text, caller_id text, provider text, model text,
-    node_id text, calls bigint, input_tokens bigint, output_tokens bigint, total_tokens bigint, base_cost numeric
+    definition_id integer, scope_value text, usage_date date, starts_at timestamptz, :value_columns, calls bigint,
+    input_tokens bigint, output_tokens bigint, total_tokens bigint, base_cost numeric
 ) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE IF NOT EXISTS stage_spent (

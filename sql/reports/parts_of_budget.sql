@@ -6,9 +6,7 @@ WITH taken AS MATERIALIZED (
            CASE d.basis WHEN 'logged' THEN d.output_tokens ELSE 0 END AS output_tokens,
            CASE d.basis WHEN 'logged' THEN coalesce(d.base_cost, 0) ELSE 0 END AS cost,
            (d.basis = 'logged' AND d.event_id NOT LIKE 'residual:%')::integer AS calls,
-           coalesce(t.name, d.tenant_id) AS tenant, coalesce(p.name, d.app_id) AS project,
-           coalesce(k.masked, d.api_key_id) AS api_key,
-           d.caller_kind || coalesce(': ' || d.caller_id, '') AS caller, d.model, d.node_title AS node
+           :largest_columns
     :in_scope
       AND :in_period
       AND d.occurred_at <= :'at'::timestamptz
@@ -30,8 +28,7 @@ WITH taken AS MATERIALIZED (
                                ELSE s.calls END AS amount
     ) AS a
     CROSS JOIN LATERAL (
-        VALUES ('tenants', s.tenant, a.amount), ('projects', s.project, a.amount), ('keys', s.api_key, a.amount),
-               ('callers', s.caller, a.amount), ('models', s.model, a.amount), ('nodes', s.node, a.amount)
+        VALUES :largest_rows
     ) AS p (kind, name, amount)
     WHERE p.name IS NOT NULL
     GROUP BY p.kind, p.name

@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 from psycopg import sql
 
 from usage_pipeline.budgets.definitions import patterns_of
+from usage_pipeline.budgets.dimension_sql import with_dimensions
 from usage_pipeline.budgets.scope import fits_scope
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.anomalies import Anomaly, Window
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.statements import statement
 
 _QUARTER = timedelta(minutes=15)
 # Calls that are logged late still count: an hour is looked at a little after its end, a day an hour after.
@@ -138,5 +138,5 @@ def _keep(connection: Connection, found: Unusual, version: int, now: datetime) -
 
 @cache
 def _query(by_event: bool) -> sql.SQL:
-    rows = statement("anomalies/rows_of_events") if by_event else statement("anomalies/rows_of_days")
-    return sql.SQL(statement("anomalies/find").replace(":rows", rows).replace(":fits_scope", fits_scope()))
+    rows = with_dimensions("anomalies/rows_of_events" if by_event else "anomalies/rows_of_days")
+    return sql.SQL(with_dimensions("anomalies/find").replace(":rows", rows).replace(":fits_scope", fits_scope()))

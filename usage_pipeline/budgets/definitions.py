@@ -5,12 +5,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from usage_pipeline.budgets.dimension_sql import ROW, needs
 from usage_pipeline.settings import Budget, Settings
+from usage_pipeline.settings.dimensions import BY_KEY, KEYS, TENANT
 from usage_pipeline.warehouse.patterns import like_pattern
-
-DIMENSIONS = ("tenant", "environment", "project", "api_key", "caller", "provider", "model", "node")
-# To say which project, key, caller or node is meant, the dimension it lies in is needed too.
-_NEEDED_BY = {"project": {"project", "api_key", "node"}}
 
 
 @dataclass
@@ -35,11 +33,8 @@ class Definitions:
             "conditions": json.dumps(self.conditions),
             "masks": json.dumps(self.masks),
             "budgets": json.dumps(self.budgets),
-            **{f"absent_{dimension}": self.absent[dimension] for dimension in DIMENSIONS},
-            **{
-                f"uses_{dimension}": bool(self.used & (_NEEDED_BY.get(dimension) or {dimension}))
-                for dimension in DIMENSIONS
-            },
+            **{f"absent_{key}": self.absent[key] for key in KEYS},
+            **{f"uses_{column}": bool(self.used & needs(column)) for column in ROW},
         }
 
 
@@ -86,7 +81,7 @@ def terms_hash(settings: Settings, budget: Budget) -> str:
 
 def zone_of(settings: Settings, budget: Budget) -> str:
     """The zone that periods are cut in where a value has no tenant: a single tenant's own, else the configuration's."""
-    names = budget.scope.tenant
+    names = budget.scope.values().get(TENANT.key)
     if names and len(names) == 1:
         return settings.zone_of_tenant(names[0], names[0])
     return settings.timezone
@@ -98,15 +93,15 @@ def patterns_of(globs: Mapping[str, Sequence[str]]) -> str:
 
 
 def _by_event(budget: Budget) -> bool:
-    """The daily tables know neither hours nor nodes: such budgets are counted from the events."""
-    return budget.by_the_hour or bool({"node"} & (set(budget.per) | set(_conditions(budget))))
+    """The daily tables know neither hours nor all dimensions: such budgets are counted from the events."""
+    return budget.by_the_hour or any(not BY_KEY[key].daily for key in (*budget.per, *_conditions(budget)))
 
 
 def _conditions(budget: Budget) -> dict[str, _Condition]:
     included, excluded = budget.scope.values(), budget.excluded()
     return {
         dimension: _Condition(dimension, _patterns(included.get(dimension)), _patterns(excluded.get(dimension)))
-        for dimension in DIMENSIONS
+        for dimension in KEYS
         if dimension in included or dimension in excluded
     }
 
@@ -153,7 +148,7 @@ def _terms(settings: Settings, budget: Budget, number: int, *, hashed: bool = Tr
 
 def _spread(found: Definitions, conditions: Sequence[Mapping[str, _Condition]]) -> None:
     """Bits of each condition, and of each dimension for definitions that do not ask for it."""
-    for dimension in DIMENSIONS:
+    for dimension in KEYS:
         own = [by_dimension.get(dimension) for by_dimension in conditions]
         # A call without a value (no API key, say) fits unless certain values are asked for.
         found.absent[dimension] = _bits(one is None or one.included is None for one in own)

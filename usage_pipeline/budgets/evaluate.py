@@ -10,6 +10,7 @@ from typing import LiteralString
 from psycopg import sql
 
 from usage_pipeline.budgets.definitions import definitions_of, patterns_of
+from usage_pipeline.budgets.dimension_sql import with_dimensions
 from usage_pipeline.settings import Budget, Settings
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
@@ -79,7 +80,7 @@ def evaluate_budgets(connection: Connection, settings: Settings, version: int, a
 
 def lock_evaluation(connection: Connection) -> None:
     """Waits for another evaluation to end; held until the transaction ends."""
-    connection.execute(statement("budgets/staging"))
+    connection.execute(with_dimensions("budgets/staging"))
     connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('usage_pipeline.budgets', 0))")
     # Sums of ten thousand values fit; the default would sort on disk.
     connection.execute("SET LOCAL work_mem = '32MB'")
@@ -106,13 +107,13 @@ def evaluate(
         return
     definitions = definitions_of(settings)
     parameters = definitions.parameters()
-    connection.execute(statement("budgets/definitions"), parameters)
+    connection.execute(with_dimensions("budgets/definitions"), parameters)
     connection.execute(
         statement("budgets/stale_days"), {"moments": json.dumps([moment.isoformat() for moment in moments])}
     )
     _count_days(connection, parameters)
     connection.execute("ANALYZE stage_budget, stage_definition, stage_cut")
-    connection.execute(statement("budgets/spent"), {"until": until, "passed_at": passed_at})
+    connection.execute(with_dimensions("budgets/spent"), {"until": until, "passed_at": passed_at})
     connection.execute(statement("budgets/allowances"), {"judged_at": judged_at or max(moments)})
     connection.execute(
         "ANALYZE stage_spent (budget_id, scope_value, period_start), stage_limit, stage_tier, stage_allowance"
@@ -136,7 +137,7 @@ def _count_days(connection: Connection, parameters: Mapping[str, object]) -> Non
 
 @cache
 def _count(rows: LiteralString) -> sql.SQL:
-    return sql.SQL(statement("budgets/count_days").replace(":rows", statement(rows)))
+    return sql.SQL(with_dimensions("budgets/count_days").replace(":rows", with_dimensions(rows)))
 
 
 @cache

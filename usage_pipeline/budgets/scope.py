@@ -5,12 +5,13 @@ from typing import LiteralString
 
 from psycopg import sql
 
+from usage_pipeline.budgets.dimension_sql import with_dimensions
 from usage_pipeline.warehouse.statements import statement
 
 
 def fits_scope() -> LiteralString:
     """Whether a row fits the scope (sql/budgets/fits_scope.sql)."""
-    return statement("budgets/fits_scope")
+    return with_dimensions("budgets/fits_scope")
 
 
 @cache
@@ -18,6 +19,10 @@ def in_scope(name: LiteralString, also: LiteralString = "") -> sql.SQL:
     """A statement whose :in_scope stands for the rows of one value of a budget, :in_period for those of a period;
     ``also`` is joined to them."""
     rows = (
-        statement("budgets/in_scope").replace("\nWHERE ", f"\n{also}\nWHERE ", 1).replace(":fits_scope", fits_scope())
+        with_dimensions("budgets/in_scope")
+        .replace("\nWHERE ", f"\n{also}\nWHERE ", 1)
+        .replace(":fits_scope", fits_scope())
     )
-    return sql.SQL(statement(name).replace(":in_scope", rows).replace(":in_period", statement("budgets/in_period")))
+    return sql.SQL(
+        with_dimensions(name).replace(":in_scope", rows).replace(":in_period", statement("budgets/in_period"))
+    )

@@ -34,7 +34,7 @@ def _switch(connection: Connection, settings: Settings, action: ActionRecord) ->
     ).fetchone()
     if row and row[0]:
         return Switch(settings.enforcement.other_model, (str(row[0]),))
-    return Switch(settings.enforcement.other_model, (budget.scope.model if budget else None) or ("*",))
+    return Switch(settings.enforcement.other_model, (budget.scope.values().get("model") if budget else None) or ("*",))
 
 
 _LEVERS: dict[str, Callable[[Connection, Settings, ActionRecord], Lever]] = {

@@ -1,15 +1,21 @@
 """Usage that is told of because it is far outside its own history, without any limit."""
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
 from usage_pipeline.settings.budget import Level, Measure, Scope
+from usage_pipeline.settings.dimensions import DAILY_KEYS
 from usage_pipeline.settings.values import Amount, Names, Slug, StrictModel
 
-Per = Literal["tenant", "environment", "project", "api_key", "caller", "provider", "model"]
 Window = Literal["hour", "day", "week"]
+
+
+if TYPE_CHECKING:
+    Per = str
+else:
+    Per = Literal[DAILY_KEYS]
 
 
 def _word(value: object) -> object:

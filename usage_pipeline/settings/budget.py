@@ -1,17 +1,17 @@
 """What a budget is made of: its scope, period, limit and tiers."""
 
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, create_model, field_validator, model_validator
 
+from usage_pipeline.settings.dimensions import KEYS
 from usage_pipeline.settings.enforcement import ActionName, Mode
 from usage_pipeline.settings.periods import Period, by_the_hour, period_key
 from usage_pipeline.settings.quiet_hours import QuietHours
 from usage_pipeline.settings.values import Amount, Count, Duration, Globs, Names, PerCent, Slug, StrictModel
 
 Level = Literal["info", "warning", "critical", "emergency"]
-Dimension = Literal["tenant", "environment", "project", "api_key", "caller", "provider", "model", "node"]
 Measure = Literal["tokens", "input_tokens", "output_tokens", "cost", "calls"]
 OWNER = "owner"
 
@@ -22,21 +22,26 @@ def _one_or_more(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-class ScopeValues(StrictModel):
-    """Values of dimensions, each a name, id or glob, or a list of them."""
-
-    tenant: Globs | None = None
-    environment: Globs | None = None
-    project: Globs | None = None
-    api_key: Globs | None = None
-    caller: Globs | None = None
-    provider: Globs | None = None
-    model: Globs | None = None
-    node: Globs | None = None
+class _Values(StrictModel):
+    """A key for each dimension, which ScopeValues has."""
 
     def values(self) -> dict[str, tuple[str, ...]]:
-        """Each dimension that is said, with its globs."""
-        return {name: given for name in ScopeValues.model_fields if (given := getattr(self, name)) is not None}
+        """Returns each dimension that is said, with its globs."""
+        return {key: given for key in KEYS if (given := getattr(self, key)) is not None}
+
+
+if TYPE_CHECKING:
+    DimensionKey = str
+    ScopeValues = _Values
+else:
+    DimensionKey = Literal[KEYS]
+    ScopeValues = create_model(
+        "ScopeValues",
+        __base__=_Values,
+        __module__=__name__,
+        __doc__="Values of dimensions, each a name, id or glob, or a list of them.",
+        **dict.fromkeys(KEYS, (Globs | None, None)),
+    )
 
 
 class Scope(ScopeValues):
@@ -113,7 +118,8 @@ class Budget(StrictModel):
     parent: Slug | None = None
     scope: Scope = Scope()
     per: Annotated[
-        tuple[Dimension, ...], BeforeValidator(_one_or_more, json_schema_input_type=Dimension | tuple[Dimension, ...])
+        tuple[DimensionKey, ...],
+        BeforeValidator(_one_or_more, json_schema_input_type=DimensionKey | tuple[DimensionKey, ...]),
     ] = ()
     except_values: ScopeValues | None = Field(default=None, alias="except")
     period: Period

@@ -5,16 +5,9 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from usage_pipeline.settings.budget import Budget
+from usage_pipeline.settings.dimensions import BY_KEY
 
 Wrong = tuple[int, tuple[str, ...], str, str, str]  # position, field, value, message, fix
-
-# The value of one dimension lies in exactly one value of these.
-_LIES_IN: Mapping[str, tuple[str, ...]] = {
-    "project": ("tenant",),
-    "api_key": ("project", "tenant"),
-    "caller": ("tenant",),
-    "node": ("project", "tenant"),
-}
 
 
 def check_pools(budgets: Sequence[Budget]) -> Iterator[Wrong]:
@@ -78,7 +71,7 @@ def _determined(budget: Budget) -> set[str]:
     """Dimensions of which each value of the budget has exactly one."""
     single = {name for name, globs in budget.scope.values().items() if len(globs) == 1 and not _is_glob(globs[0])}
     known = set(budget.per) | single
-    return known | {above for dimension in known for above in _LIES_IN.get(dimension, ())}
+    return known | {above for dimension in known for above in BY_KEY[dimension].lies_in}
 
 
 def covered(glob: str, by: Sequence[str]) -> bool:

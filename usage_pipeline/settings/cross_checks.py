@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from usage_pipeline.settings.anomalies import Anomaly
 from usage_pipeline.settings.budget_pools import check_pools
+from usage_pipeline.settings.dimensions import DAILY_KEYS, DIMENSIONS
 from usage_pipeline.settings.enforcement_checks import enforcement_findings
 from usage_pipeline.settings.model import OWNER, Settings, Tier
 from usage_pipeline.settings.price_checks import price_findings
@@ -39,20 +41,7 @@ def cross_check(settings: Settings) -> Iterator[ConfigurationFinding]:
     yield from _duplicates("anomalies", [rule.id for rule in settings.anomalies], "id")
     for position, anomaly in enumerate(settings.anomalies):
         yield from _names(settings, ("anomalies", position, "notify"), anomaly.notify, owner=True)
-        if OWNER in anomaly.notify and anomaly.per not in ("tenant", "project", "api_key"):
-            yield ConfigurationFinding(
-                ("anomalies", position, "notify"),
-                OWNER,
-                "is not known: its values lie in no single tenant",
-                "name recipients, or write per: tenant, project or api_key",
-            )
-        if "node" in (*anomaly.scope.values(), *anomaly.scope.excluded()):
-            yield ConfigurationFinding(
-                ("anomalies", position, "scope"),
-                "node",
-                "is not known to the daily tables",
-                "name projects or models instead",
-            )
+        yield from _anomaly(anomaly, ("anomalies", position))
     yield from _names(settings, ("approvals", "notify"), settings.approvals.notify, owner=True)
     yield from (ConfigurationFinding(*found) for found in enforcement_findings(settings))
     yield from _names(settings, ("reports", "recipients"), settings.reports.recipients, owner=False)
@@ -60,6 +49,22 @@ def cross_check(settings: Settings) -> Iterator[ConfigurationFinding]:
         yield from _names(settings, ("alerting", key), getattr(settings.alerting, key), owner=False)
     for position, hours in enumerate(settings.alerting.quiet_hours):
         yield from _names(settings, ("alerting", "quiet_hours", position, "recipients"), hours.recipients, owner=False)
+
+
+def _anomaly(anomaly: Anomaly, path: Path) -> Iterator[ConfigurationFinding]:
+    of_one_tenant = [dimension.key for dimension in DIMENSIONS if dimension.named_by]
+    if OWNER in anomaly.notify and anomaly.per not in of_one_tenant:
+        yield ConfigurationFinding(
+            (*path, "notify"),
+            OWNER,
+            "is not known: its values lie in no single tenant",
+            f"name recipients, or write per: {', '.join(of_one_tenant[:-1])} or {of_one_tenant[-1]}",
+        )
+    for key in (*anomaly.scope.values(), *anomaly.scope.excluded()):
+        if key not in DAILY_KEYS:
+            yield ConfigurationFinding(
+                (*path, "scope"), key, "is not known to the daily tables", "name projects or models instead"
+            )
 
 
 def _currencies(settings: Settings) -> Iterator[ConfigurationFinding]:

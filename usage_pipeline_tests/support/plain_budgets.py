@@ -211,6 +211,6 @@ def spent(
 
 
 def _zone(settings: Settings, budget: Budget) -> str:
-    names = budget.scope.tenant
+    names = budget.scope.values().get("tenant")
     rules = {rule.tenant: rule.timezone for rule in settings.tenants}
     return (rules.get(names[0]) if names and len(names) == 1 else None) or settings.timezone

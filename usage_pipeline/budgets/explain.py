@@ -72,7 +72,7 @@ class Explanation:
     trailing_average: Decimal | None
     totals: dict[str, Decimal] = field(default_factory=dict)
     parts: dict[str, list[tuple[str, Decimal]]] = field(default_factory=dict)
-    story: list[Happening] = field(default_factory=list)  # the name is a key of `budgets show --json`
+    audit_log: list[Happening] = field(default_factory=list)
 
 
 def explain(connection: Connection, budget: Budget, at: datetime, *, limit: int = 3) -> list[Explanation]:
@@ -138,7 +138,7 @@ def _explained(connection: Connection, budget: Budget, at: datetime, row: tuple[
     story = connection.execute(
         statement("reports/audit_log_of_budget"), {"budget_id": budget.id, "scope_value": found.scope_value, **span}
     )
-    found.story = [_happening(happening) for happening in story]
+    found.audit_log = [_happening(happening) for happening in story]
     return found
 
 

@@ -75,7 +75,9 @@ def show_explanation(settings: Settings, found: Explanation) -> None:
             for name, amount in parts
         ]
         show_rows(f"  Largest {kind}", (kind, unit, "per cent"), rows, right=(unit, "per cent"))
-    happened = [(_local(h.at, zone), h.what, h.by, h.level, h.spent, h.limit, h.config_version) for h in found.story]
+    happened = [
+        (_local(h.at, zone), h.what, h.by, h.level, h.spent, h.limit, h.config_version) for h in found.audit_log
+    ]
     show_rows(
         "  What happened",
         ("when", "what", "by", "level", "spent", "limit", "version"),

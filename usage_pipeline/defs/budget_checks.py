@@ -72,7 +72,7 @@ def budget_check(connection: Connection, budget: Budget, name: str) -> dg.AssetC
 
 def _explained(found: Explanation) -> dict[str, str]:
     parts = [(kind, name, amount) for kind, listed in found.parts.items() for name, amount in listed[:3]]
-    story = [(h.at, h.what, h.by, h.level, h.spent, h.limit, h.config_version) for h in found.story]
+    story = [(h.at, h.what, h.by, h.level, h.spent, h.limit, h.config_version) for h in found.audit_log]
     return {
         "largest_parts": markdown_table(["by", "name", found.measure], parts),
         "what_happened": markdown_table(["when", "what", "by", "level", "spent", "limit", "version"], story),

@@ -3,32 +3,35 @@
 It shows and changes the rows of that database, so that what is counted and what is switched are one truth.
 """
 
+import asyncio
 import json
-import re
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import psycopg
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route as Path
 
-from usage_pipeline.fake_dify import console_apps as fake_console_apps
-from usage_pipeline.fake_dify import console_logs as fake_console_logs
-from usage_pipeline.fake_dify import console_runs as fake_console_runs
-from usage_pipeline.fake_dify import console_workflows as fake_console_workflows
+from usage_pipeline.fake_dify import console_apps, console_logs, console_runs, console_workflows
 from usage_pipeline.fake_dify.console_calls import Call, DifyError, Reply, Route, need
 from usage_pipeline.fake_dify.console_faults import Fault, Faults, LoggedCall
+from usage_pipeline.fake_dify.console_server import CutResponse, serving
 from usage_pipeline.fake_dify.console_sessions import Account, Sessions, Version
 from usage_pipeline.fake_dify.console_workspaces import all_workspaces, service_call, workspace_routes
 from usage_pipeline.warehouse.connection import Connection, connect
 
 _API = "/console/api/"
+_METHODS = ["GET", "POST", "PUT", "DELETE"]
 _SINCE: dict[str, Version] = {"triggers": (1, 10, 0), "trigger-enable": (1, 10, 0), "server": (1, 5, 0)}
 _DRIP_S = 0.05
+_HANG_S = 30
 
 
 @dataclass
@@ -52,143 +55,148 @@ def fake_console(
     """Runs the console over a Dify database for the block."""
     sessions = Sessions(version, {account.email: account for account in accounts}, admin_key, secure_cookies)
     console = FakeConsole("", sessions)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(console, dify_url))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    console.url = f"http://127.0.0.1:{server.server_port}"
+    with _databases(dify_url) as databases, serving(_application(console, databases)) as console.url:
+        try:
+            yield console
+        finally:
+            console.faults.released.set()
+
+
+@dataclass
+class _Databases:
+    """Connections to the Dify database, each used by one call at a time."""
+
+    url: str
+    idle: list[Connection] = field(default_factory=list)
+    lock: Lock = field(default_factory=Lock)
+
+    @contextmanager
+    def one(self) -> Iterator[Connection]:
+        """A connection for the block."""
+        with self.lock:
+            connection = self.idle.pop() if self.idle else None
+        connection = connection or connect(self.url)
+        try:
+            yield connection
+        finally:
+            with self.lock:
+                self.idle.append(connection)
+
+
+@contextmanager
+def _databases(url: str) -> Iterator[_Databases]:
+    databases = _Databases(url)
     try:
-        yield console
+        yield databases
     finally:
-        console.faults.released.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        for connection in databases.idle:
+            connection.close()
 
 
-def _handler(console: FakeConsole, dify_url: str) -> type[BaseHTTPRequestHandler]:
-    routes = (
-        *fake_console_apps.ROUTES, *fake_console_workflows.ROUTES, *fake_console_logs.ROUTES,
-        *fake_console_runs.ROUTES, *workspace_routes(console.sessions),
-    )  # fmt: skip
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        # Headers and body in one packet, at once: else each answer waits for an acknowledgement.
-        disable_nagle_algorithm = True
-        wbufsize = 64 * 1024
-        database: Connection | None = None
-
-        def answer(self) -> None:
-            """Takes one request through faults, sign-in and its route."""
-            call = self.call()
-            route, call.names = _route(routes, call)
-            logged = LoggedCall(call.method, call.path, bool(route and route.changing), call.body)
-            console.faults.note(logged)
-            fault = console.faults.next_for(call.method, call.path)
-            if fault and self.fails_before(console, fault, logged):
-                return
-            reply = _reply(console.sessions, route, call)
-            logged.applied = reply.status < 300
-            if fault and fault.kind == "hang_after":
-                console.faults.released.wait(30)
-            if fault and fault.kind in ("cut_after", "hang_after"):
-                self.cut()
-                return
-            logged.status = reply.status
-            self.send(reply, fault)
-
-        def fails_before(self, console: FakeConsole, fault: Fault, logged: LoggedCall) -> bool:
-            """Makes the fault happen, if it is of the kind that comes before anything; returns whether it did."""
-            if fault.kind == "session_ends":
-                console.sessions.end_all()
-                return False
-            if fault.kind == "status":
-                logged.status = fault.status
-                document = {"code": fault.code, "message": "made to fail", "status": fault.status}
-                self.send(Reply(fault.status, document), fault)
-                return True
-            if fault.kind == "hang":
-                console.faults.released.wait(30)
-            if fault.kind in ("hang", "cut_before"):
-                self.cut()
-                return True
-            return False
-
-        def call(self) -> Call:
-            parts = urlsplit(self.path)
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            try:
-                document: Any = json.loads(body) if body else {}
-            except ValueError:
-                document = {}
-            if self.database is None:
-                self.database = connect(dify_url)
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            return Call(
-                self.command, parts.path, dict(parse_qsl(parts.query)), document if isinstance(document, dict) else {},
-                headers, self.database, console.sessions.version,
-            )  # fmt: skip
-
-        def send(self, reply: Reply, fault: Fault | None) -> None:
-            data = b"" if reply.status == 204 else json.dumps(reply.document, default=str).encode()
-            if fault and fault.kind == "garbage":
-                data = b"<html>a proxy's page</html>"
-            self.send_response(reply.status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            if fault and fault.kind == "status" and fault.retry_after:
-                self.send_header("Retry-After", fault.retry_after)
-            for name, value in reply.cookies.items():
-                secure = "; Secure" if name.startswith("__Host-") else ""
-                self.send_header("Set-Cookie", f"{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}")
-            self.end_headers()
-            if fault and fault.kind == "drip":
-                self.drip(data)
-            else:
-                self.wfile.write(data)
-
-        def drip(self, data: bytes) -> None:
-            for position in range(len(data)):
-                if console.faults.released.is_set():
-                    break
-                self.wfile.write(data[position : position + 1])
-                self.wfile.flush()
-                time.sleep(_DRIP_S)
-
-        def cut(self) -> None:
-            self.close_connection = True
-
-        def finish(self) -> None:
-            if self.database is not None:
-                self.database.close()
-            super().finish()
-
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
-
-        def do_GET(self) -> None:
-            self.answer()
-
-        def do_POST(self) -> None:
-            self.answer()
-
-        def do_PUT(self) -> None:
-            self.answer()
-
-        def do_DELETE(self) -> None:
-            self.answer()
-
-    return Handler
+def _application(console: FakeConsole, databases: _Databases) -> Starlette:
+    known = (
+        *console_apps.ROUTES,
+        *console_workflows.ROUTES,
+        *console_logs.ROUTES,
+        *console_runs.ROUTES,
+        *workspace_routes(console.sessions),
+    )
+    paths = [Path(_API + route.path, _endpoint(console, databases, route), methods=[route.method]) for route in known]
+    return Starlette(routes=[*paths, Path("/{rest:path}", _endpoint(console, databases, None), methods=_METHODS)])
 
 
-def _route(routes: Sequence[Route], call: Call) -> tuple[Route | None, dict[str, str]]:
-    path = call.path.removeprefix(_API)
-    for route in routes:
-        found = re.fullmatch(route.pattern, path) if route.method == call.method else None
-        if found and call.path.startswith(_API):
-            return route, found.groupdict()
-    return None, {}
+def _endpoint(
+    console: FakeConsole, databases: _Databases, route: Route | None
+) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        body = await request.body()
+        return await run_in_threadpool(_answer, console, databases, route, request, body)
+
+    return endpoint
+
+
+def _answer(
+    console: FakeConsole, databases: _Databases, route: Route | None, request: Request, body: bytes
+) -> Response:
+    """Takes one request through faults, sign-in and its route."""
+    document = _document(body)
+    logged = LoggedCall(request.method, request.url.path, bool(route and route.changing), document)
+    console.faults.note(logged)
+    fault = console.faults.next_for(logged.method, logged.path)
+    failed = _failed_before(console, fault, logged) if fault else None
+    if failed:
+        return failed
+    with databases.one() as database:
+        reply = _reply(console.sessions, route, _call(console, route, request, document, database))
+    logged.applied = reply.status < 300
+    if fault and fault.kind == "hang_after":
+        console.faults.released.wait(_HANG_S)
+    if fault and fault.kind in ("cut_after", "hang_after"):
+        return CutResponse()
+    logged.status = reply.status
+    return _response(reply, fault, console.faults)
+
+
+def _failed_before(console: FakeConsole, fault: Fault, logged: LoggedCall) -> Response | None:
+    """The answer of a fault of the kind that comes before anything is done."""
+    if fault.kind == "session_ends":
+        console.sessions.end_all()
+    if fault.kind == "status":
+        logged.status = fault.status
+        document = {"code": fault.code, "message": "made to fail", "status": fault.status}
+        response = _response(Reply(fault.status, document), fault, console.faults)
+        if fault.retry_after:
+            response.headers["Retry-After"] = fault.retry_after
+        return response
+    if fault.kind == "hang":
+        console.faults.released.wait(_HANG_S)
+    return CutResponse() if fault.kind in ("hang", "cut_before") else None
+
+
+def _call(
+    console: FakeConsole, route: Route | None, request: Request, document: dict[str, Any], database: Connection
+) -> Call:
+    return Call(
+        request.method,
+        request.url.path,
+        dict(parse_qsl(request.url.query)),
+        document,
+        dict(request.headers),
+        database,
+        console.sessions.version,
+        dict(request.path_params) if route else {},
+    )
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body) if body else {}
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _response(reply: Reply, fault: Fault | None, faults: Faults) -> Response:
+    content = b"" if reply.status == 204 else json.dumps(reply.document, default=str).encode()
+    if fault and fault.kind == "garbage":
+        content = b"<html>a proxy's page</html>"
+    if fault and fault.kind == "drip":
+        headers = {"Content-Length": str(len(content))}
+        response: Response = StreamingResponse(_drops(content, faults), reply.status, headers, "application/json")
+    else:
+        response = Response(content, reply.status, media_type="application/json")
+    for name, value in reply.cookies.items():
+        secure = "; Secure" if name.startswith("__Host-") else ""
+        response.headers.append("Set-Cookie", f"{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}")
+    return response
+
+
+async def _drops(content: bytes, faults: Faults) -> AsyncIterator[bytes]:
+    for position in range(len(content)):
+        if faults.released.is_set():
+            return
+        yield content[position : position + 1]
+        await asyncio.sleep(_DRIP_S)
 
 
 def _reply(sessions: Sessions, route: Route | None, call: Call) -> Reply:
@@ -217,7 +225,7 @@ def _unsigned(sessions: Sessions, call: Call) -> Callable[[Call], object] | None
 
 def _signed(sessions: Sessions, route: Route | None, call: Call) -> Callable[[Call], object]:
     sessions.identify(call)
-    if route is None or sessions.version < _SINCE.get(route.pattern.rsplit("/", 1)[-1], (0, 0, 0)):
+    if route is None or sessions.version < _SINCE.get(route.path.rsplit("/", 1)[-1], (0, 0, 0)):
         raise DifyError(404, "not_found", "The requested URL was not found on the server.")
     need(call, route.role)
     return route.handler

@@ -88,7 +88,7 @@ class Route:
     """A call that the console knows, and the smallest role that may make it."""
 
     method: str
-    pattern: str
+    path: str  # below /console/api/, with the names of its parts in braces
     handler: Callable[[Call], object]
     role: str = "normal"
     changing: bool = False

@@ -158,10 +158,10 @@ def _token_costs(call: Call) -> object:
 
 
 ROUTES = (
-    Route("GET", "apps/(?P<app>[^/]+)/chat-conversations", _chat_conversations, "editor"),
-    Route("GET", "apps/(?P<app>[^/]+)/completion-conversations", _completion_conversations, "editor"),
-    Route("GET", "apps/(?P<app>[^/]+)/completion-conversations/(?P<conversation>[^/]+)", _completion, "editor"),
-    Route("GET", "apps/(?P<app>[^/]+)/chat-messages", _chat_messages, "editor"),
-    Route("GET", "apps/(?P<app>[^/]+)/messages/(?P<message>[^/]+)", _one_message),
-    Route("GET", "apps/(?P<app>[^/]+)/statistics/token-costs", _token_costs),
+    Route("GET", "apps/{app}/chat-conversations", _chat_conversations, "editor"),
+    Route("GET", "apps/{app}/completion-conversations", _completion_conversations, "editor"),
+    Route("GET", "apps/{app}/completion-conversations/{conversation}", _completion, "editor"),
+    Route("GET", "apps/{app}/chat-messages", _chat_messages, "editor"),
+    Route("GET", "apps/{app}/messages/{message}", _one_message),
+    Route("GET", "apps/{app}/statistics/token-costs", _token_costs),
 )

@@ -137,12 +137,12 @@ def _token_costs(call: Call) -> object:
     return {"data": [{"date": str(row["date"]), "token_count": int(row["tokens"])} for row in rows]}
 
 
-_RUN = "apps/(?P<app>[^/]+)/workflow-runs/(?P<run>[^/]+)"
+_RUN = "apps/{app}/workflow-runs/{run}"
 ROUTES = (
-    Route("GET", "apps/(?P<app>[^/]+)/workflow-app-logs", _app_logs),
-    Route("GET", "apps/(?P<app>[^/]+)/workflow-runs", _runs),
-    Route("GET", "apps/(?P<app>[^/]+)/advanced-chat/workflow-runs", _chatflow_runs),
+    Route("GET", "apps/{app}/workflow-app-logs", _app_logs),
+    Route("GET", "apps/{app}/workflow-runs", _runs),
+    Route("GET", "apps/{app}/advanced-chat/workflow-runs", _chatflow_runs),
     Route("GET", _RUN, _run),
-    Route("GET", f"{_RUN}/node-executions", _nodes),
-    Route("GET", "apps/(?P<app>[^/]+)/workflow/statistics/token-costs", _token_costs),
+    Route("GET", _RUN + "/node-executions", _nodes),
+    Route("GET", "apps/{app}/workflow/statistics/token-costs", _token_costs),
 )

@@ -125,9 +125,9 @@ def _hash(row: dict[str, Any]) -> str:
 
 
 ROUTES = (
-    Route("GET", "apps/(?P<app>[^/]+)/workflows/publish", _published, "editor"),
-    Route("GET", "apps/(?P<app>[^/]+)/workflows/draft", _draft, "editor"),
-    Route("POST", "apps/(?P<app>[^/]+)/workflows/draft", _post_draft, "editor", changing=True),
-    Route("POST", "apps/(?P<app>[^/]+)/workflows/publish", _publish, "editor", changing=True),
-    Route("GET", "apps/(?P<app>[^/]+)/workflows", _versions, "editor"),
+    Route("GET", "apps/{app}/workflows/publish", _published, "editor"),
+    Route("GET", "apps/{app}/workflows/draft", _draft, "editor"),
+    Route("POST", "apps/{app}/workflows/draft", _post_draft, "editor", changing=True),
+    Route("POST", "apps/{app}/workflows/publish", _publish, "editor", changing=True),
+    Route("GET", "apps/{app}/workflows", _versions, "editor"),
 )

@@ -1,41 +1,185 @@
-"""The `usage-pipeline` command: puts its subcommands together, nothing else."""
+"""The `usage-pipeline` command: where each of its subcommands lives; nothing is imported before it is called."""
 
 import typer
 
-from usage_pipeline.commands import alerts, budgets, enforcement, invoices, overrides
-from usage_pipeline.commands.backfill import backfill
-from usage_pipeline.commands.demo import demo
-from usage_pipeline.commands.doctor import doctor
-from usage_pipeline.commands.grant_reader import grant
-from usage_pipeline.commands.keys import keys
-from usage_pipeline.commands.nodes import nodes
-from usage_pipeline.commands.reconcile import reconcile_command
-from usage_pipeline.commands.report import report
-from usage_pipeline.commands.run import run
-from usage_pipeline.commands.servers import down, up
+from usage_pipeline.commands.lazy import Command, Group, lazy_group
+
+COMMANDS: dict[str, Command | Group] = {
+    "demo": Command(
+        "demo",
+        "demo",
+        "Set up a made-up Dify with 60 days of usage, run the whole job on it, and show what arrives where.",
+    ),
+    "run": Command(
+        "run",
+        "run",
+        "One whole pass: read, roll up, evaluate budgets, alert, enforce, deliver, compare."
+        " Exit 0 only if all is well.",
+    ),
+    "up": Command(
+        "servers",
+        "up",
+        "Start the Dagster UI and its daemon: the pass runs each minute, alerts leave within seconds. Ctrl-C ends it.",
+    ),
+    "down": Command("servers", "down", "Stop the embedded server; nothing that it holds is lost."),
+    "backfill": Command(
+        "backfill",
+        "backfill",
+        "Make past days again under the active configuration: keys, environments, zones, prices, tables, budgets.",
+    ),
+    "reconcile": Command(
+        "reconcile",
+        "reconcile_command",
+        "Hold each day against the source's own sums; what does not fit is read again and named.",
+    ),
+    "keys": Command(
+        "keys",
+        "keys",
+        "List API keys with their use of the last 30 days, and per project the share of API calls attributed to a key.",
+    ),
+    "doctor": Command(
+        "doctor",
+        "doctor",
+        "Look at configuration, warehouse, every source and every secret; say what is wrong and what to do.",
+    ),
+    "nodes": Command(
+        "nodes",
+        "nodes",
+        "Which workflow nodes burn the most in the last full days, and what it was in the days before.",
+    ),
+    "report": Command(
+        "report",
+        "report",
+        "Write the report of a day, week or month, or a month's chargeback statements. Writes files, sends nothing.",
+    ),
+    "grant-reader": Command(
+        "grant_reader",
+        "grant",
+        "Make a read-only PostgreSQL login that sees this tenant's rows only."
+        " The password is shown once, kept nowhere.",
+    ),
+    "budgets": Group(
+        "Check the configuration, and see where every budget stands.",
+        {
+            "validate": Command(
+                "budgets",
+                "validate",
+                "Check a configuration file: every error with file, line, field, value and fix."
+                " Exit 2 if there is one.",
+            ),
+            "show": Command(
+                "budgets",
+                "show",
+                "Where every budget stands in its current period; one budget: why, by its largest parts,"
+                " and what happened.",
+            ),
+            "diff": Command(
+                "budgets",
+                "diff",
+                "What a changed file would do to the current periods, before it is active. Writes and sends nothing.",
+            ),
+        },
+    ),
+    "alerts": Group(
+        "Every alert there ever was, and each attempt to deliver it.",
+        {
+            "list": Command(
+                "alerts",
+                "list_alerts",
+                "The newest alerts, with how many deliveries were accepted, wait, or failed.",
+            ),
+            "show": Command("alerts", "show", "One alert: its facts, and each attempt with the channel's own answer."),
+            "ack": Command(
+                "alerts",
+                "ack",
+                "Acknowledge an alert: you have seen it, and it is neither repeated nor escalated any more.",
+            ),
+            "silence": Command("silences", "app", "For a time, alerts of some budgets are written but not sent."),
+            "export": Command(
+                "alert_export",
+                "export",
+                "All that happened to alerts, by the warehouse's clock: states, attempts with answers, by whom,"
+                " versions.",
+            ),
+            "test": Command(
+                "alert_trials",
+                "send_test",
+                "Send a marked test through the real pipeline and print the channel's answer."
+                " Exit 0 only if it was accepted.",
+            ),
+            "preview": Command(
+                "alert_trials",
+                "preview",
+                "What every channel would show of this budget's alert, with today's figures."
+                " Nothing is written or sent.",
+            ),
+        },
+    ),
+    "invoices": Group(
+        "Import what providers invoiced, and see how much of it was counted.",
+        {
+            "import": Command(
+                "invoices",
+                "import_file",
+                "Take a CSV file of invoices. The same file again changes nothing, a corrected amount replaces.",
+            ),
+            "show": Command(
+                "invoices",
+                "show",
+                "By month, provider and model: invoiced, counted and their ratio, in the configuration's currency.",
+            ),
+        },
+    ),
+    "overrides": Group(
+        "Temporary overrides of a budget's limit: request, approve, reject, withdraw, list.",
+        {
+            "request": Command(
+                "overrides",
+                "request",
+                "Ask for a temporary override. It is pending until an approver, who is not you, approves it.",
+            ),
+            "approve": Command(
+                "overrides",
+                "approve",
+                "Approve an override: the limit is raised at once, and falls back by itself.",
+            ),
+            "reject": Command("overrides", "reject", "Reject an override that is pending."),
+            "withdraw": Command(
+                "overrides", "withdraw_request", "Take back an override that you asked for and that is pending."
+            ),
+            "list": Command("overrides", "list_overrides", "Every override there ever was, the newest first."),
+        },
+    ),
+    "enforcement": Group(
+        "Actions at Dify because of budgets: list, show, approve, reject, release, run.",
+        {
+            "list": Command("enforcement", "list_actions", "Every action there ever was, the newest first."),
+            "show": Command(
+                "enforcement", "show", "One action: what was found at Dify, what was done, by whom, and how it ended."
+            ),
+            "approve": Command(
+                "enforcement", "approve", "Approve an action that waits for it: it is carried out at once."
+            ),
+            "reject": Command("enforcement", "reject", "Reject an action that waits for an approval."),
+            "release": Command(
+                "enforcement",
+                "release",
+                "Undo an action at Dify now, whatever its budget says."
+                " It is not taken again before the next tier or period.",
+            ),
+            "run": Command("enforcement", "run", "Plan, carry out and undo what is due now, as each pass does it."),
+        },
+    ),
+}
 
 app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Counts every token and cent of a self-hosted Dify, holds them against budgets and tells people in time.",
-)
-app.command()(demo)
-app.command()(run)
-app.command()(up)
-app.command()(down)
-app.command()(backfill)
-app.command(name="reconcile")(reconcile_command)
-app.command()(keys)
-app.command()(doctor)
-app.command()(nodes)
-app.command()(report)
-app.command("grant-reader")(grant)
-app.add_typer(budgets.app, name="budgets")
-app.add_typer(alerts.app, name="alerts")
-app.add_typer(invoices.app, name="invoices")
-app.add_typer(overrides.app, name="overrides")
-app.add_typer(enforcement.app, name="enforcement")
+    cls=lazy_group(COMMANDS), no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)  # fmt: skip
+
+
+@app.callback()
+def _usage_pipeline() -> None:
+    """Counts every token and cent of a self-hosted Dify, holds them against budgets and notifies people in time."""
 
 
 def main() -> None:

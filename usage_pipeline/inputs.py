@@ -26,7 +26,7 @@ _LONGEST_SHOWN = 40
 _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 
 
-class InputError(ValueError):
+class InputError(Exception):
     """What somebody typed cannot be used: one sentence that names the field, the text, and how it is written."""
 
 

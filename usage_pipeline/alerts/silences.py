@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from usage_pipeline.inputs import InputError
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.patterns import like_pattern
 from usage_pipeline.warehouse.rows import rows, value, value_or_none
@@ -21,6 +22,22 @@ class Silence:
     scope: str | None = None
     below: Literal["warning", "critical", "emergency"] = "emergency"
     emergencies: bool = False
+
+
+@dataclass(frozen=True)
+class RecordedSilence:
+    """A silence as it stands; times aware UTC."""
+
+    silence_id: int
+    budget: str
+    scope: str | None
+    below: str
+    emergencies: bool
+    starts_at: datetime
+    ends_at: datetime
+    reason: str
+    made_by: str
+    ended_by: str | None
 
 
 @dataclass(frozen=True)
@@ -43,6 +60,11 @@ def end_silence(connection: Connection, silence_id: int, by: str, now: datetime)
     return value_or_none(connection, int, statement("followups/end_silence"), parameters) is not None
 
 
+def silences(connection: Connection, *, every: bool) -> list[RecordedSilence]:
+    """Returns the silences that hold or will, with ``every`` those that are over, too; the first to end first."""
+    return rows(connection, RecordedSilence, statement("reports/silences"), {"every": every})
+
+
 def apply_silences(connection: Connection, now: datetime) -> None:
     """Marks what the silences of ``now`` (aware UTC) cover and nobody was sent yet as silenced. Safe to run twice."""
     holding = rows(connection, _Covered, statement("followups/silences"), {"now": now})
@@ -58,11 +80,11 @@ def apply_silences(connection: Connection, now: datetime) -> None:
 
 
 def acknowledge(connection: Connection, alert_id: str, by: str, note: str | None, now: datetime) -> bool:
-    """Writes who has seen the alert; False when somebody had before. Raises LookupError when there is no such alert.
+    """Writes who has seen the alert; False when somebody had before. Raises InputError when there is no such alert.
 
     An acknowledged alert is neither repeated nor escalated.
     """
     if value_or_none(connection, int, "SELECT 1 FROM usage.alert WHERE alert_id = %s", [alert_id]) is None:
-        raise LookupError(f"there is no alert {alert_id!r}; `usage-pipeline alerts list` shows them")
+        raise InputError(f"there is no alert {alert_id!r}; `usage-pipeline alerts list` shows them")
     parameters = {"alert_id": alert_id, "now": now, "by": by, "note": note}
     return value_or_none(connection, str, statement("followups/acknowledge"), parameters) is not None

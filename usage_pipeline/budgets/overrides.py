@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from usage_pipeline.budgets.audit_log import record_event
+from usage_pipeline.inputs import InputError
 from usage_pipeline.settings import Budget, Settings
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
@@ -17,7 +18,7 @@ from usage_pipeline.warehouse.statements import statement
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
-class OverrideRefusedError(Exception):
+class OverrideRefusedError(InputError):
     """A request or a decision that cannot be taken; the text says why and what would be."""
 
 

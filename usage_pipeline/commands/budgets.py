@@ -14,19 +14,18 @@ from usage_pipeline.budgets.explain import Explanation, explain
 from usage_pipeline.budgets.preview import Standing, preview
 from usage_pipeline.commands.budget_pages import show_explanation, show_terms, show_tree
 from usage_pipeline.commands.context import open_context
-from usage_pipeline.commands.output import AsJson, Mistake, as_dicts, for_people, out, print_json, show_rows
+from usage_pipeline.commands.output import AsJson, as_dicts, for_people, out, print_json, show_rows
+from usage_pipeline.inputs import InputError
 from usage_pipeline.settings import Budget, SettingsError, load_settings
 from usage_pipeline.settings.differences import differences
 from usage_pipeline.settings.environment import config_path
 from usage_pipeline.warehouse.statements import statement
 
-app = typer.Typer(no_args_is_help=True, help="Check the configuration, and see where every budget stands.")
 _COLUMNS = ("budget_id", "scope_value", "scope", "period", "period_start", "period_end", "measure", "spent", "limit",
             "ratio", "level", "forecast", "as_of", "config_version", "scope_ids", "straight_line", "forecast_low",
             "forecast_high", "previous_period", "trailing_average", "week_before")  # fmt: skip
 
 
-@app.command()
 @for_people
 def validate(
     file: Annotated[Path | None, typer.Argument(help="The file; left out: the configuration in use.")] = None,
@@ -47,7 +46,6 @@ def validate(
     out.print(f"{path} is valid: {len(settings.budgets)} budgets, {len(settings.recipients)} recipients", markup=False)
 
 
-@app.command()
 @for_people
 def show(
     budget_id: Annotated[str | None, typer.Argument(help="One budget, explained; left out: all of them.")] = None,
@@ -62,9 +60,9 @@ def show(
         settings = configuration.settings
         known = [budget.id for budget in settings.budgets]
         if budget_id is not None and budget_id not in known:
-            raise Mistake(f"there is no budget {budget_id!r}; the configuration has: {', '.join(known) or 'none'}")
+            raise InputError(f"there is no budget {budget_id!r}; the configuration has: {', '.join(known) or 'none'}")
         if at is not None and budget_id is None:
-            raise Mistake("--at explains one budget: name it, as in budgets show dev-daily --at 2026-11-20T18:00")
+            raise InputError("--at explains one budget: name it, as in budgets show dev-daily --at 2026-11-20T18:00")
         asked = [b for b in settings.budgets if budget_id in (None, b.id)]
         now = datetime.now(UTC)
         moment = now if at in (None, "now") else inputs.moment("--at", str(at), zone=settings.timezone)
@@ -110,16 +108,16 @@ def show(
 def _document(found: Explanation) -> dict[str, object]:
     """For programs, by the names that they know."""
     document = asdict(found)
-    return {**document, "story": document.pop("audit_log")}
+    happened = document.pop("audit_log")
+    return document | {"story": happened}
 
 
-@app.command()
 @for_people
 def diff(
     file: Annotated[Path, typer.Argument(help="The changed configuration file.")],
     as_json: AsJson = False,
 ) -> None:
-    """What a changed file would do to the current periods, before it is in force. Writes and sends nothing."""
+    """What a changed file would do to the current periods, before it is active. Writes and sends nothing."""
     changed = load_settings(file)
     with open_context() as (connection, configuration):
         lines = differences(configuration.settings, changed)

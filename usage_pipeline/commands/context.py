@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from usage_pipeline.configuration import ActiveConfiguration, active_configuration
-from usage_pipeline.demo.place import use_demo_dify
 from usage_pipeline.settings.environment import config_path
 from usage_pipeline.warehouse.connection import Connection, connected
+from usage_pipeline.warehouse.demo_databases import use_demo_dify
 from usage_pipeline.warehouse.location import embedded, warehouse_url
 from usage_pipeline.warehouse.schema import migrate
 

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.panel import Panel
 
-from usage_pipeline.commands.enforcement import show_actions
+from usage_pipeline.commands.action_pages import show_actions
 from usage_pipeline.commands.output import EXIT_FAILED, err, for_people, out
 from usage_pipeline.commands.run import as_document
 from usage_pipeline.commands.summary import show_attempts, show_budgets, show_pass
@@ -24,7 +24,7 @@ from usage_pipeline.demo.pause_story import (
     call_the_agent,
     console_of_demo,
 )
-from usage_pipeline.demo.place import DIFY_DATABASE, remove_place
+from usage_pipeline.demo.place import remove_place
 from usage_pipeline.demo.play import SEED, prepare, reconcile_newest, run_through_dagster, time_to_wait
 from usage_pipeline.enforcement.carry_out import enforce
 from usage_pipeline.enforcement.state import actions
@@ -35,6 +35,7 @@ from usage_pipeline.pipeline import run_pass
 from usage_pipeline.settings.environment import config_path, home_dir, project_dir
 from usage_pipeline.settings.extras import need
 from usage_pipeline.warehouse.connection import connected
+from usage_pipeline.warehouse.demo_databases import DIFY_DATABASE
 from usage_pipeline.warehouse.location import embedded, warehouse_url
 
 _PASS_EVERY_S = 10.0

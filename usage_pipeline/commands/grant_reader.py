@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from usage_pipeline.commands.context import open_warehouse
-from usage_pipeline.commands.output import AsJson, Mistake, for_people, out, print_json
-from usage_pipeline.reports.readers import Reader, ReaderError, grant_reader, revoke_reader
-from usage_pipeline.reports.scope import NoSuchTenantError, find_tenant
+from usage_pipeline.commands.output import AsJson, for_people, out, print_json
+from usage_pipeline.reports.readers import Reader, grant_reader, revoke_reader
+from usage_pipeline.reports.scope import find_tenant
 
 
 @for_people
@@ -20,29 +20,22 @@ def grant(
 ) -> None:
     """Make a read-only PostgreSQL login that sees this tenant's rows only. The password is shown once, kept nowhere."""
     with open_warehouse() as connection:
-        try:
-            found = find_tenant(connection, tenant, source)
-            if revoke:
-                removed = revoke_reader(connection, found)
-            else:
-                reader = grant_reader(connection, found, new_password=new_password)
-        except (NoSuchTenantError, ReaderError) as error:
-            raise Mistake(str(error)) from None
-        database = connection.info.dbname
-    if revoke:
-        _say_removed(found.name, removed, as_json)
-    else:
-        _say_granted(reader, database, as_json)
+        found = find_tenant(connection, tenant, source)
+        if revoke:
+            _show_removed(found.name, revoke_reader(connection, found), as_json)
+        else:
+            reader = grant_reader(connection, found, new_password=new_password)
+            _show_granted(reader, connection.info.dbname, as_json)
 
 
-def _say_removed(name: str, removed: bool, as_json: bool) -> None:
+def _show_removed(name: str, removed: bool, as_json: bool) -> None:
     if as_json:
         print_json({"tenant": name, "removed": removed})
     else:
         out.print(f"{name} has no login any more" if removed else f"{name} had no login", markup=False)
 
 
-def _say_granted(reader: Reader, database: str, as_json: bool) -> None:
+def _show_granted(reader: Reader, database: str, as_json: bool) -> None:
     if as_json:
         print_json({"role": reader.role, "password": reader.password, "database": database,
                     "tenant": reader.tenant.name, "tables": reader.tables})  # fmt: skip

@@ -8,25 +8,20 @@ from typing import Annotated
 import typer
 
 from usage_pipeline.commands.context import open_context, open_warehouse
-from usage_pipeline.commands.output import AsJson, Mistake, err, for_people, out, print_json, show_rows
+from usage_pipeline.commands.output import AsJson, err, for_people, out, print_json, show_rows
 from usage_pipeline.invoices.coverage import COLUMNS, coverage, keep_invoices
-from usage_pipeline.invoices.invoice_file import InvoiceFileError, read_invoice_file
+from usage_pipeline.invoices.invoice_file import read_invoice_file
 
-app = typer.Typer(no_args_is_help=True, help="Import what providers invoiced, and see how much of it was counted.")
 _RIGHT = ("amount", "invoiced", "counted", "ratio", "tokens", "unpriced_tokens")
 
 
-@app.command(name="import")
 @for_people
 def import_file(
     file: Annotated[Path, typer.Argument(help="CSV: provider, model (optional), month (2026-11), amount, currency.")],
     as_json: AsJson = False,
 ) -> None:
     """Take a CSV file of invoices. The same file again changes nothing, a corrected amount replaces."""
-    try:
-        lines = read_invoice_file(file)
-    except InvoiceFileError as error:
-        raise Mistake(str(error)) from None
+    lines = read_invoice_file(file)
     with open_warehouse() as connection:
         counts = keep_invoices(connection, lines)
     if as_json:
@@ -35,7 +30,6 @@ def import_file(
     out.print(f"{counts['new']} new, {counts['corrected']} corrected, {counts['unchanged']} known already")
 
 
-@app.command()
 @for_people
 def show(as_json: AsJson = False) -> None:
     """By month, provider and model: invoiced, counted and their ratio, in the configuration's currency."""

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from usage_pipeline.commands.context import open_context
-from usage_pipeline.commands.output import AsJson, Mistake, for_people, print_json, show_rows
+from usage_pipeline.commands.output import AsJson, for_people, print_json, show_rows
+from usage_pipeline.inputs import InputError
 from usage_pipeline.usage.top_nodes import top_nodes
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.patterns import like_pattern
@@ -55,4 +56,6 @@ def _there_is(connection: Connection, project: str) -> None:
         "SELECT 1 FROM usage.project WHERE name LIKE %s OR app_id = %s LIMIT 1", [like_pattern(project), project]
     ).fetchone()
     if row is None:
-        raise Mistake(f"there is no project {project!r}; `usage-pipeline run` lists them by name, and * fits any part")
+        raise InputError(
+            f"there is no project {project!r}; `usage-pipeline run` lists them by name, and * fits any part"
+        )

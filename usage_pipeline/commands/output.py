@@ -3,15 +3,16 @@
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import wraps
-from typing import Annotated, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
 import psycopg
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from usage_pipeline.inputs import InputError
@@ -21,6 +22,9 @@ from usage_pipeline.settings.extras import MissingExtraError
 from usage_pipeline.sources.base import SourceError
 from usage_pipeline.warehouse.embedded import EmbeddedServerError
 from usage_pipeline.warehouse.schema import WarehouseError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,10 +43,6 @@ EXIT_FAILED = 1
 EXIT_MISTAKE = 2
 
 
-class Mistake(Exception):  # noqa: N818  (it is the user's, and it says what to do)
-    """Something the user can put right; the text says how."""
-
-
 def for_people(command: Callable[P, R]) -> Callable[P, R]:
     """Turns what a user can put right into one readable text and exit code 2; never a traceback."""
 
@@ -58,7 +58,6 @@ def for_people(command: Callable[P, R]) -> Callable[P, R]:
             MissingExtraError,
             EmbeddedServerError,
             WarehouseError,
-            Mistake,
         ) as error:
             err.print(str(error), markup=False, style="red")
             raise typer.Exit(EXIT_MISTAKE) from None
@@ -79,7 +78,7 @@ def print_json(value: object) -> None:
 def _plain(value: object) -> object:
     if isinstance(value, Decimal):
         return format(value, "f")
-    if isinstance(value, date | datetime):
+    if isinstance(value, date):
         return value.isoformat()
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
@@ -100,9 +99,16 @@ def show_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[object
     out.print()
 
 
-def _cell(value: object) -> str:
-    from rich.markup import escape  # noqa: PLC0415
+def show_records(
+    title: str, kind: type["DataclassInstance"], records: Sequence["DataclassInstance"], right: Sequence[str]
+) -> None:
+    """A table of dataclasses of one kind, with a column a field."""
+    columns = [field.name for field in fields(kind)]
+    rows = [[getattr(record, column) for column in columns] for record in records]
+    show_rows(title, [column.replace("_", " ") for column in columns], rows, right=right)
 
+
+def _cell(value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, Decimal):

@@ -1,4 +1,4 @@
-"""`usage-pipeline overrides`: temporary raises of a budget, asked for, approved, and gone by themselves."""
+"""`usage-pipeline overrides`: temporary overrides of a limit: requested, approved, and gone by themselves."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -7,16 +7,16 @@ import typer
 
 from usage_pipeline import inputs
 from usage_pipeline.alerts.approvals import decide_override, request_override, withdraw_override
-from usage_pipeline.budgets.overrides import NewOverride, Override, OverrideRefusedError, overrides
+from usage_pipeline.budgets.overrides import NewOverride, Override, overrides
+from usage_pipeline.commands.action_pages import show_carried
 from usage_pipeline.commands.context import open_context, open_warehouse
-from usage_pipeline.commands.enforcement import show_carried
-from usage_pipeline.commands.output import AsJson, By, Mistake, for_people, out, print_json, show_rows
+from usage_pipeline.commands.decisions import Decision, decision
+from usage_pipeline.commands.output import AsJson, By, for_people, out, print_json, show_rows
 from usage_pipeline.enforcement.carry_out import enforce
 
-app = typer.Typer(no_args_is_help=True, help="Temporary raises of a budget: request, approve, reject, list.")
+OverrideId = Annotated[str, typer.Argument(help="The override's id.")]
 
 
-@app.command()
 @for_people
 def request(
     budget_id: Annotated[str, typer.Argument(help="The budget's id.")],
@@ -29,7 +29,7 @@ def request(
     by: By = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask for a temporary raise. It is pending until an approver, who is not you, approves it."""
+    """Ask for a temporary override. It is pending until an approver, who is not you, approves it."""
     with open_context() as (connection, configuration):
         now = datetime.now(UTC)
         asked = NewOverride(
@@ -42,92 +42,79 @@ def request(
             reason=inputs.plain_text("--reason", reason),
             by=inputs.actor(by),
         )
-        try:
-            made = request_override(connection, configuration, asked, now)
-        except OverrideRefusedError as error:
-            raise Mistake(str(error)) from None
+        made = request_override(connection, configuration, asked, now)
         approvers = [name for name in configuration.settings.approvals.approvers if name != made.requested_by]
-    _say(made, as_json, f"waits for one of: {', '.join(approvers) or 'nobody (add names under approvals.approvers)'}")
+    _show(made, as_json, f"waits for one of: {', '.join(approvers) or 'nobody (add names under approvals.approvers)'}")
 
 
-@app.command()
 @for_people
 def approve(
-    override_id: Annotated[str, typer.Argument(help="The raise's id.")],
+    override_id: OverrideId,
     note: Annotated[str, typer.Option(help="A word to the requester.")] = "",
     by: By = None,
     as_json: AsJson = False,
 ) -> None:
-    """Approve a raise: it is in force at once and ends by itself."""
-    _decide(override_id, True, note, by, as_json)
+    """Approve an override: the limit is raised at once, and falls back by itself."""
+    made = _decided(decision(override_id, approve=True, by=by, note=note), as_json)
+    _show(made, as_json, f"active until {made.until.isoformat()}")
 
 
-@app.command()
 @for_people
 def reject(
-    override_id: Annotated[str, typer.Argument(help="The raise's id.")],
-    note: Annotated[str, typer.Option(help="Why; told to the requester.")] = "",
+    override_id: OverrideId,
+    note: Annotated[str, typer.Option(help="Why; the requester is notified of it.")] = "",
     by: By = None,
     as_json: AsJson = False,
 ) -> None:
-    """Reject a raise that is pending."""
-    _decide(override_id, False, note, by, as_json)
+    """Reject an override that is pending."""
+    _show(_decided(decision(override_id, approve=False, by=by, note=note), as_json), as_json, "rejected")
 
 
-@app.command(name="withdraw")
 @for_people
-def withdraw_request(
-    override_id: Annotated[str, typer.Argument(help="The raise's id.")], by: By = None, as_json: AsJson = False
-) -> None:
-    """Take back a raise that you asked for and that is pending."""
+def withdraw_request(override_id: OverrideId, by: By = None, as_json: AsJson = False) -> None:
+    """Take back an override that you asked for and that is pending."""
+    actor = inputs.actor(by)
     with open_context() as (connection, configuration):
-        try:
-            made = withdraw_override(connection, configuration, override_id, by=inputs.actor(by), now=datetime.now(UTC))
-        except OverrideRefusedError as error:
-            raise Mistake(str(error)) from None
-    _say(made, as_json, "withdrawn")
+        made = withdraw_override(connection, configuration, override_id, by=actor, now=datetime.now(UTC))
+    _show(made, as_json, "withdrawn")
 
 
-@app.command(name="list")
 @for_people
-def list_raises(
+def list_overrides(
     state: Annotated[str | None, typer.Option(help="pending, approved, rejected, withdrawn, expired or ended.")] = None,
     budget_id: Annotated[str | None, typer.Option("--budget", help="Of one budget.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Every raise there ever was, the newest first."""
+    """Every override there ever was, the newest first."""
     with open_warehouse() as connection:
         found = overrides(connection, state=state, budget_id=budget_id)
     if as_json:
         print_json(found)
         return
-    columns = ("id", "budget", "scope", "raise", "state", "asked by", "until", "decided by", "reason")
+    columns = ("id", "budget", "scope", "amount", "state", "requested by", "until", "decided by", "reason")
     rows = [
         (r.override_id, r.budget_id, r.scope_name, r.amount, r.state, r.requested_by, r.until, r.decided_by, r.reason)
         for r in found
     ]
-    show_rows("Raises", columns, rows)
+    show_rows("Overrides", columns, rows)
 
 
-def _decide(override_id: str, approve_it: bool, note: str, by: str | None, as_json: bool) -> None:
-    who, word = inputs.actor(by), inputs.plain_text("--note", note)
+def _decided(taken: Decision, as_json: bool) -> Override:
+    """Takes the decision and carries out what follows from it: what an approval opens does not wait for a pass."""
     with open_context() as (connection, configuration):
-        try:
-            made = decide_override(
-                connection, configuration, override_id, approve=approve_it, by=who, note=word, now=datetime.now(UTC)
-            )
-        except OverrideRefusedError as error:
-            raise Mistake(str(error)) from None
-        # What an approval opens again does not wait for the next pass.
+        made = decide_override(
+            connection, configuration, taken.subject, approve=taken.approve, by=taken.by, note=taken.note,
+            now=datetime.now(UTC),
+        )  # fmt: skip
         carried = enforce(connection, configuration.settings, configuration.version, by="usage-pipeline overrides")
     if not as_json and (carried.done or carried.errors):
         show_carried(carried)
-    _say(made, as_json, f"in force until {made.until.isoformat()}" if approve_it else "rejected")
+    return made
 
 
-def _say(made: Override, as_json: bool, outcome: str) -> None:
+def _show(made: Override, as_json: bool, outcome: str) -> None:
     if as_json:
         print_json(made)
         return
     scope = f" ({made.scope_name})" if made.scope_name else ""
-    out.print(f"raise {made.override_id}: {made.budget_id}{scope} {made.amount}, {outcome}", markup=False)
+    out.print(f"override {made.override_id}: {made.budget_id}{scope} {made.amount}, {outcome}", markup=False)

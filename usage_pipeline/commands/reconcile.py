@@ -12,7 +12,6 @@ from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.output import (
     EXIT_FAILED,
     AsJson,
-    Mistake,
     as_dicts,
     err,
     for_people,
@@ -20,6 +19,7 @@ from usage_pipeline.commands.output import (
     print_json,
     show_rows,
 )
+from usage_pipeline.inputs import InputError
 from usage_pipeline.reconciliation.reconcile import DayResult, reconcile
 from usage_pipeline.settings import Settings
 
@@ -47,7 +47,7 @@ def reconcile_command(
         settings = configuration.settings
         days = _days(inputs.day("--from", first), inputs.day("--to", last), settings)
         if source is not None and source not in [known.id for known in settings.sources]:
-            raise Mistake(
+            raise InputError(
                 f"there is no source {source!r}; the configuration has: {', '.join(s.id for s in settings.sources)}"
             )
         with Progress(
@@ -71,7 +71,7 @@ def reconcile_command(
 def _days(first: date, last: date, settings: Settings) -> list[date]:
     newest = settings.today() + timedelta(days=1)
     if first > newest:
-        raise Mistake(f"--from {first} lies in the future: today is {settings.today()} in {settings.timezone}")
+        raise InputError(f"--from {first} lies in the future: today is {settings.today()} in {settings.timezone}")
     return inputs.days_between(first, min(last, newest) if last >= first else last)
 
 

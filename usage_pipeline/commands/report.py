@@ -10,13 +10,14 @@ import typer
 
 from usage_pipeline import inputs
 from usage_pipeline.commands.context import open_context
-from usage_pipeline.commands.output import AsJson, Mistake, for_people, out, print_json, show_rows
+from usage_pipeline.commands.output import AsJson, for_people, out, print_json, show_rows
+from usage_pipeline.inputs import InputError
 from usage_pipeline.reports.chargeback import write_statements
 from usage_pipeline.reports.document import Tenant
 from usage_pipeline.reports.edition import EDITION_KINDS, edition_of
 from usage_pipeline.reports.files import reports_folder, write_report
 from usage_pipeline.reports.make import key_figures, make_report
-from usage_pipeline.reports.scope import NoSuchTenantError, find_tenant
+from usage_pipeline.reports.scope import find_tenant
 from usage_pipeline.settings.environment import home_dir
 from usage_pipeline.settings.report_formats import ReportFormat
 from usage_pipeline.warehouse.connection import Connection
@@ -91,16 +92,13 @@ def _shown(value: object) -> object:
 
 
 def _tenant(connection: Connection, asked: str | None) -> Tenant | None:
-    try:
-        return None if asked is None else find_tenant(connection, asked)
-    except NoSuchTenantError as error:
-        raise Mistake(str(error)) from None
+    return None if asked is None else find_tenant(connection, asked)
 
 
 def _one_of(value: str, known: Sequence[T], option: str) -> T:
     found = next((name for name in known if name == value), None)
     if found is None:
-        raise Mistake(f"{option} {value!r} is not known; write one of {', '.join(map(str, known))}")
+        raise InputError(f"{option} {value!r} is not known; write one of {', '.join(map(str, known))}")
     return found
 
 
@@ -116,7 +114,7 @@ def _into(folder: Path, write: Callable[[Path], list[Written]]) -> list[Written]
     try:
         return write(folder)
     except OSError as error:
-        raise Mistake(f"{folder} cannot be written ({error.strerror}); give another folder with --out") from None
+        raise InputError(f"{folder} cannot be written ({error.strerror}); give another folder with --out") from None
 
 
 def _chargeback(

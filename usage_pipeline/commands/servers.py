@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from usage_pipeline.commands.output import EXIT_FAILED, Mistake, err, for_people, out
-from usage_pipeline.demo.place import use_demo_dify
+from usage_pipeline.commands.output import EXIT_FAILED, err, for_people, out
+from usage_pipeline.inputs import InputError
 from usage_pipeline.settings.environment import home_dir
 from usage_pipeline.ui.processes import Address, Running, UpError, check_address, only_one, start
+from usage_pipeline.warehouse.demo_databases import use_demo_dify
 from usage_pipeline.warehouse.embedded import stop_embedded
 from usage_pipeline.warehouse.location import embedded, prepare_dagster_environment, warehouse_url
 from usage_pipeline.warehouse.schema import migrate
@@ -49,7 +50,7 @@ def up(
             out.print(f"The UI is up at {address.url}; Ctrl-C ends it, the embedded server goes on until `down`.")
             _stay(running)
     except UpError as error:
-        raise Mistake(str(error)) from None
+        raise InputError(str(error)) from None
 
 
 def _stay(running: Running) -> None:

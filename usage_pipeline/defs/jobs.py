@@ -188,8 +188,8 @@ def acknowledge_one(context: dg.OpExecutionContext, config: Acknowledgement, war
         try:
             by, note = inputs.named_actor("by", config.by), inputs.plain_text("note", config.note) or None
             first = acknowledge(connection, config.alert_id, by, note, datetime.now(UTC))
-        except (LookupError, inputs.InputError) as error:
-            raise dg.Failure(str(error.args[0])) from None
+        except inputs.InputError as error:
+            raise dg.Failure(str(error)) from None
     context.log.info(f"{config.alert_id} {'acknowledged' if first else 'was acknowledged before'}")
 
 

@@ -1,9 +1,8 @@
 """Where the demo lives: its Dify and its warehouse on the embedded server, apart from anything of your own."""
 
-import os
-
 import psycopg
 
+from usage_pipeline.warehouse.demo_databases import DIFY_DATABASE, is_demo, mark_as_demo
 from usage_pipeline.warehouse.embedded import (
     DAGSTER_DATABASE,
     WAREHOUSE_DATABASE,
@@ -11,9 +10,6 @@ from usage_pipeline.warehouse.embedded import (
     create_database,
 )
 from usage_pipeline.warehouse.schema import WarehouseError
-
-DIFY_DATABASE = "demo_dify"
-_MARK = "made by usage-pipeline demo"
 
 
 def make_place(server: EmbeddedServer) -> None:
@@ -30,7 +26,7 @@ def make_place(server: EmbeddedServer) -> None:
         remove_place(server)
         for name in (DIFY_DATABASE, WAREHOUSE_DATABASE, DAGSTER_DATABASE):
             create_database(connection, name)
-        connection.execute(f"COMMENT ON DATABASE {WAREHOUSE_DATABASE} IS '{_MARK}'")
+        mark_as_demo(connection)
 
 
 def remove_place(server: EmbeddedServer) -> None:
@@ -38,31 +34,6 @@ def remove_place(server: EmbeddedServer) -> None:
     with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
         for name in (DIFY_DATABASE, WAREHOUSE_DATABASE, DAGSTER_DATABASE):
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
-
-
-def is_demo(server: EmbeddedServer) -> bool:
-    """Whether the embedded warehouse is the demo's."""
-    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
-        row = connection.execute(
-            "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [WAREHOUSE_DATABASE]
-        ).fetchone()
-    return bool(row and row[0] == _MARK)
-
-
-def use_demo_dify(server: EmbeddedServer) -> bool:
-    """Points DIFY_DATABASE_URL at the demo's Dify while the warehouse is the demo's; returns whether it is.
-
-    Raises WarehouseError when another Dify is named: its usage must not be mixed with the demo's.
-    """
-    if not is_demo(server):
-        return False
-    ours = server.url(DIFY_DATABASE)
-    if os.environ.setdefault("DIFY_DATABASE_URL", ours) != ours:
-        raise WarehouseError(
-            "the embedded warehouse holds the demo, and DIFY_DATABASE_URL names another Dify; "
-            "remove the demo first: usage-pipeline demo --remove"
-        )
-    return True
 
 
 def _has_usage(server: EmbeddedServer) -> bool:

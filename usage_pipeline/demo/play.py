@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from usage_pipeline.demo.place import DIFY_DATABASE, make_place
+from usage_pipeline.demo.place import make_place
 from usage_pipeline.fake_dify.history import History, build_history
 from usage_pipeline.fake_dify.schema import create_dify_schema
 from usage_pipeline.fake_dify.world import ZONES
@@ -17,6 +17,7 @@ from usage_pipeline.settings import load_settings
 from usage_pipeline.settings.environment import config_path
 from usage_pipeline.usage.roll_up import changed_days
 from usage_pipeline.warehouse.connection import Connection, connected
+from usage_pipeline.warehouse.demo_databases import DIFY_DATABASE
 from usage_pipeline.warehouse.location import embedded, prepare_dagster_environment, warehouse_url
 from usage_pipeline.warehouse.schema import migrate
 

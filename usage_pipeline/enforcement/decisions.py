@@ -5,11 +5,12 @@ from datetime import datetime
 from usage_pipeline.enforcement.carry_out import want_release
 from usage_pipeline.enforcement.notify import tell
 from usage_pipeline.enforcement.state import ActionRecord, change, locked, record_step
+from usage_pipeline.inputs import InputError
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
 
 
-class DecisionRefusedError(Exception):
+class DecisionRefusedError(InputError):
     """A decision that cannot be taken; the text says why and what would be."""
 
 

@@ -11,6 +11,7 @@ from psycopg.sql import SQL, Identifier, Placeholder
 from psycopg.types.json import Json
 
 from usage_pipeline.budgets.audit_log import THE_PIPELINE
+from usage_pipeline.inputs import InputError
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.short_id import short_id
 from usage_pipeline.warehouse.statements import statement
@@ -18,7 +19,7 @@ from usage_pipeline.warehouse.statements import statement
 State = Mapping[str, Any]
 
 
-class NoSuchActionError(LookupError):
+class NoSuchActionError(InputError):
     """There is no action of that id; the text says how to find one."""
 
 

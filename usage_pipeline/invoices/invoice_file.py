@@ -9,13 +9,15 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
+from usage_pipeline.inputs import InputError
+
 _NEEDED = ("provider", "month", "amount", "currency")
 _COLUMNS = ("provider", "model", "month", "amount", "currency")
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])(-01)?")
 _AMOUNT = re.compile(r"\d+(\.\d+)?")
 
 
-class InvoiceFileError(Exception):
+class InvoiceFileError(InputError):
     """A file of invoices is refused as a whole; one line a mistake, with file, line, column, value and a fix."""
 
 

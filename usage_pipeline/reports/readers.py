@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
+from usage_pipeline.inputs import InputError
 from usage_pipeline.reports.document import Tenant
 from usage_pipeline.reports.files import file_name
 from usage_pipeline.warehouse.connection import Connection
@@ -14,7 +15,7 @@ _LONGEST = 63  # PostgreSQL's own limit for names
 _CONNECTIONS = 10
 
 
-class ReaderError(Exception):
+class ReaderError(InputError):
     """The role could not be made or removed; the text says what to do."""
 
 

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from usage_pipeline.inputs import InputError
 from usage_pipeline.reports.document import Tenant
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import rows
 from usage_pipeline.warehouse.statements import statement
 
 
-class NoSuchTenantError(Exception):
+class NoSuchTenantError(InputError):
     """A tenant that is asked for is not known, or its name stands for several."""
 
 

@@ -1,4 +1,4 @@
-"""`usage-pipeline alerts ack` and `alerts export`: who has seen an alert, and the whole history for auditors."""
+"""`usage-pipeline alerts export`: the whole history of alerts, for auditors."""
 
 import csv
 import json
@@ -13,10 +13,9 @@ from typing import Annotated, TextIO
 import typer
 
 from usage_pipeline import inputs
-from usage_pipeline.alerts.silences import acknowledge
-from usage_pipeline.commands.context import open_context, open_warehouse
-from usage_pipeline.commands.output import By, Mistake, err, for_people, out
-from usage_pipeline.warehouse.statements import statement
+from usage_pipeline.alerts.history import history
+from usage_pipeline.commands.context import open_context
+from usage_pipeline.commands.output import err, for_people
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -26,25 +25,6 @@ class Format(StrEnum):
 
     CSV = "csv"
     JSONL = "jsonl"
-
-
-@for_people
-def ack(
-    alert_id: Annotated[str, typer.Argument(help="The alert's id, as its message says it.")],
-    by: By = None,
-    note: Annotated[str | None, typer.Option(help="What you are doing about it.")] = None,
-) -> None:
-    """Says that you have seen an alert: it is neither repeated nor escalated any more."""
-    who, word = inputs.actor(by), inputs.plain_text("--note", note or "") or None
-    with open_warehouse() as connection:
-        try:
-            first = acknowledge(connection, alert_id, who, word, datetime.now(UTC))
-        except LookupError as error:
-            raise Mistake(str(error.args[0])) from None
-        row = connection.execute("SELECT by_whom FROM usage.acknowledgement WHERE alert_id = %s", [alert_id]).fetchone()
-    out.print(
-        f"{alert_id} acknowledged by {who}." if first else f"{alert_id} was acknowledged by {row and row[0]} before."
-    )
 
 
 @for_people
@@ -61,17 +41,16 @@ def export(
         begin = inputs.moment("--from", from_time, zone=zone, now=now)
         end = inputs.moment("--to", to_time, zone=zone, now=now)
         if begin >= end:
-            raise Mistake(f"--from {from_time} is not before --to {to_time}")
-        cursor = connection.execute(statement("reports/alert_history"), {"from": begin, "to": end})
-        names = [column.name for column in cursor.description or ()]
+            raise inputs.InputError(f"--from {from_time} is not before --to {to_time}")
+        names, rows = history(connection, begin, end)
         if target is None:
-            count = _write(sys.stdout, form, names, cursor)
+            count = _write(sys.stdout, form, names, rows)
         else:
             try:
                 with target.open("w", encoding="utf-8", newline="") as file:
-                    count = _write(file, form, names, cursor)
+                    count = _write(file, form, names, rows)
             except OSError as error:
-                raise Mistake(f"{target} cannot be written ({error.strerror})") from None
+                raise inputs.InputError(f"{target} cannot be written ({error.strerror})") from None
     err.print(f"{count} rows", markup=False)
 
 
@@ -90,13 +69,9 @@ def _write(file: TextIO, form: Format, names: Sequence[str], rows: Iterable[tupl
 
 
 def _text(value: object) -> str:
-    return (
-        value.isoformat()
-        if isinstance(value, date)
-        else format(value, "f")
-        if isinstance(value, Decimal)
-        else str(value)
-    )
+    if isinstance(value, date):
+        return value.isoformat()
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
 def _cell(value: object) -> str:

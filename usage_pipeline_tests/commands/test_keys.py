@@ -55,7 +55,7 @@ def test_keys_are_listed_masked_with_their_use_and_what_can_be_trusted(company: 
     assert bot["declared"] + bot["shared"] == bot["calls"]
     text = command("keys")
     assert "support-bot" in text
-    assert "How many API calls are told to a key" in text
+    assert "How many API calls are attributed to a key" in text
 
 
 def test_a_backfill_says_which_other_days_wait(

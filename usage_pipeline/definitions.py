@@ -1,41 +1,34 @@
-"""Assembles the code location: assets, checks, jobs, schedules, sensors and the warehouse."""
+"""The code location: what the modules of defs/ define, with the policies of all assets."""
 
 import dagster as dg
 
-from usage_pipeline.defs import alerts as delivery_assets
-from usage_pipeline.defs import budgets as alert_assets
-from usage_pipeline.defs import enforcement as enforcement_assets
-from usage_pipeline.defs import ingest as ingest_assets
-from usage_pipeline.defs import invoices as invoice_assets
-from usage_pipeline.defs import reconciliation as reconciliation_assets
-from usage_pipeline.defs import reports as report_assets
-from usage_pipeline.defs import usage as usage_assets
-from usage_pipeline.defs.jobs import JOBS
+from usage_pipeline.defs import (
+    alerts,
+    budgets,
+    enforcement,
+    ingest,
+    maintenance,
+    overrides,
+    reconciliation,
+    reports,
+    usage,
+)
+from usage_pipeline.defs.policies import with_policies
 from usage_pipeline.defs.resources import Warehouse
-from usage_pipeline.defs.schedules import SCHEDULES
-from usage_pipeline.defs.sensors import SENSORS
+
+_MODULES = (ingest, usage, reconciliation, budgets, alerts, overrides, enforcement, reports, maintenance)
+
+# Not load_from_defs_folder: it looks for a pyproject.toml above, which an installed package does not have.
+_all = dg.Definitions.merge(*(module.defs for module in _MODULES))
+_assets = [asset for asset in _all.assets or () if isinstance(asset, dg.AssetsDefinition)]
 
 defs = dg.Definitions(
-    assets=[
-        *ingest_assets.ASSETS,
-        *usage_assets.ASSETS,
-        *reconciliation_assets.ASSETS,
-        *invoice_assets.ASSETS,
-        *alert_assets.ASSETS,
-        *delivery_assets.ASSETS,
-        *enforcement_assets.ASSETS,
-        *report_assets.ASSETS,
-    ],
-    asset_checks=[
-        *ingest_assets.CHECKS,
-        *usage_assets.CHECKS,
-        *reconciliation_assets.CHECKS,
-        *invoice_assets.CHECKS,
-        *alert_assets.CHECKS,
-        *enforcement_assets.CHECKS,
-    ],
-    jobs=JOBS,
-    schedules=SCHEDULES,
-    sensors=SENSORS,
+    assets=dg.map_asset_specs(with_policies, _assets),
+    asset_checks=_all.asset_checks,
+    jobs=_all.jobs,
+    schedules=_all.schedules,
+    sensors=_all.sensors,
     resources={"warehouse": Warehouse()},
+    # One process a run: a pass is a few seconds of SQL, and each further process would pay the imports again.
+    executor=dg.in_process_executor,
 )

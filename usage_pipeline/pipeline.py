@@ -24,6 +24,9 @@ from usage_pipeline.ingest.recount import recount
 from usage_pipeline.usage.roll_up import Difference, changed_days, differences, roll_up
 from usage_pipeline.warehouse.connection import Connection
 
+# Long enough for what a pass has just raised; a channel that hangs must not hold up the next pass.
+_DELIVERS_FOR_S = 10.0
+
 
 @dataclass
 class PassSummary:
@@ -64,9 +67,8 @@ class Pass:
     deliver: bool = True
     # None: the days whose events changed.
     days: list[date] | None = None
-    # How long a source is read that is not at its end, and for how long messages are begun; None: to the end.
-    read_within: timedelta | None = None
-    deliver_for_s: float | None = None
+    # Where passes follow each other, none reads or sends to the end what holds it up: the next one goes on.
+    bounded: bool = False
     progress: Callable[[Progress], None] | None = None
     rolled_up: Callable[[int, int], None] | None = None
     summary: PassSummary = field(default_factory=PassSummary)
@@ -99,11 +101,12 @@ def _begin(work: Pass) -> None:
 
 
 def _read_sources(work: Pass) -> None:
+    deadline = timedelta(seconds=work.configuration.settings.reading.pass_deadline_seconds)
     work.summary.ingested, work.summary.source_errors = read_all_sources(
         work.connection,
         work.configuration.settings,
         sweep=work.sweep,
-        within=work.read_within,
+        within=deadline if work.bounded else None,
         progress=work.progress,
     )
 
@@ -147,7 +150,7 @@ def _deliver(work: Pass) -> None:
             configuration.settings,
             by=work.by,
             config_version=configuration.version,
-            for_s=work.deliver_for_s,
+            for_s=_DELIVERS_FOR_S if work.bounded else None,
         )
 
 

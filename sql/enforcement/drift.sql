@@ -1,7 +1,7 @@
 -- Where Dify is not, or may not be, as our rows say: what was opened by hand while its ground stands, what failed, what
 -- should be undone by now, what could not be looked at. Reads usage.enforcement_action, usage.enforcement_event.
 -- Writes nothing.
-SELECT a.action_id, a.action, a.target_name, a.budget_id, problem.text, a.answer
+SELECT concat_ws(' ', a.action_id, a.action, a.target_name, a.budget_id, problem.text, nullif(a.answer, ''))
 FROM usage.enforcement_action a
 CROSS JOIN LATERAL (
     SELECT CASE

@@ -1,98 +1,188 @@
-"""The asset enforcement_state, made by ops that plan, carry out and record, and its check."""
+"""Enforcement: planning in the pass, carrying out in runs of its own, and the decisions of people in the UI."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 
 import dagster as dg
+from pydantic import Field
 
+from usage_pipeline import inputs
 from usage_pipeline.defs.resources import Warehouse
-from usage_pipeline.defs.shared import OWNERS, described, table_of
-from usage_pipeline.enforcement.carry_out import carry_out_due, plan_and_settle
-from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.statements import statement
-
-
-@dg.op(
-    ins={"evaluated": dg.In(dg.Nothing)},
-    out=dg.Out(int),
-    description="Plans an action for each project that a reached tier or a lock concerns, and marks what is over.",
+from usage_pipeline.defs.shared import (
+    asset_job,
+    described,
+    listed,
+    one_op_job,
+    pass_of,
+    run_key,
+    settings_at_load,
+    table_metadata,
 )
-def plan_what_was_reached(context: dg.OpExecutionContext, warehouse: Warehouse) -> int:
-    """Only rows; returns how many actions are new."""
-    with warehouse.connection() as connection:
-        configuration = warehouse.configuration(connection)
-        planned = plan_and_settle(connection, configuration.settings, configuration.version, by=context.run_id)
-    context.log.info(f"{planned} actions planned")
-    return planned
+from usage_pipeline.run_tags import Work
 
 
-@dg.op(
-    out=dg.Out(list),
-    description="Applies, verifies, looks after and undoes what is due at each Dify; reads its state before and after.",
-)
-def carry_out_what_is_due(context: dg.OpExecutionContext, warehouse: Warehouse, planned: int) -> list[str]:
-    """Returns what was done, in words; what went wrong stands in the rows and is tried again."""
-    with warehouse.connection() as connection:
-        configuration = warehouse.configuration(connection)
-        carried = carry_out_due(connection, configuration.settings, by=context.run_id)
-    for source, error in carried.errors.items():
-        context.log.warning(f"source {source!r}: {error}")
-    context.log.info(f"{planned} planned; done: {carried.done or 'nothing'}")
-    return carried.done
-
-
-@dg.op(out=dg.Out(dg.Nothing), description="Records what is held at Dify now and what was done last.")
-def record_state(context: dg.OpExecutionContext, warehouse: Warehouse, done: list[str]) -> None:
-    """The asset's metadata."""
-    with warehouse.connection() as connection:
-        context.add_output_metadata(_metadata(connection, done))
-
-
-@dg.graph_asset(
-    ins={"budget_status": dg.AssetIn(dagster_type=dg.Nothing)},
+@dg.asset(
+    deps=["budget_status"],
     group_name="enforcement",
-    owners=OWNERS,
-    kinds={"postgres", "dify"},
-    metadata=described("enforcement_action"),  # type: ignore[arg-type]  # assets take the same
+    kinds={"postgres"},
+    metadata=described("enforcement_plan"),
     tags={"domain": "enforcement"},
 )
-def enforcement_state(budget_status: Any) -> Any:
-    """One row an action: what was found at Dify, what is held there by us, who asked, and how it was undone."""
-    return record_state(carry_out_what_is_due(plan_what_was_reached(evaluated=budget_status)))
+def enforcement_plan(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[None]:
+    """One row a tier that was reached or a lock, once its actions are planned. Only rows: nothing is done at Dify.
+
+    Actions whose ground is gone are marked as to be released, and approvals that nobody gave in time as expired.
+    """
+    from usage_pipeline.pipeline import PLAN_ENFORCEMENT, run_steps
+
+    with warehouse.connection() as connection:
+        planned = run_steps(pass_of(context, warehouse, connection), PLAN_ENFORCEMENT).enforcement.planned
+        table = table_metadata(connection, "enforcement_plan")
+    context.log.info(f"{planned} actions planned")
+    return dg.MaterializeResult(metadata={**table, "actions_planned": planned})
+
+
+@dg.asset(
+    deps=["enforcement_plan"],
+    group_name="enforcement",
+    kinds={"postgres", "dify"},
+    metadata=described("enforcement_action"),
+    tags={"domain": "enforcement"},
+)
+def enforcement_state(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[None]:
+    """One row an action: what was found at Dify, what we enforce there, who asked, and how it was undone.
+
+    What is due is applied, verified, looked after and undone at each Dify, whose state is read before and after. What
+    went wrong stands in the rows and is tried again.
+    """
+    from usage_pipeline.pipeline import CARRY_OUT, run_steps
+    from usage_pipeline.warehouse.statements import statement
+
+    newest = statement("enforcement/newest")
+    with warehouse.connection() as connection:
+        carried = run_steps(pass_of(context, warehouse, connection), CARRY_OUT).enforcement
+        table = table_metadata(connection, "enforcement_action")
+        shown = {name: listed(connection, newest, {"enforced": name == "enforced"}) for name in ("enforced", "newest")}
+    for source, error in carried.errors.items():
+        context.log.warning(f"source {source!r}: {error}")
+    return dg.MaterializeResult(metadata={**table, "done": carried.done, **shown})
 
 
 @dg.asset_check(
-    asset="enforcement_state",
-    description="What we hold at Dify is held, what should be undone is undone, and nothing was undone by hand.",
+    asset=enforcement_state,
+    description="What we enforce at Dify is so, what should be undone is undone, and nothing was undone manually.",
 )
 def held_as_recorded(warehouse: Warehouse) -> dg.AssetCheckResult:
     """Red with each action for which Dify and our rows disagree."""
+    from usage_pipeline.enforcement.due import drift
+
     with warehouse.connection() as connection:
-        settings = warehouse.configuration(connection).settings
-        every = timedelta(minutes=settings.enforcement.look_every_minutes)
-        rows = connection.execute(
-            statement("enforcement/drift"), {"now": datetime.now(UTC), "look_every": every}
-        ).fetchall()
-    problems = [" ".join(str(part) for part in row if part) for row in rows]
+        problems = drift(connection, warehouse.configuration(connection).settings, datetime.now(UTC))
     return dg.AssetCheckResult(passed=not problems, metadata={"problems": problems})
 
 
-def _metadata(connection: Connection, done: list[str]) -> dict[str, object]:
-    columns = ["action", "what", "project", "budget", "state", "asked", "released", "why", "answer"]
-    query = (
-        "SELECT action_id, action, target_name, budget_id, state, requested_at, released_at, release_why, answer"
-        " FROM usage.enforcement_action WHERE {} ORDER BY requested_at DESC, place LIMIT 30"
-    )
-    counted = connection.execute("SELECT count(*) FROM usage.enforcement_action").fetchone()
-    return {
-        "dagster/row_count": int(str(counted[0])) if counted else 0,
-        "done": done,
-        "held": dg.MetadataValue.md(
-            table_of(connection, columns, query.format("held IS NOT NULL AND released_at IS NULL"), [])
-        ),
-        "newest": dg.MetadataValue.md(table_of(connection, columns, query.format("true"), [])),
-    }
+enforce_actions = asset_job(
+    "enforce_actions",
+    # Planned again: a lock or a decision need not wait for the next pass.
+    selection=dg.AssetSelection.assets("enforcement_plan", "enforcement_state"),
+    tags=Work.ENFORCE.tags,
+    description="Plans, carries out, looks after and undoes actions at Dify. Asked for by a sensor when there is one.",
+)
 
 
-ASSETS: list[dg.AssetsDefinition] = [enforcement_state]
-CHECKS: list[dg.AssetChecksDefinition] = [held_as_recorded]
+# No AutomationCondition: most of what is due comes with the clock, a person's decision or a look at Dify that failed.
+@dg.sensor(
+    job=enforce_actions,
+    minimum_interval_seconds=settings_at_load().delivery.every_seconds,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Asks for a run of enforcement when something was reached, approved or is over, or is to be looked at.",
+)
+def actions_due(warehouse: Warehouse) -> dg.RunRequest | dg.SkipReason:
+    """Reads rows only. The run key is made of what is due and the minute, as that of alerts."""
+    from usage_pipeline.enforcement.due import due_keys
+
+    now = datetime.now(UTC)
+    with warehouse.connection() as connection:
+        due = due_keys(connection, settings_at_load(), now)
+    if not due:
+        return dg.SkipReason("nothing is due")
+    return dg.RunRequest(run_key=run_key("enforce", [f"{now:%Y-%m-%dT%H:%M}", *due]))
+
+
+class ActionDecision(dg.Config):
+    """Which action, by whom, and whether it is approved."""
+
+    action_id: str = Field(description="The action's id, as its message has it.")
+    approve: bool = Field(description="True approves, false rejects.")
+    decided_by: str = Field(description="An approver of the configuration.")
+    note: str = Field(default="", description="Why; on record.")
+
+
+class ActionRelease(dg.Config):
+    """Which action is undone, by whom and why."""
+
+    action_id: str = Field(description="The action's id, as its message has it.")
+    released_by: str = Field(description="Who asks.")
+    why: str = Field(default="", description="Why; on record.")
+
+
+@dg.op(description="Approves or rejects an action that waits; what is approved is carried out at once.")
+def write_action_decision(context: dg.OpExecutionContext, config: ActionDecision, warehouse: Warehouse) -> None:
+    """Fails in words when the decision cannot be taken."""
+    from usage_pipeline.enforcement.carry_out import carry_out_due
+    from usage_pipeline.enforcement.decisions import DecisionRefusedError, decide_action
+    from usage_pipeline.enforcement.state import NoSuchActionError
+
+    with warehouse.connection() as connection:
+        settings = warehouse.configuration(connection).settings
+        try:
+            decide_action(
+                connection,
+                settings,
+                config.action_id,
+                approve=config.approve,
+                by=inputs.named_actor("decided_by", config.decided_by),
+                comment=inputs.plain_text("note", config.note),
+                now=datetime.now(UTC),
+            )
+        except (DecisionRefusedError, NoSuchActionError, inputs.InputError) as error:
+            raise dg.Failure(str(error), allow_retries=False) from None
+        context.log.info(f"done: {carry_out_due(connection, settings, by=context.run_id).done}")
+
+
+@dg.op(description="Undoes an action at Dify, whatever its budget says.")
+def write_action_release(context: dg.OpExecutionContext, config: ActionRelease, warehouse: Warehouse) -> None:
+    """Fails in words when there is nothing to undo."""
+    from usage_pipeline.enforcement.carry_out import carry_out_due
+    from usage_pipeline.enforcement.decisions import DecisionRefusedError, release_action
+    from usage_pipeline.enforcement.state import NoSuchActionError
+
+    with warehouse.connection() as connection:
+        settings = warehouse.configuration(connection).settings
+        try:
+            by, why = inputs.named_actor("released_by", config.released_by), inputs.plain_text("why", config.why)
+            release_action(connection, config.action_id, by=by, why=why, now=datetime.now(UTC))
+        except (DecisionRefusedError, NoSuchActionError, inputs.InputError) as error:
+            raise dg.Failure(str(error), allow_retries=False) from None
+        context.log.info(f"done: {carry_out_due(connection, settings, by=context.run_id).done}")
+
+
+decide_action = one_op_job(
+    "decide_action",
+    write_action_decision,
+    Work.ENFORCE,
+    "Approve or reject an action that waits for it, as `usage-pipeline enforcement approve` and `reject` do it.",
+)
+
+release_action = one_op_job(
+    "release_action",
+    write_action_release,
+    Work.ENFORCE,
+    "Undo an action at Dify, as `usage-pipeline enforcement release` does it.",
+)
+
+defs = dg.Definitions(
+    assets=[enforcement_plan, enforcement_state],
+    asset_checks=[held_as_recorded],
+    jobs=[enforce_actions, decide_action, release_action],
+    sensors=[actions_due],
+)

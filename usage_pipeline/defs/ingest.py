@@ -1,62 +1,66 @@
-"""The asset usage_events and its checks."""
+"""Reading the sources: the asset usage_events with its checks, the pass, and the closing of yesterday."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from usage_pipeline.defs.resources import Warehouse
-from usage_pipeline.defs.shared import OWNERS, check_names, described, is_pass, settings_at_load, table_of
-from usage_pipeline.ingest.pass_record import begin_pass
-from usage_pipeline.ingest.read_all_sources import read_all_sources
-from usage_pipeline.warehouse.statements import statement
+from usage_pipeline.defs.shared import (
+    asset_job,
+    check_names,
+    daily_at,
+    described,
+    listed,
+    one_op_job,
+    pass_of,
+    settings_at_load,
+    table_metadata,
+)
+from usage_pipeline.run_tags import Work, is_scheduled, pass_tags
 
-_FRESH_WITHIN_MINUTES = 15
+_FRESH_WITHIN = timedelta(minutes=15)
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+_BEFORE_THE_REPORT = timedelta(hours=1)
 
 
 @dg.asset(
-    group_name="ingest",
-    owners=OWNERS,
-    kinds={"postgres", "sql"},
-    metadata=described("usage_event"),
-    tags={"domain": "counting"},
+    group_name="ingest", kinds={"postgres", "sql"}, metadata=described("usage_event"), tags={"domain": "counting"}
 )
-def usage_events(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def usage_events(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[None]:
     """One row a usage event: the smallest unit that Dify billed, read incrementally, each token once.
 
     A message of a basic app, or a model-calling leaf node of a workflow run; what only a run's total knows is its
     residual. Sources are read only, side by side: one that fails or hangs is red in its check and holds up no other.
     """
+    from usage_pipeline.pipeline import ALERT_ON_SOURCES, BEGIN, READ_SOURCES, run_steps
+
+    steps = (BEGIN, READ_SOURCES, ALERT_ON_SOURCES) if is_scheduled(context.run.tags, Work.PASS) else (READ_SOURCES,)
     with warehouse.connection() as connection:
-        if is_pass(context):
-            begin_pass(connection, context.run_id, datetime.now(UTC))
-        configuration = warehouse.configuration(connection)
-        results, errors = read_all_sources(
-            connection,
-            configuration.settings,
-            sweep=False,
-            within=timedelta(seconds=configuration.settings.reading.pass_deadline_seconds),
-            progress=lambda p: context.log.info(
-                f"{p.source_id}: read up to {p.read_up_to}, {p.events_changed} changed"
-            ),
-        )
-        rows = connection.execute("SELECT reltuples::bigint FROM pg_class WHERE oid = 'usage.usage_event'::regclass")
-        estimate = rows.fetchone()
-    for error in errors.values():
+        summary = run_steps(pass_of(context, warehouse, connection), *steps)
+        table = table_metadata(connection, "usage_event", estimated=True)
+    for error in summary.source_errors.values():
         context.log.error(error)
     return dg.MaterializeResult(
         metadata={
-            "dagster/row_count": int(str(estimate[0])) if estimate and int(str(estimate[0])) >= 0 else 0,
-            "events_changed": sum(result.events_changed for result in results),
-            "open_rows_read": sum(result.open_rows_read for result in results),
-            "sources_read": [result.source_id for result in results],
-            "sources_failed": sorted(errors),
-            "sources_to_go_on_with": [result.source_id for result in results if not result.finished],
+            **table,
+            "events_changed": sum(result.events_changed for result in summary.ingested),
+            "open_rows_read": sum(result.open_rows_read for result in summary.ingested),
+            "sources_read": [result.source_id for result in summary.ingested],
+            "sources_failed": sorted(summary.source_errors),
+            "sources_to_go_on_with": [result.source_id for result in summary.ingested if not result.finished],
+            "alerts_raised": summary.alerts,
         }
     )
 
 
-def _source_checks() -> list[dg.AssetChecksDefinition]:
+def _sources_fresh() -> dg.AssetChecksDefinition:
+    """The checks of the sources that the configuration has when the code location is loaded."""
     names = check_names("source_fresh", [source.id for source in settings_at_load().sources])
 
     @dg.multi_asset_check(
@@ -73,24 +77,24 @@ def _source_checks() -> list[dg.AssetChecksDefinition]:
     def sources_fresh(warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
         """One check a source: red when it could not be read, with the error; a warning while it is read for the first
         time and not at its end yet."""
+        from usage_pipeline.ingest.health import source_health
+
         with warehouse.connection() as connection:
-            rows = connection.execute(
-                statement("ingest/source_health"), {"sources": list(names), "within_minutes": _FRESH_WITHIN_MINUTES}
-            ).fetchall()
-        for source_id, fresh, beginning, last_success, read_up_to, error in rows:
+            found = source_health(connection, list(names), _FRESH_WITHIN)
+        for source in found:
             yield dg.AssetCheckResult(
                 asset_key="usage_events",
-                check_name=names[str(source_id)],
-                passed=bool(fresh),
-                severity=dg.AssetCheckSeverity.WARN if beginning else dg.AssetCheckSeverity.ERROR,
+                check_name=names[source.source],
+                passed=source.fresh,
+                severity=dg.AssetCheckSeverity.WARN if source.beginning else dg.AssetCheckSeverity.ERROR,
                 metadata={
-                    "error": str(error or ("" if fresh else "it was not read to its end yet")),
-                    "last_read_to_its_end": str(last_success or "never"),
-                    "read_up_to": str(read_up_to or "nothing yet"),
+                    "error": source.last_error or ("" if source.fresh else "it was not read to its end yet"),
+                    "last_read_to_its_end": str(source.last_success_at or "never"),
+                    "read_up_to": str(source.read_up_to or "nothing yet"),
                 },
             )
 
-    return [sources_fresh]
+    return sources_fresh
 
 
 @dg.asset_check(
@@ -99,22 +103,81 @@ def _source_checks() -> list[dg.AssetChecksDefinition]:
 )
 def nothing_unexplained(warehouse: Warehouse) -> dg.AssetCheckResult:
     """A warning that lists what could not be read; it is counted as far as it can be."""
+    from usage_pipeline.ingest.health import problem_count
+    from usage_pipeline.warehouse.statements import statement
+
     with warehouse.connection() as connection:
-        total = connection.execute("SELECT count(*) FROM usage.source_problem").fetchone()
-        table = table_of(
-            connection,
-            ["source", "kind", "row", "detail", "first seen"],
-            "SELECT source, kind, row_id, detail, first_seen_at FROM usage.source_problem"
-            " ORDER BY first_seen_at DESC LIMIT 20",
-            [],
-        )
-    problems = int(str(total[0])) if total else 0
+        problems = problem_count(connection)
+        newest = listed(connection, statement("ingest/newest_problems"))
     return dg.AssetCheckResult(
         passed=problems == 0,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"problems": problems, "newest": dg.MetadataValue.md(table)},
+        metadata={"problems": problems, "newest": newest},
     )
 
 
-ASSETS: list[dg.AssetsDefinition] = [usage_events]
-CHECKS: Iterable[dg.AssetChecksDefinition] = [*_source_checks(), nothing_unexplained]
+usage_pass = asset_job(
+    "usage_pass",
+    # What hangs on a console or on the source's own sums has runs of its own: it may take longer than a pass should.
+    selection=dg.AssetSelection.all()
+    - dg.AssetSelection.groups("reconciliation", "reports")
+    - dg.AssetSelection.assets("enforcement_state"),
+    tags=Work.PASS.tags,
+    description="Reads the sources, rolls up, evaluates the budgets, writes and delivers alerts. Runs by schedule.",
+)
+
+
+# No AutomationCondition: nothing upstream in Dagster changes before a pass has looked whether Dify has.
+@dg.schedule(
+    job=usage_pass,
+    cron_schedule=f"*/{settings_at_load().schedule.every_minutes} * * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    execution_timezone="UTC",
+    description="The pass, each minute unless schedule.every_minutes says otherwise; never two at once.",
+)
+def usage_pass_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Asks for a pass unless one is waiting or running: a slow pass must not pile up a queue behind it."""
+    under_way = context.instance.get_runs_count(dg.RunsFilter(tags=Work.PASS.tags, statuses=_UNFINISHED))
+    if under_way:
+        yield dg.SkipReason("a pass is under way")
+        return
+    yield dg.RunRequest(tags=pass_tags(settings_at_load().today(context.scheduled_execution_time or datetime.now(UTC))))
+
+
+@dg.op(description="Reads the long look-back of every source again, so that yesterday is closed before it is reported.")
+def read_look_back(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
+    """Late events mark their days as changed; the sensor for late days rolls them up."""
+    from usage_pipeline.ingest.read_all_sources import read_all_sources
+    from usage_pipeline.usage.roll_up import changed_days
+
+    with warehouse.connection() as connection:
+        settings = warehouse.configuration(connection).settings
+        results, errors = read_all_sources(connection, settings, sweep=True)
+        days = changed_days(connection)
+    context.log.info(f"{sum(r.events_changed for r in results)} events changed; days to roll up: {days}")
+    if errors:
+        raise dg.Failure("; ".join(errors.values()))
+
+
+close_yesterday = one_op_job(
+    "close_yesterday",
+    read_look_back,
+    Work.CLOSE_YESTERDAY,
+    "Closes yesterday: reads the whole look-back of every source again. Runs by schedule before the daily report.",
+)
+
+close_yesterday_schedule = dg.ScheduleDefinition(
+    name="close_yesterday_schedule",
+    job=close_yesterday,
+    cron_schedule=daily_at(settings_at_load().reports.daily_at, earlier=_BEFORE_THE_REPORT),
+    execution_timezone=settings_at_load().timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Closes yesterday an hour before the daily report.",
+)
+
+defs = dg.Definitions(
+    assets=[usage_events],
+    asset_checks=[*([_sources_fresh()] if settings_at_load().sources else []), nothing_unexplained],
+    jobs=[usage_pass, close_yesterday],
+    schedules=[usage_pass_schedule, close_yesterday_schedule],
+)

@@ -1,4 +1,4 @@
-"""The Dagster jobs by which a raise is asked for and decided on in the UI, with typed configuration."""
+"""The jobs by which an override is requested and decided on in the UI, with typed configuration."""
 
 from datetime import UTC, datetime
 
@@ -6,10 +6,9 @@ import dagster as dg
 from pydantic import Field
 
 from usage_pipeline import inputs
-from usage_pipeline.alerts import approvals
-from usage_pipeline.budgets.overrides import NewOverride, OverrideRefusedError
 from usage_pipeline.defs.resources import Warehouse
-from usage_pipeline.defs.shared import EXECUTOR, WORK_TAG
+from usage_pipeline.defs.shared import one_op_job
+from usage_pipeline.run_tags import Work
 
 
 class OverrideRequest(dg.Config):
@@ -26,17 +25,20 @@ class OverrideRequest(dg.Config):
 
 
 class OverrideDecision(dg.Config):
-    """Which raise, by whom, and whether it is approved."""
+    """Which override, by whom, and whether it is approved."""
 
-    override_id: str = Field(description="The raise's id, as its message says it.")
+    override_id: str = Field(description="The override's id, as its message has it.")
     approve: bool = Field(description="True approves, false rejects.")
     decided_by: str = Field(description="An approver of the configuration, not the requester.")
     note: str = Field(default="", description="A word to the requester.")
 
 
-@dg.op(description="Writes a pending raise and tells the approvers.")
+@dg.op(description="Writes a pending override and notifies the approvers.")
 def write_request(context: dg.OpExecutionContext, config: OverrideRequest, warehouse: Warehouse) -> str:
-    """Returns the raise's id. Fails in words when the request could never be approved."""
+    """Returns the override's id. Fails in words when the request could never be approved."""
+    from usage_pipeline.alerts import approvals
+    from usage_pipeline.budgets.overrides import NewOverride, OverrideRefusedError
+
     with warehouse.connection() as connection:
         try:
             asked = NewOverride(
@@ -52,14 +54,17 @@ def write_request(context: dg.OpExecutionContext, config: OverrideRequest, wareh
             made = approvals.request_override(connection, warehouse.configuration(connection), asked, datetime.now(UTC))
         except (OverrideRefusedError, inputs.InputError) as error:
             raise dg.Failure(str(error), allow_retries=False) from None
-    context.log.info(f"raise {made.override_id} waits for an approver")
-    context.add_output_metadata({"override_id": made.override_id, "raise": made.amount, "until": str(made.until)})
+    context.log.info(f"override {made.override_id} waits for an approver")
+    context.add_output_metadata({"override_id": made.override_id, "amount": made.amount, "until": str(made.until)})
     return made.override_id
 
 
-@dg.op(description="Approves or rejects a pending raise, tells, and evaluates the budgets at once.")
+@dg.op(description="Approves or rejects a pending override, notifies the requester, and evaluates the budgets at once.")
 def write_decision(context: dg.OpExecutionContext, config: OverrideDecision, warehouse: Warehouse) -> str:
-    """Returns the raise's new state. Fails in words when the decision cannot be taken."""
+    """Returns the override's new state. Fails in words when the decision cannot be taken."""
+    from usage_pipeline.alerts import approvals
+    from usage_pipeline.budgets.overrides import OverrideRefusedError
+
     with warehouse.connection() as connection:
         try:
             made = approvals.decide_override(
@@ -77,13 +82,19 @@ def write_decision(context: dg.OpExecutionContext, config: OverrideDecision, war
     return made.state
 
 
-@dg.job(executor_def=EXECUTOR, tags={WORK_TAG: "override"}, description="Ask for a temporary raise of a budget.")
-def request_override() -> None:
-    """The same as `usage-pipeline overrides request`."""
-    write_request()
+request_override = one_op_job(
+    "request_override",
+    write_request,
+    Work.OVERRIDE,
+    "Request an override, a temporary raise of a budget, as `usage-pipeline overrides request` does it.",
+)
+
+decide_override = one_op_job(
+    "decide_override",
+    write_decision,
+    Work.OVERRIDE,
+    "Approve or reject an override, as `usage-pipeline overrides approve` and `reject` do it.",
+)
 
 
-@dg.job(executor_def=EXECUTOR, tags={WORK_TAG: "override"}, description="Approve or reject a temporary raise.")
-def decide_override() -> None:
-    """The same as `usage-pipeline overrides approve` and `reject`."""
-    write_decision()
+defs = dg.Definitions(jobs=[request_override, decide_override])

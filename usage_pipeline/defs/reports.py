@@ -1,30 +1,26 @@
-"""The asset daily_report, a partition a day: files under USAGE_PIPELINE_HOME/reports/."""
+"""The asset daily_report, a partition a day: files under USAGE_PIPELINE_HOME/reports/; and its job and schedule."""
 
-from datetime import date, timedelta
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from usage_pipeline.defs.resources import Warehouse
 from usage_pipeline.defs.shared import (
-    MORNING_REPORT,
-    OWNERS,
-    WORK_TAG,
+    asset_job,
+    daily_at,
     markdown_table,
     partition_days,
+    settings_at_load,
+    today_at,
     usage_days,
 )
-from usage_pipeline.reports.chargeback import write_statements
-from usage_pipeline.reports.document import Report
-from usage_pipeline.reports.edition import Edition, EditionKind, edition_of, ended_with
-from usage_pipeline.reports.files import reports_folder, write_report
-from usage_pipeline.reports.make import key_figures, make_report
-from usage_pipeline.reports.recipients import tell_recipients
-from usage_pipeline.reports.trend_picture import as_markdown, trend_png
-from usage_pipeline.settings import Settings
-from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.run_tags import Work, is_scheduled, range_tags
 
-_ROWS_SHOWN = 15
-_LONGER: tuple[EditionKind, ...] = ("week", "month")
+if TYPE_CHECKING:
+    from usage_pipeline.reports.daily import WrittenDay
+
+_PROJECTS_SHOWN = 15
 
 
 @dg.asset(
@@ -32,67 +28,83 @@ _LONGER: tuple[EditionKind, ...] = ("week", "month")
     partitions_def=usage_days(),
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="reports",
-    owners=OWNERS,
     kinds={"html", "xlsx"},
     tags={"domain": "reports"},
 )
-def daily_report(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def daily_report(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[None]:
     """The finance report of a day, in the formats of the configuration's `reports:`.
 
     Made of what the daily tables say now: a day can be made again after a re-pricing or a budget change. It says
     provisional until the day is over, read to its end and reconciled. With the last day of a week or month, that
-    edition is written too, and the month's chargeback statements. The morning's own run puts the editions that ended
-    yesterday into the outbox for their recipients; a backfill or a run by hand tells nobody.
+    edition is written too, and the month's chargeback statements. The schedule's own run puts the editions that ended
+    yesterday into the outbox for their recipients; a backfill or a manual run notifies nobody.
     """
-    days = partition_days(context)
+    from usage_pipeline.reports.daily import send_day, write_day
+
+    scheduled = is_scheduled(context.run.tags, Work.DAILY_REPORT)
     with warehouse.connection() as connection:
-        settings = warehouse.configuration(connection).settings
-        for day in days:
-            report, metadata = _write(connection, settings, day)
+        configuration = warehouse.configuration(connection)
+        for day in partition_days(context):
+            written = write_day(connection, configuration.settings, day)
+            report = written.report
             context.log.info(f"{day}: {report.totals.base_cost} {report.currency}, provisional: {report.provisional}")
-            longer = [_longer(connection, settings, edition) for edition in ended_with(day, _LONGER)]
-            if is_morning(context) and day == settings.today() - timedelta(days=1):
-                told = [each for each in (report, *longer) if each.edition.kind in settings.reports.editions]
-                configuration = warehouse.configuration(connection)
-                metadata["sent_to"] = [
-                    name for each in told for name in tell_recipients(connection, configuration, each)
-                ]
+            metadata = _metadata(written)
+            sent_to = send_day(connection, configuration, written) if scheduled else None
+            if sent_to is not None:
+                metadata["sent_to"] = sent_to
             context.add_asset_metadata(metadata, asset_key="daily_report", partition_key=day.isoformat())
     return dg.MaterializeResult()
 
 
-def is_morning(context: dg.AssetExecutionContext) -> bool:
-    """Whether this run is the schedule's own."""
-    return context.run.tags.get(WORK_TAG) == MORNING_REPORT and "dagster/backfill" not in context.run.tags
+def _metadata(written: "WrittenDay") -> dict[str, object]:
+    from usage_pipeline.reports.make import key_figures
+    from usage_pipeline.reports.trend_picture import as_markdown, trend_png
 
-
-def _write(connection: Connection, settings: Settings, day: date) -> tuple[Report, dict[str, object]]:
-    report = make_report(connection, settings, edition_of("day", day))
-    folder = reports_folder(report)
-    files = write_report(report, settings.reports.formats, folder, settings.language)
+    report = written.report
     projects = [
-        (spent.name, spent.belongs_to, spent.calls, spent.total_tokens, spent.base_cost,
-         spent.cost_before)
-        for spent in report.spent["project"][:_ROWS_SHOWN]
-    ]  # fmt: skip
+        (
+            spent.name,
+            spent.belongs_to,
+            spent.calls,
+            spent.total_tokens,
+            spent.base_cost,
+            spent.cost_before,
+        )
+        for spent in report.spent["project"][:_PROJECTS_SHOWN]
+    ]
     columns = ["project", "tenant", "calls", "tokens", f"cost ({report.currency})", "the day before"]
-    return report, {
+    return {
         **key_figures(report),
         "dagster/row_count": len(report.rows),
         "trend": dg.MetadataValue.md(as_markdown(trend_png(report), "Cost of the last 30 days")),
-        "projects": dg.MetadataValue.md(markdown_table(columns, projects)),
-        "files": dg.MetadataValue.json([path.name for path in files]),
-        "folder": dg.MetadataValue.path(str(folder)),
+        "projects": markdown_table(columns, projects),
+        "files": dg.MetadataValue.json([path.name for path in written.files]),
+        "folder": dg.MetadataValue.path(str(written.folder)),
     }
 
 
-def _longer(connection: Connection, settings: Settings, edition: Edition) -> Report:
-    """A week's or a month's report, written into its folder; with a month, its chargeback statements."""
-    report = make_report(connection, settings, edition)
-    write_report(report, settings.reports.formats, reports_folder(report), settings.language)
-    if edition.kind == "month":
-        write_statements(connection, edition.period.first, settings.currency, reports_folder(report))
-    return report
+daily_report_job = asset_job(
+    "daily_report_job",
+    selection=dg.AssetSelection.assets("daily_report"),
+    tags=Work.DAILY_REPORT.tags,
+    description="Writes the finance report of a day. Runs by schedule at reports.daily_at.",
+)
 
 
-ASSETS: list[dg.AssetsDefinition] = [daily_report]
+# No AutomationCondition: the report comes at its hour, provisional if need be, while on_cron waits for every upstream
+# asset; it would make the newest partition, tomorrow's, and its runs lack the tag by which the report is sent.
+@dg.schedule(
+    job=daily_report_job,
+    cron_schedule=daily_at(settings_at_load().reports.daily_at),
+    execution_timezone=settings_at_load().timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Writes yesterday's report, and the one before again: it may have been provisional.",
+)
+def daily_report_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Yesterday in the billing zone; where a tenant's own day is not over by then, the report says provisional."""
+    today = today_at(context)
+    first = max(today - timedelta(days=2), settings_at_load().usage_from)
+    return dg.RunRequest(tags={**Work.DAILY_REPORT.tags, **range_tags(first, today - timedelta(days=1))})
+
+
+defs = dg.Definitions(assets=[daily_report], jobs=[daily_report_job], schedules=[daily_report_schedule])

@@ -2,24 +2,43 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import dagster as dg
+from pydantic import PrivateAttr
 
-from usage_pipeline.configuration import ActiveConfiguration, active_configuration
 from usage_pipeline.settings.environment import config_path
-from usage_pipeline.warehouse.connection import Connection, connected
-from usage_pipeline.warehouse.location import warehouse_url
+
+if TYPE_CHECKING:
+    from usage_pipeline.configuration import ActiveConfiguration
+    from usage_pipeline.warehouse.connection import Connection
 
 
-class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Connections to the warehouse named by WAREHOUSE_URL, else the embedded one."""
+class Warehouse(dg.ConfigurableResource["Warehouse"]):
+    """Connections to the warehouse named by WAREHOUSE_URL, else the embedded one; its schema is brought up to date."""
+
+    _configuration: "ActiveConfiguration | None" = PrivateAttr(default=None)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002  (Dagster's signature)
+        """Begins a run: it reads the configuration anew."""
+        self._configuration = None
 
     @contextmanager
-    def connection(self) -> Iterator[Connection]:
+    def connection(self) -> Iterator["Connection"]:
         """A connection for the block."""
-        with connected(warehouse_url()) as connection:
+        from usage_pipeline.warehouse.connection import connected
+        from usage_pipeline.warehouse.location import warehouse_url
+        from usage_pipeline.warehouse.schema import migrate_once
+
+        url = warehouse_url()
+        migrate_once(url)
+        with connected(url) as connection:
             yield connection
 
-    def configuration(self, connection: Connection) -> ActiveConfiguration:
-        """The configuration in force; a refused file leaves the last valid one."""
-        return active_configuration(connection, config_path())
+    def configuration(self, connection: "Connection") -> "ActiveConfiguration":
+        """The active configuration, read once a run, so that all its steps work by the same."""
+        from usage_pipeline.configuration import active_configuration
+
+        if self._configuration is None:
+            self._configuration = active_configuration(connection, config_path())
+        return self._configuration

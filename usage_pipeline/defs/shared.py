@@ -1,47 +1,46 @@
-"""What all assets have in common: partitions, owners, tags of runs, column schemas read from the warehouse."""
+"""What the definitions have in common: partitions, metadata, the steps of a pass, frames of jobs, names of checks."""
 
+import hashlib
 import re
 import warnings
-from collections.abc import Sequence
-from datetime import UTC, date, datetime
-from functools import cache
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import cache, partial
 from itertools import count
+from typing import TYPE_CHECKING
 
 import dagster as dg
-import psycopg
 
-from usage_pipeline.configuration import active_configuration
-from usage_pipeline.settings import Settings, SettingsError
+from usage_pipeline.defs.resources import Warehouse
+from usage_pipeline.run_tags import Work, days_of
+from usage_pipeline.settings import Settings
 from usage_pipeline.settings.environment import config_path
-from usage_pipeline.warehouse.connection import Connection, connected
-from usage_pipeline.warehouse.location import warehouse_url
-from usage_pipeline.warehouse.schema import migrate
+from usage_pipeline.settings.last_valid import settings_to_load
+
+if TYPE_CHECKING:
+    from usage_pipeline.pipeline import Pass
+    from usage_pipeline.warehouse.connection import Connection
+    from usage_pipeline.warehouse.rows import Parameters, Query
 
 # Single-run backfills are "beta" by Dagster's word; saying so at each import would only hide what matters.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
-OWNERS = ["team:platform"]
-WORK_TAG = "usage_pipeline/work"
-PASS = "pass"  # noqa: S105  (a pass over the sources)
-LATE_DAYS = "late_days"
-RECONCILE = "reconcile"
-MORNING_REPORT = "morning_report"
-ENFORCE = "enforce"
-# One process a run: a pass is a few seconds of SQL, and each further process would pay the imports again.
-EXECUTOR = dg.in_process_executor
+_LONGEST_CELL = 200
+_ESCAPED = str.maketrans({mark: f"\\{mark}" for mark in "\\|`*_<>[]"})
+
+# What a job over assets is made by. A server that restarts fails a step once; what fails twice is looked at.
+asset_job = partial(dg.define_asset_job, op_retry_policy=dg.RetryPolicy(max_retries=1, delay=5))
+
+
+def one_op_job(name: str, op: dg.OpDefinition, work: Work, description: str) -> dg.JobDefinition:
+    """A job that is one op."""
+    return dg.GraphDefinition(name=name, node_defs=[op]).to_job(tags=work.tags, description=description)
 
 
 @cache
 def settings_at_load() -> Settings:
     """The configuration as it was when the code location was loaded: for zones, schedules and lists of budgets."""
-    url = warehouse_url()
-    migrate(url)
-    try:
-        with connected(url) as connection:
-            return active_configuration(connection, config_path()).settings
-    except (SettingsError, psycopg.Error):
-        # The UI must come up all the same: the passes then say what is wrong.
-        return Settings(version=1)
+    return settings_to_load(config_path())
 
 
 @cache
@@ -58,63 +57,91 @@ def partition_days(context: dg.AssetExecutionContext) -> list[date]:
     return [date.fromisoformat(key) for key in context.partition_keys]
 
 
-def is_pass(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> bool:
-    """Whether this run is a pass: only a pass may raise alerts, a backfill or a hand-made run never does."""
-    return context.run.tags.get(WORK_TAG) == PASS and "dagster/backfill" not in context.run.tags
+def today_at(context: dg.ScheduleEvaluationContext) -> date:
+    """The day in the billing zone at a schedule's tick."""
+    return settings_at_load().today(context.scheduled_execution_time or datetime.now(UTC))
 
 
-def is_backfill(context: dg.AssetExecutionContext) -> bool:
-    """Whether people asked for these days: neither a pass nor the roll-up of days that a pass changed."""
-    return not is_pass(context) and context.run.tags.get(WORK_TAG) != LATE_DAYS
+def daily_at(time_of_day: str, *, earlier: timedelta = timedelta(0)) -> str:
+    """The cron words of a time of day such as 08:30, or of one so much earlier."""
+    hour, minute = (int(part) for part in time_of_day.split(":"))
+    minutes = (hour * 60 + minute - int(earlier.total_seconds()) // 60) % (24 * 60)
+    return f"{minutes % 60} {minutes // 60} * * *"
 
 
-def column_schema(table: str) -> dg.TableSchema:
-    """A warehouse table's columns, as Dagster shows them."""
-    try:
-        with connected(warehouse_url()) as connection:
-            rows = connection.execute(
-                "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull FROM pg_attribute a"
-                " WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
-                [f"usage.{table}"],
-            ).fetchall()
-    except psycopg.Error:
-        rows = []
-    return dg.TableSchema(
-        [
-            dg.TableColumn(str(name), str(kind), constraints=dg.TableColumnConstraints(nullable=not required))
-            for name, kind, required in rows
-        ]
+def pass_of(context: dg.AssetExecutionContext, warehouse: Warehouse, connection: "Connection") -> "Pass":
+    """The pass that the run is, for the steps that an asset stands for."""
+    from usage_pipeline.pipeline import Pass
+
+    return Pass(
+        connection,
+        warehouse.configuration,
+        by=context.run.run_id,
+        pass_id=context.run.run_id,
+        days=days_of(context.run.tags),
+        bounded=True,
+        progress=lambda p: context.log.info(f"{p.source_id}: read up to {p.read_up_to}, {p.events_changed} changed"),
+        rolled_up=lambda done, of: context.log.info(f"{done} of {of} days rolled up"),
     )
 
 
-def described(table: str) -> dict[str, object]:
-    """Metadata of an asset that is a warehouse table."""
+def described(table: str) -> dict[str, str]:
+    """Metadata of an asset that is a warehouse table, known before it is materialized."""
+    return {"dagster/table_name": f"usage.{table}", "dagster/storage_kind": "postgres"}
+
+
+def table_metadata(connection: "Connection", table: str, *, estimated: bool = False) -> dict[str, int | dg.TableSchema]:
+    """Metadata of a materialization: the table's columns with their comments, and how many rows it has."""
+    from usage_pipeline.warehouse.tables import estimated_rows, row_count
+
+    rows = estimated_rows(connection, table) if estimated else row_count(connection, table)
+    return {"dagster/row_count": rows, **column_schema(connection, table)}
+
+
+def column_schema(connection: "Connection", table: str) -> dict[str, dg.TableSchema]:
+    """A warehouse table's columns, as Dagster shows them."""
+    from usage_pipeline.warehouse.tables import columns
+
     return {
-        "dagster/column_schema": column_schema(table),
-        "dagster/table_name": f"usage.{table}",
-        "dagster/storage_kind": "postgres",
+        "dagster/column_schema": dg.TableSchema(
+            [
+                dg.TableColumn(
+                    column.name,
+                    column.kind,
+                    description=column.comment,
+                    constraints=dg.TableColumnConstraints(nullable=column.nullable),
+                )
+                for column in columns(connection, table)
+            ]
+        )
     }
 
 
-def table_of(connection: Connection, columns: Sequence[str], query: str, parameters: Sequence[object]) -> str:
-    """A query's rows as a Markdown table, for metadata; names are escaped, they come from Dify's users."""
-    return markdown_table(columns, connection.execute(query.encode(), list(parameters)).fetchall())
+def listed(connection: "Connection", query: "Query", parameters: "Parameters" = None) -> dg.MarkdownMetadataValue:
+    """A query's rows as a table, for metadata; its headings are the names of the query's columns."""
+    cursor = connection.execute(query, parameters)
+    headings = [column.name.replace("_", " ") for column in cursor.description or ()]
+    return markdown_table(headings, cursor.fetchall())
 
 
-def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Rows as a Markdown table; names in it are escaped."""
+def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MarkdownMetadataValue:
+    """Rows as a Markdown table; what is in them is escaped, for names come from Dify's users."""
     lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
     lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
-    return "\n".join(lines)
+    return dg.MetadataValue.md("\n".join(lines))
 
 
 def _cell(value: object) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     text = "" if value is None else str(value)
-    for mark in ("\\", "|", "`", "*", "_", "<", ">", "[", "]"):
-        text = text.replace(mark, "\\" + mark)
-    return " ".join(text.split())[:200]
+    return " ".join(text.translate(_ESCAPED).split())[:_LONGEST_CELL]
+
+
+def run_key(prefix: str, parts: Iterable[object]) -> str:
+    """A key by which one run is asked for, however often a sensor's tick is evaluated; another one for other parts."""
+    text = "\n".join(str(part) for part in parts)
+    return f"{prefix}-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
 
 
 def check_names(prefix: str, ids: Sequence[str]) -> dict[str, str]:

@@ -1,25 +1,28 @@
-"""The daily tables as partitioned assets, and the check that they equal the events."""
+"""The daily tables as partitioned assets, the checks that compare them with the events, and late days."""
 
-from collections.abc import Iterable, Iterator
-from datetime import date
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from usage_pipeline.defs.resources import Warehouse
 from usage_pipeline.defs.shared import (
-    OWNERS,
+    asset_job,
+    column_schema,
     described,
-    is_backfill,
+    listed,
     markdown_table,
     partition_days,
-    table_of,
+    pass_of,
+    run_key,
+    settings_at_load,
     usage_days,
 )
-from usage_pipeline.ingest.recount import recount
-from usage_pipeline.usage.roll_up import DAILY_TABLES, changed_days, differences, roll_up
-from usage_pipeline.usage.top_nodes import top_nodes
-from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.statements import statement
+from usage_pipeline.run_tags import Work, is_backfill, range_tags
+
+if TYPE_CHECKING:
+    from usage_pipeline.warehouse.connection import Connection
 
 _ROW_MEANS = {
     "daily_usage": "One row a day and combination of project, key, caller and model: sums of usage_event.",
@@ -29,77 +32,95 @@ _ROW_MEANS = {
     "daily_model_usage": "One row a day, provider and model.",
     "daily_node_usage": "One row a day and workflow node: which node burns the most.",
 }
-DAYS_CHECKED = 7
-_NODE_COLUMNS = ("project", "title", "type", "models", "tokens", "tokens_before", "tokens_change_percent", "cost",
-                 "cost_before", "cost_change_percent")  # fmt: skip
-_TOLD = ("workspace", "project", "API calls", "rate", "exact", "sole", "observed", "declared", "shared")
+_DAYS_CHECKED = 7
+_NODE_COLUMNS = (
+    "project",
+    "title",
+    "type",
+    "models",
+    "tokens",
+    "tokens_before",
+    "tokens_change_percent",
+    "cost",
+    "cost_before",
+    "cost_change_percent",
+)
+_NODE_HEADINGS = (
+    "project",
+    "node",
+    "type",
+    "models",
+    "tokens",
+    "7 days before",
+    "±%",
+    "cost",
+    "7 days before",
+    "±%",
+)
 
 
-def _specs() -> list[dg.AssetSpec]:
-    return [
-        dg.AssetSpec(
-            table,
-            deps=["usage_events" if table in ("daily_usage", "daily_node_usage") else "daily_usage"],
-            description=_ROW_MEANS[table] + " Days are cut in each tenant's zone; costs in the base currency too.",
-            group_name="usage",
-            owners=OWNERS,
-            kinds={"postgres", "sql"},
-            metadata=described(table),
-            tags={"domain": "usage"},
-        )
-        for table in DAILY_TABLES
-    ]
+def _spec(table: str) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        table,
+        deps=["usage_events" if table in ("daily_usage", "daily_node_usage") else "daily_usage"],
+        description=_ROW_MEANS[table] + " Days are cut in each tenant's zone; costs in the base currency too.",
+        group_name="usage",
+        kinds={"postgres", "sql"},
+        metadata=described(table),
+        tags={"domain": "usage"},
+    )
 
 
 @dg.multi_asset(
-    specs=_specs(), partitions_def=usage_days(), backfill_policy=dg.BackfillPolicy.single_run(), name="daily_tables"
+    specs=[_spec(table) for table in _ROW_MEANS],
+    partitions_def=usage_days(),
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    name="daily_tables",
 )
-def daily_tables(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
+def daily_tables(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult[None]]:
     """Rolls the run's days up from the events, all six tables in one transaction a month of days.
 
     A backfill first books the days' events again under the active configuration: keys, environments, zones, prices.
     """
+    from usage_pipeline.ingest.recount import recount
+    from usage_pipeline.pipeline import ROLL_UP, run_steps
+    from usage_pipeline.usage.days import measured_days
+
     days = partition_days(context)
     with warehouse.connection() as connection:
-        if is_backfill(context):
+        if is_backfill(context.run.tags):
             changed = recount(connection, warehouse.configuration(connection).settings, days)
             context.log.info(f"{changed} events are booked otherwise than before")
-        roll_up(connection, days, progress=lambda done, of: context.log.info(f"{done} of {of} days rolled up"))
-        told = dg.MetadataValue.md(table_of(connection, _TOLD, statement("reports/key_attribution"), []))
-        for table in DAILY_TABLES:
-            for day, metadata in _measured(connection, table, days).items():
-                context.add_asset_metadata(metadata, asset_key=table, partition_key=day)
-            more = {"calls_told_to_a_key": told} if table == "daily_key_usage" else _of_the_whole(connection, table)
-            yield dg.MaterializeResult(asset_key=table, metadata=more)
+        run_steps(pass_of(context, warehouse, connection), ROLL_UP)
+        for measured in measured_days(connection, days):
+            context.add_asset_metadata(
+                {
+                    "dagster/row_count": measured.rows,
+                    "total_tokens": measured.total_tokens,
+                    "base_cost": str(measured.base_cost),
+                    # Dagster plots numbers only; the exact one stands above.
+                    "base_cost_plotted": float(measured.base_cost),
+                    "calls": measured.calls,
+                },
+                asset_key=measured.table,
+                partition_key=measured.day.isoformat(),
+            )
+        for table in _ROW_MEANS:
+            schema, whole = column_schema(connection, table), _of_the_whole(connection, table)
+            yield dg.MaterializeResult(asset_key=table, metadata={**schema, **whole})
 
 
-def _of_the_whole(connection: Connection, table: str) -> dict[str, dg.MetadataValue]:
-    """What is shown of a table as a whole: of the nodes, those that burn the most and what it was a week ago."""
-    if table != "daily_node_usage":
-        return {}
-    rows = [node.as_row(_NODE_COLUMNS) for node in top_nodes(connection, days=7)]
-    headings = ["project", "node", "type", "models", "tokens", "7 days before", "±%", "cost", "7 days before", "±%"]
-    return {"top_nodes_of_7_days": dg.MetadataValue.md(markdown_table(headings, rows))}
+def _of_the_whole(connection: "Connection", table: str) -> dict[str, dg.MarkdownMetadataValue]:
+    """What is shown of a table as a whole: how many calls were told to a key, and the nodes that burn the most."""
+    from usage_pipeline.usage.top_nodes import top_nodes
+    from usage_pipeline.warehouse.statements import statement
 
-
-def _measured(connection: Connection, table: str, days: list[date]) -> dict[str, dict[str, str | int | float]]:
-    """Each day's row count and sums, by its partition key."""
-    rows = connection.execute(
-        f"SELECT day, count(t.usage_date), coalesce(sum(total_tokens), 0), coalesce(sum(base_cost), 0),"
-        f" coalesce(sum(calls), 0) FROM unnest(%s::date[]) AS day"
-        f" LEFT JOIN usage.{table} t ON t.usage_date = day GROUP BY day".encode(),
-        [days],
-    )
-    return {
-        str(day): {
-            "dagster/row_count": int(str(count)),
-            "total_tokens": int(str(tokens)),
-            "base_cost": str(cost),
-            "base_cost_plotted": float(str(cost)),  # Dagster plots numbers only; the exact one stands above
-            "calls": int(str(calls)),
-        }
-        for day, count, tokens, cost, calls in rows
-    }
+    if table == "daily_key_usage":
+        return {"calls_told_to_a_key": listed(connection, statement("reports/key_attribution"))}
+    if table == "daily_node_usage":
+        rows = [node.as_row(_NODE_COLUMNS) for node in top_nodes(connection, days=7)]
+        return {"top_nodes_of_7_days": markdown_table(_NODE_HEADINGS, rows)}
+    return {}
 
 
 @dg.asset_check(
@@ -108,14 +129,11 @@ def _measured(connection: Connection, table: str, days: list[date]) -> dict[str,
 )
 def daily_tables_equal_events(warehouse: Warehouse) -> dg.AssetCheckResult:
     """Compares the newest days on which there are events; days that wait for a roll-up are left out."""
+    from usage_pipeline.usage.days import newest_days
+    from usage_pipeline.usage.roll_up import changed_days, differences
+
     with warehouse.connection() as connection:
-        days = [
-            day
-            for (day,) in connection.execute(
-                "SELECT DISTINCT usage_date FROM usage.daily_project_usage ORDER BY 1 DESC LIMIT %s", [DAYS_CHECKED]
-            )
-            if isinstance(day, date)
-        ]
+        days = newest_days(connection, _DAYS_CHECKED)
         found = differences(connection, days)
         waiting = len(changed_days(connection))
     lines = [f"{d.usage_date} {d.table}: events {d.event_tokens}, table {d.table_tokens}" for d in found]
@@ -130,24 +148,56 @@ def daily_tables_equal_events(warehouse: Warehouse) -> dg.AssetCheckResult:
 )
 def everything_priced(warehouse: Warehouse) -> dg.AssetCheckResult:
     """A warning that lists models without a price; their tokens count, their cost is unknown, never zero."""
+    from usage_pipeline.warehouse.statements import statement
+
     with warehouse.connection() as connection:
         models = connection.execute(statement("usage/unpriced_models")).fetchall()
-        table = table_of(
-            connection,
-            ["provider", "model", "currency", "tokens", "first day", "last day"],
-            statement("usage/unpriced_models"),
-            [],
-        )
+        unpriced = listed(connection, statement("usage/unpriced_models"))
     return dg.AssetCheckResult(
         passed=not models,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
             "unpriced_models": len(models),
-            "unpriced": dg.MetadataValue.md(table),
+            "unpriced": unpriced,
             "fix": "add a rule to prices: (docs/counting.md), or a rate to exchange_rates:",
         },
     )
 
 
-ASSETS: list[dg.AssetsDefinition] = [daily_tables]
-CHECKS: Iterable[dg.AssetChecksDefinition] = [daily_tables_equal_events, everything_priced]
+late_days = asset_job(
+    "late_days",
+    selection=dg.AssetSelection.groups("usage") | dg.AssetSelection.assets("budget_status"),
+    tags=Work.LATE_DAYS.tags,
+    description="Rolls up older days whose events changed. Asked for by a sensor; sends nothing.",
+)
+
+
+# No AutomationCondition: which days changed stands in the warehouse, while to Dagster usage_events is one asset that
+# each pass materializes. A condition would ask for every day each minute, or for none; and its runs would bear neither
+# the tag by which they neither send nor book events again, nor a key by which a change asks once.
+@dg.sensor(
+    job=late_days,
+    minimum_interval_seconds=20,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Asks for a run that rolls up older days whose events changed.",
+)
+def days_changed_late(warehouse: Warehouse) -> dg.RunRequest | dg.SkipReason:
+    """The pass rolls up yesterday, today and tomorrow; every other changed day is rolled up here, once a change."""
+    from usage_pipeline.usage import days
+
+    settings = settings_at_load()
+    yesterday: date = settings.today() - timedelta(days=1)
+    with warehouse.connection() as connection:
+        changed = days.late_days(connection, settings.usage_from, yesterday)
+    if not changed:
+        return dg.SkipReason("no older day has changed")
+    tags = {**Work.LATE_DAYS.tags, **range_tags(changed[0].usage_date, changed[-1].usage_date)}
+    return dg.RunRequest(run_key=run_key("late", changed), tags=tags)
+
+
+defs = dg.Definitions(
+    assets=[daily_tables],
+    asset_checks=[daily_tables_equal_events, everything_priced],
+    jobs=[late_days],
+    sensors=[days_changed_late],
+)

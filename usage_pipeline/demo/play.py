@@ -13,6 +13,7 @@ from usage_pipeline.fake_dify.schema import create_dify_schema
 from usage_pipeline.fake_dify.world import ZONES
 from usage_pipeline.fake_dify.write import write_history
 from usage_pipeline.reconciliation.reconcile import DayResult, reconcile
+from usage_pipeline.run_tags import Work, pass_tags, range_tags
 from usage_pipeline.settings import load_settings
 from usage_pipeline.settings.environment import config_path
 from usage_pipeline.usage.roll_up import changed_days
@@ -25,8 +26,6 @@ SEED = 20_26
 _ROUNDS_OF_DELIVERY = 20
 _DAYS_RECONCILED = 14
 _OLD_ENOUGH, _ENDS_SOON = timedelta(minutes=1), timedelta(seconds=90)
-# What runs do stands in the event log; the terminal belongs to the demo's own story.
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 def time_to_wait(now: datetime) -> timedelta:
@@ -59,31 +58,23 @@ def prepare(config: Path | None, seed: int = SEED, days: int = 60) -> History:
 
 
 def run_through_dagster(tell: Callable[[str], None]) -> bool:
-    """One pass, the late days it found, a pass over everything, and the delivery of its alerts; True if all held."""
-    import dagster as dg  # noqa: PLC0415  (slow to import, and only this function needs it)
+    """One pass, the late days it found, a pass over everything, and the delivery of its alerts; True if all is well."""
+    from usage_pipeline.definitions import defs  # noqa: PLC0415  (slow to import, and only this function needs it)
+    from usage_pipeline.defs.in_process import job_runner  # noqa: PLC0415
 
-    from usage_pipeline.definitions import defs  # noqa: PLC0415
-    from usage_pipeline.defs.schedules import pass_tags, range_tags  # noqa: PLC0415
-    from usage_pipeline.defs.shared import LATE_DAYS, WORK_TAG  # noqa: PLC0415
-
-    def execute(instance: dg.DagsterInstance, name: str, tags: dict[str, str]) -> bool:
-        job = defs.resolve_job_def(name)
-        return job.execute_in_process(instance=instance, tags=tags, raise_on_error=False, run_config=_QUIET).success
-
-    with dg.DagsterInstance.get() as instance, connected(warehouse_url()) as connection:
+    with job_runner(defs) as run, connected(warehouse_url()) as connection:
         tell("reading Dify")
-        held = execute(instance, "usage_pass", pass_tags(datetime.now(UTC)))
-        days = [str(day) for day in changed_days(connection)]
+        well = run("usage_pass", pass_tags(load_settings(config_path()).today()))
+        days = changed_days(connection)
         if days:
             tell(f"rolling up {len(days)} past days")
-            tags = {WORK_TAG: LATE_DAYS, **range_tags(days[0], days[-1])}
-            held &= execute(instance, "late_days", tags)
+            well &= run("late_days", {**Work.LATE_DAYS.tags, **range_tags(days[0], days[-1])})
         tell("evaluating the budgets")
-        held &= execute(instance, "usage_pass", pass_tags(datetime.now(UTC)))
+        well &= run("usage_pass", pass_tags(load_settings(config_path()).today()))
         tell("acting on what was reached")
-        held &= execute(instance, "enforce_actions", {})
+        well &= run("enforce_actions")
         tell("delivering alerts")
-        return _deliver(connection, lambda: execute(instance, "deliver_alerts", {})) and held
+        return _deliver(connection, lambda: run("deliver_alerts")) and well
 
 
 def reconcile_newest() -> list[DayResult]:

@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Annotated
 from zoneinfo import available_timezones
 
@@ -12,8 +13,12 @@ _DURATION = re.compile(r"^(\d{1,5})\s*([mhd])$")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
+# Looking for them in the system's folders takes a while each time.
+_known_zones = cache(available_timezones)
+
+
 def _zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in _known_zones():
         raise ValueError("is not a time zone; write an IANA name such as Asia/Shanghai or Europe/Berlin")
     return name
 

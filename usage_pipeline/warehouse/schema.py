@@ -1,5 +1,6 @@
 """Brings the warehouse's schema up to date."""
 
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -42,6 +43,12 @@ def migrate(url: str) -> str:
         )
     _run_alembic(url)
     return newest
+
+
+@cache
+def migrate_once(url: str) -> None:
+    """The same, once a process: for those who open many connections. Raises WarehouseError as often as asked."""
+    migrate(url)
 
 
 def _run_alembic(url: str) -> None:

@@ -168,7 +168,7 @@ def test_who_acts_on_alerts_is_who_the_environment_names_as_with_every_other_com
 
 
 def test_an_alert_is_acknowledged_from_the_dagster_ui_by_a_job_with_typed_config(installed: str) -> None:
-    from usage_pipeline.defs.jobs import acknowledge_alert  # noqa: PLC0415  (reads the configuration when it is loaded)
+    from usage_pipeline.defs.alerts import acknowledge_alert  # noqa: PLC0415  (reads the configuration when it is loaded)
     from usage_pipeline.defs.resources import Warehouse  # noqa: PLC0415
 
     connection = connect(installed)

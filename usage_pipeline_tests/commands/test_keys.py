@@ -82,9 +82,8 @@ def test_a_backfill_in_dagster_books_past_days_again(
     import dagster as dg  # noqa: PLC0415
 
     from usage_pipeline.defs.resources import Warehouse  # noqa: PLC0415
-    from usage_pipeline.defs.schedules import range_tags  # noqa: PLC0415
-    from usage_pipeline.defs.shared import LATE_DAYS, WORK_TAG  # noqa: PLC0415
     from usage_pipeline.defs.usage import daily_tables  # noqa: PLC0415
+    from usage_pipeline.run_tags import Work, range_tags  # noqa: PLC0415
 
     config = tmp_path / "c.yaml"
     config.write_text(EXAMPLE.read_text(encoding="utf-8").replace("{USD: 7.10}", "{USD: 9}"), "utf-8")
@@ -95,9 +94,9 @@ def test_a_backfill_in_dagster_books_past_days_again(
     with connected(company.warehouse_url) as connection:
         row = connection.execute("SELECT max(usage_date) - 1 FROM usage.usage_event").fetchone()
         assert row
-        tags = range_tags(str(row[0]), str(row[0]))
+        tags = range_tags(row[0], row[0])
         with dg.DagsterInstance.ephemeral() as instance:
-            for more, wanted in (({WORK_TAG: LATE_DAYS}, "7.1"), ({}, "9")):
+            for more, wanted in ((Work.LATE_DAYS.tags, "7.1"), ({}, "9")):
                 done = dg.materialize(
                     [daily_tables], instance=instance, tags={**tags, **more}, resources={"warehouse": Warehouse()},
                     partition_key=None,

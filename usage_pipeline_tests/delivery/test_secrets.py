@@ -82,7 +82,7 @@ def test_nor_in_anything_that_dagster_keeps_of_a_run(
         monkeypatch.setenv("WAREHOUSE_URL", warehouse_url)
         monkeypatch.setenv("USAGE_PIPELINE_CONFIG", str(tmp_path / "c.yaml"))
         # The definitions look at the configuration when they are loaded.
-        from usage_pipeline.defs.jobs import deliver_alerts  # noqa: PLC0415
+        from usage_pipeline.defs.alerts import deliver_alerts  # noqa: PLC0415
 
         settings = parse_settings(configuration(server.base), "c.yaml")
         logs = ""

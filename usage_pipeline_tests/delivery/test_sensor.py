@@ -29,15 +29,15 @@ def test_the_sensor_asks_once_a_batch_and_again_a_minute_later_but_not_while_two
     warehouse_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WAREHOUSE_URL", warehouse_url)
-    from usage_pipeline import sensors  # noqa: PLC0415  (reads the configuration when it is loaded)
+    from usage_pipeline.defs import alerts  # noqa: PLC0415  (reads the configuration when it is loaded)
     from usage_pipeline.defs.resources import Warehouse  # noqa: PLC0415
 
-    monkeypatch.setattr(sensors, "datetime", Stopped)
+    monkeypatch.setattr(alerts, "datetime", Stopped)
     connection: Connection = connect(warehouse_url)
 
     def asked() -> str | None:
         context = dg.build_sensor_context(resources={"warehouse": Warehouse()})
-        found = sensors.alerts_due(context)
+        found = alerts.alerts_due(context)
         return found.run_key if isinstance(found, dg.RunRequest) else None
 
     assert asked() is None, "nothing is due"
@@ -66,7 +66,7 @@ def test_a_pass_hands_over_what_is_due_itself_and_a_run_by_hand_sends_nothing(
     monkeypatch.setenv("USAGE_PIPELINE_CONFIG", str(tmp_path / "c.yaml"))
     from usage_pipeline.defs.alerts import alert_deliveries  # noqa: PLC0415
     from usage_pipeline.defs.resources import Warehouse  # noqa: PLC0415
-    from usage_pipeline.defs.shared import PASS, WORK_TAG  # noqa: PLC0415
+    from usage_pipeline.run_tags import Work  # noqa: PLC0415
 
     connection = connect(warehouse_url)
     put(connection, [("itsm", "webhook")])
@@ -75,7 +75,7 @@ def test_a_pass_hands_over_what_is_due_itself_and_a_run_by_hand_sends_nothing(
         monkeypatch.setenv("ITSM_SECRET", "s3cr3t-shared")
         assert dg.materialize([alert_deliveries], resources={"warehouse": Warehouse()}).success
         assert server.taken == []
-        passed = dg.materialize([alert_deliveries], resources={"warehouse": Warehouse()}, tags={WORK_TAG: PASS})
+        passed = dg.materialize([alert_deliveries], resources={"warehouse": Warehouse()}, tags=Work.PASS.tags)
         assert passed.success
         assert len(server.taken) == 1
     assert connection.execute("SELECT state FROM usage.delivery").fetchone() == ("delivered",)

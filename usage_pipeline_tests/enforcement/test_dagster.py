@@ -22,8 +22,8 @@ def defs(place: Place, monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
 
 def asked(place: Place) -> bool:
     """Whether the sensor asks for a run."""
+    from usage_pipeline.defs.enforcement import actions_due  # noqa: PLC0415
     from usage_pipeline.defs.resources import Warehouse  # noqa: PLC0415
-    from usage_pipeline.defs.sensors import actions_due  # noqa: PLC0415
 
     found = actions_due(dg.build_sensor_context(resources={"warehouse": Warehouse()}))
     return isinstance(found, dg.RunRequest)
@@ -48,9 +48,9 @@ def test_a_reached_tier_asks_for_a_run_which_pauses_and_records(place: Place, de
     assert result.success
     assert place.call() == 403
     assert not asked(place), "done: nothing is due until it is looked at again"
-    (made,) = result.asset_materializations_for_node("enforcement_state.record_state")
+    (made,) = result.asset_materializations_for_node("enforcement_state")
     assert made.metadata["dagster/row_count"].value == 1
-    assert "lead-enricher" in str(made.metadata["held"].value)
+    assert "lead-enricher" in str(made.metadata["enforced"].value)
     assert checked(result) == (True, [])
 
 

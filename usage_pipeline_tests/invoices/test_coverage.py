@@ -92,7 +92,7 @@ def test_the_assets_table_shows_hostile_names_as_they_are(
 ) -> None:
     monkeypatch.setenv("WAREHOUSE_URL", warehouse_url)
     monkeypatch.setenv("USAGE_PIPELINE_CONFIG", str(EXAMPLE))
-    from usage_pipeline.defs.invoices import invoice_coverage  # noqa: PLC0415  (reads the warehouse)
+    from usage_pipeline.defs.reconciliation import invoice_coverage  # noqa: PLC0415  (reads the warehouse)
 
     lines = f"month,provider,model,amount,currency\n2026-10,{HOSTILE},{HOSTILE},10,USD\n"
     keep_invoices(warehouse, read_invoice_file(written(tmp_path, lines)))

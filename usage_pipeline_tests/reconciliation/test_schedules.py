@@ -1,6 +1,6 @@
 """Which days are reconciled when."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
@@ -16,8 +16,8 @@ def test_an_hour_takes_yesterday_today_and_what_did_not_fit_and_a_night_five_wee
     warehouse_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WAREHOUSE_URL", warehouse_url)
-    from usage_pipeline.defs.schedules import every_hour_reconcile, every_night_reconcile  # noqa: PLC0415
-    from usage_pipeline.defs.shared import settings_at_load  # noqa: PLC0415  (reads the warehouse when loaded)
+    from usage_pipeline.defs.reconciliation import reconcile_hourly, reconcile_nightly  # noqa: PLC0415
+    from usage_pipeline.defs.shared import settings_at_load  # noqa: PLC0415  (reads the configuration when loaded)
 
     with connected(warehouse_url) as connection:
         connection.execute(
@@ -25,17 +25,17 @@ def test_an_hour_takes_yesterday_today_and_what_did_not_fit_and_a_night_five_wee
             " ('main', '2026-11-10', 'red', ''), ('main', '2026-11-11', 'green', ''), ('main', '2026-11-12', 'healed',"
             " ''), ('main', '2026-09-01', 'red', '')"
         )
-    today = settings_at_load().today(NOON)
+    today = settings_at_load().today(NOON)  # of whatever configuration was there when the first test loaded it
     context = dg.build_schedule_context(scheduled_execution_time=NOON, resources={"warehouse": Warehouse()})
-    asked = [(run.tags[FIRST], run.tags[LAST]) for run in every_hour_reconcile(context)]
+    asked = [(run.tags[FIRST], run.tags[LAST]) for run in reconcile_hourly(context)]
     assert asked == [
-        ("2026-11-23", "2026-11-24"),
+        (str(today - timedelta(days=1)), str(today)),
         ("2026-11-10", "2026-11-10"),
         ("2026-11-12", "2026-11-12"),
     ]
-    night = every_night_reconcile(dg.build_schedule_context(scheduled_execution_time=NOON))
+    night = reconcile_nightly(dg.build_schedule_context(scheduled_execution_time=NOON))
     assert isinstance(night, dg.RunRequest)
-    assert (night.tags[FIRST], night.tags[LAST]) == ("2026-10-20", str(today))
+    assert (night.tags[FIRST], night.tags[LAST]) == (str(today - timedelta(days=35)), str(today))
 
 
 def test_a_pass_does_not_reconcile(warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,11 +89,11 @@ def test_the_last_day_of_a_month_writes_its_chargeback_too(home: Path, books: Co
 
 
 def test_each_morning_yesterday_is_written_and_the_day_before_again(home: Path) -> None:
-    from usage_pipeline.defs.schedules import report_every_morning  # noqa: PLC0415  (reads the configuration when loaded)
+    from usage_pipeline.defs.reports import daily_report_schedule  # noqa: PLC0415  (reads the configuration when loaded)
 
     # 08:30 in Shanghai is 00:30 UTC; the zone of the configuration in force when the schedule was loaded may differ.
     context = dg.build_schedule_context(scheduled_execution_time=datetime(2026, 3, 18, 12, tzinfo=UTC))
-    request = report_every_morning(context)
+    request = daily_report_schedule(context)
     assert isinstance(request, dg.RunRequest)
     assert request.tags["dagster/asset_partition_range_start"] == "2026-03-16"
     assert request.tags["dagster/asset_partition_range_end"] == "2026-03-17"

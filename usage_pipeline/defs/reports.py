@@ -16,9 +16,11 @@ from usage_pipeline.defs.shared import (
     usage_days,
 )
 from usage_pipeline.run_tags import Work, is_scheduled, range_tags
+from usage_pipeline.settings.extras import MissingExtraError
 
 if TYPE_CHECKING:
     from usage_pipeline.reports.daily import WrittenDay
+    from usage_pipeline.reports.document import Report
 
 _PROJECTS_SHOWN = 15
 
@@ -58,7 +60,6 @@ def daily_report(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.
 
 def _metadata(written: "WrittenDay") -> dict[str, object]:
     from usage_pipeline.reports.make import key_figures
-    from usage_pipeline.reports.trend_picture import as_markdown, trend_png
 
     report = written.report
     projects = [
@@ -76,11 +77,21 @@ def _metadata(written: "WrittenDay") -> dict[str, object]:
     return {
         **key_figures(report),
         "dagster/row_count": len(report.rows),
-        "trend": dg.MetadataValue.md(as_markdown(trend_png(report), "Cost of the last 30 days")),
+        "trend": _trend(report),
         "projects": markdown_table(columns, projects),
         "files": dg.MetadataValue.json([path.name for path in written.files]),
         "folder": dg.MetadataValue.path(str(written.folder)),
     }
+
+
+def _trend(report: "Report") -> dg.MetadataValue:
+    """The picture, or why there is none."""
+    from usage_pipeline.reports.trend_picture import as_markdown, trend_png
+
+    try:
+        return dg.MetadataValue.md(as_markdown(trend_png(report), "Cost of the last 30 days"))
+    except MissingExtraError as error:
+        return dg.MetadataValue.text(str(error))
 
 
 daily_report_job = asset_job(

@@ -1,7 +1,9 @@
 """Puts a report into the outbox: everybody's for finance, each tenant's own for that tenant's people."""
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, time
+from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -16,9 +18,11 @@ from usage_pipeline.reports.trend_picture import trend_png
 from usage_pipeline.reports.words import words
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.environment import home_dir
+from usage_pipeline.settings.extras import MissingExtraError
 from usage_pipeline.warehouse.connection import Connection
 
 Language = Literal["zh", "en"]
+_LOG = logging.getLogger(__name__)
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 # A phone that rings for what is critical is not for a report.
 _NOT_BY = ("sms", "pagerduty")
@@ -92,8 +96,7 @@ def _facts(report: Report, settings: Settings, names: list[str], language: Langu
     """What the message says, and the files that it carries: their names under the folder of reports."""
     folder, root = reports_folder(report), home_dir() / "reports"
     paths = write_report(report, settings.reports.formats, folder / language, language)
-    picture = folder / language / f"{base_name(report)}.png"
-    atomically(picture, lambda place: place.write_bytes(trend_png(report)))
+    picture = _picture(report, folder / language / f"{base_name(report)}.png")
     link = settings.reports.link
     files = [path.relative_to(root).as_posix() for path in paths]
     where = (
@@ -108,5 +111,16 @@ def _facts(report: Report, settings: Settings, names: list[str], language: Langu
         "recipients": names,
         "provisional": report.provisional,
         "files": files,
-        "picture": picture.relative_to(root).as_posix(),
+        "picture": picture.relative_to(root).as_posix() if picture else None,
     }
+
+
+def _picture(report: Report, path: Path) -> Path | None:
+    """The file with the trend; None, with a warning in the log, where pictures cannot be drawn."""
+    try:
+        png = trend_png(report)
+    except MissingExtraError as error:
+        _LOG.warning("the report goes out without its picture: %s", error)
+        return None
+    atomically(path, lambda place: place.write_bytes(png))
+    return path

@@ -1,6 +1,7 @@
 """The asset, its schedule and the command write the same report into the same place."""
 
 import json
+import sys
 import webbrowser
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -59,6 +60,22 @@ def test_the_asset_writes_the_day_and_says_its_figures(home: Path, books: Connec
     assert "| project |" in str(metadata["projects"])
     folder = home / "reports" / DAY.isoformat()
     assert sorted(path.name for path in folder.iterdir()) == [f"usage-{DAY}.html", f"usage-{DAY}.xlsx"]
+
+
+def test_without_pictures_the_asset_says_what_installs_them(
+    home: Path, books: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = dg.materialize(
+            [the_asset()], partition_key=DAY.isoformat(), instance=instance, resources={"warehouse": Warehouse()}
+        )
+        assert done.success
+        found = instance.get_latest_materialization_event(dg.AssetKey("daily_report"))
+    assert found and found.asset_materialization
+    assert found.asset_materialization.metadata["trend"].value == (
+        "the picture of the trend needs matplotlib, which is not installed: pip install 'usage-pipeline[pictures]'"
+    )
 
 
 def test_with_a_week_and_a_month_their_editions_are_written_and_told(home: Path, books: Connection) -> None:
@@ -129,6 +146,17 @@ def test_chargeback_lists_every_tenant(home: Path, books: Connection) -> None:
     expected = sums(books, DAY.replace(day=1), DAY.replace(day=31)).base_cost
     assert sum(Decimal(row["base_cost"]) for row in rows) == expected
     assert all(Path(row["file"]).parent == home / "reports" / "2026-03" for row in rows)
+
+
+def test_a_format_that_is_not_installed_is_asked_for_before_anything_is_written(
+    home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    done = run("--date", str(DAY), "--format", "html", "--format", "parquet", "--out", str(tmp_path / "out"))
+    assert done.exit_code == 2
+    said = "the format parquet needs pyarrow, which is not installed: pip install 'usage-pipeline[parquet]'"
+    assert said in done.output.replace("\n", " ") and "Traceback" not in done.output
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

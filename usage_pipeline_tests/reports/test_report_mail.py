@@ -1,5 +1,6 @@
 """A report by mail: the summary in the body with its picture, the files attached, nothing from elsewhere."""
 
+import sys
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -43,6 +44,18 @@ def test_summary_picture_and_files_are_in_it(facts: dict[str, object]) -> None:
     pictures = [part for part in mail.walk() if part.get_content_type() == "image/png"]
     assert [part["Content-ID"] for part in pictures] == ["<trend>"]
     assert attached(mail) == [f"usage-{DAY}.html", f"usage-{DAY}.xlsx"]
+
+
+def test_without_pictures_the_report_goes_out_all_the_same(
+    report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("USAGE_PIPELINE_HOME", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    mail = mail_of(_facts(report, SETTINGS, ["finance"], "en"))
+    page = mail.get_body(("html",))
+    assert page and "cid:" not in page.get_content()
+    assert attached(mail) == [f"usage-{DAY}.html", f"usage-{DAY}.xlsx"]
+    assert "pip install 'usage-pipeline[pictures]'" in caplog.text
 
 
 def test_what_is_too_large_is_only_named(facts: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:

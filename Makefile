@@ -47,6 +47,7 @@ check: install-dev  ## Format, lint, types, import rules, dependencies
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/deptry usage_pipeline
 	$(BIN)/python -m usage_pipeline.settings.schema --check
 
 PIN = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate

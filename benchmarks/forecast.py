@@ -8,16 +8,19 @@ Sixty days hold one whole month, a single outcome of each project: one history a
 
 import os
 import sys
-from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import LiteralString
 from zoneinfo import ZoneInfo
 
+import pandas as pd
 import psycopg
 
 from usage_pipeline.budgets.evaluate import evaluate_budgets
-from usage_pipeline.configuration import active_configuration
+from usage_pipeline.configuration import ActiveConfiguration, active_configuration
 from usage_pipeline.demo.play import SEED
 from usage_pipeline.fake_dify.history import build_history
 from usage_pipeline.fake_dify.schema import create_dify_schema
@@ -26,6 +29,7 @@ from usage_pipeline.pipeline import run_pass
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection, connect
 from usage_pipeline.warehouse.embedded import create_database, start_embedded, stop_embedded
+from usage_pipeline.warehouse.rows import rows
 from usage_pipeline.warehouse.schema import migrate
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -36,8 +40,33 @@ currency: CNY
 exchange_rates: {USD: 7.10}
 budgets:
 """
-Key = tuple[str, str, datetime]
-Comparison = tuple[float, float, bool]
+_FORESEEN = Path(__file__).parent / "sql" / "foreseen.sql"
+_OUTCOMES: LiteralString = (
+    "SELECT budget_id, scope_value, period_start, spent::float FROM usage.budget_status WHERE period_end <= %s"
+)
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What was foreseen of a period at one moment."""
+
+    budget_id: str
+    scope_value: str
+    period_start: datetime
+    forecast: float
+    straight_line: float
+    forecast_low: float
+    forecast_high: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was spent in a period that is over."""
+
+    budget_id: str
+    scope_value: str
+    period_start: datetime
+    spent: float
 
 
 def configuration(folder: Path, first: date) -> Path:
@@ -56,16 +85,16 @@ def configuration(folder: Path, first: date) -> Path:
     return path
 
 
-def replay(warehouse: Connection, config: Path, first: date, last: date) -> dict[Key, list[tuple[float, ...]]]:
+def replay(warehouse: Connection, config: Path, first: date, last: date) -> list[Foreseen]:
     """Forecast, straight line, low and high of each value and period, at each moment that it was foreseen."""
-    force = active_configuration(warehouse, config)
+    active = active_configuration(warehouse, config)
     warehouse.execute("CREATE TEMP TABLE every_event AS SELECT * FROM usage.usage_event ORDER BY occurred_at")
     warehouse.execute(
         "TRUNCATE usage.usage_event, usage.daily_usage, usage.daily_hour_usage, usage.rolled_day, usage.budget_status,"
         " usage.budget_rhythm, usage.budget_definition CASCADE"
     )
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    found: dict[Key, list[tuple[float, ...]]] = defaultdict(list)
+    found: list[Foreseen] = []
     before = datetime(2000, 1, 1, tzinfo=UTC)
     for day in days:
         # A fortnight is history enough to begin with; the last hour of a day only completes it.
@@ -81,71 +110,64 @@ def replay(warehouse: Connection, config: Path, first: date, last: date) -> dict
             # A tenant in another zone may still have yesterday.
             roll_up(warehouse, [day - timedelta(days=1), day])
             if moment.date() == day:
-                foresee(warehouse, force.settings, force.version, moment, found)
+                found += foreseen_at(warehouse, active, moment)
     return found
 
 
-def foresee(
-    warehouse: Connection, settings: object, version: int, moment: datetime, found: dict[Key, list[tuple[float, ...]]]
-) -> None:
+def foreseen_at(warehouse: Connection, active: ActiveConfiguration, moment: datetime) -> list[Foreseen]:
     """One evaluation, and what it foresees."""
     with warehouse.transaction():
-        evaluate_budgets(warehouse, settings, version, moment)  # type: ignore[arg-type]
-    rows = warehouse.execute(
-        "SELECT budget_id, scope_value, period_start, forecast, straight_line, forecast_low, forecast_high"
-        " FROM usage.budget_status WHERE as_of = %s AND period_start <= %s AND period_end > %s"
-        " AND forecast_low IS NOT NULL", [moment, moment, moment],
-    ).fetchall()  # fmt: skip
-    for budget, value, start, *amounts in rows:
-        assert isinstance(start, datetime)
-        found[str(budget), str(value), start].append(tuple(float(str(amount)) for amount in amounts))
+        evaluate_budgets(warehouse, active.settings, active.version, moment)
+    return rows(warehouse, Foreseen, _FORESEEN.read_bytes(), {"moment": moment})
 
 
-def outcomes(warehouse: Connection, config: Path, last: date) -> dict[Key, float]:
+def outcomes(warehouse: Connection, config: Path, last: date) -> list[Outcome]:
     """What was spent in each period that is over and lies wholly in the history."""
-    force = active_configuration(warehouse, config)
+    active = active_configuration(warehouse, config)
     ends = datetime.combine(last + timedelta(days=1), time(), ZONE)
-    found = {}
+    found: list[Outcome] = []
     for number in range(60):
         moment = ends - timedelta(days=number, seconds=1)
         with warehouse.transaction():
-            evaluate_budgets(warehouse, force.settings, force.version, moment)
-        rows = warehouse.execute(
-            "SELECT budget_id, scope_value, period_start, spent FROM usage.budget_status WHERE period_end <= %s", [ends]
-        )
-        found |= {
-            (str(b), str(v), start): float(str(spent)) for b, v, start, spent in rows if isinstance(start, datetime)
+            evaluate_budgets(warehouse, active.settings, active.version, moment)
+        found += rows(warehouse, Outcome, _OUTCOMES, [ends])
+    return found
+
+
+def compared(foreseen: Sequence[Foreseen], actual: Sequence[Outcome]) -> pd.DataFrame:
+    """A row a forecast whose period is over: its kind, both errors, and whether the outcome lies in its interval."""
+    keys = ["budget_id", "scope_value", "period_start"]
+    frame = pd.DataFrame(foreseen).merge(pd.DataFrame(actual).drop_duplicates(keys, keep="last"), on=keys)
+    parts = frame["budget_id"].str.split("-", expand=True)
+    return pd.DataFrame(
+        {
+            "kind": parts[1].str.split(".").str[0] + ", " + parts[2],
+            "error": (frame["forecast"] - frame["spent"]).abs(),
+            "straight_error": (frame["straight_line"] - frame["spent"]).abs(),
+            "within": frame["spent"].between(frame["forecast_low"] - 1e-6, frame["forecast_high"] + 1e-6),
         }
-    return found
+    )
 
 
-def compared(foreseen: dict[Key, list[tuple[float, ...]]], actual: dict[Key, float]) -> dict[str, list[Comparison]]:
-    """Error of the forecast, error of the straight line, and the interval's hit, by period and measure."""
-    found: dict[str, list[Comparison]] = defaultdict(list)
-    for key, moments in foreseen.items():
-        if key not in actual:
-            continue
-        was, (_, title, measure) = actual[key], key[0].split("-")
-        for forecast, straight, low, high in moments:
-            hit = low - 1e-6 <= was <= high + 1e-6
-            found[f"{title.split('.')[0]}, {measure}"].append((abs(forecast - was), abs(straight - was), hit))
-    return found
-
-
-def report(title: str, found: dict[str, list[Comparison]]) -> None:
+def report(title: str, found: pd.DataFrame) -> None:
     """Mean absolute errors and the interval's hits, by period and measure."""
     print(title)
-    for kind, errors in sorted(found.items()):
-        count = len(errors)
-        ours, straight = sum(e[0] for e in errors) / count, sum(e[1] for e in errors) / count
-        hits = 100 * sum(e[2] for e in errors) / count
-        print(f"  {kind}: {count} forecasts; mean absolute error {ours:,.2f}, of the straight line {straight:,.2f}"
-              f" ({ours / straight:.2f} of it); {hits:.0f} % of the outcomes within the interval")  # fmt: skip
-    every = [error for errors in found.values() for error in errors]
-    print(f"  all: {100 * sum(e[2] for e in every) / len(every):.0f} % of {len(every)} outcomes within the interval")
+    by_kind = found.groupby("kind").agg(
+        forecasts=("error", "size"),
+        ours=("error", "mean"),
+        straight=("straight_error", "mean"),
+        hits=("within", "mean"),
+    )
+    for kind, row in by_kind.iterrows():
+        print(
+            f"  {kind}: {row['forecasts']:.0f} forecasts; mean absolute error {row['ours']:,.2f}, of the straight line"
+            f" {row['straight']:,.2f} ({row['ours'] / row['straight']:.2f} of it);"
+            f" {100 * row['hits']:.0f} % of the outcomes within the interval"
+        )
+    print(f"  all: {100 * found['within'].mean():.0f} % of {len(found)} outcomes within the interval")
 
 
-def replayed(seed: int) -> dict[str, list[Comparison]]:
+def replayed(seed: int) -> pd.DataFrame:
     """Builds the demo's company from a seed, replays its days, and compares what was foreseen with what came."""
     with TemporaryDirectory(prefix="usage-pipeline-benchmark-") as name:
         folder = Path(name)
@@ -174,14 +196,12 @@ def replayed(seed: int) -> dict[str, list[Comparison]]:
 
 def main(seeds: list[int]) -> None:
     """Prints each history's figures, then those of all together."""
-    together: dict[str, list[Comparison]] = defaultdict(list)
+    histories = []
     for seed in seeds:
-        found = replayed(seed)
-        report(f"seed {seed}", found)
-        for kind, errors in found.items():
-            together[kind] += errors
+        histories.append(replayed(seed))
+        report(f"seed {seed}", histories[-1])
     if len(seeds) > 1:
-        report("together", together)
+        report("together", pd.concat(histories))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def test_what_is_installed_is_imported() -> None:
 
 
 def test_a_missing_package_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(MissingExtraError) as found:
         need("pyarrow.parquet", "parquet", "the format parquet")
     assert str(found.value) == (

@@ -1,7 +1,7 @@
 -- The projects that one value of a budget spent in within a period, the largest first, with what they spent of late.
 -- Reads usage.usage_event along usage_date (:in_scope and :in_period are sql/budgets/). Writes nothing.
 -- What no project of Dify's stands for (tools by themselves, knowledge bases) is left out: nothing could be switched.
-SELECT d.source, d.app_id, d.tenant_id, p.name, coalesce(t.name, d.tenant_id), p.environment, p.tags,
+SELECT d.source, d.app_id, d.tenant_id, p.name, coalesce(t.name, d.tenant_id) AS tenant_name, p.environment, p.tags,
        sum(m.amount) AS spent,
        coalesce(sum(m.amount) FILTER (WHERE d.occurred_at > :'now'::timestamptz - interval '24 hours'), 0) AS of_late
 :in_scope

@@ -2,7 +2,7 @@
 -- values that are locked. Oldest first.
 -- Reads usage.alert, usage.budget_lock, usage.budget_status, usage.enforcement_plan. Writes nothing.
 SELECT c.cause_key, c.cause, c.alert_id, c.budget_id, c.scope_value, b.scope_name, b.scope, b.period, b.zone,
-       c.period_start, b.period_start, b.period_end, c.tier, c.tier_on, c.round, c.level, b.measure, b.spent, b."limit",
+       c.period_start AS since, b.period_start, b.period_end, c.tier, c.tier_on, c.round, c.level, b.measure, b.spent, b."limit",
        b.forecast, c.recipients, c.over
 FROM (
     SELECT 'alert:' || a.alert_id AS cause_key, 'tier' AS cause, a.alert_id, a.budget_id, a.scope_value, a.period_start,

@@ -7,25 +7,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import psycopg
-from psycopg.types.json import Json
 
 from usage_pipeline.console.access import console_access
 from usage_pipeline.console.client import Console
 from usage_pipeline.console.errors import ConsoleError
 from usage_pipeline.enforcement import steps
-from usage_pipeline.enforcement.causes import tiers_with_actions
-from usage_pipeline.enforcement.notify import tell
-from usage_pipeline.enforcement.objections import objection_to
 from usage_pipeline.enforcement.plan import plan_actions
-from usage_pipeline.enforcement.registry import lever_of
+from usage_pipeline.enforcement.registry import configured_action
+from usage_pipeline.enforcement.settle import settle
 from usage_pipeline.enforcement.state import (
     ActionRecord,
+    ActionState,
     action_with_id,
-    actions,
-    change,
     due_actions,
-    locked,
-    record_step,
 )
 from usage_pipeline.enforcement.steps import Work
 from usage_pipeline.enforcement.webhook_action import carry_out_webhooks
@@ -33,7 +27,6 @@ from usage_pipeline.http.exchange import Timeouts
 from usage_pipeline.settings import Settings, SourceSettings
 from usage_pipeline.settings.environment import MissingSecretError, home_dir
 from usage_pipeline.warehouse.connection import Connection, address_of, connected
-from usage_pipeline.warehouse.statements import statement
 
 _TIMEOUTS = Timeouts(connect=5.0, read=15.0, whole=60.0)
 _SOURCES_AT_ONCE = 8
@@ -107,55 +100,6 @@ def carry_out_due(
     return carried
 
 
-def settle(connection: Connection, settings: Settings, now: datetime, *, by: str) -> None:
-    """Marks what is over: approvals that nobody gave in time, and actions whose ground is gone. Changes only rows."""
-    with connection.transaction():
-        late = connection.execute(
-            "UPDATE usage.enforcement_action SET state = 'expired' WHERE state = 'planned' AND approve_until <= %s"
-            " RETURNING action_id",
-            [now],
-        ).fetchall()
-        for (action_id,) in late:
-            record_step(connection, str(action_id), now, "expired", run_id=by)
-            tell(connection, settings, action_with_id(connection, str(action_id)), "expired", now)
-    over = connection.execute(
-        statement("enforcement/over"), {"now": now, "tiers": Json(tiers_with_actions(settings))}
-    ).fetchall()
-    for action_id, why in over:
-        want_release(connection, action_with_id(connection, str(action_id)), str(why), now, run_id=by)
-    for action in actions(connection, open_only=True):
-        objection = objection_to(connection, settings, action)
-        if objection:
-            want_release(connection, action, objection, now, run_id=by)
-
-
-def want_release(
-    connection: Connection,
-    action: ActionRecord,
-    why: str,
-    now: datetime,
-    *,
-    by: str | None = None,
-    run_id: str | None = None,
-) -> ActionRecord:
-    """Makes the action due to be undone; one that has changed nothing yet ends here. Safe to run twice."""
-    with connection.transaction():
-        # Another run may have begun to carry it out since it was read.
-        action = locked(connection, action.action_id)
-        if action.release_at is not None or action.released_at is not None:
-            return action
-        if action.held is None:
-            changed = change(connection, action, state="not_needed", release_why=why, release_by=by, release_at=now)
-        else:
-            changed = change(
-                connection, action, release_at=now, release_why=why, release_by=by, next_attempt_at=now, attempts=0
-            )
-        record_step(
-            connection, action.action_id, now, "to be released", detail=why, by=by or "usage_pipeline", run_id=run_id
-        )
-    return changed
-
-
 def _one_source(
     address: str, settings: Settings, source: SourceSettings, by: str, clock: Callable[[], datetime], timeouts: Timeouts
 ) -> tuple[list[str], str | None]:
@@ -208,39 +152,39 @@ def _console(source: SourceSettings, timeouts: Timeouts) -> Console:
 
 def _carry_out(work: Work, console: Console, due: list[ActionRecord]) -> None:
     """Workspace by workspace, so that an account that stands in one at a time is not sent to and fro."""
-    for tenant_id in dict.fromkeys(action.tenant_id for action in due):
-        of_tenant = [action for action in due if action.tenant_id == tenant_id]
+    for tenant_id in dict.fromkeys(record.tenant_id for record in due):
+        of_tenant = [record for record in due if record.tenant_id == tenant_id]
         try:
             console.enter_workspace(tenant_id)
         except ConsoleError as error:
             _all_later(work, of_tenant, str(error))
             continue
-        for action in of_tenant:
+        for record in of_tenant:
             try:
-                _one(work, console, action)
+                _one(work, console, record)
             except psycopg.Error:
                 raise
             except Exception as error:  # one app that we do not understand must not hold up the others
-                _all_later(work, [action], f"internal error: {type(error).__name__}")
+                _all_later(work, [record], f"internal error: {type(error).__name__}")
 
 
-def _one(work: Work, console: Console, action: ActionRecord) -> None:
+def _one(work: Work, console: Console, record: ActionRecord) -> None:
     # The row may have moved on since it was read: by a decision, or by what was done to another.
-    action = action_with_id(work.connection, action.action_id)
-    lever = lever_of(work.connection, work.settings, action)
-    if action.release_at is not None:
-        steps.release(work, console, lever, action)
-    elif action.state in ("approved", "applied"):
-        steps.apply(work, console, lever, action)
+    record = action_with_id(work.connection, record.action_id)
+    action = configured_action(work.connection, work.settings, record)
+    if record.release_at is not None:
+        steps.release(work, console, action, record)
+    elif record.state in (ActionState.APPROVED, ActionState.APPLIED):
+        steps.apply(work, console, action, record)
     else:
-        steps.look(work, console, lever, action)
+        steps.look(work, console, action, record)
 
 
 def _all_later(work: Work, due: Iterable[ActionRecord], problem: str) -> None:
-    for action in due:
-        if action.release_at is None and action.state == "verified":
-            steps.look_later(work, action, problem)
-        elif action.release_at is None:
-            steps.try_later(work, action, problem)
+    for record in due:
+        if record.release_at is None and record.state == ActionState.VERIFIED:
+            steps.look_later(work, record, problem)
+        elif record.release_at is None:
+            steps.try_later(work, record, problem)
         else:
-            steps.release_later(work, action, problem)
+            steps.release_later(work, record, problem)

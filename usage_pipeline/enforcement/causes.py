@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from usage_pipeline.enforcement.registry import KINDS
 from usage_pipeline.settings import Budget, Settings, Tier
 from usage_pipeline.settings.enforcement import ActionName
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import rows
 from usage_pipeline.warehouse.statements import statement
 
 TIER, LOCK = "tier", "lock"
@@ -41,27 +43,26 @@ class Cause:
     over: bool
 
     def budget_of(self, settings: Settings) -> Budget | None:
-        """Its budget in the active configuration."""
+        """Returns its budget in the active configuration."""
         return next((budget for budget in settings.budgets if budget.id == self.budget_id), None)
 
     def tier_of(self, settings: Settings, budget: Budget) -> Tier | None:
-        """Its tier in the active configuration."""
+        """Returns its tier in the active configuration."""
         tiers = settings.tiers_of(budget)
         return next((tier for tier in tiers if tier.at == self.tier and tier.on == self.tier_on), None)
 
     def actions_of(self, tier: Tier) -> list[ActionName]:
-        """What the tier asks for: a lock follows the locking, everything else the tier."""
-        return [action for action in tier.actions if (action == LOCK) == (self.cause == LOCK)]
+        """Returns what the tier asks for because of it: what follows a lock, or a tier."""
+        return [action for action in tier.actions if KINDS[action].of_locks == (self.cause == LOCK)]
 
 
 def unplanned(connection: Connection, now: datetime) -> list[Cause]:
-    """Those that nothing was planned for yet, the oldest first. ``now`` is aware UTC."""
-    rows = connection.execute(statement("enforcement/unplanned"), {"now": now}).fetchall()
-    return [Cause(*row) for row in rows]  # type: ignore[arg-type]
+    """Returns those that nothing was planned for yet, the oldest first. ``now`` is aware UTC."""
+    return rows(connection, Cause, statement("enforcement/unplanned"), {"now": now})
 
 
 def tiers_with_actions(settings: Settings) -> list[dict[str, object]]:
-    """Each budget's tiers that ask for actions, as sql/enforcement/over.sql takes them."""
+    """Returns each budget's tiers that ask for actions, as sql/enforcement/over.sql takes them."""
     return [
         {"id": budget.id, "at": str(tier.at), "on": tier.on, "actions": list(tier.actions)}
         for budget in settings.budgets

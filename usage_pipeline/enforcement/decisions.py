@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from usage_pipeline.enforcement.carry_out import want_release
 from usage_pipeline.enforcement.notify import tell
-from usage_pipeline.enforcement.state import ActionRecord, change, locked, record_step
+from usage_pipeline.enforcement.settle import want_release
+from usage_pipeline.enforcement.state import ActionRecord, ActionState, change, locked, record_step
 from usage_pipeline.inputs import InputError
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
@@ -26,7 +26,7 @@ def decide_action(
         raise DecisionRefusedError(f"{by!r} is not an approver; the configuration has: {listed}")
     with connection.transaction():
         action = locked(connection, action_id)
-        if action.state != "planned" or action.release_at is not None:
+        if action.state != ActionState.PLANNED or action.release_at is not None:
             raise DecisionRefusedError(f"{action_id} does not wait for an approval: it is {action.state}")
         if action.approve_until and action.approve_until <= now:
             raise DecisionRefusedError(f"{action_id} had to be approved until {action.approve_until.isoformat()}")
@@ -49,7 +49,7 @@ def release_action(connection: Connection, action_id: str, *, by: str, why: str,
         action = locked(connection, action_id)
         if action.released_at is not None or (action.release_at is not None and action.held is None):
             raise DecisionRefusedError(f"{action_id} is {action.state} already: there is nothing to undo")
-        if action.held is None and action.state not in ("planned", "approved"):
+        if action.held is None and action.state not in (ActionState.PLANNED, ActionState.APPROVED):
             raise DecisionRefusedError(f"{action_id} is {action.state}: it has changed nothing at Dify")
         if action.release_at is not None:
             return change(connection, action, next_attempt_at=now)

@@ -5,9 +5,6 @@ from datetime import datetime
 
 from usage_pipeline.alerts.outbox import NewAlert, raise_alert
 from usage_pipeline.alerts.recipients import operators
-from usage_pipeline.enforcement import pause_app as pause
-from usage_pipeline.enforcement import switch_model as switch
-from usage_pipeline.enforcement import throttle
 from usage_pipeline.enforcement.state import ActionRecord
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
@@ -20,16 +17,17 @@ _STEPS = {
 _WAITING = "waiting for approval"
 _AS_SEVERE_AS_THE_TIER = ("dry_run", "applied", "failed", _WAITING, "asked")
 _OF_NOTE = ("refused", "release_failed", "expired")
-_NOT_STOPPED = {
-    "pause_app": pause.NOT_STOPPED,
-    "lock": pause.NOT_STOPPED,
-    "throttle": throttle.NOT_STOPPED,
-    "switch_model": switch.NOT_STOPPED,
-}
 
 
 def tell(
-    connection: Connection, settings: Settings, action: ActionRecord, what: str, now: datetime, *, detail: str = ""
+    connection: Connection,
+    settings: Settings,
+    action: ActionRecord,
+    what: str,
+    now: datetime,
+    *,
+    detail: str = "",
+    not_stopped: Sequence[str] = (),
 ) -> None:
     """Writes the message of one step of an action. Runs inside the caller's transaction, which made the step."""
     recipients = _recipients(settings, action, what)
@@ -55,7 +53,7 @@ def tell(
             "undo": f"usage-pipeline enforcement release {action.action_id}" if in_force else None,
             "decide": f"usage-pipeline enforcement approve {action.action_id}" if what == _WAITING else None,
             "until": action.approve_until.isoformat() if action.approve_until and what == _WAITING else None,
-            "limits_of_action": list(_NOT_STOPPED.get(action.action, ())) if what in ("applied", _WAITING) else [],
+            "limits_of_action": list(not_stopped) if what in ("applied", _WAITING) else [],
             "as_of": now.isoformat(),
             "timezone": settings.timezone,
             "level": _level(action, what),

@@ -1,4 +1,4 @@
-"""Closes and opens an app's doors: service API, web app, each trigger, MCP server."""
+"""Action `pause_app`: closes and opens an app's doors: service API, web app, each trigger, MCP server."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,27 +6,31 @@ from typing import Any
 from usage_pipeline.console import apps
 from usage_pipeline.console.client import Console
 from usage_pipeline.console.errors import NotFoundError
-from usage_pipeline.enforcement.base import NothingToDoError
+from usage_pipeline.enforcement.base import ActionKind, EnforcementAction, NothingToDoError
+from usage_pipeline.enforcement.state import ActionRecord
+from usage_pipeline.settings import Settings
+from usage_pipeline.settings.enforcement import ActionName
+from usage_pipeline.warehouse.connection import Connection
 
 OPEN, CLOSED = "open", "closed"
 _TRIGGER = "trigger:"
-# What no switch of an app stops; the words are in delivery/words.py.
+# What no switch of an app stops.
 NOT_STOPPED = ("console", "nested", "in_flight")
 
 
-class Doors:
-    """The doors of an app that a pause closes."""
+class PauseApp:
+    """The doors of an app, each open or closed."""
 
     def __init__(self, doors: Sequence[str]) -> None:
         self._doors = doors
 
     @property
-    def actions(self) -> tuple[str, ...]:
+    def same_settings(self) -> tuple[ActionName, ...]:
         """A pause and a lock close the same doors."""
         return ("pause_app", "lock")
 
     def read(self, console: Console, app_id: str) -> dict[str, Any]:
-        """Each door with `open` or `closed`. A version of Dify without triggers or MCP servers has no such doors."""
+        """Returns each door with `open` or `closed`. Old versions of Dify have neither triggers nor MCP servers."""
         detail = apps.app_detail(console, app_id)
         found = {"service_api": _word(detail.enable_api), "web_app": _word(detail.enable_site)}
         if detail.mode == "workflow":
@@ -43,22 +47,22 @@ class Doors:
             found["mcp_server"] = _word(server.status != "inactive")
         return found
 
-    def meant(self, found: Mapping[str, Any]) -> dict[str, Any]:
-        """Every configured door closed. Raises NothingToDoError when the app has none of them."""
-        meant = {name: CLOSED for name in found if self._closes(name)}
-        if not meant:
+    def wanted(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns every configured door as closed. Raises NothingToDoError when the app has none of them."""
+        wanted = {name: CLOSED for name in found if self._closes(name)}
+        if not wanted:
             raise NothingToDoError("it has none of the doors that enforcement.pause names")
-        return meant
+        return wanted
 
-    def settled(self, found: Any, wanted: Any) -> bool:
-        """It is as it was set."""
+    def is_set(self, found: Any, wanted: Any) -> bool:
+        """Whether it is as it was set."""
         return bool(found == wanted)
 
-    def back(self, before: Any, held: Any) -> Any:  # noqa: ARG002  (it does not matter what we had set)
-        """As it was before."""
+    def restored(self, before: Any, enforced: Any) -> Any:  # noqa: ARG002  (it does not matter what we had set)
+        """Returns it as it was before."""
         return before
 
-    def turn(self, console: Console, app_id: str, name: str, value: Any) -> str:
+    def set_value(self, console: Console, app_id: str, name: str, value: Any) -> str:
         """Opens or closes one door."""
         opened = value == OPEN
         if name == "service_api":
@@ -79,3 +83,11 @@ class Doors:
 
 def _word(is_open: bool) -> str:
     return OPEN if is_open else CLOSED
+
+
+def configured_pause(_: Connection, settings: Settings, __: ActionRecord) -> EnforcementAction:
+    """Returns the pause with the doors that `enforcement.pause` names."""
+    return PauseApp(settings.enforcement.pause)
+
+
+PAUSE_APP = ActionKind("pause_app", NOT_STOPPED, configured=configured_pause)

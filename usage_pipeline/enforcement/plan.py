@@ -9,15 +9,24 @@ from psycopg.types.json import Json
 from usage_pipeline.budgets.audit_log import THE_PIPELINE
 from usage_pipeline.enforcement.causes import LOCK, Cause, unplanned
 from usage_pipeline.enforcement.notify import tell
-from usage_pipeline.enforcement.state import action_id_of, action_with_id, record_step
+from usage_pipeline.enforcement.registry import KINDS
+from usage_pipeline.enforcement.state import ActionState, action_id_of, action_with_id, record_step
 from usage_pipeline.enforcement.targets import Target, chosen, spenders
 from usage_pipeline.settings import Budget, Settings, Tier
 from usage_pipeline.settings.enforcement import Mode
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 
-_FIRST_STATE: dict[Mode, str] = {"dry_run": "dry_run", "approve": "planned", "auto": "approved"}
-_STEP = {"dry_run": "dry_run", "planned": "waiting for approval", "refused": "refused"}
+_FIRST_STATE: dict[Mode, ActionState] = {
+    "dry_run": ActionState.DRY_RUN,
+    "approve": ActionState.PLANNED,
+    "auto": ActionState.APPROVED,
+}
+_STEP = {
+    ActionState.DRY_RUN: "dry_run",
+    ActionState.PLANNED: "waiting for approval",
+    ActionState.REFUSED: "refused",
+}
 
 
 @dataclass(frozen=True)
@@ -70,7 +79,7 @@ def _plan(
     number = 0
     for action in cause.actions_of(tier):
         for place, where in enumerate(_places(connection, settings, budget, cause, action, mode, now), 1):
-            state = "refused" if where.refused else _FIRST_STATE[mode]
+            state = ActionState.REFUSED if where.refused else _FIRST_STATE[mode]
             number += _add(connection, settings, version, cause, tier, action, where, place, state, now, by)
     return f"{number} actions, mode {mode}" if number else "no project spends in it", number
 
@@ -78,8 +87,8 @@ def _plan(
 def _places(
     connection: Connection, settings: Settings, budget: Budget, cause: Cause, action: str, mode: Mode, now: datetime
 ) -> Sequence[_Place]:
-    if action == "webhook":
-        return [_Place(name=", ".join(settings.enforcement.webhook))]
+    if outside := KINDS[action].outside:
+        return [_Place(name=outside(settings))]
     # Nothing else than the whole of a locked value ends its spending.
     until = "all" if cause.cause == LOCK else settings.enforcement.until
     found = chosen(spenders(connection, budget, cause, now), cause, until, settings.enforcement)
@@ -105,7 +114,7 @@ def _add(
     action: str,
     where: _Place,
     place: int,
-    state: str,
+    state: ActionState,
     now: datetime,
     by: str,
 ) -> int:
@@ -141,9 +150,9 @@ def _add(
             "recipients": Json(cause.recipients),
             "now": now,
             "by": THE_PIPELINE,
-            "approve_until": now + waits if state == "planned" else None,
-            "decided_at": now if state == "approved" else None,
-            "decided_by": "mode auto" if state == "approved" else None,
+            "approve_until": now + waits if state == ActionState.PLANNED else None,
+            "decided_at": now if state == ActionState.APPROVED else None,
+            "decided_by": "mode auto" if state == ActionState.APPROVED else None,
             "answer": where.refused,
             "config_version": version,
         },
@@ -153,5 +162,13 @@ def _add(
     record_step(connection, action_id, now, state, detail=where.refused or f"mode {settings.mode_of(tier)}", run_id=by)
     if state in _STEP:
         detail = where.refused or ""
-        tell(connection, settings, action_with_id(connection, action_id), _STEP[state], now, detail=detail)
+        tell(
+            connection,
+            settings,
+            action_with_id(connection, action_id),
+            _STEP[state],
+            now,
+            detail=detail,
+            not_stopped=KINDS[action].not_stopped,
+        )
     return 1

@@ -1,22 +1,39 @@
-"""One action: its row in usage.enforcement_action, its changes, and its story in usage.enforcement_event."""
+"""One action: its row in usage.enforcement_action, its changes, and its audit log in usage.enforcement_event."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
-from psycopg.rows import class_row
 from psycopg.sql import SQL, Identifier, Placeholder
 from psycopg.types.json import Json
 
 from usage_pipeline.budgets.audit_log import THE_PIPELINE
 from usage_pipeline.inputs import InputError
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import rows
 from usage_pipeline.warehouse.short_id import short_id
 from usage_pipeline.warehouse.statements import statement
 
 State = Mapping[str, Any]
+
+
+class ActionState(StrEnum):
+    """Where an action is on its way; what is to be undone has its release_at beside."""
+
+    DRY_RUN = "dry_run"
+    PLANNED = "planned"  # it waits for an approval
+    APPROVED = "approved"
+    APPLIED = "applied"  # Dify has been asked
+    VERIFIED = "verified"  # and is as it was asked to be
+    RELEASED = "released"
+    FAILED = "failed"
+    REFUSED = "refused"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    NOT_NEEDED = "not_needed"
 
 
 class NoSuchActionError(InputError):
@@ -88,24 +105,20 @@ def actions(
     enforced_only: bool = False,
     open_only: bool = False,
 ) -> list[ActionRecord]:
-    """Actions by id, state, budget or project, the newest first; or those that hold something, or may come to."""
-    with connection.cursor(row_factory=class_row(ActionRecord)) as cursor:
-        cursor.execute(
-            statement("enforcement/listed"),
-            {
-                "action_id": action_id,
-                "state": state,
-                "budget_id": budget_id,
-                "project": project,
-                "enforced_only": enforced_only,
-                "open_only": open_only,
-            },
-        )
-        return cursor.fetchall()
+    """Returns actions by id, state, budget or project, the newest first; or those in effect at Dify, or that may be."""
+    parameters = {
+        "action_id": action_id,
+        "state": state,
+        "budget_id": budget_id,
+        "project": project,
+        "enforced_only": enforced_only,
+        "open_only": open_only,
+    }
+    return rows(connection, ActionRecord, statement("enforcement/listed"), parameters)
 
 
 def action_with_id(connection: Connection, action_id: str) -> ActionRecord:
-    """One action. Raises NoSuchActionError."""
+    """Returns one action. Raises NoSuchActionError."""
     found = actions(connection, action_id=action_id)
     if not found:
         raise NoSuchActionError(f"there is no action {action_id!r}; `usage-pipeline enforcement list` shows them")
@@ -113,20 +126,19 @@ def action_with_id(connection: Connection, action_id: str) -> ActionRecord:
 
 
 def locked(connection: Connection, action_id: str) -> ActionRecord:
-    """The action as it is, which nobody else changes until the caller's transaction ends. Raises NoSuchActionError."""
+    """Returns the action, which nobody else changes until the caller's transaction ends. Raises NoSuchActionError."""
     connection.execute("SELECT FROM usage.enforcement_action WHERE action_id = %s FOR UPDATE", [action_id])
     return action_with_id(connection, action_id)
 
 
 def due_actions(connection: Connection, source: str, now: datetime, look_before: datetime) -> list[ActionRecord]:
-    """What something is to be done about in one source, releases first."""
-    with connection.cursor(row_factory=class_row(ActionRecord)) as cursor:
-        cursor.execute(statement("enforcement/due"), {"source": source, "now": now, "look_before": look_before})
-        return cursor.fetchall()
+    """Returns what something is to be done about in one source, releases first."""
+    parameters = {"source": source, "now": now, "look_before": look_before}
+    return rows(connection, ActionRecord, statement("enforcement/due"), parameters)
 
 
 def others_enforced(connection: Connection, action: ActionRecord, kinds: tuple[str, ...]) -> list[ActionRecord]:
-    """Other actions that hold the same project in the same way and are not to be undone yet."""
+    """Returns other actions that enforce the same settings of the same project and are not to be undone yet."""
     held = actions(connection, project=action.app_id, enforced_only=True)
     return [
         other
@@ -160,7 +172,7 @@ def record_step(
     by: str = THE_PIPELINE,
     run_id: str | None = None,
 ) -> None:
-    """Adds to the action's story, which the database lets nobody change."""
+    """Adds to the action's audit log, which the database lets nobody change."""
     connection.execute(
         "INSERT INTO usage.enforcement_event (action_id, at, kind, by, detail, run_id) VALUES (%s, %s, %s, %s, %s, %s)",
         [action_id, now, kind, by, detail[:2000], run_id],
@@ -168,7 +180,7 @@ def record_step(
 
 
 def audit_log(connection: Connection, action_id: str) -> list[tuple[object, ...]]:
-    """At, kind, by and detail of everything that happened to an action, in its order."""
+    """Returns at, kind, by and detail of everything that happened to an action, in its order."""
     return connection.execute(
         "SELECT at, kind, by, detail FROM usage.enforcement_event WHERE action_id = %s ORDER BY event_id", [action_id]
     ).fetchall()

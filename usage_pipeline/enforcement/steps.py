@@ -19,12 +19,13 @@ from usage_pipeline.console.errors import (
     OutcomeUnknownError,
     RefusedError,
 )
-from usage_pipeline.enforcement.base import Lever, RefusedActionError
-from usage_pipeline.enforcement.hourly_cap import may_begin
+from usage_pipeline.enforcement.base import EnforcementAction, RefusedActionError
 from usage_pipeline.enforcement.notify import tell
-from usage_pipeline.enforcement.state import ActionRecord, change, locked, others_enforced, record_step
+from usage_pipeline.enforcement.registry import KINDS
+from usage_pipeline.enforcement.state import ActionRecord, ActionState, change, locked, others_enforced, record_step
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import value
 
 MAX_ATTEMPTS = 10
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=10), timedelta(minutes=10)
@@ -42,199 +43,240 @@ class Work:
     done: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def record_step(self, action: ActionRecord, kind: str, detail: str = "") -> None:
-        """Adds to the action's story."""
-        record_step(self.connection, action.action_id, self.clock(), kind, detail=detail, run_id=self.by)
+    def record_step(self, record: ActionRecord, kind: str, detail: str = "") -> None:
+        """Adds to the action's audit log."""
+        record_step(self.connection, record.action_id, self.clock(), kind, detail=detail, run_id=self.by)
 
-    def end(self, action: ActionRecord, what: str, told: str, detail: str = "", **values: object) -> ActionRecord:
-        """One step with its story and its message, in one transaction."""
+    def end(self, record: ActionRecord, what: str, told: str, detail: str = "", **values: object) -> ActionRecord:
+        """One step with its entry in the audit log and its message, in one transaction."""
         now = self.clock()
         with self.connection.transaction():
-            changed = change(self.connection, action, next_attempt_at=now, attempts=0, **values)
-            record_step(self.connection, action.action_id, now, what, detail=detail, run_id=self.by)
-            tell(self.connection, self.settings, changed, told, now, detail=detail)
+            changed = change(self.connection, record, next_attempt_at=now, attempts=0, **values)
+            record_step(self.connection, record.action_id, now, what, detail=detail, run_id=self.by)
+            not_stopped = KINDS[record.action].not_stopped
+            tell(self.connection, self.settings, changed, told, now, detail=detail, not_stopped=not_stopped)
             if what in ("verified", "released", "opened by hand"):
-                said = f"{action.action} {what}: {action.target_name}"
-                record_event(self.connection, now, action.budget_id, action.scope_value, said, about=action.action_id,
-                           detail=detail)  # fmt: skip
-        self.done.append(f"{action.action} {action.target_name}: {what}")
+                said = f"{record.action} {what}: {record.target_name}"
+                record_event(
+                    self.connection,
+                    now,
+                    record.budget_id,
+                    record.scope_value,
+                    said,
+                    about=record.action_id,
+                    detail=detail,
+                )
+        self.done.append(f"{record.action} {record.target_name}: {what}")
         return changed
 
-    def try_again(self, action: ActionRecord, answer: str) -> ActionRecord:
+    def try_again(self, record: ActionRecord, answer: str) -> ActionRecord:
         """The same step later; each failure in a row waits longer."""
-        wait = min(_FIRST_WAIT * 2 ** min(action.attempts, 10), _LONGEST_WAIT)
-        self.record_step(action, "tried in vain", answer)
-        self.problems.append(f"{action.action} {action.target_name}: {answer}")
-        attempts = action.attempts + 1
-        return change(self.connection, action, attempts=attempts, next_attempt_at=self.clock() + wait, answer=answer)
+        wait = min(_FIRST_WAIT * 2 ** min(record.attempts, 10), _LONGEST_WAIT)
+        self.record_step(record, "tried in vain", answer)
+        self.problems.append(f"{record.action} {record.target_name}: {answer}")
+        attempts = record.attempts + 1
+        return change(self.connection, record, attempts=attempts, next_attempt_at=self.clock() + wait, answer=answer)
 
 
-def apply(work: Work, console: Console, lever: Lever, action: ActionRecord) -> None:
+def apply(work: Work, console: Console, action: EnforcementAction, record: ActionRecord) -> None:
     """Makes Dify as the action means it. Raises nothing of the console: what goes wrong is in the row."""
     try:
-        found = lever.read(console, action.app_id)
-        action = _ready(work, lever, action, found) if action.before is None else action
-        if action.held is None:
+        found = action.read(console, record.app_id)
+        record = _ready(work, action, record, found) if record.before is None else record
+        if record.held is None:
             return
-        not_taken = _turn_all(work, console, lever, action, found, dict(action.held))
-        found = lever.read(console, action.app_id)
+        not_taken = _set_all(work, console, action, record, found, dict(record.held))
+        found = action.read(console, record.app_id)
     except RefusedActionError as refused:
-        work.end(action, "refused", "refused", str(refused), state="refused", answer=str(refused), held=None)
+        work.end(record, "refused", "refused", str(refused), state=ActionState.REFUSED, answer=str(refused), held=None)
         return
     except ConsoleError as error:
         if isinstance(error, NotFoundError):
-            work.end(action, "failed", "failed", str(error), state="failed", answer=str(error), held=None)
+            work.end(record, "failed", "failed", str(error), state=ActionState.FAILED, answer=str(error), held=None)
         else:
-            try_later(work, action, str(error))
+            try_later(work, record, str(error))
         return
-    _conclude(work, lever, action, found, not_taken)
+    _conclude(work, action, record, found, not_taken)
 
 
-def _ready(work: Work, lever: Lever, action: ActionRecord, found: dict[str, Any]) -> ActionRecord:
+def _ready(work: Work, action: EnforcementAction, record: ActionRecord, found: dict[str, Any]) -> ActionRecord:
     """Writes down what was found and what is meant; held is None when this must wait."""
     before_us = dict(found)
-    for other in others_enforced(work.connection, action, lever.actions):
+    for other in others_enforced(work.connection, record, action.same_settings):
         # What another action has set was not so before either of them.
         before_us |= {name: (other.before or {})[name] for name, value in (other.held or {}).items()
                       if found.get(name) == value}  # fmt: skip
-    held = lever.meant(before_us)
+    held = action.wanted(before_us)
     before = {name: before_us[name] for name in held}
     with work.connection.transaction():
         now = work.clock()
-        action = locked(work.connection, action.action_id)
-        if action.release_at is not None or action.state not in ("approved", "applied"):
-            return action  # somebody has decided otherwise since it was read
-        if not may_begin(work.connection, work.settings, now):
-            work.record_step(action, "waits", "enforcement.most_actions_per_hour")
-            return change(work.connection, action, next_attempt_at=now + timedelta(minutes=1))
-        return change(work.connection, action, before=before, held=held, began_at=now)
+        record = locked(work.connection, record.action_id)
+        if record.release_at is not None or record.state not in (ActionState.APPROVED, ActionState.APPLIED):
+            return record  # somebody has decided otherwise since it was read
+        if not _may_begin(work.connection, work.settings, now):
+            work.record_step(record, "waits", "enforcement.most_actions_per_hour")
+            return change(work.connection, record, next_attempt_at=now + timedelta(minutes=1))
+        return change(work.connection, record, before=before, held=held, began_at=now)
 
 
-def _turn_all(
-    work: Work, console: Console, lever: Lever, action: ActionRecord, found: dict[str, Any], wanted: dict[str, Any]
+def _may_begin(connection: Connection, settings: Settings, now: datetime) -> bool:
+    """Whether one more may begin within the hour: a mistake in a budget must not stop a whole company.
+
+    The caller's transaction, which writes that it has begun, holds back others until then.
+    """
+    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('usage.enforcement_cap', 0))")
+    query = "SELECT count(*) FROM usage.enforcement_action WHERE began_at > %s"
+    begun = value(connection, int, query, [now - timedelta(hours=1)])
+    return begun < settings.enforcement.most_actions_per_hour
+
+
+def _set_all(
+    work: Work,
+    console: Console,
+    action: EnforcementAction,
+    record: ActionRecord,
+    found: dict[str, Any],
+    wanted: dict[str, Any],
 ) -> dict[str, str]:
-    """Sets what differs; gives by setting what Dify refused for good. Raises ConsoleError when an end is not known."""
+    """Sets what differs; returns by setting what Dify refused for good. Raises ConsoleError when an end is unknown."""
     refused: dict[str, str] = {}
-    for name, value in found.items():  # in the lever's order: what most callers come through is first
-        if name not in wanted or lever.settled(value, wanted[name]):
+    for name, is_now in found.items():  # in the action's order: what most callers come through is first
+        if name not in wanted or action.is_set(is_now, wanted[name]):
             continue
         try:
-            work.record_step(action, "call", lever.turn(console, action.app_id, name, wanted[name]))
+            work.record_step(record, "call", action.set_value(console, record.app_id, name, wanted[name]))
         except OutcomeUnknownError as error:
-            work.record_step(action, "call without an answer", str(error))
+            work.record_step(record, "call without an answer", str(error))
             raise
         except _FOR_GOOD as error:
-            work.record_step(action, "call refused", str(error))
+            work.record_step(record, "call refused", str(error))
             refused[name] = str(error)
     return refused
 
 
-def _conclude(work: Work, lever: Lever, action: ActionRecord, found: dict[str, Any], not_taken: dict[str, str]) -> None:
-    """Verified when everything that Dify took is there; what it refused for good is not held."""
-    held = dict(action.held or {})
-    taken = {name: found[name] for name in held if name in found and lever.settled(found[name], held[name])}
+def _conclude(
+    work: Work, action: EnforcementAction, record: ActionRecord, found: dict[str, Any], not_taken: dict[str, str]
+) -> None:
+    """Verified when everything that Dify took is there; what it refused for good is not enforced."""
+    held = dict(record.held or {})
+    taken = {name: found[name] for name in held if name in found and action.is_set(found[name], held[name])}
     missing = [name for name in held if name in found and name not in taken and name not in not_taken]
     if missing:
-        try_later(work, action, f"not as it was set: {', '.join(missing)}")
+        try_later(work, record, f"not as it was set: {', '.join(missing)}")
         return
     now = work.clock()
     problem = "; ".join(not_taken.values())
     if not taken:
-        work.end(action, "failed", "failed", problem, state="failed", answer=problem, held=None)
+        work.end(record, "failed", "failed", problem, state=ActionState.FAILED, answer=problem, held=None)
         return
     with work.connection.transaction():
-        change(work.connection, action, state="applied", applied_at=now)
-        work.record_step(action, "applied")
+        change(work.connection, record, state=ActionState.APPLIED, applied_at=now)
+        work.record_step(record, "applied")
     names = ", ".join(_shown(name, value) for name, value in taken.items())
     detail = f"{names}; not: {problem}" if problem else names
-    work.end(action, "verified", "applied", detail, state="verified", verified_at=now, looked_at=now, held=taken,
-             answer=problem or None)  # fmt: skip
+    seen = {"verified_at": now, "looked_at": now, "held": taken, "answer": problem or None}
+    work.end(record, "verified", "applied", detail, state=ActionState.VERIFIED, **seen)
 
 
-def try_later(work: Work, action: ActionRecord, answer: str) -> None:
+def try_later(work: Work, record: ActionRecord, answer: str) -> None:
     """Again later, or given up; what was closed by then stays on record, to be opened at the release."""
-    action = work.try_again(action, answer)
-    if action.attempts >= MAX_ATTEMPTS:
-        work.end(action, "failed", "failed", answer, state="failed", answer=answer)
+    record = work.try_again(record, answer)
+    if record.attempts >= MAX_ATTEMPTS:
+        work.end(record, "failed", "failed", answer, state=ActionState.FAILED, answer=answer)
 
 
-def look(work: Work, console: Console, lever: Lever, action: ActionRecord) -> None:
+def look(work: Work, console: Console, action: EnforcementAction, record: ActionRecord) -> None:
     """Whether what we hold is still so. Somebody who changed it by hand is respected: it is ours no more."""
     now = work.clock()
     try:
-        found = lever.read(console, action.app_id)
+        found = action.read(console, record.app_id)
     except NotFoundError as error:
-        work.end(action, "released", "released", f"gone at Dify: {error}", state="released", released_at=now,
-                 release_why="gone at Dify")  # fmt: skip
+        work.end(
+            record,
+            "released",
+            "released",
+            f"gone at Dify: {error}",
+            state=ActionState.RELEASED,
+            released_at=now,
+            release_why="gone at Dify",
+        )
         return
     except ConsoleError as error:
-        look_later(work, action, str(error))
+        look_later(work, record, str(error))
         return
-    held, before = dict(action.held or {}), action.before or {}
+    held, before = dict(record.held or {}), record.before or {}
     ours = {name for name, value in held.items() if before.get(name) != value}
     by_hand = {name for name in ours if name in found and found[name] != held[name]}
     if not by_hand:
-        change(work.connection, action, looked_at=now, answer=None)
+        change(work.connection, record, looked_at=now, answer=None)
         return
     left = {name: value for name, value in held.items() if name not in by_hand}
     detail = ", ".join(_shown(name, found[name]) for name in sorted(by_hand))
     if ours - by_hand:
-        work.end(action, "opened by hand", "by_hand", detail, held=left, looked_at=now)
+        work.end(record, "opened by hand", "by_hand", detail, held=left, looked_at=now)
     else:
-        work.end(action, "opened by hand", "by_hand", detail, state="released", released_at=now,
-                 release_why="by hand at Dify", looked_at=now)  # fmt: skip
+        work.end(
+            record,
+            "opened by hand",
+            "by_hand",
+            detail,
+            state=ActionState.RELEASED,
+            released_at=now,
+            release_why="by hand at Dify",
+            looked_at=now,
+        )
 
 
-def look_later(work: Work, action: ActionRecord, problem: str) -> None:
+def look_later(work: Work, record: ActionRecord, problem: str) -> None:
     """It could not be looked at: `looked_at` stays, so that the check sees how long that is so."""
     every = timedelta(minutes=work.settings.enforcement.look_every_minutes)
-    change(work.connection, action, next_attempt_at=work.clock() + every, answer=problem)
-    work.problems.append(f"{action.action} {action.target_name}: {problem}")
+    change(work.connection, record, next_attempt_at=work.clock() + every, answer=problem)
+    work.problems.append(f"{record.action} {record.target_name}: {problem}")
 
 
-def release(work: Work, console: Console, lever: Lever, action: ActionRecord) -> None:
+def release(work: Work, console: Console, action: EnforcementAction, record: ActionRecord) -> None:
     """Puts back what we changed, where it is still as we left it and nothing else holds it."""
-    held, before = dict(action.held or {}), action.before or {}
-    others = others_enforced(work.connection, action, lever.actions)
+    held, before = dict(record.held or {}), record.before or {}
+    others = others_enforced(work.connection, record, action.same_settings)
     kept = {name for other in others for name, value in (other.held or {}).items()
             if (other.before or {}).get(name) != value}  # fmt: skip
     mine = [name for name in held if before.get(name) != held[name] and name not in kept]
     try:
-        found = lever.read(console, action.app_id)
-        wanted = {name: lever.back(before[name], held[name]) for name in mine if found.get(name) == held[name]}
-        not_taken = _turn_all(work, console, lever, action, found, wanted)
-        found = lever.read(console, action.app_id) if wanted else found
+        found = action.read(console, record.app_id)
+        wanted = {name: action.restored(before[name], held[name]) for name in mine if found.get(name) == held[name]}
+        not_taken = _set_all(work, console, action, record, found, wanted)
+        found = action.read(console, record.app_id) if wanted else found
     except NotFoundError as error:
-        _released(work, action, f"gone at Dify: {error}")
+        _released(work, record, f"gone at Dify: {error}")
         return
     except RefusedActionError as refused:
-        release_later(work, action, str(refused), told_at=1)  # only people can change that
+        release_later(work, record, str(refused), told_at=1)  # only people can change that
         return
     except ConsoleError as error:
-        release_later(work, action, str(error))
+        release_later(work, record, str(error))
         return
-    open_yet = [name for name in wanted if name in found and not lever.settled(found[name], wanted[name])]
+    open_yet = [name for name in wanted if name in found and not action.is_set(found[name], wanted[name])]
     if open_yet:
-        release_later(work, action, "; ".join(not_taken.values()) or f"not as it was set: {', '.join(open_yet)}")
+        release_later(work, record, "; ".join(not_taken.values()) or f"not as it was set: {', '.join(open_yet)}")
         return
-    by_others = [n for n in mine if n not in wanted and n in found and not lever.settled(found[n], before[n])]
+    by_others = [n for n in mine if n not in wanted and n in found and not action.is_set(found[n], before[n])]
     parts = [", ".join(_shown(name, found.get(name)) for name in wanted)]
     parts += [f"left as somebody has set it: {', '.join(by_others)}"] if by_others else []
     parts += ["still held by " + ", ".join(other.action_id for other in others)] if kept else []
-    _released(work, action, "; ".join(part for part in parts if part))
+    _released(work, record, "; ".join(part for part in parts if part))
 
 
-def _released(work: Work, action: ActionRecord, detail: str) -> None:
-    said = f"{action.release_why or ''}: {detail}".strip(": ")
-    work.end(action, "released", "released", said, state="released", released_at=work.clock(), answer=None)
+def _released(work: Work, record: ActionRecord, detail: str) -> None:
+    said = f"{record.release_why or ''}: {detail}".strip(": ")
+    work.end(record, "released", "released", said, state=ActionState.RELEASED, released_at=work.clock(), answer=None)
 
 
-def release_later(work: Work, action: ActionRecord, answer: str, told_at: int = MAX_ATTEMPTS) -> None:
+def release_later(work: Work, record: ActionRecord, answer: str, told_at: int = MAX_ATTEMPTS) -> None:
     """Never given up: a project that we have paused must run again. People are told when it takes long."""
-    action = work.try_again(action, answer)
-    if action.attempts == told_at:
+    record = work.try_again(record, answer)
+    if record.attempts == told_at:
         with work.connection.transaction():
-            tell(work.connection, work.settings, action, "release_failed", work.clock(), detail=answer)
+            tell(work.connection, work.settings, record, "release_failed", work.clock(), detail=answer)
 
 
 def _shown(name: str, value: object) -> str:

@@ -1,4 +1,4 @@
-"""Switches an app to a cheaper model: basic apps by their configuration, workflows by draft and publish.
+"""Action `switch_model`: to a cheaper model; basic apps by their configuration, workflows by draft and publish.
 
 Only models are kept of what is read, and a fingerprint of the rest: prompts never leave Dify.
 """
@@ -12,7 +12,7 @@ from usage_pipeline.console.answers import Workflow
 from usage_pipeline.console.client import Console
 from usage_pipeline.console.errors import ConflictError, ConsoleError, NotFoundError, OutcomeUnknownError
 from usage_pipeline.console.workflows import draft_workflow, post_draft, publish, published_workflow
-from usage_pipeline.enforcement.base import NothingToDoError, RefusedActionError
+from usage_pipeline.enforcement.base import ActionKind, EnforcementAction, NothingToDoError, RefusedActionError
 from usage_pipeline.enforcement.model_places import (
     APP,
     fingerprint,
@@ -22,15 +22,19 @@ from usage_pipeline.enforcement.model_places import (
     renamed,
     with_models,
 )
-from usage_pipeline.settings.enforcement import OtherModel
+from usage_pipeline.enforcement.state import ActionRecord
+from usage_pipeline.settings import Settings
+from usage_pipeline.settings.dimensions import MODEL
+from usage_pipeline.settings.enforcement import ActionName, OtherModel
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import value_or_none
 
 _MODEL = "model"
 _FLOWS = ("workflow", "advanced-chat")
 _MARK = "usage_pipeline"
-NOT_STOPPED = ("old_conversations", "pinned", "in_flight")
 
 
-class Switch:
+class SwitchModel:
     """The models that callers get, as one setting: {"models": {node: model}, "rest": fingerprint of all else}."""
 
     def __init__(
@@ -43,12 +47,12 @@ class Switch:
         self._concerned = concerned
 
     @property
-    def actions(self) -> tuple[str, ...]:
+    def same_settings(self) -> tuple[ActionName, ...]:
         """Only a switch sets models."""
         return ("switch_model",)
 
     def read(self, console: Console, app_id: str) -> dict[str, Any]:
-        """The models of the published version, or of the configuration of a basic app."""
+        """Returns the models of the published version, or of the configuration of a basic app."""
         detail = apps.app_detail(console, app_id)
         if detail.mode not in _FLOWS:
             config = dict(detail.settings or {})
@@ -58,33 +62,33 @@ class Switch:
         live = published_workflow(console, app_id)
         return {_MODEL: _of(live) if live else {"models": {}, "rest": ""}}
 
-    def meant(self, found: Mapping[str, Any]) -> dict[str, Any]:
-        """The same with cheaper models. Raises NothingToDoError when none of them has one."""
+    def wanted(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the same with cheaper models. Raises NothingToDoError when none of them has one."""
         models = {place: self._cheaper(model) for place, model in found[_MODEL]["models"].items()}
         if models == found[_MODEL]["models"]:
             raise NothingToDoError("it uses no model that enforcement.cheaper_models has another for")
         return {_MODEL: {**found[_MODEL], "models": models}}
 
-    def settled(self, found: Any, wanted: Any) -> bool:
-        """The models are as they were set; Dify may have filled in other keys of a configuration."""
+    def is_set(self, found: Any, wanted: Any) -> bool:
+        """Whether the models are as they were set; Dify may have filled in other keys of a configuration."""
         return bool(found["models"] == wanted["models"])
 
-    def back(self, before: Any, held: Any) -> Any:
-        """The models of before in what else is there by us."""
-        return {**held, "models": before["models"]}
+    def restored(self, before: Any, enforced: Any) -> Any:
+        """Returns the models of before in what else is there by us."""
+        return {**enforced, "models": before["models"]}
 
-    def turn(self, console: Console, app_id: str, name: str, value: Any) -> str:  # noqa: ARG002  (there is one setting)
+    def set_value(self, console: Console, app_id: str, name: str, value: Any) -> str:  # noqa: ARG002  (there is one setting)
         """Makes callers get these models. Raises RefusedActionError when somebody has edits that are not published."""
         detail = apps.app_detail(console, app_id)
         if detail.mode in _FLOWS:
-            return self._turn_flow(console, app_id, value)
+            return self._set_flow(console, app_id, value)
         config = dict(detail.settings or {})
         if fingerprint({key: part for key, part in config.items() if key != "model"}) != value["rest"]:
             raise RefusedActionError("somebody has changed the app's configuration meanwhile; nothing was done")
         apps.set_model_config(console, app_id, {**config, "model": value["models"][APP]})
         return "model-config: " + "/".join(name_of(value["models"][APP]))
 
-    def _turn_flow(self, console: Console, app_id: str, value: Mapping[str, Any]) -> str:
+    def _set_flow(self, console: Console, app_id: str, value: Mapping[str, Any]) -> str:
         live = published_workflow(console, app_id)
         try:
             draft = draft_workflow(console, app_id)
@@ -139,3 +143,20 @@ def _of(workflow: Workflow) -> dict[str, Any]:
     blank = with_models(workflow.graph, {place: {} for place in models})
     variables = (workflow.environment_variables, workflow.conversation_variables)
     return {"models": models, "rest": fingerprint(meaning(blank), workflow.features, *variables)}
+
+
+def _configured(connection: Connection, settings: Settings, record: ActionRecord) -> EnforcementAction:
+    """Returns the switch of the models that the budget's value is about, else of those that the budget is about."""
+    budget = next((budget for budget in settings.budgets if budget.id == record.budget_id), None)
+    model = value_or_none(
+        connection,
+        str,
+        "SELECT scope ->> 'model' FROM usage.budget_status WHERE budget_id = %s AND scope_value = %s"
+        " ORDER BY period_start DESC LIMIT 1",
+        [record.budget_id, record.scope_value],
+    )
+    of_budget = budget.scope.values().get(MODEL.key) if budget else None
+    return SwitchModel(settings.enforcement.other_model, (model,) if model else of_budget or ("*",))
+
+
+SWITCH_MODEL = ActionKind("switch_model", ("old_conversations", "pinned", "in_flight"), configured=_configured)

@@ -12,6 +12,7 @@ from usage_pipeline.enforcement.causes import Cause
 from usage_pipeline.settings import Budget
 from usage_pipeline.settings.enforcement import Enforcement, TargetFacts, Until
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import rows
 
 _AMOUNTS: dict[str, LiteralString] = {
     measure: f"CROSS JOIN LATERAL (SELECT {amount} AS amount) AS m"
@@ -53,8 +54,10 @@ class Target:
 
 
 def spenders(connection: Connection, budget: Budget, cause: Cause, now: datetime) -> list[Target]:
-    """Every project that spent in the value of the budget in its period, the largest first."""
-    rows = connection.execute(
+    """Returns every project that spent in the value of the budget in its period, the largest first."""
+    return rows(
+        connection,
+        Target,
         in_scope("enforcement/targets", _AMOUNTS[cause.measure or "tokens"]),
         {
             **in_scope_parameters(budget, cause.scope or {}),
@@ -65,15 +68,14 @@ def spenders(connection: Connection, budget: Budget, cause: Cause, now: datetime
             "estimated": budget.include_estimated,
             "now": now,
         },
-    ).fetchall()
-    return [Target(*row) for row in rows]  # type: ignore[arg-type]
+    )
 
 
 def chosen(targets: Sequence[Target], cause: Cause, until: Until, enforcement: Enforcement) -> list[Target]:
-    """The first of the targets that are enough; all where nothing less is.
+    """Returns the first of the targets that are enough; all where nothing less is.
 
     What is still to come in the period is shared out by what each spent in the last 24 hours. A project that is never
-    touched goes on spending and so is passed over in the sum, but stays in the list: people are told of it.
+    touched goes on spending and so is passed over in the sum, but stays in the list: people are notified of it.
     """
     if until == "all" or cause.spent is None or cause.limit is None:
         return list(targets)

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import get_args
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from usage_pipeline.enforcement.causes import Cause
+from usage_pipeline.enforcement.registry import KINDS
 from usage_pipeline.enforcement.targets import Target, chosen
-from usage_pipeline.settings.enforcement import Enforcement, NeverTouch
+from usage_pipeline.settings.enforcement import AT_DIFY, ActionName, Enforcement, NeverTouch
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -79,3 +81,11 @@ def test_no_fewer_would_do_and_no_more_are_taken(late: list[int], spent: int, li
 
     assert len(found) == len(every) or fits(len(found))
     assert len(found) == 1 or not fits(len(found) - 1)
+
+
+def test_every_action_that_a_tier_may_name_is_registered() -> None:
+    assert set(KINDS) == set(get_args(ActionName))
+    assert {name for name, kind in KINDS.items() if kind.configured} == set(AT_DIFY)
+    for kind in KINDS.values():
+        assert (kind.configured is None) != (kind.outside is None), kind.name
+        assert kind.outside or kind.not_stopped, f"{kind.name} stops everything?"

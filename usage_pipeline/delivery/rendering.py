@@ -4,10 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from typing import TYPE_CHECKING, Any
 
 from usage_pipeline.alerts.message import Alert, Message
 from usage_pipeline.alerts.text.escape import cut_above, cut_bytes, line, one_line
@@ -15,6 +12,9 @@ from usage_pipeline.alerts.text.kind_texts import TOLD_ONLY
 from usage_pipeline.alerts.text.texts import lines_of, summary, title, title_of
 from usage_pipeline.alerts.text.words import WORDS
 from usage_pipeline.settings.environment import config_path
+
+if TYPE_CHECKING:
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 OURS = Path(__file__).parent / "templates"
 _LONGEST_TITLE = 300
@@ -153,6 +153,8 @@ def _shipped(template: str, context: Mapping[str, Any]) -> str:
 
 
 def _why(error: Exception) -> str:
+    from jinja2 import TemplateError, TemplateNotFound  # noqa: PLC0415
+
     if isinstance(error, TemplateNotFound):
         return "no such file"
     where = getattr(error, "lineno", None)
@@ -161,7 +163,11 @@ def _why(error: Exception) -> str:
 
 
 @cache
-def _environment(folder: Path, html: bool) -> ImmutableSandboxedEnvironment:
+def _environment(folder: Path, html: bool) -> "ImmutableSandboxedEnvironment":
+    # Channels are known to whoever reads a configuration; Jinja is needed by whoever sends.
+    from jinja2 import FileSystemLoader, StrictUndefined  # noqa: PLC0415
+    from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
+
     environment = ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(folder),
         undefined=StrictUndefined,

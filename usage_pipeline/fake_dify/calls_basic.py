@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from usage_pipeline.fake_dify.callers import Caller
-from usage_pipeline.fake_dify.scripts import CallScript, Step, TrueUnit, UnitScript, naive, whole_second
+from usage_pipeline.fake_dify.scripts import CallScript, RowWrite, TrueUnit, UnitScript, naive, whole_second
 from usage_pipeline.fake_dify.world import MODELS, FakeApp, World, new_id
 
 # partial: the message was noted before its agent's last step; corrected: Dify writes its figures once more;
@@ -60,8 +60,8 @@ def basic_call(
     message_id, message, conversation = message_row(world, rng, app, caller, born)
     first = max(at, born) + late
     script = CallScript([
-        Step(first, "conversations", str(conversation["id"]), conversation),
-        Step(first, "messages", message_id, message),
+        RowWrite(first, "conversations", str(conversation["id"]), conversation),
+        RowWrite(first, "messages", message_id, message),
     ])  # fmt: skip
     unit = UnitScript([(first, _unit(app, caller, message_id, born))])
     script.units.append(unit)
@@ -131,13 +131,13 @@ def _finish(
             "total_price": None if ending == "no_price" else cost, "provider_response_latency": 2.5,
         }  # fmt: skip
         final = _used(born, app, tokens, cost, "succeeded")
-    script.steps.append(Step(done, "messages", message_id, values))
+    script.steps.append(RowWrite(done, "messages", message_id, values))
     unit.versions.append((done, final))
     if ending == "corrected":
         more = (tokens[0] + 7, tokens[1] + 3)
         cost, later = MODELS[app.model].cost(*more), done + _CORRECTED_AFTER
         values = {"message_tokens": more[0], "answer_tokens": more[1], "total_price": cost, "updated_at": naive(later)}
-        script.steps.append(Step(later, "messages", message_id, values))
+        script.steps.append(RowWrite(later, "messages", message_id, values))
         unit.versions.append((later, _used(born, app, more, cost, "succeeded")))
 
 
@@ -163,7 +163,7 @@ def _agent(
         end = first + (done - first) * position / steps
         thought_id = new_id(rng)
         part = (tokens[0] // steps, tokens[1] // steps)
-        script.steps.append(Step(start, "message_agent_thoughts", thought_id, {
+        script.steps.append(RowWrite(start, "message_agent_thoughts", thought_id, {
             "id": thought_id, "message_id": message_id, "position": position, "created_by_role": "account",
             "created_by": new_id(rng), "thought": f"I think of {rng.choice(world.planted)}", "tokens": 0,
             "message_token": 0, "answer_token": 0, "created_at": naive(start),
@@ -171,18 +171,18 @@ def _agent(
         if ending == "never" and position == steps:
             return
         price = model.cost(*part)
-        script.steps.append(Step(end, "message_agent_thoughts", thought_id, {
+        script.steps.append(RowWrite(end, "message_agent_thoughts", thought_id, {
             "tokens": sum(part), "message_token": part[0], "answer_token": part[1], "total_price": price,
             "currency": model.currency,
         }))  # fmt: skip
         used_in, used_out, cost = used_in + part[0], used_out + part[1], cost + price
         unit.versions.append((end, _used(born, app, (used_in, used_out), cost, "running")))
     if ending in ("error", "agent_error"):
-        script.steps.append(Step(done, "messages", message_id, {"status": "error", "error": "too many iterations"}))
+        script.steps.append(RowWrite(done, "messages", message_id, {"status": "error", "error": "too many iterations"}))
         unit.versions.append((done, _used(born, app, (used_in, used_out), cost, "failed")))
         return
     noted = (part[0], part[1], price) if ending == "partial" else (used_in, used_out, cost)
-    script.steps.append(Step(done, "messages", message_id, {
+    script.steps.append(RowWrite(done, "messages", message_id, {
         "answer": f"Done: {rng.choice(world.planted)}", "message_tokens": noted[0], "answer_tokens": noted[1],
         "total_price": noted[2], "updated_at": naive(done), **_prices(app),
     }))  # fmt: skip

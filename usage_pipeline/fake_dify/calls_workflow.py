@@ -10,7 +10,7 @@ from usage_pipeline.fake_dify.calls_basic import message_row
 from usage_pipeline.fake_dify.habits import DIFY_1_12, Habits
 from usage_pipeline.fake_dify.model_nodes import MISHAPS, model_node, node_row
 from usage_pipeline.fake_dify.run_play import RunPlay
-from usage_pipeline.fake_dify.scripts import CallScript, RunScript, Step, naive, whole_second
+from usage_pipeline.fake_dify.scripts import CallScript, RowWrite, RunScript, naive, whole_second
 from usage_pipeline.fake_dify.world import FakeApp, Node, World, new_id
 
 # lost_run: a log store swallowed the run's rows; late_run: the run's row comes after its nodes'; run_overwritten: the
@@ -47,8 +47,8 @@ def workflow_call(
         message_id, message, conversation = message_row(world, rng, app, caller, born, chatflow=True)
         first = max(at, born) + late
         script.steps += [
-            Step(first, "conversations", str(conversation["id"]), conversation),
-            Step(first, "messages", message_id, message),
+            RowWrite(first, "conversations", str(conversation["id"]), conversation),
+            RowWrite(first, "messages", message_id, message),
         ]
         at = max(at, born)
     _play(_run(world, rng, app, caller, script, at, ending, scale, late, habits, child_ending), message_id, waits)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from usage_pipeline.fake_dify.history import History, one_call
-from usage_pipeline.fake_dify.scripts import CallScript, Step
+from usage_pipeline.fake_dify.scripts import CallScript, RowWrite
 from usage_pipeline.fake_dify.write import add_users, write_step
 from usage_pipeline.warehouse.connection import connected
 
@@ -49,13 +49,13 @@ def write_live(
     return calls
 
 
-def _due(waiting: list[tuple[Step, CallScript]], until: datetime) -> Iterator[Step]:
+def _due(waiting: list[tuple[RowWrite, CallScript]], until: datetime) -> Iterator[RowWrite]:
     ready = sorted((step for step, _ in waiting if step.at <= until), key=lambda step: step.at)
     waiting[:] = [entry for entry in waiting if entry[0].at > until]
     yield from ready
 
 
-def _is_new(begun: set[tuple[str, str]], step: Step) -> bool:
+def _is_new(begun: set[tuple[str, str]], step: RowWrite) -> bool:
     new = (step.table, step.key) not in begun
     begun.add((step.table, step.key))
     return new

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from usage_pipeline.fake_dify.callers import Caller
 from usage_pipeline.fake_dify.habits import Habits
-from usage_pipeline.fake_dify.scripts import CallScript, Step, TrueUnit, UnitScript
+from usage_pipeline.fake_dify.scripts import CallScript, RowWrite, TrueUnit, UnitScript
 from usage_pipeline.fake_dify.world import FakeApp, World
 
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
@@ -59,7 +59,7 @@ class RunPlay:
 
     def write(self, committed: datetime, table: str, key: str, values: Mapping[str, object]) -> None:
         """One more step of the call."""
-        self.script.steps.append(Step(committed, table, key, values))
+        self.script.steps.append(RowWrite(committed, table, key, values))
 
     def finish_node(self, row_id: str, ended: datetime, values: Mapping[str, object]) -> datetime:
         """The last update of a node's row; gives when it is committed."""

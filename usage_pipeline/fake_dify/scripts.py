@@ -7,7 +7,7 @@ from decimal import Decimal
 
 
 @dataclass(frozen=True)
-class Step:
+class RowWrite:
     """One committed write: the first for its row is the INSERT, later ones are UPDATEs."""
 
     at: datetime
@@ -85,7 +85,7 @@ class RunScript:
 class CallScript:
     """One call: its writes and its truth."""
 
-    steps: list[Step] = field(default_factory=list)
+    steps: list[RowWrite] = field(default_factory=list)
     units: list[UnitScript] = field(default_factory=list)
     runs: list[RunScript] = field(default_factory=list)
     lost_runs: list[str] = field(default_factory=list)  # named by a message, stored nowhere

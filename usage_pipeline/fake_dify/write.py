@@ -9,7 +9,7 @@ from datetime import datetime
 from psycopg import sql
 
 from usage_pipeline.fake_dify.history import History
-from usage_pipeline.fake_dify.scripts import CallScript, Step, naive
+from usage_pipeline.fake_dify.scripts import CallScript, RowWrite, naive
 from usage_pipeline.fake_dify.world import FakeApp, Node, World
 from usage_pipeline.fake_dify.write_console import console_rows, link_configs, workflow_variables
 from usage_pipeline.warehouse.connection import Connection
@@ -63,7 +63,7 @@ def _columns_of(connection: Connection, table: str) -> set[str]:
     return {str(name) for (name,) in found}
 
 
-def write_step(connection: Connection, step: Step, *, insert: bool) -> None:
+def write_step(connection: Connection, step: RowWrite, *, insert: bool) -> None:
     """One write of a live Dify, committed by itself."""
     table, names = sql.Identifier(step.table), list(step.values)
     if insert:

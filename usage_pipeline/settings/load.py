@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from usage_pipeline.settings.cross_checks import cross_check
 from usage_pipeline.settings.model import Settings
-from usage_pipeline.settings.recipients import CHANNEL_NAMES
+from usage_pipeline.settings.recipients import channel_names
 from usage_pipeline.settings.yaml_positions import Document, YamlError, dotted, read_yaml
 from usage_pipeline.settings.yaml_positions import Path as FieldPath
 
@@ -236,7 +236,7 @@ def _words(detail: ErrorDetails, path: FieldPath) -> tuple[str, str]:  # noqa: P
 
 def _channels() -> str:
     """Every channel by name, with "or" before the last."""
-    *others, last = CHANNEL_NAMES
+    *others, last = channel_names()
     return f"{', '.join(others)} or {last}"
 
 

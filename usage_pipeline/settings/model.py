@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from usage_pipeline.settings.alerting import Alerting
 from usage_pipeline.settings.anomalies import Anomaly
@@ -17,7 +17,7 @@ from usage_pipeline.settings.completion_logs import LogColumns, check_keys_of_ki
 from usage_pipeline.settings.counting import Counting
 from usage_pipeline.settings.enforcement import Enforcement, Mode
 from usage_pipeline.settings.reading import ReadingSettings
-from usage_pipeline.settings.recipients import Recipient, VariableName
+from usage_pipeline.settings.recipients import AnyRecipient, VariableName
 from usage_pipeline.settings.report_formats import ReportFormat
 from usage_pipeline.settings.templates import TemplateSettings
 from usage_pipeline.settings.values import Amount, Count, Currency, Names, Price, Slug, StrictModel, TimeOfDay, Zone
@@ -193,6 +193,9 @@ class ProjectFacts(StrictModel):
 class Settings(StrictModel):
     """The whole configuration file."""
 
+    # The channels' classes are looked up when the first file is read: they import this module.
+    model_config = ConfigDict(defer_build=True)
+
     version: Literal[1]
     timezone: Zone = "UTC"
     currency: Currency = "USD"
@@ -206,7 +209,7 @@ class Settings(StrictModel):
     api_keys: tuple[NamedKey, ...] = ()
     key_rules: tuple[KeyRule, ...] = ()
     counting: Counting = Counting()
-    recipients: dict[str, Recipient] = Field(default={})
+    recipients: dict[str, AnyRecipient] = Field(default={})
     templates: TemplateSettings = TemplateSettings()
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1)] = DEFAULT_TIERS
     budgets: tuple[Budget, ...] = ()

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from usage_pipeline.alerts.message import Message
+from usage_pipeline.delivery.channels.apprise_service import AppriseRecipient
 from usage_pipeline.delivery.channels.registry import CHANNELS
+from usage_pipeline.delivery.channels.webhook import WebhookRecipient
 from usage_pipeline.http.addresses import refused_target
 from usage_pipeline.settings import parse_settings
-from usage_pipeline.settings.recipients import AppriseRecipient, WebhookRecipient
 from usage_pipeline_tests.delivery.test_outbox import FACTS
 from usage_pipeline_tests.support.every_channel import RECIPIENTS, configuration, environment
 from usage_pipeline_tests.support.fault_servers import answers, faulty_http

@@ -22,12 +22,14 @@ from usage_pipeline.alerts.text.escape import line, markup, plain
 from usage_pipeline.alerts.text.texts import title
 from usage_pipeline.delivery.channels import mail, webhook
 from usage_pipeline.delivery.channels.base import LONGEST_ANSWER, shortened
+from usage_pipeline.delivery.channels.mail import EmailRecipient
 from usage_pipeline.delivery.channels.registry import CHANNELS
+from usage_pipeline.delivery.channels.webhook import WebhookRecipient
+from usage_pipeline.delivery.channels.wecom import WecomRecipient
 from usage_pipeline.delivery.rendering import render
 from usage_pipeline.demo.channel_servers import free_port
 from usage_pipeline.http import post as http
 from usage_pipeline.http.exchange import HttpAnswer, HttpRequest, Timeouts
-from usage_pipeline.settings.recipients import EmailRecipient, WebhookRecipient, WecomRecipient
 from usage_pipeline_tests.delivery.test_outbox import FACTS
 from usage_pipeline_tests.support.channels import robot, wecom_answer
 

@@ -7,7 +7,7 @@ import pytest
 from usage_pipeline.delivery.channels.base import Rate
 from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.settings import parse_settings
-from usage_pipeline.settings.recipients import CHANNEL_NAMES
+from usage_pipeline.settings.recipients import channel_names
 from usage_pipeline_tests.support.every_channel import MARK, RECIPIENTS, configuration, environment
 
 A_SECOND, A_MINUTE, AN_HOUR, A_DAY = (timedelta(seconds=s) for s in (1, 60, 3600, 86_400))
@@ -30,7 +30,7 @@ def test_the_limits_are_the_channels_own(name: str, rates: set[Rate], mute: int)
 
 
 def test_every_channel_of_the_configuration_is_there() -> None:
-    assert set(CHANNELS) == set(CHANNEL_NAMES)
+    assert set(CHANNELS) == set(channel_names())
     assert all(channel.name == name for name, channel in CHANNELS.items())
 
 

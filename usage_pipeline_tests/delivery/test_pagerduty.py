@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from usage_pipeline.alerts.message import Alert, Message
+from usage_pipeline.delivery.channels.pagerduty import PagerdutyRecipient
 from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.http.outcome import Outcome
-from usage_pipeline.settings.recipients import PagerdutyRecipient
 from usage_pipeline_tests.delivery.test_outbox import FACTS
 from usage_pipeline_tests.support.fault_servers import FaultyHttp, answers, faulty_http
 

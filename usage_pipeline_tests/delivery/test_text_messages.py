@@ -10,10 +10,10 @@ import pytest
 
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.delivery.channels.registry import CHANNELS
+from usage_pipeline.delivery.channels.sms_recipient import AcceptedAnswer, SmsRecipient
 from usage_pipeline.delivery.channels.sms_text import MOST_UNITS, text_of, units
 from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import SettingsError, parse_settings
-from usage_pipeline.settings.recipients import AcceptedAnswer, SmsRecipient
 from usage_pipeline_tests.delivery.test_outbox import FACTS
 from usage_pipeline_tests.support.fault_servers import FaultyHttp, answers, faulty_http
 

@@ -14,11 +14,11 @@ from usage_pipeline.console.access import ConsoleAccess
 from usage_pipeline.console.client import Console
 from usage_pipeline.console.errors import NotReachableError, OutcomeUnknownError
 from usage_pipeline.delivery.channels import mail
+from usage_pipeline.delivery.channels.mail import EmailRecipient
 from usage_pipeline.http.client import HttpClient, retry_after
 from usage_pipeline.http.exchange import HttpAnswer, HttpRequest, Timeouts, TooLateError
 from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.http.post import post
-from usage_pipeline.settings.recipients import EmailRecipient
 from usage_pipeline_tests.support.loopback import QuietHandler, listening
 from usage_pipeline_tests.support.slow_servers import WITHOUT_END, own_certificate, slow_server
 

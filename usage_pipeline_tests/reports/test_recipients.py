@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from usage_pipeline.configuration import ActiveConfiguration
+from usage_pipeline.delivery.channels.sms_recipient import SmsRecipient
+from usage_pipeline.delivery.channels.wecom import WecomRecipient
 from usage_pipeline.delivery.worker import deliver_due
 from usage_pipeline.reports.edition import edition_of
 from usage_pipeline.reports.make import make_report
 from usage_pipeline.reports.recipients import tell_recipients
 from usage_pipeline.settings.model import Reports, Settings, TenantRule
-from usage_pipeline.settings.recipients import SmsRecipient, WecomRecipient
 from usage_pipeline.settings.report_formats import ReportFormat
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline_tests.delivery.test_rounds import rewrite

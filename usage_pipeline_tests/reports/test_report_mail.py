@@ -8,10 +8,9 @@ import pytest
 
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.delivery import report_files
-from usage_pipeline.delivery.channels.mail import _compose
+from usage_pipeline.delivery.channels.mail import EmailRecipient, _compose
 from usage_pipeline.reports.document import Report
 from usage_pipeline.reports.recipients import _facts
-from usage_pipeline.settings.recipients import EmailRecipient
 from usage_pipeline_tests.support.report_books import DAY, SETTINGS
 
 FINANCE = EmailRecipient(channel="email", to=("finance@example.com",))

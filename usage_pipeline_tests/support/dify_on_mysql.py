@@ -12,7 +12,7 @@ import pymysql
 
 import usage_pipeline.fake_dify.schema as postgres_schema
 from usage_pipeline.fake_dify.history import History
-from usage_pipeline.fake_dify.scripts import Step, naive
+from usage_pipeline.fake_dify.scripts import RowWrite, naive
 from usage_pipeline.fake_dify.world import World
 from usage_pipeline.fake_dify.write import rows_as_of, world_rows
 
@@ -129,7 +129,7 @@ def write_steps_to_mysql(
             begun.add((step.table, step.key))
 
 
-def _update(connection: Connection, step: Step, known: set[str], zone: tzinfo) -> None:
+def _update(connection: Connection, step: RowWrite, known: set[str], zone: tzinfo) -> None:
     names = [name for name in step.values if name in known]
     key = "workflow_run_id" if step.table in ("workflow_app_logs", "workflow_trigger_logs") else "id"
     values = [_value(step.table, name, step.values[name], zone) for name in names]

@@ -2,21 +2,20 @@
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import line, markup
-from usage_pipeline.delivery.channels.base import Channel, hashed
+from usage_pipeline.delivery.channels.base import ChannelOf
 from usage_pipeline.delivery.rendering import Rendered, fitted, subject
 from usage_pipeline.http import post as http
 from usage_pipeline.http.addresses import PrivateAddressError, public_addresses_only
 from usage_pipeline.http.outcome import RETRIED, Outcome
-from usage_pipeline.settings import Recipient
-from usage_pipeline.settings.environment import MissingSecretError, secret
-from usage_pipeline.settings.recipients import AppriseRecipient
+from usage_pipeline.settings.environment import secret
+from usage_pipeline.settings.recipients import VariableName, WebRecipient
 
 if TYPE_CHECKING:
     from apprise import NotifyBase
@@ -28,21 +27,29 @@ _said: ContextVar[list[str] | None] = ContextVar("said", default=None)
 _TYPES = {"emergency": "failure", "critical": "failure", "warning": "warning", "info": "info"}
 
 
-class AppriseService(Channel):
+class AppriseRecipient(WebRecipient):
+    """Any other service that Apprise knows; the variable holds Apprise's URL, which is a secret."""
+
+    channel: Literal["apprise"]
+    url_env: VariableName
+
+
+class AppriseService(ChannelOf[AppriseRecipient]):
     """Apprise says yes or no. What its log says of a refusal is the answer on record, with the status if it has one."""
 
     name = "apprise"
+    recipient_class = AppriseRecipient
+    example = {"url_env": "APPRISE_URL"}  # noqa: RUF012
 
-    def __call__(self, message: Message, recipient: Recipient) -> Outcome:
+    def send(self, message: Message, recipient: AppriseRecipient) -> Outcome:
         """Sends by the service that the URL names."""
-        mine = _mine(recipient)
-        url = secret(mine.url_env, "the apprise recipient")
+        url = secret(recipient.url_env, "the apprise recipient")
         with _log_to_ourselves() as said:
             service = _service(url)
             if service is None:
-                return Outcome("permanent", f"{mine.url_env} is no URL that Apprise knows")
+                return Outcome("permanent", f"{recipient.url_env} is no URL that Apprise knows")
             text = _text(message, service.body_maxlen)
-            with public_addresses_only(not mine.allow_private) as refused, suppress(PrivateAddressError):
+            with public_addresses_only(not recipient.allow_private) as refused, suppress(PrivateAddressError):
                 taken = service.notify(
                     title=subject(message, markup("apprise"), _LONGEST_TITLE),
                     body=text.text,
@@ -57,24 +64,15 @@ class AppriseService(Channel):
             return Outcome("accepted", f"{note}taken by {name}, as Apprise says")
         return _refused(f"{note}{name}: {' '.join(said) or 'Apprise says no more than no'}")
 
-    def preview(self, message: Message, recipient: Recipient) -> str:
+    def shown(self, message: Message, recipient: AppriseRecipient) -> str:
         """Title and body; which service it is stands in the URL, which is a secret."""
         text = _text(message, _LONGEST_BODY)
         parts = [text.note, subject(message, markup("apprise"), _LONGEST_TITLE), "", text.text]
         return "\n".join(parts if text.note else parts[1:])
 
-    def rate_keys(self, recipient: Recipient) -> tuple[str, ...]:
+    def counted(self, recipient: AppriseRecipient) -> Sequence[str]:
         """The service's URL."""
-        try:
-            return (f"apprise:{hashed(secret(_mine(recipient).url_env, 'the apprise recipient'))}",)
-        except MissingSecretError as error:
-            return (f"apprise:{hashed(str(error))}",)
-
-
-def _mine(recipient: Recipient) -> AppriseRecipient:
-    if not isinstance(recipient, AppriseRecipient):
-        raise TypeError("not an apprise recipient")
-    return recipient
+        return [secret(recipient.url_env, "the apprise recipient")]
 
 
 def _text(message: Message, most: int) -> Rendered:

@@ -1,16 +1,19 @@
-"""The seam of channels: what a channel is given, what it must say about the outcome, and the limits that it knows."""
+"""What every channel is: what it is given, what it returns of the outcome, and the limits that it knows."""
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import Recipient
+from usage_pipeline.settings.environment import MissingSecretError
 
 LONGEST_ANSWER = 500
+R = TypeVar("R", bound=Recipient)
 
 
 @dataclass(frozen=True)
@@ -21,30 +24,61 @@ class Rate:
     per: timedelta
 
 
-class Channel(ABC):
+class ChannelOf(ABC, Generic[R]):
     """Hands a message to one kind of recipient. Never raises for what the other side does; never shows a secret.
 
     ``rates`` hold for each of ``rate_keys``; who sends more is not heard for ``mute``. ``most_bytes`` is what one
     message may hold in UTF-8. Only where ``grouped`` is true may one message speak of several alerts.
+    ``recipient_class`` is what the configuration may say of a recipient; ``example`` what it must say at least, where
+    that is not ``secret_env`` alone.
     """
 
     name: ClassVar[str]
+    recipient_class: ClassVar[type[Recipient]]
+    example: ClassVar[Mapping[str, object]] = {}
     rates: ClassVar[tuple[Rate, ...]] = ()
     mute: ClassVar[timedelta] = timedelta(0)
     most_bytes: ClassVar[int | None] = None
     grouped: ClassVar[bool] = True
 
-    @abstractmethod
     def __call__(self, message: Message, recipient: Recipient) -> Outcome:
-        """Sends and says what the channel answered."""
+        """Sends, and returns what the channel answered. Raises MissingSecretError."""
+        return self.send(message, self._mine(recipient))
 
-    @abstractmethod
     def preview(self, message: Message, recipient: Recipient) -> str:
         """What would be sent, for people to look at: no secret, no address, and nothing leaves the house."""
+        return self.shown(message, self._mine(recipient))
+
+    def rate_keys(self, recipient: Recipient) -> tuple[str, ...]:
+        """What the rates count, hashed: two recipients with the same robot share its limit. Never a secret.
+
+        A variable that is not set counts by its name.
+        """
+        try:
+            counted = self.counted(self._mine(recipient))
+        except MissingSecretError as error:
+            counted = [str(error)]
+        return tuple(f"{self.name}:{hashed(each)}" for each in counted)
 
     @abstractmethod
-    def rate_keys(self, recipient: Recipient) -> tuple[str, ...]:
-        """What the rates count: two recipients with the same robot share its limit. Hashes, never secrets."""
+    def send(self, message: Message, recipient: R) -> Outcome:
+        """Sends, and returns what the channel answered. Raises MissingSecretError."""
+
+    @abstractmethod
+    def shown(self, message: Message, recipient: R) -> str:
+        """What would be sent, without a secret."""
+
+    @abstractmethod
+    def counted(self, recipient: R) -> Sequence[str]:
+        """What the other side counts. Raises MissingSecretError."""
+
+    def _mine(self, recipient: Recipient) -> R:
+        if not isinstance(recipient, self.recipient_class):
+            raise TypeError(f"not a recipient of {self.name}")
+        return cast("R", recipient)  # recipient_class is R's
+
+
+Channel = ChannelOf[Any]
 
 
 def hashed(text: str) -> str:

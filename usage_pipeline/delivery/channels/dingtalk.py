@@ -6,6 +6,7 @@ import hmac
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Literal
 from urllib.parse import quote_plus, urlsplit
 
 from usage_pipeline.alerts.message import Message
@@ -16,7 +17,7 @@ from usage_pipeline.delivery.rendering import fitted, subject
 from usage_pipeline.http.exchange import HttpAnswer, HttpRequest
 from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings.environment import secret
-from usage_pipeline.settings.recipients import DingtalkRecipient
+from usage_pipeline.settings.recipients import Numbers, People, VariableName, WebRecipient
 
 _EVERYONE = "@all"
 _LONGEST_TITLE = 60
@@ -27,6 +28,17 @@ _CODES = Codes(
     # Who goes on while muted is muted anew: wait until that is over.
     too_often={130101: _MUTE.total_seconds(), 410100: _MUTE.total_seconds()},
 )
+
+
+class DingtalkRecipient(WebRecipient):
+    """A DingTalk group robot; one variable holds its URL, sign_env its signing secret. Mentions: user ids, or @all."""
+
+    channel: Literal["dingtalk"]
+    secret_env: VariableName
+    sign_env: VariableName | None = None
+    keyword: str | None = None
+    mention: People = ()
+    mobiles: Numbers = ()
 
 
 class Dingtalk(WebChannel[DingtalkRecipient]):

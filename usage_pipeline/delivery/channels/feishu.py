@@ -6,6 +6,7 @@ import hmac
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Literal
 
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import line, markup
@@ -15,7 +16,7 @@ from usage_pipeline.delivery.rendering import fitted, subject
 from usage_pipeline.http.exchange import HttpAnswer, HttpRequest
 from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings.environment import secret
-from usage_pipeline.settings.recipients import FeishuRecipient
+from usage_pipeline.settings.recipients import People, VariableName, WebRecipient
 
 _EVERYONE = "@all"
 _COLOURS = {"emergency": "red", "critical": "orange", "warning": "yellow", "info": "blue"}
@@ -26,6 +27,16 @@ _CODES = Codes(
     permanent=(19021, 19022, 19024, 9499, 19001),  # sign or clock, IP, keyword, bad request, bad token
     too_often={11232: A_MINUTE},
 )
+
+
+class FeishuRecipient(WebRecipient):
+    """A Feishu or Lark bot; one variable holds its URL, sign_env its signing secret. Mentions: open ids, or @all."""
+
+    channel: Literal["feishu", "lark"]
+    secret_env: VariableName
+    sign_env: VariableName | None = None
+    keyword: str | None = None
+    mention: People = ()
 
 
 class Feishu(WebChannel[FeishuRecipient]):

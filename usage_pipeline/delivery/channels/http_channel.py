@@ -4,22 +4,20 @@ import json
 from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from usage_pipeline.alerts.message import Message
-from usage_pipeline.delivery.channels.base import Channel, hashed
+from usage_pipeline.delivery.channels.base import ChannelOf
 from usage_pipeline.delivery.channels.readable import readable
 from usage_pipeline.http.addresses import refused_target
 from usage_pipeline.http.exchange import HttpAnswer, HttpRequest
 from usage_pipeline.http.outcome import Outcome, by_status
 from usage_pipeline.http.post import post
-from usage_pipeline.settings import Recipient
-from usage_pipeline.settings.environment import MissingSecretError
 from usage_pipeline.settings.recipients import WebRecipient
 
 JSON = "application/json; charset=utf-8"
 A_MINUTE = 60.0
-R = TypeVar("R", bound=WebRecipient)
+W = TypeVar("W", bound=WebRecipient)
 
 
 @dataclass(frozen=True)
@@ -30,67 +28,51 @@ class Draft:
     note: str = ""
 
 
-class WebChannel(Channel, Generic[R]):
+class WebChannel(ChannelOf[W], Generic[W]):
     """A channel of one recipient class. It says what is sent where, and what an answer means."""
 
-    recipient_class: ClassVar[type[WebRecipient]]
-
-    def __call__(self, message: Message, recipient: Recipient) -> Outcome:
+    def send(self, message: Message, recipient: W) -> Outcome:
         """Sends every draft, and all of them again at the next attempt; accepted only when each was.
 
         Where nobody answers, what is left is not tried.
         """
-        mine = self._mine(recipient)
         outcomes: list[Outcome] = []
-        for draft in self.drafts(message, mine):
-            outcome = self._sent(self.request(draft, message, mine), mine)
+        for draft in self.drafts(message, recipient):
+            outcome = self._sent(self.request(draft, message, recipient), recipient)
             outcomes.append(replace(outcome, answer=f"{draft.note}; {outcome.answer}") if draft.note else outcome)
             if outcome.kind == "retry" and outcome.status is None:
                 break
         return together(outcomes)
 
-    def preview(self, message: Message, recipient: Recipient) -> str:
+    def shown(self, message: Message, recipient: W) -> str:
         """The bodies as they would be sent, and what there is to say about them."""
         parts = []
-        for draft in self.drafts(message, self._mine(recipient)):
+        for draft in self.drafts(message, recipient):
             parts += [draft.note] if draft.note else []
             parts.append(readable(draft.body))
         return "\n".join(parts)
 
-    def rate_keys(self, recipient: Recipient) -> tuple[str, ...]:
-        """What the other side counts, hashed; a variable that is not set counts by its name."""
-        try:
-            counted = self.counted(self._mine(recipient))
-        except MissingSecretError as error:
-            counted = [str(error)]
-        return tuple(f"{self.name}:{hashed(each)}" for each in counted)
-
-    def counted(self, recipient: R) -> Sequence[str]:
-        """What the rates hold for: the address, where the other side counts nothing else."""
+    def counted(self, recipient: W) -> Sequence[str]:
+        """The address, where the other side counts nothing else."""
         return [self.address(recipient)]
 
     @abstractmethod
-    def address(self, recipient: R) -> str:
+    def address(self, recipient: W) -> str:
         """Where the recipient is posted to. Raises MissingSecretError."""
 
     @abstractmethod
-    def drafts(self, message: Message, recipient: R) -> Sequence[Draft]:
+    def drafts(self, message: Message, recipient: W) -> Sequence[Draft]:
         """What is sent: one body as a rule."""
 
-    def request(self, draft: Draft, message: Message, recipient: R) -> HttpRequest:
+    def request(self, draft: Draft, message: Message, recipient: W) -> HttpRequest:
         """The draft as a request: JSON to the address, where nothing else is asked for."""
         return HttpRequest(self.address(recipient), as_json(draft.body), {"Content-Type": JSON})
 
-    def evaluate(self, answer: HttpAnswer, recipient: R) -> Outcome:
+    def evaluate(self, answer: HttpAnswer, recipient: W) -> Outcome:
         """What the channel's answer means; the status decides where nothing else does."""
         return by_status(answer)
 
-    def _mine(self, recipient: Recipient) -> R:
-        if not isinstance(recipient, self.recipient_class):
-            raise TypeError(f"not a recipient of {self.name}")
-        return recipient  # type: ignore[return-value]  # recipient_class is R's
-
-    def _sent(self, request: HttpRequest, recipient: R) -> Outcome:
+    def _sent(self, request: HttpRequest, recipient: W) -> Outcome:
         reason = refused_target(request.url, allow_private=recipient.allow_private)
         if reason:
             return Outcome("permanent", reason)

@@ -3,23 +3,26 @@
 import contextlib
 import smtplib
 import ssl
+from collections.abc import Sequence
 from dataclasses import replace
 from email import policy
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 from ipaddress import ip_address
+from typing import Literal
 from urllib.parse import SplitResult, unquote, urlsplit
+
+from pydantic import Field
 
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import line
-from usage_pipeline.delivery.channels.base import Channel
+from usage_pipeline.delivery.channels.base import ChannelOf
 from usage_pipeline.delivery.rendering import fitted, subject
 from usage_pipeline.delivery.report_files import add_files, page_with_picture
 from usage_pipeline.http.clock import one_clock, timed_reader
 from usage_pipeline.http.outcome import Outcome
-from usage_pipeline.settings import Recipient
 from usage_pipeline.settings.environment import secret
-from usage_pipeline.settings.recipients import EmailRecipient
+from usage_pipeline.settings.recipients import Addresses, Recipient, VariableName
 
 _TIMEOUT_S = 15
 # From the greeting to the last reply: before the attempt's own end.
@@ -32,25 +35,35 @@ _OK = (250, 251)
 _POLICY = policy.SMTP.clone(cte_type="7bit")
 
 
-class Mail(Channel):
+class EmailRecipient(Recipient):
+    """People by mail; the variable holds smtp:// or smtps://user:password@host:port."""
+
+    channel: Literal["email"]
+    to: Addresses
+    smtp_url_env: VariableName = "SMTP_URL"
+    sender: str = Field(default="usage-pipeline@localhost", alias="from")
+
+
+class Mail(ChannelOf[EmailRecipient]):
     """One mail to all addresses of the recipient; some refused are named in the answer.
 
     When some are refused only for now, the next attempt goes to all again, under the same Message-ID.
     """
 
     name = "email"
+    recipient_class = EmailRecipient
+    example = {"to": ["owner@example.com"]}  # noqa: RUF012
 
-    def __call__(self, message: Message, recipient: Recipient) -> Outcome:
+    def send(self, message: Message, recipient: EmailRecipient) -> Outcome:
         """Hands the mail over to the server that the variable names."""
-        mine = _mine(recipient)
-        url = secret(mine.smtp_url_env, "the email recipient")
-        mail, note = _compose(message, mine)
+        url = secret(recipient.smtp_url_env, "the email recipient")
+        mail, note = _compose(message, recipient)
         try:
             parts = urlsplit(url)
             if parts.scheme not in ("smtp", "smtps"):
-                return Outcome("retry", f"{mine.smtp_url_env} is not smtp:// or smtps://")
+                return Outcome("retry", f"{recipient.smtp_url_env} is not smtp:// or smtps://")
             with one_clock(_WHOLE_S):
-                outcome = _hand_over(parts, mail, mine)
+                outcome = _hand_over(parts, mail, recipient)
         except smtplib.SMTPResponseException as error:
             # What smtplib makes up by itself is a str: no server has refused anything.
             if isinstance(error.smtp_error, str):
@@ -60,22 +73,16 @@ class Mail(Channel):
             outcome = Outcome("retry", f"cannot hand over to the mail server: {type(error).__name__}")
         return replace(outcome, answer=f"{note}; {outcome.answer}") if note else outcome
 
-    def preview(self, message: Message, recipient: Recipient) -> str:
+    def shown(self, message: Message, recipient: EmailRecipient) -> str:
         """Subject and plain part, then the HTML part."""
-        mail, note = _compose(message, _mine(recipient))
+        mail, note = _compose(message, recipient)
         parts = [mail.get_body((kind,)) for kind in ("plain", "html")]
         shown = [f"Subject: {mail['Subject']}", *(part.get_content() for part in parts if part)]
         return "\n\n".join(([note] if note else []) + shown)
 
-    def rate_keys(self, recipient: Recipient) -> tuple[str, ...]:
+    def counted(self, recipient: EmailRecipient) -> Sequence[str]:
         """The mail server."""
-        return (f"email:{_mine(recipient).smtp_url_env}",)
-
-
-def _mine(recipient: Recipient) -> EmailRecipient:
-    if not isinstance(recipient, EmailRecipient):
-        raise TypeError("not an email recipient")
-    return recipient
+        return [recipient.smtp_url_env]
 
 
 def _compose(message: Message, recipient: EmailRecipient) -> tuple[EmailMessage, str]:

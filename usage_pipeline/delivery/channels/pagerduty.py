@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Literal
 
 from usage_pipeline.alerts.message import Alert, Message
 from usage_pipeline.alerts.text.escape import line, one_line, plain
@@ -14,10 +15,18 @@ from usage_pipeline.delivery.rendering import render
 from usage_pipeline.http.exchange import HttpAnswer, HttpRequest
 from usage_pipeline.http.outcome import Outcome, by_status
 from usage_pipeline.settings.environment import secret
-from usage_pipeline.settings.recipients import PagerdutyRecipient
+from usage_pipeline.settings.recipients import Endpoint, VariableName, WebRecipient
 
 _LONGEST_SUMMARY = 1024
 _SEVERITIES = {"emergency": "critical", "critical": "error", "warning": "warning", "info": "info"}
+
+
+class PagerdutyRecipient(WebRecipient):
+    """A PagerDuty service by its Events API v2 integration; the variable holds the routing key."""
+
+    channel: Literal["pagerduty"]
+    secret_env: VariableName
+    endpoint: Endpoint = "https://events.pagerduty.com"
 
 
 class Pagerduty(WebChannel[PagerdutyRecipient]):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Literal
 
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import line, markup
@@ -12,13 +13,21 @@ from usage_pipeline.delivery.rendering import fitted, subject
 from usage_pipeline.http.exchange import HttpAnswer
 from usage_pipeline.http.outcome import Outcome, by_status
 from usage_pipeline.settings.environment import secret
-from usage_pipeline.settings.recipients import SlackRecipient
+from usage_pipeline.settings.recipients import People, VariableName, WebRecipient
 
 _BLOCK = 3000
 _LONGEST_TITLE = 150
 # Slack takes 50 blocks: the title and the mentions are one each.
 _MOST_SECTIONS = 48
 _WHOLE_CHANNEL = {"@all": "<!channel>", "@channel": "<!channel>", "@here": "<!here>", "@everyone": "<!everyone>"}
+
+
+class SlackRecipient(WebRecipient):
+    """A Slack incoming webhook; the variable holds its URL. Mentions: member ids, group ids, @channel, @here."""
+
+    channel: Literal["slack"]
+    secret_env: VariableName
+    mention: People = ()
 
 
 class Slack(WebChannel[SlackRecipient]):

@@ -1,18 +1,17 @@
 """Text messages: one module a provider, all with the limits that a phone's owner can bear."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from usage_pipeline.alerts.message import Message
-from usage_pipeline.delivery.channels.base import Channel, Rate
+from usage_pipeline.delivery.channels.base import ChannelOf, Rate
 from usage_pipeline.delivery.channels.http_channel import WebChannel
 from usage_pipeline.delivery.channels.sms_aliyun import AliyunSms
 from usage_pipeline.delivery.channels.sms_gateway import GatewaySms
+from usage_pipeline.delivery.channels.sms_recipient import SmsRecipient
 from usage_pipeline.delivery.channels.sms_tencent import TencentSms
 from usage_pipeline.delivery.channels.sms_twilio import TwilioSms
 from usage_pipeline.http.outcome import Outcome
-from usage_pipeline.settings import Recipient
-from usage_pipeline.settings.recipients import SmsRecipient
 
 PROVIDERS: Mapping[str, WebChannel[SmsRecipient]] = {
     "aliyun": AliyunSms(),
@@ -22,30 +21,26 @@ PROVIDERS: Mapping[str, WebChannel[SmsRecipient]] = {
 }
 
 
-class Sms(Channel):
+class Sms(ChannelOf[SmsRecipient]):
     """Hands over to the recipient's provider. The rates are Aliyun's, the tightest, and hold for each number."""
 
     name = "sms"
+    recipient_class = SmsRecipient
+    example = {"provider": "http", "to": ["+8613800000000"], "url_env": "SMS_URL"}  # noqa: RUF012
     rates = (
         Rate(1, per=timedelta(minutes=1)),
         Rate(5, per=timedelta(hours=1)),
         Rate(10, per=timedelta(days=1)),
     )
 
-    def __call__(self, message: Message, recipient: Recipient) -> Outcome:
+    def send(self, message: Message, recipient: SmsRecipient) -> Outcome:
         """What the provider answered, for all numbers together."""
-        return _provider(recipient)(message, recipient)
+        return PROVIDERS[recipient.provider].send(message, recipient)
 
-    def preview(self, message: Message, recipient: Recipient) -> str:
+    def shown(self, message: Message, recipient: SmsRecipient) -> str:
         """What the provider would be sent, without keys."""
-        return _provider(recipient).preview(message, recipient)
+        return PROVIDERS[recipient.provider].shown(message, recipient)
 
-    def rate_keys(self, recipient: Recipient) -> tuple[str, ...]:
+    def counted(self, recipient: SmsRecipient) -> Sequence[str]:
         """Each number."""
-        return _provider(recipient).rate_keys(recipient)
-
-
-def _provider(recipient: Recipient) -> WebChannel[SmsRecipient]:
-    if not isinstance(recipient, SmsRecipient):
-        raise TypeError("not an sms recipient")
-    return PROVIDERS[recipient.provider]
+        return recipient.to

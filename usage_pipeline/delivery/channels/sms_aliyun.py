@@ -10,10 +10,10 @@ from urllib.parse import quote, urlsplit
 
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.delivery.channels.http_channel import A_MINUTE, Draft, document_of
+from usage_pipeline.delivery.channels.sms_recipient import SmsRecipient
 from usage_pipeline.delivery.channels.sms_text import SmsProvider, account, parameters_of
 from usage_pipeline.http.exchange import HttpAnswer, HttpRequest
 from usage_pipeline.http.outcome import Outcome, by_status
-from usage_pipeline.settings.recipients import SmsRecipient
 
 _TOO_OFTEN = ("isv.BUSINESS_LIMIT_CONTROL", "Throttling")
 _FOR_NOW = ("isp.SYSTEM_ERROR", "isp.UNKNOWN", "ServiceUnavailable", "InternalError")

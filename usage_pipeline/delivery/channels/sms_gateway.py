@@ -3,20 +3,19 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
-
-from jinja2 import StrictUndefined, TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.delivery.channels.http_channel import Draft, document_of
+from usage_pipeline.delivery.channels.sms_recipient import SmsRecipient
 from usage_pipeline.delivery.channels.sms_text import SmsProvider, parameters_of, text_of
 from usage_pipeline.http.exchange import HttpAnswer, HttpRequest
 from usage_pipeline.http.outcome import Outcome, by_status
-from usage_pipeline.settings import Recipient
 from usage_pipeline.settings.environment import secret
-from usage_pipeline.settings.recipients import SmsRecipient
+
+if TYPE_CHECKING:
+    from jinja2.sandbox import SandboxedEnvironment
 
 _HIDDEN = "[secret]"
 _TYPES = {"json": "application/json", "form": "application/x-www-form-urlencoded", "text": "text/plain; charset=utf-8"}
@@ -37,10 +36,10 @@ class BadTemplateError(Exception):
 class GatewaySms(SmsProvider):
     """One request a number."""
 
-    def __call__(self, message: Message, recipient: Recipient) -> Outcome:
+    def send(self, message: Message, recipient: SmsRecipient) -> Outcome:
         """Sends; a template that cannot be used is a refusal for good that says which."""
         try:
-            return super().__call__(message, recipient)
+            return super().send(message, recipient)
         except BadTemplateError as error:
             return Outcome("permanent", str(error))
 
@@ -59,11 +58,10 @@ class GatewaySms(SmsProvider):
         key = secret(recipient.secret_env, "the sms recipient by http") if recipient.secret_env else ""
         return _request(self.address(recipient), recipient, {**draft.body, "secret": key})
 
-    def preview(self, message: Message, recipient: Recipient) -> str:
+    def shown(self, message: Message, recipient: SmsRecipient) -> str:
         """The bodies, with the secret hidden."""
-        mine = self._mine(recipient)
-        drafts = self.drafts(message, mine)
-        requests = [_request("", mine, {**draft.body, "secret": _HIDDEN}) for draft in drafts]
+        drafts = self.drafts(message, recipient)
+        requests = [_request("", recipient, {**draft.body, "secret": _HIDDEN}) for draft in drafts]
         return "\n".join((request.body or b"").decode() for request in requests)
 
     def evaluate(self, answer: HttpAnswer, recipient: SmsRecipient) -> Outcome:
@@ -93,6 +91,8 @@ def _request(address: str, recipient: SmsRecipient, values: Mapping[str, str]) -
 
 
 def _filled(what: str, template: str, kind: str, values: Mapping[str, str]) -> str:
+    from jinja2 import TemplateError  # noqa: PLC0415  (not to be paid where nothing is sent)
+
     escape = _ESCAPES[kind]
     try:
         return _environment().from_string(template).render({name: escape(value) for name, value in values.items()})
@@ -120,6 +120,8 @@ def _at(document: object, path: str) -> object:
 
 
 @cache
-def _environment() -> ImmutableSandboxedEnvironment:
-    environment: Any = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
-    return environment  # type: ignore[no-any-return]
+def _environment() -> "SandboxedEnvironment":
+    from jinja2 import StrictUndefined  # noqa: PLC0415
+    from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
+
+    return ImmutableSandboxedEnvironment(undefined=StrictUndefined)

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.delivery.channels.http_channel import A_MINUTE, JSON, Draft, as_json, document_of, together
+from usage_pipeline.delivery.channels.sms_recipient import SmsRecipient
 from usage_pipeline.delivery.channels.sms_text import SmsProvider, account, listed, parameters_of
 from usage_pipeline.http.exchange import HttpAnswer, HttpRequest
 from usage_pipeline.http.outcome import Outcome, by_status
-from usage_pipeline.settings.recipients import SmsRecipient
 
 _TOO_OFTEN = ("LimitExceeded", "RequestLimitExceeded")
 _PERMANENT = (

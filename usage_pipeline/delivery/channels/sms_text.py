@@ -9,9 +9,9 @@ from usage_pipeline.alerts.text.format import percent
 from usage_pipeline.alerts.text.texts import summary
 from usage_pipeline.alerts.text.words import WORDS
 from usage_pipeline.delivery.channels.http_channel import WebChannel
+from usage_pipeline.delivery.channels.sms_recipient import SmsRecipient
 from usage_pipeline.delivery.rendering import Rendered, render
 from usage_pipeline.settings.environment import secret
-from usage_pipeline.settings.recipients import SmsRecipient
 
 # Two parts of 67 units of UTF-16, which is how phones count what is not Latin.
 MOST_UNITS = 134

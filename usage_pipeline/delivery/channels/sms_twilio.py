@@ -6,10 +6,10 @@ from urllib.parse import quote, urlencode
 
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.delivery.channels.http_channel import Draft, document_of
+from usage_pipeline.delivery.channels.sms_recipient import SmsRecipient
 from usage_pipeline.delivery.channels.sms_text import SmsProvider, account, text_of
 from usage_pipeline.http.exchange import HttpAnswer, HttpRequest
 from usage_pipeline.http.outcome import Outcome, by_status
-from usage_pipeline.settings.recipients import SmsRecipient
 
 
 class TwilioSms(SmsProvider):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Literal
 
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import markup
@@ -9,9 +10,17 @@ from usage_pipeline.delivery.channels.base import Rate
 from usage_pipeline.delivery.channels.http_channel import Draft, WebChannel, as_json
 from usage_pipeline.delivery.rendering import fitted, subject
 from usage_pipeline.settings.environment import secret
-from usage_pipeline.settings.recipients import TeamsRecipient
+from usage_pipeline.settings.recipients import People, VariableName, WebRecipient
 
 _COLOURS = {"emergency": "attention", "critical": "warning", "warning": "warning", "info": "accent"}
+
+
+class TeamsRecipient(WebRecipient):
+    """A Teams channel by a workflow's webhook; the variable holds its URL. Mentions: addresses of people."""
+
+    channel: Literal["teams"]
+    secret_env: VariableName
+    mention: People = ()
 
 
 class Teams(WebChannel[TeamsRecipient]):

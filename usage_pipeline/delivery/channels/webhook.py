@@ -9,8 +9,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-
-from standardwebhooks.webhooks import Webhook
+from typing import Literal
 
 from usage_pipeline.alerts.message import Alert, Message
 from usage_pipeline.alerts.text.escape import one_line
@@ -18,12 +17,19 @@ from usage_pipeline.alerts.text.texts import title_of
 from usage_pipeline.delivery.channels.http_channel import Draft, WebChannel
 from usage_pipeline.http.exchange import HttpRequest
 from usage_pipeline.http.outcome import Outcome
-from usage_pipeline.settings import Recipient
 from usage_pipeline.settings.environment import secret
-from usage_pipeline.settings.recipients import WebhookRecipient
+from usage_pipeline.settings.recipients import VariableName, WebRecipient
 
 SCHEMA = "usage_pipeline.alert/1"
 _NEEDED_BY = "the webhook recipient"
+
+
+class WebhookRecipient(WebRecipient):
+    """A system of your own; requests are signed as Standard Webhooks says."""
+
+    channel: Literal["webhook"]
+    url_env: VariableName
+    secret_env: VariableName | None = None
 
 
 class OwnWebhook(WebChannel[WebhookRecipient]):
@@ -32,11 +38,12 @@ class OwnWebhook(WebChannel[WebhookRecipient]):
     name = "webhook"
     grouped = False
     recipient_class = WebhookRecipient
+    example = {"url_env": "WEBHOOK_URL"}  # noqa: RUF012
 
-    def __call__(self, message: Message, recipient: Recipient) -> Outcome:
+    def send(self, message: Message, recipient: WebhookRecipient) -> Outcome:
         """Sends; a secret that cannot be read as one is told by the variable's name."""
         try:
-            return super().__call__(message, recipient)
+            return super().send(message, recipient)
         except _BadSecretError as error:
             return Outcome("retry", str(error))
 
@@ -72,6 +79,8 @@ def _told(alert: Alert, message: Message) -> Mapping[str, object]:
 
 
 def _signed(message: Message, recipient: WebhookRecipient, body: str) -> dict[str, str]:
+    from standardwebhooks.webhooks import Webhook  # noqa: PLC0415  (not to be paid where nothing is sent)
+
     now = datetime.now(UTC)
     headers = {"webhook-id": message.delivery_id, "webhook-timestamp": str(int(now.timestamp()))}
     if recipient.secret_env:

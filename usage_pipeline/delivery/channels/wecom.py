@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Literal
 
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import markup
@@ -11,7 +12,7 @@ from usage_pipeline.delivery.rendering import fitted
 from usage_pipeline.http.exchange import HttpAnswer
 from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings.environment import secret
-from usage_pipeline.settings.recipients import WecomRecipient
+from usage_pipeline.settings.recipients import People, VariableName, WebRecipient
 
 _MOST_TEXT_BYTES = 2048
 _MOST_MENTION_BYTES = 1024
@@ -21,6 +22,14 @@ _CODES = Codes(
     permanent=(93000, 40058, 40008),  # bad key, bad parameter, bad message type
     too_often={45009: A_MINUTE},
 )
+
+
+class WecomRecipient(WebRecipient):
+    """A WeCom group robot; the variable holds its whole URL, which is a secret. Mentions: user ids, or @all."""
+
+    channel: Literal["wecom"]
+    secret_env: VariableName
+    mention: People = ()
 
 
 class Wecom(WebChannel[WecomRecipient]):

@@ -9,12 +9,13 @@ WITH used AS (
     WHERE d.usage_date > (now() AT TIME ZONE coalesce(t.timezone, 'UTC'))::date - 30 AND d.api_key_id IS NOT NULL
     GROUP BY d.source, d.tenant_id, d.app_id, d.api_key_id
 )
-SELECT coalesce(t.name, coalesce(k.tenant_id, p.tenant_id, u.tenant_id)), coalesce(p.name, k.app_id, u.app_id),
-       coalesce(k.name, CASE WHEN k.api_key_id IS NULL THEN u.api_key_id END), k.masked,
-       coalesce(k.api_key_id, u.api_key_id),
-       CASE WHEN k.api_key_id IS NULL THEN 'declared' WHEN k.gone_at IS NULL THEN 'live' ELSE 'gone' END,
-       k.created_at, k.last_used_at, k.gone_at, coalesce(u.calls, 0)::bigint, coalesce(u.tokens, 0)::bigint,
-       round(coalesce(u.cost, 0), 2), u.told_by
+SELECT coalesce(t.name, coalesce(k.tenant_id, p.tenant_id, u.tenant_id)) AS tenant,
+       coalesce(p.name, k.app_id, u.app_id) AS project,
+       coalesce(k.name, CASE WHEN k.api_key_id IS NULL THEN u.api_key_id END) AS name, k.masked,
+       coalesce(k.api_key_id, u.api_key_id) AS api_key_id,
+       CASE WHEN k.api_key_id IS NULL THEN 'declared' WHEN k.gone_at IS NULL THEN 'live' ELSE 'gone' END AS state,
+       k.created_at, k.last_used_at, k.gone_at, coalesce(u.calls, 0)::bigint AS calls, coalesce(u.tokens, 0)::bigint AS tokens,
+       round(coalesce(u.cost, 0), 2) AS cost, u.told_by
 FROM usage.api_key k
 FULL JOIN used u ON u.source = k.source AND u.api_key_id = k.api_key_id
 LEFT JOIN usage.project p ON p.source = coalesce(k.source, u.source) AND p.app_id = coalesce(k.app_id, u.app_id)

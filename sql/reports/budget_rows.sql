@@ -1,6 +1,6 @@
 -- The current period of the budgets; of rolling windows the newest. Reads usage.budget_status. Writes nothing.
-SELECT b.budget_id, b.scope_value, b.scope_name, b.period, b.period_start, b.period_end, b.measure, b.spent, b."limit",
-       round(b.ratio, 4), b.level, b.forecast, b.as_of, b.config_version, b.scope,
+SELECT b.budget_id, b.scope_value, b.scope_name AS scope, b.period, b.period_start, b.period_end, b.measure, b.spent, b."limit",
+       round(b.ratio, 4) AS ratio, b.level, b.forecast, b.as_of, b.config_version, b.scope AS scope_ids,
        b.straight_line, b.forecast_low, b.forecast_high, b.previous_period, b.trailing_average, b.week_before
 FROM usage.budget_status b
 WHERE b.period_start <= now() AND b.period_end > now()

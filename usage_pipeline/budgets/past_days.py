@@ -1,12 +1,16 @@
 """Evaluates past days again, under the active configuration; tells nobody."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 from usage_pipeline.budgets.evaluate import evaluate, lock_evaluation, with_levels
 from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.usage.period_ends import end_of_day
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import rows
+from usage_pipeline.warehouse.statements import statement
 
 _DAYS_A_TRANSACTION = 31
 
@@ -40,6 +44,29 @@ def what_if_days(connection: Connection, configuration: ActiveConfiguration, day
             connection.execute(
                 with_levels("budgets/write_what_if"), {"day": day, "config_version": configuration.version}
             )
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """A day on which a budget would have reached a tier, and how it stood then; amounts in the measure's unit."""
+
+    day: date
+    budget: str
+    scope: str
+    tier: Decimal
+    level: str
+    measure: str
+    spent: Decimal
+    limit: Decimal
+    level_then: str | None
+    limit_then: Decimal | None
+    version_then: int | None
+
+
+def what_if_alerts(connection: Connection, config_version: int, days: Sequence[date]) -> list[WhatIf]:
+    """Returns what :func:`what_if_days` wrote under this version, where a tier would have been reached."""
+    parameters = {"config_version": config_version, "days": list(days)}
+    return rows(connection, WhatIf, statement("reports/what_if_alerts"), parameters)
 
 
 def evaluate_days(connection: Connection, configuration: ActiveConfiguration, days: Sequence[date]) -> None:

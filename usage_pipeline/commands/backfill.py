@@ -7,36 +7,21 @@ import typer
 from rich.progress import track
 
 from usage_pipeline import inputs
-from usage_pipeline.budgets.past_days import what_if_days
+from usage_pipeline.budgets.past_days import WhatIf, what_if_alerts, what_if_days
 from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.output import (
     EXIT_FAILED,
     AsJson,
-    as_dicts,
     err,
     for_people,
     out,
     print_json,
-    show_rows,
+    show_records,
 )
 from usage_pipeline.pipeline import backfill as backfill_days
 from usage_pipeline.usage.roll_up import changed_days
-from usage_pipeline.warehouse.statements import statement
 
 _DAYS_AT_ONCE = 7
-_WHAT_IF = (
-    "day",
-    "budget",
-    "scope",
-    "tier",
-    "level",
-    "measure",
-    "spent",
-    "limit",
-    "level_then",
-    "limit_then",
-    "version_then",
-)
 _NUMBERS = ("tier", "spent", "limit", "limit_then", "version_then")
 
 
@@ -83,11 +68,9 @@ def _show_what_if(days: list[date], as_json: bool) -> None:
     with open_context() as (connection, configuration):
         for day in track(days, "days", console=err, transient=True, disable=as_json or not err.is_terminal):
             what_if_days(connection, configuration, [day])
-        rows = connection.execute(
-            statement("reports/what_if_alerts"), {"config_version": configuration.version, "days": days}
-        ).fetchall()
+        found = what_if_alerts(connection, configuration.version, days)
     if as_json:
-        print_json({"days": len(days), "would_have_alerted": as_dicts(_WHAT_IF, rows), "sent": 0})
+        print_json({"days": len(days), "would_have_alerted": found, "sent": 0})
         return
-    show_rows(f"Days that would have alerted under version {configuration.version}", _WHAT_IF, rows, right=_NUMBERS)
+    show_records(f"Days that would have alerted under version {configuration.version}", WhatIf, found, right=_NUMBERS)
     out.print("Nothing was sent, and how the budgets stood then is still on record.")

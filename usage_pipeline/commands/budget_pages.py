@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from rich.markup import escape
 from rich.tree import Tree
 
+from usage_pipeline.budgets.current import CurrentStatus
 from usage_pipeline.budgets.explain import Explanation
 from usage_pipeline.commands.output import out, show_rows
 from usage_pipeline.settings import Budget, Settings
@@ -41,7 +42,7 @@ def _terms(settings: Settings, budget: Budget) -> Iterator[tuple[str, str]]:
         more = f" after {tier.for_duration}" if tier.for_duration else ""
         yield (
             f"at {tier.at}%",
-            f"of {tier.on}{more}: {tier.level}, tells {told}{''.join(f', {a}' for a in tier.actions)}",
+            f"of {tier.on}{more}: {tier.level}, notifies {told}{''.join(f', {a}' for a in tier.actions)}",
         )
 
 
@@ -63,7 +64,7 @@ def show_explanation(settings: Settings, found: Explanation) -> None:
         ),
         ("forecast", _forecast(found, unit)),
         ("before", _before(found, unit)),
-        ("raised by", "; ".join(_raise(item) for item in found.allowance) or "nothing: no override is in force"),
+        ("raised by", "; ".join(_raise(item) for item in found.allowance) or "nothing: no override is active"),
         ("evaluated by", _version(found, zone)),
     ]
     for label, text in lines:
@@ -111,7 +112,7 @@ def _raise(item: object) -> str:
 
 def _version(found: Explanation, zone: ZoneInfo) -> str:
     version = found.judged_by
-    loaded = f", in force since {_local(version.loaded_at, zone)}" if version.loaded_at else ""
+    loaded = f", active since {_local(version.loaded_at, zone)}" if version.loaded_at else ""
     who = f", changed by {version.changed_by}" if version.changed_by else ""
     what = f": {version.diff.splitlines()[0]}" if version.diff else ""
     return f"version {version.version} of the file{loaded}{who}{what}"
@@ -121,11 +122,11 @@ def _local(moment: datetime, zone: ZoneInfo) -> str:
     return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S}"
 
 
-def show_tree(budgets: Sequence[Budget], rows: Sequence[Mapping[str, object]]) -> None:
+def show_tree(budgets: Sequence[Budget], found: Sequence[CurrentStatus]) -> None:
     """Pools and what lies in them: what a child spends counts in its parent too."""
-    by_budget: dict[str, list[Mapping[str, object]]] = {}
-    for row in rows:
-        by_budget.setdefault(str(row["budget_id"]), []).append(row)
+    by_budget: dict[str, list[CurrentStatus]] = {}
+    for status in found:
+        by_budget.setdefault(status.budget_id, []).append(status)
     root = Tree("[bold]Budgets[/bold]", hide_root=False)
     for budget in budgets:
         if budget.parent is None:
@@ -137,32 +138,31 @@ def _branch(
     above: Tree,
     budget: Budget,
     budgets: Sequence[Budget],
-    by_budget: Mapping[str, Sequence[Mapping[str, object]]],
+    by_budget: Mapping[str, Sequence[CurrentStatus]],
     within: Mapping[str, object],
 ) -> None:
     children = [child for child in budgets if child.parent == budget.id]
-    values = [row for row in by_budget.get(budget.id, ()) if _lies_in(row["scope_ids"], within)]
+    values = [status for status in by_budget.get(budget.id, ()) if _lies_in(status, within)]
     if not values:
         empty = above.add(f"{escape(budget.name or budget.id)}: [dim]nothing spent yet[/dim]")
         for child in children:
             _branch(empty, child, budgets, by_budget, within)
-    for row in values[:_VALUES_SHOWN]:
-        branch = above.add(_line(budget, row))
-        scope = row["scope_ids"]
+    for status in values[:_VALUES_SHOWN]:
+        branch = above.add(_line(budget, status))
         for child in children:
-            _branch(branch, child, budgets, by_budget, scope if isinstance(scope, Mapping) else {})
+            _branch(branch, child, budgets, by_budget, status.scope_ids or {})
     if len(values) > _VALUES_SHOWN:
         above.add(f"[dim]and {len(values) - _VALUES_SHOWN} more of {escape(budget.id)}[/dim]")
 
 
-def _lies_in(scope: object, within: Mapping[str, object]) -> bool:
-    """Whether a value's parts are those of the value above it, as far as both say them."""
-    return isinstance(scope, Mapping) and all(scope.get(name, part) == part for name, part in within.items())
+def _lies_in(status: CurrentStatus, within: Mapping[str, object]) -> bool:
+    """Whether a value's parts are those of the value above it, as far as both name them."""
+    own = status.scope_ids or {}
+    return all(own.get(name, part) == part for name, part in within.items())
 
 
-def _line(budget: Budget, row: Mapping[str, object]) -> str:
-    name = " · ".join(str(part) for part in (budget.name or budget.id, row["scope"]) if part)
-    spent, limit, ratio = (Decimal(str(row[key])) for key in ("spent", "limit", "ratio"))
-    colour = _COLOURS.get(str(row["level"]), "white")
-    return (f"{escape(name)}: [{colour}]{ratio * 100:.1f}%[/] [dim]{spent:,.2f} of {limit:,.2f} {row['measure']},"
-            f" by {row['period']}[/dim]")  # fmt: skip
+def _line(budget: Budget, status: CurrentStatus) -> str:
+    name = " · ".join(part for part in (budget.name or budget.id, status.scope) if part)
+    colour = _COLOURS.get(status.level, "white")
+    spent = f"{status.spent:,.2f} of {status.limit:,.2f} {status.measure}, by {status.period}"
+    return f"{escape(name)}: [{colour}]{status.ratio * 100:.1f}%[/] [dim]{spent}[/dim]"

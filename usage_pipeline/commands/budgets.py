@@ -1,6 +1,6 @@
 """`usage-pipeline budgets`: check the configuration file, and see where every budget stands."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,20 +10,29 @@ from typing import Annotated
 import typer
 
 from usage_pipeline import inputs
+from usage_pipeline.budgets.current import CurrentStatus, current_status, unspent
 from usage_pipeline.budgets.explain import Explanation, explain
 from usage_pipeline.budgets.preview import Standing, preview
 from usage_pipeline.commands.budget_pages import show_explanation, show_terms, show_tree
 from usage_pipeline.commands.context import open_context
-from usage_pipeline.commands.output import AsJson, as_dicts, for_people, out, print_json, show_rows
+from usage_pipeline.commands.output import EXIT_MISTAKE, AsJson, as_dicts, for_people, out, print_json, show_rows
 from usage_pipeline.inputs import InputError
-from usage_pipeline.settings import Budget, SettingsError, load_settings
+from usage_pipeline.settings import SettingsError, load_settings
 from usage_pipeline.settings.differences import differences
 from usage_pipeline.settings.environment import config_path
-from usage_pipeline.warehouse.statements import statement
 
-_COLUMNS = ("budget_id", "scope_value", "scope", "period", "period_start", "period_end", "measure", "spent", "limit",
-            "ratio", "level", "forecast", "as_of", "config_version", "scope_ids", "straight_line", "forecast_low",
-            "forecast_high", "previous_period", "trailing_average", "week_before")  # fmt: skip
+_COLUMNS = (
+    "budget",
+    "scope",
+    "period from",
+    "measure",
+    "spent",
+    "limit",
+    "ratio",
+    "level",
+    "forecast",
+    "version",
+)
 
 
 @for_people
@@ -39,7 +48,7 @@ def validate(
         if not as_json:
             raise
         print_json({"valid": False, "problems": error.problems})
-        raise typer.Exit(2) from None
+        raise typer.Exit(EXIT_MISTAKE) from None
     if as_json:
         print_json({"valid": True, "budgets": [budget.id for budget in settings.budgets]})
         return
@@ -67,42 +76,40 @@ def show(
         now = datetime.now(UTC)
         moment = now if at in (None, "now") else inputs.moment("--at", str(at), zone=settings.timezone)
         explained = explain(connection, asked[0], moment) if budget_id is not None else []
-        rows = connection.execute(
-            statement("reports/budget_rows"), {"budget_ids": [budget.id for budget in asked]}
-        ).fetchall()
-    if at is not None:
-        rows = []
+        found = current_status(connection, [budget.id for budget in asked]) if at is None else []
     if as_json:
-        print_json(
-            [_document(each) for each in explained]
-            if at is not None
-            else as_dicts(_COLUMNS, rows + _unspent(asked, rows))
-        )
+        print_json([_document(each) for each in explained] if at is not None else found + unspent(asked, found))
         return
     if tree:
-        show_tree(settings.budgets, as_dicts(_COLUMNS, rows))
+        show_tree(settings.budgets, found)
         return
     if budget_id is not None:
         show_terms(settings, asked[0])
-        for found in explained:
-            show_explanation(settings, found)
+        for each in explained:
+            show_explanation(settings, each)
         if at is not None and not explained:
             out.print(f"{budget_id} was not evaluated at {moment.isoformat()}", markup=False)
     if at is None:
-        shown = [(r[0], r[2], r[4], r[6], r[7], r[8], r[9], r[10], r[11], r[13]) for r in rows + _unspent(asked, rows)]
-        columns = (
-            "budget",
-            "scope",
-            "period from",
-            "measure",
-            "spent",
-            "limit",
-            "ratio",
-            "level",
-            "forecast",
-            "version",
+        _show_status(found + unspent(asked, found))
+
+
+def _show_status(found: Sequence[CurrentStatus]) -> None:
+    rows = [
+        (
+            status.budget_id,
+            status.scope,
+            status.period_start,
+            status.measure,
+            status.spent,
+            status.limit,
+            status.ratio,
+            status.level,
+            status.forecast,
+            status.config_version,
         )
-        show_rows("Budgets", columns, shown, right=("spent", "limit", "ratio", "forecast", "version"))
+        for status in found
+    ]
+    show_rows("Budgets", _COLUMNS, rows, right=("spent", "limit", "ratio", "forecast", "version"))
 
 
 def _document(found: Explanation) -> dict[str, object]:
@@ -145,18 +152,3 @@ _NOWHERE = Standing("", "", Decimal(0), Decimal(0), Decimal(0), "")
 
 def _beside(before: Standing | None, after: Standing | None, name: str) -> tuple[object, object]:
     return getattr(before, name) if before else None, getattr(after, name) if after else None
-
-
-def _unspent(asked: Sequence[Budget], rows: Sequence[tuple[object, ...]]) -> list[tuple[object, ...]]:
-    return _without_spending(asked, {str(row[0]) for row in rows})
-
-
-def _without_spending(budgets: Sequence[Budget], evaluated: Set[str]) -> list[tuple[object, ...]]:
-    """A row for each budget that has no value in its current period: nothing that it takes in has spent yet."""
-    return [
-        (b.id, None, "nothing spent yet", b.period_key, None, None, measure, Decimal(0), limit, Decimal(0), "ok",
-         *[None] * 10)
-        for b in budgets
-        if b.id not in evaluated
-        for measure, limit in [min(b.limit.measures().items())]
-    ]  # fmt: skip

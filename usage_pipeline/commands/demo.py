@@ -80,7 +80,7 @@ def demo(
     out.print(f"\nThat took {time.monotonic() - started:.0f} s. See it all in the Dagster UI:")
     out.print("  [bold].venv/bin/usage-pipeline up[/bold]   then open http://127.0.0.1:3000", highlight=False)
     out.print("  (Assets > Global asset lineage shows the way of the data; `alerts show ID` and `enforcement show ID`")
-    out.print("  tell the story of an alert and of an action)")
+    out.print("  show what happened to an alert and to an action)")
     if not (held and summary.ok):
         err.print(f"not every step held: {as_document(summary)}", markup=False, style="red")
         raise typer.Exit(EXIT_FAILED)
@@ -101,7 +101,7 @@ def _release(console: FakeConsole, history: History, before: Answer) -> bool:
         after = call_the_agent(console, history)
         out.print(f"\n[bold]Stopped and released[/bold]: callers of {RUNAWAY} got {before.status} before,")
         out.print(f"  {paused.status} while it was paused ({paused.said})", markup=False)
-        out.print(f"  {after.status} after {approved.decided_by} approved a raise of {approved.amount}\n", markup=False)
+        out.print(f"  {after.status} after {approved.decided_by} approved an override of {approved.amount}\n", markup=False)
         show_actions(actions(connection))
     return (before.status, paused.status, after.status) == (200, 403, 200) and not carried.errors
 

@@ -28,7 +28,7 @@ _CLOCKS_APART = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
-class Finding:
+class DoctorFinding:
     """One thing that was looked at."""
 
     checked: str
@@ -48,26 +48,26 @@ def doctor(as_json: AsJson = False) -> None:
         raise typer.Exit(EXIT_FAILED)
 
 
-def _look() -> Iterator[Finding]:
+def _look() -> Iterator[DoctorFinding]:
     settings = None
     try:
         settings = load_settings(config_path())
-        yield Finding("configuration", "ok", f"{config_path()}: {len(settings.budgets)} budgets")
+        yield DoctorFinding("configuration", "ok", f"{config_path()}: {len(settings.budgets)} budgets")
     except SettingsError as error:
         for problem in error.problems:
-            yield Finding("configuration", "wrong", str(problem))
+            yield DoctorFinding("configuration", "wrong", str(problem))
     yield _warehouse()
     if settings is None:
         return
     for source in settings.sources:
         if source.kind == "completion_logs":
-            yield from (Finding(f"source {source.id}", *found) for found in look_at_log(source, settings))
+            yield from (DoctorFinding(f"source {source.id}", *found) for found in look_at_log(source, settings))
         else:
             yield from _source(source)
     yield from _secrets(settings)
 
 
-def _warehouse() -> Finding:
+def _warehouse() -> DoctorFinding:
     try:
         url = warehouse_url()
         revision = migrate(url)
@@ -75,12 +75,14 @@ def _warehouse() -> Finding:
             version = connection.info.server_version // 10000
     except (psycopg.OperationalError, EmbeddedServerError, WarehouseError) as error:
         text = str(error).strip().splitlines()
-        return Finding("warehouse", "wrong", f"{text[-1] if text else error}; check WAREHOUSE_URL, or leave it out")
+        return DoctorFinding(
+            "warehouse", "wrong", f"{text[-1] if text else error}; check WAREHOUSE_URL, or leave it out"
+        )
     where = "WAREHOUSE_URL" if os.environ.get("WAREHOUSE_URL") else "embedded server"
-    return Finding("warehouse", "ok", f"PostgreSQL {version}, {where}, schema {revision}")
+    return DoctorFinding("warehouse", "ok", f"PostgreSQL {version}, {where}, schema {revision}")
 
 
-def _source(source: SourceSettings) -> Iterator[Finding]:
+def _source(source: SourceSettings) -> Iterator[DoctorFinding]:
     name = f"source {source.id}"
     if source.console is not None:
         yield from _console(name, source.console)
@@ -88,63 +90,74 @@ def _source(source: SourceSettings) -> Iterator[Finding]:
         return
     url = os.environ.get(source.url_env)
     if not url:
-        yield Finding(name, "wrong", f"the variable {source.url_env} is not set: set it to Dify's database URL, "
+        yield DoctorFinding(name, "wrong", f"the variable {source.url_env} is not set: set it to Dify's database URL, "
                       "postgresql://reader:password@host:5432/dify")  # fmt: skip
         return
     try:
         found = examine(source, url)
     except SourceError as error:
-        yield Finding(name, "wrong", str(error))
+        yield DoctorFinding(name, "wrong", str(error))
         return
-    yield Finding(name, "ok", "a Dify database that can be read")
+    yield DoctorFinding(name, "ok", "a Dify database that can be read")
     if found.schema.missing:
-        yield Finding(name, "warning", f"lacks {', '.join(found.schema.missing)}: counted without")
+        yield DoctorFinding(name, "warning", f"lacks {', '.join(found.schema.missing)}: counted without")
     if not found.schema.app_log_by_run:
-        yield Finding(name, "warning", "workflow_app_logs has no index on workflow_run_id: callers are told by user")
+        yield DoctorFinding(
+            name, "warning", "workflow_app_logs has no index on workflow_run_id: callers are attributed by user"
+        )
     if found.unindexed:
-        yield Finding(name, "warning", f"no index on created_at of {', '.join(found.unindexed)}: each pass reads the "
-                      "table whole; upgrade Dify, or read from a replica and raise schedule.every_minutes")  # fmt: skip
+        named = ", ".join(found.unindexed)
+        yield DoctorFinding(
+            name,
+            "warning",
+            f"no index on created_at of {named}: each pass reads the table whole; "
+            "upgrade Dify, or read from a replica and raise schedule.every_minutes",
+        )
     if found.writable:
         named = ", ".join(found.writable[:3]) + (" …" if len(found.writable) > 3 else "")
-        yield Finding(name, "wrong", f"the role may write to {named}: "
+        yield DoctorFinding(name, "wrong", f"the role may write to {named}: "
                       "use a role with SELECT only (README, 'Connect a real Dify'); we never write, but "
                       "a password that can is worth stealing")  # fmt: skip
     if found.zone:
-        yield Finding(name, "ok", f"times that the database makes by itself are read as {found.zone}")
+        yield DoctorFinding(name, "ok", f"times that the database makes by itself are read as {found.zone}")
     yield _clock(name, found.clock)
 
 
-def _console(name: str, settings: ConsoleSettings) -> Iterator[Finding]:
+def _console(name: str, settings: ConsoleSettings) -> Iterator[DoctorFinding]:
     name = f"{name}, console"
     try:
         console = Console(console_access(settings, name), refusals=home_dir() / "console_refusals")
         found = ", ".join(workspace.name for workspace in workspaces(console))
         console.close()
     except (ConsoleError, MissingSecretError, ValueError) as error:
-        yield Finding(name, "wrong", str(error))
+        yield DoctorFinding(name, "wrong", str(error))
         return
-    yield Finding(
+    yield DoctorFinding(
         name, "ok" if found else "wrong", f"shows the workspaces {found or 'none: make the account a member'}"
     )
     if settings.admin_key_env:
-        yield Finding(name, "warning", "is entered with the admin key, which may do everything in every workspace: "
-                      "an account with the role that is needed is safer")  # fmt: skip
+        yield DoctorFinding(
+            name,
+            "warning",
+            "is entered with the admin key, which may do everything in every workspace: "
+            "an account with the role that is needed is safer",
+        )
     if abs(datetime.now(UTC) - console.server_time) > _CLOCKS_APART:
-        yield Finding(name, "warning", "its clock is minutes apart from ours: synchronise both")
+        yield DoctorFinding(name, "warning", "its clock is minutes apart from ours: synchronise both")
 
 
-def _clock(name: str, there: datetime) -> Finding:
+def _clock(name: str, there: datetime) -> DoctorFinding:
     apart = abs(datetime.now(UTC) - there)
     if apart > _CLOCKS_APART:
-        return Finding(name, "warning", f"its clock is {apart} apart from ours: synchronise both")
-    return Finding(name, "ok", "clocks agree")
+        return DoctorFinding(name, "warning", f"its clock is {apart} apart from ours: synchronise both")
+    return DoctorFinding(name, "ok", "clocks agree")
 
 
-def _secrets(settings: Settings) -> Iterator[Finding]:
+def _secrets(settings: Settings) -> Iterator[DoctorFinding]:
     for name, recipient in settings.recipients.items():
         variables = [str(v) for k, v in recipient.model_dump().items() if k.endswith("_env") and v]
         for variable in variables:
             if not os.environ.get(variable):
-                yield Finding(
+                yield DoctorFinding(
                     f"recipient {name}", "warning", f"the variable {variable} is not set: its alerts will wait"
                 )

@@ -8,16 +8,14 @@ import typer
 from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.output import AsJson, for_people, print_json, show_rows
 from usage_pipeline.inputs import InputError
-from usage_pipeline.usage.top_nodes import top_nodes
-from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.patterns import like_pattern
+from usage_pipeline.usage.top_nodes import has_project, top_nodes
 
 _COLUMNS = ("project", "title", "type", "models", "calls", "tokens", "tokens_before", "tokens_change_percent", "cost",
             "cost_before", "cost_change_percent", "unpriced_tokens")  # fmt: skip
 
 
 class By(StrEnum):
-    """What the largest are told by."""
+    """What the largest are ordered by."""
 
     TOKENS = "tokens"
     COST = "cost"
@@ -28,14 +26,16 @@ def nodes(
     days: Annotated[int, typer.Option(min=1, max=366, help="How many full days; as many before them beside.")] = 7,
     project: Annotated[str | None, typer.Option(help="Only projects of this name, id or glob.")] = None,
     by: Annotated[By, typer.Option(help="Order by tokens or by cost.")] = By.TOKENS,
-    most: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many nodes.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many nodes.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """Which workflow nodes burn the most in the last full days, and what it was in the days before."""
     with open_context() as (connection, configuration):
-        if project is not None:
-            _there_is(connection, project)
-        found = top_nodes(connection, days=days, project=project, by=by.value, most=most)
+        if project is not None and not has_project(connection, project):
+            raise InputError(
+                f"there is no project {project!r}; `usage-pipeline run` lists them by name, and * fits any part"
+            )
+        found = top_nodes(connection, days=days, project=project, by=by.value, most=limit)
         currency = configuration.settings.currency
     if as_json:
         print_json([{**vars(node), "currency": currency} for node in found])
@@ -49,13 +49,3 @@ def _heading(column: str, currency: str) -> str:
     if column.endswith("_change_percent"):
         return "±%"
     return column.replace("_", " ").replace("cost", currency)
-
-
-def _there_is(connection: Connection, project: str) -> None:
-    row = connection.execute(
-        "SELECT 1 FROM usage.project WHERE name LIKE %s OR app_id = %s LIMIT 1", [like_pattern(project), project]
-    ).fetchone()
-    if row is None:
-        raise InputError(
-            f"there is no project {project!r}; `usage-pipeline run` lists them by name, and * fits any part"
-        )

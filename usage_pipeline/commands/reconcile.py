@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Annotated
 
 import typer
@@ -123,7 +124,7 @@ def _show(results: Sequence[DayResult]) -> None:
 
 
 def _number(value: object) -> object:
-    return int(value) if not isinstance(value, str | date | None) else value  # type: ignore[call-overload]
+    return int(value) if isinstance(value, Decimal) else value
 
 
 def _side(words: Mapping[str, object]) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.patterns import like_pattern
+from usage_pipeline.warehouse.rows import rows, value_or_none
 from usage_pipeline.warehouse.statements import statement
 
 
@@ -48,7 +49,9 @@ def top_nodes(
     now: datetime | None = None,
 ) -> list[NodeUsage]:
     """The largest first. ``project`` is a name, an id or a glob; days are full ones of each tenant's zone."""
-    rows = connection.execute(
+    return rows(
+        connection,
+        NodeUsage,
         statement("reports/top_nodes"),
         {
             "days": days,
@@ -58,5 +61,10 @@ def top_nodes(
             "most": most,
             "now": now or datetime.now(UTC),
         },
-    ).fetchall()
-    return [NodeUsage(*row) for row in rows]  # type: ignore[arg-type]
+    )
+
+
+def has_project(connection: Connection, project: str) -> bool:
+    """Returns whether a project of this name, id or glob was ever seen."""
+    query = "SELECT 1 FROM usage.project WHERE name LIKE %s OR app_id = %s LIMIT 1"
+    return value_or_none(connection, int, query, [like_pattern(project), project]) is not None

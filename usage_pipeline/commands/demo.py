@@ -101,7 +101,9 @@ def _release(console: FakeConsole, history: History, before: Answer) -> bool:
         after = call_the_agent(console, history)
         out.print(f"\n[bold]Stopped and released[/bold]: callers of {RUNAWAY} got {before.status} before,")
         out.print(f"  {paused.status} while it was paused ({paused.said})", markup=False)
-        out.print(f"  {after.status} after {approved.decided_by} approved an override of {approved.amount}\n", markup=False)
+        out.print(
+            f"  {after.status} after {approved.decided_by} approved an override of {approved.amount}\n", markup=False
+        )
         show_actions(actions(connection))
     return (before.status, paused.status, after.status) == (200, 403, 200) and not carried.errors
 

@@ -158,7 +158,7 @@ def test_show_explains_a_budget(run: Run, warehouse: Connection, config: Path, n
     text = run("budgets", "show", "bots").stdout
     for said in ("for each", "project", "sales-bot", "600,000 of 500,000", "api: alice", "gpt-5",
                  "reached: 80% of spent",
-                 "no override is in force", "limit.tokens 1000000 -> 500000", "within"):  # fmt: skip
+                 "no override is active", "limit.tokens 1000000 -> 500000", "within"):  # fmt: skip
         assert said in text, said
     found = json.loads(run("budgets", "show", "bots", "--at", "now", "--json").stdout)
     assert found[0]["totals"]["tokens"] == "600000"

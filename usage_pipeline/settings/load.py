@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from difflib import get_close_matches
-from functools import cache
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -14,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from usage_pipeline.settings.cross_checks import cross_check
 from usage_pipeline.settings.model import Settings
-from usage_pipeline.settings.recipients import channel_names
+from usage_pipeline.settings.problem_words import problem_words
 from usage_pipeline.settings.yaml_positions import Document, YamlError, dotted, read_yaml
 from usage_pipeline.settings.yaml_positions import Path as FieldPath
 
@@ -159,7 +157,7 @@ def _rate_problem(file: str, document: Document, path: FieldPath, value: object)
 
 def _explain(file: str, document: Document, detail: ErrorDetails) -> Problem:
     path = _real_path(document, detail["loc"])
-    message, fix = _words(detail, path)
+    message, fix = problem_words(detail, path)
     return Problem(file, document.line_of(path), dotted(path), _shown(detail, path), message, fix)
 
 
@@ -185,91 +183,3 @@ def _shown(detail: ErrorDetails, path: FieldPath) -> str:
     if path and str(path[-1]).endswith("_env") and _SECRET.search(str(value)):
         return ""
     return f'"{value}"' if isinstance(value, str) else str(value)
-
-
-def _words(detail: ErrorDetails, path: FieldPath) -> tuple[str, str]:  # noqa: PLR0911, PLR0912  (a table of words)
-    kind, context = detail["type"], detail.get("ctx") or {}
-    name = str(path[-1]) if path else ""
-    if name.endswith("_env"):
-        return "is not a variable's name", "write the NAME of the environment variable, such as WECOM_OPS_URL"
-    match kind:
-        case "missing":
-            return "is missing", f"add `{name}:`"
-        case "extra_forbidden":
-            return "is not a key that is known here", _did_you_mean(name, path)
-        case "int_parsing" | "int_type" | "int_from_float":
-            return "is not a whole number", f"write {_as_whole(detail.get('input'))}"
-        case "decimal_parsing" | "decimal_type" | "is_instance_of":
-            return "is not a number", "write digits such as 300 or 7.10"
-        case "greater_than":
-            return "is too small", f"write a number above {context.get('gt')}"
-        case "greater_than_equal":
-            return "is too small", f"write {context.get('ge')} or more"
-        case "less_than" | "less_than_equal":
-            return "is too large", f"write at most {context.get('le', context.get('lt'))}"
-        case "literal_error" | "enum":
-            return "is not one of the words that are known here", f"write {context.get('expected')}"
-        case "union_tag_invalid" | "union_tag_not_found":
-            return "has no channel that is known", f"write channel: {_channels()}"
-        case "string_pattern_mismatch":
-            return "is not written as it must be", _pattern_words(
-                next((p for p in path[::-1] if isinstance(p, str)), "")
-            )
-        case "value_error":
-            text = str(detail["msg"]).removeprefix("Value error, ")
-            message, _, fix = text.partition("; ")
-            return message, fix or "correct it"
-        case "bool_parsing" | "bool_type":
-            return "is not true or false", "write true or false"
-        case _ if kind.startswith("date"):
-            return "is not a date", "write it as 2026-01-31"
-        case "string_type":
-            return "is not a text", 'put it in quotes, such as "08:30"'
-        case "too_short":
-            return "is empty", "write at least one"
-        case "model_type" | "dict_type" | "model_attributes_type":
-            return "is not a mapping", "write `name: value` pairs, indented"
-        case _ if kind.endswith("_type"):
-            return "is not a list", "write items with `- `, or [a, b]"
-    return str(detail["msg"]).lower(), "correct it"
-
-
-def _channels() -> str:
-    """Every channel by name, with "or" before the last."""
-    *others, last = channel_names()
-    return f"{', '.join(others)} or {last}"
-
-
-def _pattern_words(name: str) -> str:
-    if name in ("daily_at", "from", "to"):
-        return 'write a time of day such as "08:30"'
-    if name == "mention":
-        return "write ids as the channel gives them, or @all where it knows that"
-    if name in ("mobiles", "to"):
-        return 'write a phone number such as "+8613800000000"'
-    return "write lower-case letters, digits, - and _, such as dev-daily"
-
-
-def _as_whole(value: object) -> str:
-    text = str(value).strip().lower().replace("_", "").replace(",", "")
-    scale = {"k": 1_000, "m": 1_000_000}.get(text[-1:], 1)
-    try:
-        number = Decimal(text.rstrip("km")) * scale
-    except InvalidOperation:
-        return "digits such as 50000"
-    return str(int(number)) if number.is_finite() and number > 0 else "digits such as 50000"
-
-
-def _did_you_mean(name: str, path: FieldPath) -> str:
-    known = _known_keys()
-    close = get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"remove it, or move it to where it belongs ({dotted(path)})"
-
-
-@cache
-def _known_keys() -> list[str]:
-    schema = Settings.model_json_schema(by_alias=True)
-    keys = set(schema.get("properties", {}))
-    for part in schema.get("$defs", {}).values():
-        keys |= set(part.get("properties", {}))
-    return sorted(keys)

@@ -4,7 +4,7 @@ import json
 import socketserver
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -104,54 +104,66 @@ class FaultySmtp:
     released: threading.Event = field(default_factory=threading.Event)
 
 
+class _SmtpHandler(socketserver.StreamRequestHandler):
+    """One connection of a mail program."""
+
+    state: FaultySmtp
+
+    def handle(self) -> None:
+        """Answers until the other side is gone."""
+        with suppress(ConnectionError):
+            self._talk()
+
+    def _talk(self) -> None:
+        if self.state.manner == "hangs":
+            self.state.released.wait(20)
+            return
+        self._say(self.state.at_connect)
+        while line := self.rfile.readline().decode("ascii", "replace").strip():
+            word = line.split(" ")[0].split(":")[0].upper()
+            if not self._goes_on(word, line):
+                return
+
+    def _goes_on(self, word: str, line: str) -> bool:
+        """Answers one command; returns whether another may follow."""
+        if word == "DATA":
+            self._take()
+            if self.state.manner == "cuts":
+                return False
+            self._say(self.state.at_data)
+        elif word == "RCPT":
+            self._say(self.state.at_rcpt.get(line.partition("<")[2].rstrip(">"), "250 ok"))
+        else:
+            self._say("221 bye" if word == "QUIT" else "250 ok")
+        return word != "QUIT"
+
+    def _say(self, text: str) -> None:
+        self.wfile.write(f"{text}\r\n".encode())
+
+    def _take(self) -> None:
+        self._say("354 go on")
+        content = b""
+        while (line := self.rfile.readline()) not in (b".\r\n", b""):
+            content += line.removeprefix(b".") if line.startswith(b"..") else line
+        if self.state.at_data.startswith("250") and self.state.manner == "answers":
+            self.state.mails.append(message_from_bytes(content, policy=policy.default))
+
+
+class _SmtpServer(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+
+
 @contextmanager
 def faulty_smtp() -> Iterator[FaultySmtp]:
     """Runs the server for the block."""
     state = FaultySmtp(0)
 
-    class Handler(socketserver.StreamRequestHandler):
-        def handle(self) -> None:
-            try:
-                self.talk()
-            except ConnectionError:
-                return
+    class Handler(_SmtpHandler):
+        pass
 
-        def say(self, text: str) -> None:
-            self.wfile.write(f"{text}\r\n".encode())
-
-        def talk(self) -> None:
-            if state.manner == "hangs":
-                state.released.wait(20)
-                return
-            self.say(state.at_connect)
-            while line := self.rfile.readline().decode("ascii", "replace").strip():
-                word = line.split(" ")[0].split(":")[0].upper()
-                if word == "QUIT":
-                    self.say("221 bye")
-                    return
-                if word == "RCPT":
-                    self.say(state.at_rcpt.get(line.partition("<")[2].rstrip(">"), "250 ok"))
-                elif word == "DATA":
-                    self.take()
-                    if state.manner == "cuts":
-                        return
-                    self.say(state.at_data)
-                else:
-                    self.say("250 ok")
-
-        def take(self) -> None:
-            self.say("354 go on")
-            content = b""
-            while (line := self.rfile.readline()) not in (b".\r\n", b""):
-                content += line.removeprefix(b".") if line.startswith(b"..") else line
-            if state.at_data.startswith("250") and state.manner == "answers":
-                state.mails.append(message_from_bytes(content, policy=policy.default))
-
-    class Server(socketserver.ThreadingTCPServer):
-        allow_reuse_address = True
-        daemon_threads = True
-
-    server = Server(("127.0.0.1", 0), Handler)
+    Handler.state = state
+    server = _SmtpServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     state.port = int(server.server_address[1])
     try:

@@ -41,8 +41,8 @@ WITH span AS (
     FROM middle m JOIN before b USING (value)
     GROUP BY m.value, m.usual
 )
-SELECT n.value, n.name, n.amount, round(s.usual, 6), round(s.spread, 6), round((n.amount - s.usual) / s.spread, 2) AS score,
-       n.known
+SELECT n.value, n.name, n.amount, round(s.usual, 6) AS usual, round(s.spread, 6) AS spread,
+       round((n.amount - s.usual) / s.spread, 2) AS score, n.known
 FROM now n
 JOIN spread s USING (value)
 WHERE n.amount - s.usual >= :'score'::numeric * s.spread

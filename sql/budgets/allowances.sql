@@ -13,7 +13,7 @@ JOIN usage.budget_status k ON k.budget_id = s.budget_id AND k.scope_value = s.sc
  AND k.period_end = s.period_start
 WHERE b.rollover IS NOT NULL AND k.measures ? l.measure;
 
--- Raises that were in force at :judged_at, or at the period's end when that is past.
+-- Overrides that held at :judged_at, or at the period's end when that is past.
 INSERT INTO stage_allowance
 SELECT s.budget_id, s.scope_value, s.period_start, l.measure,
        coalesce(o.raise_by, l.allowed * o.raise_percent * 0.01), 'raise ' || o.override_id

@@ -1,4 +1,4 @@
--- Plans one action. Writes usage.enforcement_action; gives no row when it was planned before. Safe to run twice.
+-- Plans one action. Writes usage.enforcement_action; returns no row when it was planned before. Safe to run twice.
 INSERT INTO usage.enforcement_action (
     action_id, cause, cause_key, alert_id, budget_id, scope_value, scope_name, rolling, period_start, period_end, tier,
     tier_on, round, level, measure, "limit", action, source, tenant_id, app_id, target_name, place, mode, state,

@@ -1,7 +1,7 @@
 -- Actions whose ground is gone, with why. Reads usage.enforcement_action, usage.budget_status, usage.budget_tier,
 -- usage.budget_lock, usage.budget_override and :tiers, a JSON list of {"id": budget, "at": per cent, "on": spent or
 -- forecast, "actions": [...]} of the configuration in force. Writes nothing.
--- A period that has ended, a raise or a higher limit that brings the value below its tier again, a window that has
+-- A period that has ended, an override or a higher limit that brings the value below its tier again, a window that has
 -- moved on, a budget or tier that is there no more. Corrected figures are no ground: they may come and go each minute.
 SELECT a.action_id, ground.why
 FROM usage.enforcement_action a

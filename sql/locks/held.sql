@@ -1,4 +1,4 @@
--- Locks, those that are held first, then the newest. Reads usage.budget_lock. Writes nothing.
+-- Locks, those that are closed first, then the newest. Reads usage.budget_lock. Writes nothing.
 SELECT l.budget_id, l.scope_value, l.scope_name, l.scope, l.tier, l.locked_at, l.period_end, l.unlocked_at,
        l.unlocked_why
 FROM usage.budget_lock l

@@ -1,6 +1,6 @@
 -- Locks the values of budgets whose locking tier is reached in the current period and that are not locked yet.
 -- Reads usage.budget_status and :tiers, a JSON list of {"id": budget, "at": per cent that locks}. Writes
--- usage.budget_lock; gives the new ones. Safe to run twice and at once: one lock is held a value.
+-- usage.budget_lock; returns the new ones. Safe to run twice and at once: a value has one lock.
 INSERT INTO usage.budget_lock (
     budget_id, scope_value, locked_at, scope_name, scope, period_start, period_end, tier, "limit"
 )
@@ -11,4 +11,4 @@ JOIN jsonb_array_elements(:'tiers'::jsonb) AS locking (json) ON locking.json ->>
 WHERE b.period_start <= :'now'::timestamptz AND b.period_end > :'now'::timestamptz
   AND b.spent * 100 >= (locking.json ->> 'at')::numeric * b."limit"
 ON CONFLICT DO NOTHING
-RETURNING budget_id, scope_value, scope_name
+RETURNING budget_id, scope_value, scope_name, true AS locked, 'limit reached' AS why

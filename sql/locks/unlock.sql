@@ -1,7 +1,7 @@
 -- Opens locks that have no ground any more, and says why. Reads usage.budget_status, usage.budget_override and
--- :tiers, a JSON list of {"id": budget, "at": per cent that locks}. Writes usage.budget_lock; gives the opened ones.
+-- :tiers, a JSON list of {"id": budget, "at": per cent that locks}. Writes usage.budget_lock; returns the opened ones.
 -- Safe to run twice. A period that has ended opens its lock (a rolling window never
--- ends, but moves on); so does a spending below the locking tier by a raise that is in force or a higher limit; so does a
+-- ends, but moves on); so does a spending below the locking tier by an override or a higher limit; so does a
 -- budget that no longer locks. Corrected figures do not: they may come and go each minute.
 UPDATE usage.budget_lock l
 SET unlocked_at = :'now'::timestamptz, unlocked_why = ground.why
@@ -33,4 +33,4 @@ FROM (
 ) AS ground
 WHERE l.budget_id = ground.budget_id AND l.scope_value = ground.scope_value AND l.locked_at = ground.locked_at
   AND ground.why IS NOT NULL
-RETURNING l.budget_id, l.scope_value, l.scope_name, l.unlocked_why
+RETURNING l.budget_id, l.scope_value, l.scope_name, false AS locked, l.unlocked_why AS why

@@ -1,4 +1,4 @@
--- Raises, the newest first; one of them, one state or one budget when asked for. Reads usage.budget_override.
+-- Overrides, the newest first; one of them, one state or one budget when asked for. Reads usage.budget_override.
 -- Writes nothing.
 SELECT o.override_id, o.budget_id, o.scope_value, o.scope_name, o.measure, o.raise_by, o.raise_percent, o.state,
        o.reason, o.requested_by, o.requested_at, o.until, o.decided_by, o.decided_at

@@ -1,4 +1,4 @@
--- Asks for a temporary raise of a budget. Writes usage.budget_override. Safe to run twice: the id is the key.
+-- Asks for an override of a budget. Writes usage.budget_override. Safe to run twice: the id is the key.
 INSERT INTO usage.budget_override (
     override_id, budget_id, scope_value, scope_name, measure, raise_by, raise_percent, reason, requested_by,
     requested_at, until

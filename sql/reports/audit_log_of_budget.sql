@@ -1,4 +1,4 @@
--- What happened to one value of a budget in a period, in order: tiers reached, resolved, reopened, raises and locks.
+-- What happened to one value of a budget in a period, in order: tiers reached, resolved, reopened, overrides and locks.
 -- Reads usage.budget_event. Writes nothing.
 SELECT e.at, e.kind, e.by, e.about, e.detail, e.tier_on, e.tier_at, e.level, e.spent, e."limit", e.config_version
 FROM usage.budget_event e

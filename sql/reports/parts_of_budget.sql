@@ -34,7 +34,10 @@ WITH taken AS MATERIALIZED (
     GROUP BY p.kind, p.name
     HAVING sum(p.amount) > 0
 )
-SELECT 'total', name, coalesce(amount, 0), 0 AS place FROM total
-UNION ALL
-SELECT kind, left(name, 200), amount, place FROM part WHERE place <= 5
-ORDER BY 1, 4
+SELECT x.kind, x.name, x.amount
+FROM (
+    SELECT 'total' AS kind, name, coalesce(amount, 0) AS amount, 0 AS place FROM total
+    UNION ALL
+    SELECT kind, left(name, 200), amount, place FROM part WHERE place <= 5
+) AS x
+ORDER BY x.kind, x.place

@@ -16,6 +16,8 @@ from usage_pipeline.budgets.scope import fits_scope
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.anomalies import Anomaly, Window
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import rows, values
+from usage_pipeline.warehouse.statements import statement
 
 _QUARTER = timedelta(minutes=15)
 # Calls that are logged late still count: an hour is looked at a little after its end, a day an hour after.
@@ -35,19 +37,23 @@ class AnomalyWindow:
     last_day: date
 
 
-@dataclass(frozen=True)
-class Unusual:
-    """A value whose usage is far above its usual; amounts in the rule's measure."""
-
-    rule: Anomaly
+@dataclass(frozen=True, kw_only=True)
+class _Found:
     value: str
     name: str
-    window: AnomalyWindow
     amount: Decimal
     usual: Decimal
     spread: Decimal
     score: Decimal
     known: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unusual(_Found):
+    """A value whose usage is far above its usual; amounts in the rule's measure."""
+
+    rule: Anomaly
+    window: AnomalyWindow
 
 
 def find_anomalies(connection: Connection, settings: Settings, version: int, now: datetime) -> list[Unusual]:
@@ -99,17 +105,15 @@ def _days(k: int, first: date, last: date, zone: str) -> AnomalyWindow:
 
 
 def _to_look(connection: Connection, rule: Anomaly, window: AnomalyWindow) -> bool:
-    row = connection.execute(
-        "INSERT INTO usage.anomaly_look AS l (rule_id, looked_until) VALUES (%s, %s)"
-        " ON CONFLICT (rule_id) DO UPDATE SET looked_until = excluded.looked_until"
-        " WHERE l.looked_until < excluded.looked_until RETURNING rule_id",
-        [rule.id, window.ends],
-    ).fetchone()
-    return row is not None
+    """Whether the window was not looked at yet; it counts as looked at from now on."""
+    parameters = {"rule_id": rule.id, "looked_until": window.ends}
+    return bool(values(connection, str, statement("anomalies/look"), parameters))
 
 
 def _unusual(connection: Connection, rule: Anomaly, spans: list[AnomalyWindow]) -> list[Unusual]:
-    rows = connection.execute(
+    found = rows(
+        connection,
+        _Found,
         _query(rule.window == "hour"),
         {
             "spans": json.dumps([vars(span) for span in spans], default=str),
@@ -121,19 +125,28 @@ def _unusual(connection: Connection, rule: Anomaly, spans: list[AnomalyWindow]) 
             "fewest": _FEWEST[rule.window],
             "score": rule.score,
         },
-    ).fetchall()
-    return [Unusual(rule, str(value), str(name), spans[0], *numbers) for value, name, *numbers in rows]  # type: ignore[arg-type]
+    )
+    return [Unusual(rule=rule, window=spans[0], **vars(one)) for one in found]
 
 
 def _keep(connection: Connection, found: Unusual, version: int, now: datetime) -> bool:
-    row = connection.execute(
-        "INSERT INTO usage.anomaly (rule_id, value, window_start, window_end, name, measure, amount, usual, spread,"
-        " score, known, found_at, config_version) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-        " ON CONFLICT DO NOTHING RETURNING rule_id",
-        [found.rule.id, found.value, found.window.starts, found.window.ends, found.name, found.rule.measure,
-         found.amount, found.usual, found.spread, found.score, found.known, now, version],
-    ).fetchone()  # fmt: skip
-    return row is not None
+    """Whether it is new."""
+    parameters = {
+        "rule_id": found.rule.id,
+        "value": found.value,
+        "window_start": found.window.starts,
+        "window_end": found.window.ends,
+        "name": found.name,
+        "measure": found.rule.measure,
+        "amount": found.amount,
+        "usual": found.usual,
+        "spread": found.spread,
+        "score": found.score,
+        "known": found.known,
+        "now": now,
+        "config_version": version,
+    }
+    return bool(values(connection, str, statement("anomalies/keep"), parameters))
 
 
 @cache

@@ -1,7 +1,7 @@
 """Why a budget stands as it does: what raised its limit, its largest parts, what happened, which version evaluated."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -9,12 +9,13 @@ from usage_pipeline.budgets.evaluate import in_scope_parameters
 from usage_pipeline.budgets.scope import in_scope
 from usage_pipeline.settings import Budget
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import row, rows
 from usage_pipeline.warehouse.statements import statement
 
 
 @dataclass(frozen=True)
 class Happening:
-    """A tier that was reached, resolved or reopened, or a step of a raise or lock; times aware UTC."""
+    """A tier that was reached, resolved or reopened, or a step of an override or lock; times aware UTC."""
 
     at: datetime
     kind: str
@@ -30,7 +31,7 @@ class Happening:
 
     @property
     def what(self) -> str:
-        """The event in words."""
+        """Returns the event in words."""
         if self.tier_at is not None:
             return f"{self.kind}: {self.tier_at.normalize():f}% of {self.tier_on}"
         return " ".join(part for part in (self.kind, self.about, f"({self.detail})" if self.detail else "") if part)
@@ -46,7 +47,7 @@ class Version:
     diff: str | None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Explanation:
     """One value of a budget in one period, as of ``at``."""
 
@@ -70,107 +71,102 @@ class Explanation:
     forecast_high: Decimal | None
     previous_period: Decimal | None
     trailing_average: Decimal | None
-    totals: dict[str, Decimal] = field(default_factory=dict)
-    parts: dict[str, list[tuple[str, Decimal]]] = field(default_factory=dict)
-    audit_log: list[Happening] = field(default_factory=list)
+    totals: dict[str, Decimal]
+    parts: dict[str, list[tuple[str, Decimal]]]
+    audit_log: list[Happening]
+
+
+@dataclass(frozen=True)
+class _Value:
+    """A row of sql/reports/values_of_budget.sql."""
+
+    scope_value: str
+    scope_name: str
+    scope: Mapping[str, str]
+    period: str
+    zone: str
+    period_start: datetime
+    period_end: datetime
+    measure: str
+    limit: Decimal
+    level: str
+    forecast: Decimal | None
+    config_version: int
+    allowance: Sequence[object]
+    straight_line: Decimal | None
+    forecast_low: Decimal | None
+    forecast_high: Decimal | None
+    previous_period: Decimal | None
+    trailing_average: Decimal | None
+
+
+@dataclass(frozen=True)
+class _Part:
+    kind: str
+    name: str
+    amount: Decimal
 
 
 def explain(connection: Connection, budget: Budget, at: datetime, *, limit: int = 3) -> list[Explanation]:
-    """The values with the highest ratios in the periods that ``at`` (aware) lies in.
+    """Returns the values with the highest ratios in the periods that ``at`` (aware) lies in.
 
     Spending is counted again from the events up to ``at``; level and forecast are of the last pass that evaluated.
     """
-    rows = connection.execute(
-        statement("reports/values_of_budget"), {"budget_id": budget.id, "at": at}
-    ).fetchall()[:limit]  # fmt: skip
-    return [_explained(connection, budget, at, row) for row in rows]
+    found = rows(connection, _Value, statement("reports/values_of_budget"), {"budget_id": budget.id, "at": at})
+    return [_explained(connection, budget, at, value) for value in found[:limit]]
 
 
-def _explained(connection: Connection, budget: Budget, at: datetime, row: tuple[object, ...]) -> Explanation:
-    (value, name, scope, period, zone, start, end, measure, _, _, limit, _, level, forecast, as_of, version,
-     allowance, *more) = row  # fmt: skip
-    if not (isinstance(start, datetime) and isinstance(end, datetime) and isinstance(as_of, datetime)):
-        raise TypeError("sql/reports/values_of_budget.sql gives other columns than expected")
-    if not isinstance(scope, dict) or not isinstance(allowance, list):
-        raise TypeError("sql/reports/values_of_budget.sql gives other columns than expected")
-    moment = min(at, end)
-    found = Explanation(
-        scope_value=str(value),
-        scope_name=str(name),
-        period=str(period),
-        zone=str(zone),
-        period_start=start,
-        period_end=end,
-        at=moment,
-        measure=str(measure),
-        spent=Decimal(0),
-        limit=Decimal(str(limit)),
-        ratio=Decimal(0),
-        level=str(level),
-        forecast=_amount(forecast),
-        allowance=allowance,
-        judged_by=_version(connection, int(str(version))),
-        straight_line=_amount(more[0]),
-        forecast_low=_amount(more[1]),
-        forecast_high=_amount(more[2]),
-        previous_period=_amount(more[3]),
-        trailing_average=_amount(more[4]),
-    )
-    span = {"period_start": start, "period_end": end, "at": moment}
-    parts = connection.execute(
-        in_scope("reports/parts_of_budget"),
-        {
-            **in_scope_parameters(budget, {str(key): str(part) for key, part in scope.items()}),
-            **span,
-            "zone": found.zone,
-            "measure": found.measure,
-            "estimated": budget.include_estimated,
-            "by_the_hour": budget.by_the_hour,
-        },
-    )
-    for kind, part, amount, _ in parts:
-        if kind == "total":
-            found.totals[str(part)] = Decimal(str(amount))
+def _explained(connection: Connection, budget: Budget, at: datetime, value: _Value) -> Explanation:
+    moment = min(at, value.period_end)
+    span = {"period_start": value.period_start, "period_end": value.period_end, "at": moment}
+    totals: dict[str, Decimal] = {}
+    parts: dict[str, list[tuple[str, Decimal]]] = {}
+    for part in _parts(connection, budget, value, span):
+        if part.kind == "total":
+            totals[part.name] = part.amount
         else:
-            found.parts.setdefault(str(kind), []).append((str(part), Decimal(str(amount))))
-    found.spent = found.totals[found.measure]
-    found.ratio = round(found.spent / found.limit, 4)
-    story = connection.execute(
-        statement("reports/audit_log_of_budget"), {"budget_id": budget.id, "scope_value": found.scope_value, **span}
+            parts.setdefault(part.kind, []).append((part.name, part.amount))
+    spent = totals[value.measure]
+    of_value = {"budget_id": budget.id, "scope_value": value.scope_value, **span}
+    return Explanation(
+        scope_value=value.scope_value,
+        scope_name=value.scope_name,
+        period=value.period,
+        zone=value.zone,
+        period_start=value.period_start,
+        period_end=value.period_end,
+        at=moment,
+        measure=value.measure,
+        spent=spent,
+        limit=value.limit,
+        ratio=round(spent / value.limit, 4),
+        level=value.level,
+        forecast=value.forecast,
+        allowance=value.allowance,
+        judged_by=_version(connection, value.config_version),
+        straight_line=value.straight_line,
+        forecast_low=value.forecast_low,
+        forecast_high=value.forecast_high,
+        previous_period=value.previous_period,
+        trailing_average=value.trailing_average,
+        totals=totals,
+        parts=parts,
+        audit_log=rows(connection, Happening, statement("reports/audit_log_of_budget"), of_value),
     )
-    found.audit_log = [_happening(happening) for happening in story]
-    return found
 
 
-def _amount(value: object) -> Decimal | None:
-    return None if value is None else Decimal(str(value))
-
-
-def _happening(row: tuple[object, ...]) -> Happening:
-    at, kind, by, about, detail, tier_on, tier_at, level, spent, limit, version = row
-    if not isinstance(at, datetime):
-        raise TypeError("sql/reports/audit_log_of_budget.sql gives other columns than expected")
-    return Happening(
-        at,
-        str(kind),
-        str(by),
-        str(about),
-        str(detail),
-        None if tier_on is None else str(tier_on),
-        _amount(tier_at),
-        None if level is None else str(level),
-        _amount(spent),
-        _amount(limit),
-        None if version is None else int(str(version)),
-    )
+def _parts(connection: Connection, budget: Budget, value: _Value, span: Mapping[str, object]) -> list[_Part]:
+    parameters = {
+        **in_scope_parameters(budget, value.scope),
+        **span,
+        "zone": value.zone,
+        "measure": value.measure,
+        "estimated": budget.include_estimated,
+        "by_the_hour": budget.by_the_hour,
+    }
+    return rows(connection, _Part, in_scope("reports/parts_of_budget"), parameters)
 
 
 def _version(connection: Connection, version: int) -> Version:
-    row = connection.execute(statement("configuration/version"), {"version_id": version}).fetchone()
-    loaded, who, diff = row[1:] if row else (None, None, None)
-    return Version(
-        version,
-        loaded if isinstance(loaded, datetime) else None,
-        None if who is None else str(who),
-        None if diff is None else str(diff),
-    )
+    found = row(connection, Version, statement("configuration/version"), {"version_id": version})
+    return found or Version(version, None, None, None)

@@ -10,6 +10,7 @@ from datetime import datetime
 from usage_pipeline.budgets.audit_log import record_event
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import rows
 from usage_pipeline.warehouse.statements import statement
 
 LOCK = "lock"
@@ -38,10 +39,9 @@ def settle_locks(connection: Connection, settings: Settings, now: datetime) -> l
             if (locking := [tier for tier in settings.tiers_of(budget) if LOCK in tier.actions])
         ]
     )
-    opened = connection.execute(statement("locks/unlock"), {"tiers": tiers, "now": now}).fetchall()
-    closed = connection.execute(statement("locks/lock"), {"tiers": tiers, "now": now}).fetchall()
-    changes = [LockChange(str(b), str(v), str(name), False, str(why)) for b, v, name, why in opened]
-    changes += [LockChange(str(b), str(v), str(name), True, "limit reached") for b, v, name in closed]
+    parameters = {"tiers": tiers, "now": now}
+    changes = rows(connection, LockChange, statement("locks/unlock"), parameters)
+    changes += rows(connection, LockChange, statement("locks/lock"), parameters)
     for change in changes:
         what = "locked" if change.locked else "unlocked"
         record_event(connection, now, change.budget_id, change.scope_value, what, detail=change.why)

@@ -1,6 +1,6 @@
-"""Temporary raises of a budget: asked for, approved by somebody else, in force until their end, then gone.
+"""Overrides of a budget: requested, approved by somebody else, added to the limit until their end, then gone.
 
-A raise is added to the configured limit while it is in force (sql/budgets/evaluate.sql); nothing of the file changes.
+An override is added to the configured limit while it lasts (sql/budgets/allowances.sql); nothing of the file changes.
 """
 
 import secrets
@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 
 from usage_pipeline.budgets.audit_log import record_event
 from usage_pipeline.inputs import InputError
 from usage_pipeline.settings import Budget, Settings
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import rows, values
 from usage_pipeline.warehouse.statements import statement
 
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -22,9 +24,20 @@ class OverrideRefusedError(InputError):
     """A request or a decision that cannot be taken; the text says why and what would be."""
 
 
+class OverrideState(StrEnum):
+    """Where an override is on its way."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"  # nobody decided on it before its end
+    ENDED = "ended"
+
+
 @dataclass(frozen=True)
 class Override:
-    """A temporary raise as it stands; amounts in the measure's unit, times aware UTC."""
+    """An override as it stands; amounts in the measure's unit, times aware UTC."""
 
     override_id: str
     budget_id: str
@@ -43,7 +56,7 @@ class Override:
 
     @property
     def amount(self) -> str:
-        """What it adds, for people."""
+        """Returns what it adds, for people."""
         if self.raise_percent is not None:
             return f"{self.raise_percent.normalize():f} %" + (f" of {self.measure}" if self.measure else "")
         return f"{self.raise_by:,f} {self.measure}"
@@ -63,8 +76,14 @@ class NewOverride:
     by: str
 
 
+@dataclass(frozen=True)
+class _Value:
+    scope_value: str
+    scope_name: str
+
+
 def write_override_request(connection: Connection, settings: Settings, asked: NewOverride, now: datetime) -> Override:
-    """Writes a pending raise. Raises OverrideRefusedError when it could never be approved.
+    """Writes a pending override. Raises OverrideRefusedError when it could never be approved.
 
     Runs inside the caller's transaction, which also writes the message to the approvers.
     """
@@ -90,42 +109,51 @@ def write_override_request(connection: Connection, settings: Settings, asked: Ne
         },
     )
     wanted = override_with_id(connection, override_id)
-    record_event(connection, now, budget.id, scope_value, "raise requested", by=asked.by, about=override_id,
-               detail=f"{wanted.amount} until {asked.until.isoformat()}: {asked.reason}")  # fmt: skip
+    record_event(
+        connection,
+        now,
+        budget.id,
+        scope_value,
+        "raise requested",
+        by=asked.by,
+        about=override_id,
+        detail=f"{wanted.amount} until {asked.until.isoformat()}: {asked.reason}",
+    )
     return wanted
 
 
 def decide(
     connection: Connection, settings: Settings, override_id: str, *, approve: bool, by: str, note: str, now: datetime
 ) -> Override:
-    """Approves or rejects a pending raise. Raises OverrideRefusedError when ``by`` may not, or it is not pending."""
+    """Approves or rejects a pending override. Raises OverrideRefusedError when ``by`` may not, or it is not pending."""
     wanted = override_with_id(connection, override_id)
     if by not in settings.approvals.approvers:
         listed = ", ".join(settings.approvals.approvers) or "nobody: add names under approvals.approvers"
         raise OverrideRefusedError(f"{by!r} is not an approver; the configuration has: {listed}")
     if by == wanted.requested_by:
         raise OverrideRefusedError(f"{by!r} asked for {override_id} and cannot decide on it: another approver must")
-    state = "approved" if approve else "rejected"
+    state = OverrideState.APPROVED if approve else OverrideState.REJECTED
     _change(connection, wanted, state, by, now)
-    record_event(connection, now, wanted.budget_id, wanted.scope_value, f"raise {state}", by=by, about=override_id,
-               detail=note)  # fmt: skip
+    record_event(
+        connection, now, wanted.budget_id, wanted.scope_value, f"raise {state}", by=by, about=override_id, detail=note
+    )
     return override_with_id(connection, override_id)
 
 
 def withdraw(connection: Connection, override_id: str, *, by: str, now: datetime) -> Override:
-    """Takes a pending raise back. Raises OverrideRefusedError unless ``by`` asked for it and it is pending."""
+    """Takes a pending override back. Raises OverrideRefusedError unless ``by`` asked for it and it is pending."""
     wanted = override_with_id(connection, override_id)
     if by != wanted.requested_by:
         raise OverrideRefusedError(f"only {wanted.requested_by!r}, who asked for {override_id}, can withdraw it")
-    _change(connection, wanted, "withdrawn", by, now)
+    _change(connection, wanted, OverrideState.WITHDRAWN, by, now)
     record_event(connection, now, wanted.budget_id, wanted.scope_value, "raise withdrawn", by=by, about=override_id)
     return override_with_id(connection, override_id)
 
 
 def close_due(connection: Connection, now: datetime) -> list[Override]:
-    """Closes raises whose end has come; gives them, each once. Runs inside the caller's transaction."""
-    closed = connection.execute(statement("overrides/close_due"), {"now": now}).fetchall()
-    found = [override_with_id(connection, str(override_id)) for (override_id,) in closed]
+    """Closes overrides whose end has come; returns them, each once. Runs inside the caller's transaction."""
+    closed = values(connection, str, statement("overrides/close_due"), {"now": now})
+    found = [override_with_id(connection, override_id) for override_id in closed]
     for ended in found:
         record_event(
             connection, now, ended.budget_id, ended.scope_value, f"raise {ended.state}", about=ended.override_id
@@ -134,10 +162,10 @@ def close_due(connection: Connection, now: datetime) -> list[Override]:
 
 
 def override_with_id(connection: Connection, override_id: str) -> Override:
-    """One raise. Raises OverrideRefusedError when there is none of that id."""
+    """Returns one override. Raises OverrideRefusedError when there is none of that id."""
     found = overrides(connection, override_id=override_id)
     if not found:
-        raise OverrideRefusedError(f"there is no raise {override_id!r}; `usage-pipeline overrides list` shows them")
+        raise OverrideRefusedError(f"there is no override {override_id!r}; `usage-pipeline overrides list` shows them")
     return found[0]
 
 
@@ -148,20 +176,20 @@ def overrides(
     state: str | None = None,
     budget_id: str | None = None,
 ) -> list[Override]:
-    """Raises by id, state or budget, the newest first."""
-    rows = connection.execute(
-        statement("overrides/listed"), {"override_id": override_id, "state": state, "budget_id": budget_id}
-    ).fetchall()
-    return [Override(*row) for row in rows]  # type: ignore[arg-type]
+    """Returns overrides by id, state or budget, the newest first."""
+    parameters = {"override_id": override_id, "state": state, "budget_id": budget_id}
+    return rows(connection, Override, statement("overrides/listed"), parameters)
 
 
-def _change(connection: Connection, wanted: Override, state: str, by: str, now: datetime) -> None:
-    changed = connection.execute(
-        statement("overrides/decide"), {"override_id": wanted.override_id, "state": state, "by": by, "now": now}
-    ).fetchone()
-    if changed is None:
+def _change(connection: Connection, wanted: Override, state: OverrideState, by: str, now: datetime) -> None:
+    parameters = {"override_id": wanted.override_id, "state": state, "by": by, "now": now}
+    if not values(connection, str, statement("overrides/decide"), parameters):
         current = override_with_id(connection, wanted.override_id)
-        why = f"is {current.state} already" if current.state != "pending" else f"has run out at {current.until}"
+        why = (
+            f"is {current.state} already"
+            if current.state != OverrideState.PENDING
+            else f"has run out at {current.until}"
+        )
         raise OverrideRefusedError(f"{wanted.override_id} {why}: ask for a new one with `overrides request`")
 
 
@@ -188,7 +216,7 @@ def _within_bounds(settings: Settings, budget: Budget, asked: NewOverride, measu
     if (asked.raise_by is None) == (asked.raise_percent is None):
         raise OverrideRefusedError("say either an amount or per cent, not both")
     if min(asked.raise_by or Decimal(1), asked.raise_percent or Decimal(1)) <= 0:
-        raise OverrideRefusedError("a raise must be above zero; lower a limit in the configuration file")
+        raise OverrideRefusedError("an override must be above zero; lower a limit in the configuration file")
     if not asked.reason.strip():
         raise OverrideRefusedError("say the reason: it is on record and the approvers read it")
     longest = timedelta(days=settings.approvals.longest_days)
@@ -207,12 +235,8 @@ def _within_bounds(settings: Settings, budget: Budget, asked: NewOverride, measu
 
 def _value(connection: Connection, budget: Budget, scope: str | None, now: datetime) -> tuple[str, str]:
     """Which of the budget's values is meant, by its name or its scope value, in the current period."""
-    rows = connection.execute(
-        "SELECT scope_value, scope_name FROM usage.budget_status"
-        " WHERE budget_id = %s AND period_start <= %s AND period_end > %s ORDER BY ratio DESC",
-        [budget.id, now, now],
-    ).fetchall()
-    known = {str(value): str(name) for value, name in rows}
+    current = rows(connection, _Value, statement("overrides/current_values"), {"budget_id": budget.id, "now": now})
+    known = {value.scope_value: value.scope_name for value in current}
     if not budget.per:
         if scope:
             raise OverrideRefusedError(f"{budget.id} is one budget for its whole scope: leave --scope out")

@@ -1,4 +1,4 @@
-"""What a changed configuration would do to the current periods, before it is put in force."""
+"""What a changed configuration would do to the current periods, before it is the active one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +9,7 @@ from usage_pipeline.budgets.evaluate import Reached, evaluate_budgets, with_leve
 from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import rows
 
 Key = tuple[str, str, datetime]  # budget, value, the period's start
 
@@ -38,12 +39,12 @@ def preview(
 ) -> BudgetPreview:
     """Evaluates the current periods under both configurations and takes everything back; ``now`` is aware UTC."""
     with connection.transaction(force_rollback=True):
-        told = {_key(item) for item in evaluate_budgets(
-            connection, configuration.settings, configuration.version, now).reached}  # fmt: skip
+        now_reached = evaluate_budgets(connection, configuration.settings, configuration.version, now).reached
         before = _standings(connection)
         reached = evaluate_budgets(connection, changed, configuration.version, now).reached
         after = _standings(connection)
-    found = BudgetPreview(alerts=[item for item in reached if _key(item) not in told])
+    notified = {_key(item) for item in now_reached}
+    found = BudgetPreview(alerts=[item for item in reached if _key(item) not in notified])
     for key in sorted(before.keys() | after.keys()):
         if before.get(key) != after.get(key):
             found.changes[key] = before.get(key), after.get(key)
@@ -54,15 +55,17 @@ def _key(item: Reached) -> tuple[str, str, datetime, str, str, int]:
     return item.budget_id, item.scope_value, item.period_start, item.tier_on, item.tier, item.round
 
 
+@dataclass(frozen=True)
+class _Row(Standing):
+    budget_id: str
+    scope_value: str
+    period_start: datetime
+
+
 def _standings(connection: Connection) -> Mapping[Key, Standing]:
-    rows = connection.execute(with_levels("budgets/standings"))
-    found: dict[Key, Standing] = {}
-    for budget, value, start, name, measure, spent, limit, ratio, level in rows:
-        if isinstance(start, datetime):
-            amounts = _exact(spent), _exact(limit), _exact(ratio)
-            found[str(budget), str(value), start] = Standing(str(name), str(measure), *amounts, str(level))
-    return found
-
-
-def _exact(value: object) -> Decimal:
-    return Decimal(str(value))
+    return {
+        (row.budget_id, row.scope_value, row.period_start): Standing(
+            row.scope_name, row.measure, row.spent, row.limit, row.ratio, row.level
+        )
+        for row in rows(connection, _Row, with_levels("budgets/standings"))
+    }

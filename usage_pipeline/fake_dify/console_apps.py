@@ -26,7 +26,7 @@ def _list(call: Call) -> object:
     apps = call.rows("SELECT * FROM apps WHERE tenant_id::text = %s ORDER BY created_at DESC, id", call.tenant_id)
     named = call.query.get("name", "")
     fitting = [app for app in apps if mode in ("all", app["mode"]) and named in app["name"]]
-    return {**(found := page_of(call, fitting)), "data": [_shown(call, app) for app in found["data"]]}  # type: ignore[attr-defined]
+    return page_of(call, fitting, lambda app: _shown(call, app))
 
 
 def _detail(call: Call) -> object:

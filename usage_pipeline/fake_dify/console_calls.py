@@ -4,12 +4,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, LiteralString
+from typing import Any, LiteralString, TypeVar
 
 from psycopg.rows import dict_row
 
 from usage_pipeline.warehouse.connection import Connection
 
+T = TypeVar("T")
 ROLES = ("normal", "editor", "admin", "owner")
 
 
@@ -29,10 +30,10 @@ class Call:
     tenant_id: str = ""
     role: str = ""
 
-    def rows(self, statement: LiteralString, *values: object) -> list[dict[str, Any]]:
+    def rows(self, statement: LiteralString, *values: object, **named: object) -> list[dict[str, Any]]:
         """Rows as dictionaries."""
         with self.connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(statement, values).fetchall()
+            return cursor.execute(statement, named or values).fetchall()
 
     def row(self, statement: LiteralString, *values: object) -> dict[str, Any] | None:
         """The first row."""
@@ -110,11 +111,14 @@ def loaded(text: object, empty: object = None) -> Any:
     return json.loads(text) if isinstance(text, str) and text.strip() else empty
 
 
-def page_of(call: Call, rows: Sequence[object]) -> dict[str, object]:
-    """One page of a list that is numbered by pages."""
+def page_of(call: Call, rows: Sequence[T], shown: Callable[[T], object] = lambda row: row) -> dict[str, object]:
+    """One page of a list that is numbered by pages, each row as ``shown`` shows it."""
     page, limit = call.number("page", 1), call.number("limit", 20)
     start = (page - 1) * limit
     return {
-        "page": page, "limit": limit, "total": len(rows), "has_more": start + limit < len(rows),
-        "data": list(rows[start : start + limit]),
-    }  # fmt: skip
+        "page": page,
+        "limit": limit,
+        "total": len(rows),
+        "has_more": start + limit < len(rows),
+        "data": [shown(row) for row in rows[start : start + limit]],
+    }

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from usage_pipeline.fake_dify.console_apps import config_of
 from usage_pipeline.fake_dify.console_calls import Call, DifyError, Route, unix
+from usage_pipeline.warehouse.statements import statement
 
 _CHATS = ("chat", "agent-chat", "advanced-chat")
 _SORTS: dict[str, LiteralString] = {
@@ -147,14 +148,18 @@ def _text(value: object) -> str | None:
 
 def _token_costs(call: Call) -> object:
     since, until = _span(call)
-    rows = call.rows(
-        "SELECT created_at::date AS date, sum(message_tokens + answer_tokens) AS tokens, sum(total_price) AS price"
-        " FROM messages WHERE app_id = %s AND invoke_from <> 'debugger' AND created_at >= %s AND created_at < %s"
-        " GROUP BY 1 ORDER BY 1",
-        call.app()["id"], since, until,
-    )  # fmt: skip
-    return {"data": [{"date": str(row["date"]), "token_count": int(row["tokens"]), "total_price": str(row["price"]),
-                      "currency": "USD"} for row in rows]}  # fmt: skip
+    costs = statement("fake_dify/token_costs_of_messages")
+    return {
+        "data": [
+            {
+                "date": str(row["date"]),
+                "token_count": row["tokens"],
+                "total_price": str(row["price"]),
+                "currency": "USD",
+            }
+            for row in call.rows(costs, app=call.app()["id"], since=since, until=until)
+        ]
+    }
 
 
 ROUTES = (

@@ -4,6 +4,7 @@ from typing import Any
 
 from usage_pipeline.fake_dify.console_calls import Call, DifyError, Route, loaded, unix
 from usage_pipeline.fake_dify.console_logs import paged
+from usage_pipeline.warehouse.statements import statement
 
 _LISTED = ("debugging", "app-run")
 _ORIGIN_SINCE = (1, 10, 0)
@@ -129,12 +130,8 @@ def _node(call: Call, row: dict[str, Any]) -> dict[str, object]:
 
 
 def _token_costs(call: Call) -> object:
-    rows = call.rows(
-        "SELECT created_at::date AS date, sum(total_tokens) AS tokens FROM workflow_runs"
-        " WHERE app_id = %s AND triggered_from = 'app-run' GROUP BY 1 ORDER BY 1",
-        call.app()["id"],
-    )
-    return {"data": [{"date": str(row["date"]), "token_count": int(row["tokens"])} for row in rows]}
+    rows = call.rows(statement("fake_dify/token_costs_of_runs"), app=call.app()["id"])
+    return {"data": [{"date": str(row["date"]), "token_count": row["tokens"]} for row in rows]}
 
 
 _RUN = "apps/{app}/workflow-runs/{run}"

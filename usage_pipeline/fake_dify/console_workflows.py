@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from usage_pipeline.fake_dify.console_calls import Call, DifyError, Route, loaded, page_of, unix
+from usage_pipeline.warehouse.statements import statement
 
 _MODES = ("workflow", "advanced-chat")
 _HIDDEN = "[__HIDDEN__]"
@@ -38,22 +39,24 @@ def _post_draft(call: Call) -> object:
     if row is not None and call.body.get("hash") != _hash(row):
         raise DifyError(409, "draft_workflow_not_sync", "Workflow has been modified. Please refresh.")
     environment = _kept_secrets(call.body.get("environment_variables") or [], row)
-    values = (json.dumps(graph), json.dumps(features), json.dumps(environment),
-              json.dumps(call.body.get("conversation_variables") or []))  # fmt: skip
+    content = {
+        "graph": json.dumps(graph),
+        "features": json.dumps(features),
+        "environment": json.dumps(environment),
+        "conversation": json.dumps(call.body.get("conversation_variables") or []),
+    }
     if row is None:
-        kind = "chat" if app["mode"] == "advanced-chat" else "workflow"
         call.rows(
-            "INSERT INTO workflows (graph, features, environment_variables, conversation_variables, id, tenant_id,"
-            " app_id, type, version, created_by, updated_at)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 'draft', %s, now()) RETURNING id",
-            *values, str(uuid.uuid4()), app["tenant_id"], app["id"], kind, app["created_by"],
-        )  # fmt: skip
+            statement("fake_dify/insert_draft"),
+            **content,
+            id=uuid.uuid4(),
+            tenant=app["tenant_id"],
+            app=app["id"],
+            type="chat" if app["mode"] == "advanced-chat" else "workflow",
+            created_by=app["created_by"],
+        )
     else:
-        call.rows(
-            "UPDATE workflows SET graph = %s, features = %s, environment_variables = %s, conversation_variables = %s,"
-            " updated_at = now() WHERE id = %s RETURNING id",
-            *values, row["id"],
-        )  # fmt: skip
+        call.rows(statement("fake_dify/update_draft"), **content, id=row["id"])
     changed = _draft_row(call, app) or {}
     return {"result": "success", "hash": _hash(changed), "updated_at": unix(changed["updated_at"])}
 
@@ -78,13 +81,8 @@ def _publish(call: Call) -> object:
         raise DifyError(404, "draft_workflow_not_exist", "No valid workflow found.")
     now = datetime.now(UTC).replace(tzinfo=None)
     new_id = str(uuid.uuid4())
-    call.rows(
-        "INSERT INTO workflows (id, tenant_id, app_id, type, version, graph, features, environment_variables,"
-        " conversation_variables, marked_name, marked_comment, created_by, created_at, updated_at)"
-        " SELECT %s, tenant_id, app_id, type, %s, graph, features, environment_variables, conversation_variables,"
-        " %s, %s, created_by, %s, %s FROM workflows WHERE id = %s RETURNING id",
-        new_id, str(now), name, comment, now, now, row["id"],
-    )  # fmt: skip
+    publish = statement("fake_dify/publish_draft")
+    call.rows(publish, id=new_id, version=str(now), name=name, comment=comment, now=now, draft=row["id"])
     call.rows("UPDATE apps SET workflow_id = %s WHERE id = %s RETURNING id", new_id, app["id"])
     return {"result": "success", "created_at": unix(now)}
 

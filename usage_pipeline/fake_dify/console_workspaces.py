@@ -4,6 +4,7 @@ from typing import Any
 
 from usage_pipeline.fake_dify.console_calls import Call, DifyError, Reply, Route, page_of, unix
 from usage_pipeline.fake_dify.console_sessions import Sessions
+from usage_pipeline.warehouse.statements import statement
 
 
 def workspace_routes(sessions: Sessions) -> tuple[Route, ...]:
@@ -61,12 +62,7 @@ def all_workspaces(call: Call, admin_key: str) -> object:
 
 
 def _tags(call: Call) -> object:
-    return call.rows(
-        "SELECT t.id::text, t.name, t.type,"
-        " (SELECT count(*) FROM tag_bindings b WHERE b.tag_id = t.id) AS binding_count"
-        " FROM tags t WHERE t.tenant_id::text = %s AND t.type = %s ORDER BY t.name",
-        call.tenant_id, call.query.get("type", "app"),
-    )  # fmt: skip
+    return call.rows(statement("fake_dify/tags"), tenant=call.tenant_id, type=call.query.get("type", "app"))
 
 
 def service_call(call: Call) -> Reply:

@@ -7,6 +7,7 @@ from pathlib import Path
 from psycopg import sql
 
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.statements import statement
 
 VERSIONS = ("0.15.8", "1.0.0", "1.4.0", "1.9.0", "1.12.1", "1.15.0")
 _REVISIONS = {
@@ -18,19 +19,11 @@ _REVISIONS = {
     "1.15.0": "d9e8f7a6b5c4",
 }
 _FOLDER = Path(__file__).parent / "columns"
-_FUNCTIONS = """
-CREATE OR REPLACE FUNCTION uuid_generate_v4() RETURNS uuid LANGUAGE sql AS 'SELECT gen_random_uuid()';
-DO $$ BEGIN
-    IF to_regproc('uuidv7') IS NULL THEN
-        CREATE FUNCTION uuidv7() RETURNS uuid LANGUAGE sql AS 'SELECT gen_random_uuid()';
-    END IF;
-END $$;
-"""
 
 
 def create_dify_schema(connection: Connection, version: str = "1.12.1") -> None:
     """Makes the tables of a Dify version in the connection's database; empty, with every index."""
-    connection.execute(_FUNCTIONS)
+    connection.execute(statement("fake_dify/functions"))
     for table, columns in _columns(version).items():
         connection.execute(sql.SQL("CREATE TABLE {} ({})").format(sql.Identifier(table), sql.SQL(", ").join(columns)))
     for table, name, definition in _indexes(version):

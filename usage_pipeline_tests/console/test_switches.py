@@ -192,3 +192,27 @@ def test_an_app_without_a_draft_or_a_version_says_so(place: Place) -> None:
             assert caught.value.code == "draft_workflow_not_exist"
         console.change("POST", f"apps/{app_id}/workflows/draft", {"graph": {"nodes": []}, "features": {}})
         assert workflows.draft_workflow(console, app_id).graph == {"nodes": []}
+
+
+def test_the_console_shows_statistics_and_tags_and_takes_a_first_draft(place: Place) -> None:
+    flow = place.app_id("campaign-flow")
+    with connected(place.dify_url) as dify:
+        dify.execute("DELETE FROM workflows WHERE app_id = %s AND version = 'draft'", [flow])
+        tags = dify.execute("SELECT count(*) FROM tags WHERE type = 'app'").fetchone()
+    with place.console() as console:
+        chat = console.get(f"apps/{place.app_id('brand-chat')}/statistics/token-costs")
+        assert chat == {"data": []} == console.get(f"apps/{flow}/workflow/statistics/token-costs")
+        found = console.get("tags", {"type": "app"})
+        assert isinstance(found, list)
+        assert tags
+        assert 0 < len(found) <= tags[0]
+        with pytest.raises(NotFoundError, match="draft"):
+            workflows.draft_workflow(console, flow)
+        answer = console.change("POST", f"apps/{flow}/workflows/draft", {"graph": {"nodes": []}, "features": {"a": 1}})
+        assert isinstance(answer, dict)
+        draft = workflows.draft_workflow(console, flow)
+        assert (draft.hash, draft.features) == (answer["hash"], {"a": 1})
+        workflows.publish(console, flow, "first")
+        published = workflows.published_workflow(console, flow)
+        assert published
+        assert (published.marked_name, published.graph) == ("first", {"nodes": []})

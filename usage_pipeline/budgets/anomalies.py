@@ -73,8 +73,10 @@ def find_anomalies(connection: Connection, settings: Settings, version: int, now
 
 
 def windows_at(window: Window, now: datetime, zone: str) -> list[AnomalyWindow]:
-    """The newest whole window that can be looked at, and those that it is held against: days like it, by weekday or
-    weekend; the same hour of the days before; the weeks before."""
+    """Returns the newest whole window that can be looked at, and those that it is compared with.
+
+    These are days like it, by weekday or weekend; the same hour of the days before; the weeks before.
+    """
     moment = now - _LATE[window]
     if window == "hour":
         ends = moment - (moment - datetime.min.replace(tzinfo=UTC)) % _QUARTER

@@ -52,7 +52,7 @@ class _Condition:
 
 
 def definitions_of(settings: Settings) -> Definitions:
-    """All budgets of a configuration."""
+    """Returns all budgets of a configuration."""
     found = Definitions()
     numbers: dict[str, int] = {}
     conditions: list[Mapping[str, _Condition]] = []
@@ -69,18 +69,18 @@ def definitions_of(settings: Settings) -> Definitions:
 
 
 def definition_hash(budget: Budget) -> str:
-    """The same for budgets that count the same things by the same values."""
+    """Returns the same text for budgets that count the same things by the same values."""
     conditions = sorted(condition.hash for condition in _conditions(budget).values())
     return _short_hash([conditions, list(budget.per), budget.include_estimated, budget.by_the_hour, _by_event(budget)])
 
 
 def terms_hash(settings: Settings, budget: Budget) -> str:
-    """The same as long as a budget's own settings are: what it counts, its limit, period and tiers."""
+    """Returns the same text as long as a budget's own settings are: what it counts, its limit, period and tiers."""
     return _short_hash(_terms(settings, budget, 0, hashed=False))
 
 
 def zone_of(settings: Settings, budget: Budget) -> str:
-    """The zone that periods are cut in where a value has no tenant: a single tenant's own, else the configuration's."""
+    """Returns the zone of periods where a value has no tenant: a single tenant's own, else the configuration's."""
     names = budget.scope.values().get(TENANT.key)
     if names and len(names) == 1:
         return settings.zone_of_tenant(names[0], names[0])
@@ -88,12 +88,12 @@ def zone_of(settings: Settings, budget: Budget) -> str:
 
 
 def patterns_of(globs: Mapping[str, Sequence[str]]) -> str:
-    """Globs by dimension as JSON of LIKE patterns, as sql/budgets/in_scope.sql takes them."""
+    """Returns globs by dimension as JSON of LIKE patterns, as sql/budgets/in_scope.sql takes them."""
     return json.dumps({dimension: [like_pattern(glob) for glob in given] for dimension, given in globs.items()})
 
 
 def _by_event(budget: Budget) -> bool:
-    """The daily tables know neither hours nor all dimensions: such budgets are counted from the events."""
+    """Whether it is counted from the events: the daily tables know neither hours nor all dimensions."""
     return budget.by_the_hour or any(not BY_KEY[key].daily for key in (*budget.per, *_conditions(budget)))
 
 

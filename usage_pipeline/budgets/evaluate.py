@@ -1,4 +1,4 @@
-"""Holds what was spent against every budget, writes its status, and tells which tiers were reached."""
+"""Holds what was spent against every budget, writes its status, and returns which tiers were reached."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ _STAGES = ", ".join(
 
 @dataclass(frozen=True)
 class Reached:
-    """A tier that a budget's value has reached and that nobody was told of yet; amounts as decimal text."""
+    """A tier that a budget's value has reached and that nobody was notified of yet; amounts as decimal text."""
 
     budget_id: str
     scope_value: str
@@ -95,7 +95,7 @@ def evaluate(
     until: date | None = None,
     passed_at: datetime | None = None,
 ) -> None:
-    """Fills stage_status and stage_passed for the periods that the moments lie in; tells nobody, writes no status.
+    """Fills stage_status and stage_passed for the periods that the moments lie in; notifies nobody, writes no status.
 
     Of rolling windows, only the one at the last moment. ``judged_at`` is the moment that forecasts start from; left
     out: the last one. ``until`` leaves out what was spent on later days; ``passed_at`` leaves out
@@ -142,12 +142,12 @@ def _count(rows: LiteralString) -> sql.SQL:
 
 @cache
 def with_levels(name: LiteralString) -> sql.SQL:
-    """A statement that gives each evaluated row its level."""
+    """Returns a statement in which each evaluated row has its level."""
     return sql.SQL(statement(name).replace(":levels", statement("budgets/levels")))
 
 
 def in_scope_parameters(budget: Budget, scope: Mapping[str, str]) -> dict[str, object]:
-    """The variables of sql/budgets/in_scope.sql for one value of a budget."""
+    """Returns the variables of sql/budgets/in_scope.sql for one value of a budget."""
     return {
         "included": patterns_of(budget.scope.values()),
         "excluded": patterns_of(budget.excluded()),

@@ -1,4 +1,4 @@
-"""Evaluates past days again, under the active configuration; tells nobody."""
+"""Evaluates past days again, under the active configuration; notifies nobody."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -70,7 +70,7 @@ def what_if_alerts(connection: Connection, config_version: int, days: Sequence[d
 
 
 def evaluate_days(connection: Connection, configuration: ActiveConfiguration, days: Sequence[date]) -> None:
-    """Both: what a backfill of budget_status does."""
+    """Corrects the days and writes how they would have stood: what a backfill of budget_status does."""
     correct_days(connection, configuration, days)
     what_if_days(connection, configuration, days)
 

@@ -15,7 +15,7 @@ Key = tuple[str, str, datetime]  # budget, value, the period's start
 
 
 @dataclass(frozen=True)
-class Standing:
+class BudgetStanding:
     """How one value of a budget stands in its current period."""
 
     scope_name: str
@@ -30,7 +30,7 @@ class Standing:
 class BudgetPreview:
     """Values that would stand otherwise (before, after; None: not there), and alerts that would be raised at once."""
 
-    changes: dict[Key, tuple[Standing | None, Standing | None]] = field(default_factory=dict)
+    changes: dict[Key, tuple[BudgetStanding | None, BudgetStanding | None]] = field(default_factory=dict)
     alerts: list[Reached] = field(default_factory=list)
 
 
@@ -56,15 +56,15 @@ def _key(item: Reached) -> tuple[str, str, datetime, str, str, int]:
 
 
 @dataclass(frozen=True)
-class _Row(Standing):
+class _Row(BudgetStanding):
     budget_id: str
     scope_value: str
     period_start: datetime
 
 
-def _standings(connection: Connection) -> Mapping[Key, Standing]:
+def _standings(connection: Connection) -> Mapping[Key, BudgetStanding]:
     return {
-        (row.budget_id, row.scope_value, row.period_start): Standing(
+        (row.budget_id, row.scope_value, row.period_start): BudgetStanding(
             row.scope_name, row.measure, row.spent, row.limit, row.ratio, row.level
         )
         for row in rows(connection, _Row, with_levels("budgets/standings"))

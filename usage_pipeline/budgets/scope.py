@@ -16,8 +16,10 @@ def fits_scope() -> LiteralString:
 
 @cache
 def in_scope(name: LiteralString, also: LiteralString = "") -> sql.SQL:
-    """A statement whose :in_scope stands for the rows of one value of a budget, :in_period for those of a period;
-    ``also`` is joined to them."""
+    """Returns a statement in which :in_scope became the rows of one value of a budget, :in_period those of a period.
+
+    ``also`` is joined to them.
+    """
     rows = (
         with_dimensions("budgets/in_scope")
         .replace("\nWHERE ", f"\n{also}\nWHERE ", 1)

@@ -12,7 +12,7 @@ import typer
 from usage_pipeline import inputs
 from usage_pipeline.budgets.current import CurrentStatus, current_status, unspent
 from usage_pipeline.budgets.explain import Explanation, explain
-from usage_pipeline.budgets.preview import Standing, preview
+from usage_pipeline.budgets.preview import BudgetStanding, preview
 from usage_pipeline.commands.budget_pages import show_explanation, show_terms, show_tree
 from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.output import EXIT_MISTAKE, AsJson, as_dicts, for_people, out, print_json, show_rows
@@ -147,8 +147,8 @@ def diff(
     show_rows("Alerts that would be raised at once", ("budget", "scope", "tier", "level", "spent", "limit"), alerts)
 
 
-_NOWHERE = Standing("", "", Decimal(0), Decimal(0), Decimal(0), "")
+_NOWHERE = BudgetStanding("", "", Decimal(0), Decimal(0), Decimal(0), "")
 
 
-def _beside(before: Standing | None, after: Standing | None, name: str) -> tuple[object, object]:
+def _beside(before: BudgetStanding | None, after: BudgetStanding | None, name: str) -> tuple[object, object]:
     return getattr(before, name) if before else None, getattr(after, name) if after else None

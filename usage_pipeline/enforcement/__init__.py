@@ -1,1 +1,1 @@
-"""Carries out at Dify what tiers of budgets ask for, and undoes it; planned, done and told by rows of the warehouse."""
+"""Carries out at Dify what tiers of budgets ask for, and undoes it; all of it is recorded in rows of the warehouse."""

@@ -21,7 +21,7 @@ from usage_pipeline.enforcement.state import (
     action_with_id,
     due_actions,
 )
-from usage_pipeline.enforcement.steps import Work
+from usage_pipeline.enforcement.steps import ActionRun
 from usage_pipeline.enforcement.webhook_action import carry_out_webhooks
 from usage_pipeline.http.exchange import Timeouts
 from usage_pipeline.settings import Settings, SourceSettings
@@ -105,7 +105,7 @@ def _one_source(
 ) -> tuple[list[str], str | None]:
     """What was done at one source, and what stood in the way. Another run that is long at it goes on alone."""
     with connected(address) as connection:
-        work = Work(connection, settings, clock, by)
+        work = ActionRun(connection, settings, clock, by)
         with _alone_at(connection, source.id) as alone:
             if alone:
                 _work_at(work, source, timeouts)
@@ -129,7 +129,7 @@ def _alone_at(connection: Connection, source_id: str) -> Iterator[bool]:
         connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [name])
 
 
-def _work_at(work: Work, source: SourceSettings, timeouts: Timeouts) -> None:
+def _work_at(work: ActionRun, source: SourceSettings, timeouts: Timeouts) -> None:
     look_before = work.clock() - timedelta(minutes=work.settings.enforcement.look_every_minutes)
     due = due_actions(work.connection, source.id, work.clock(), look_before)
     try:
@@ -150,7 +150,7 @@ def _console(source: SourceSettings, timeouts: Timeouts) -> Console:
     return Console(access, timeouts=timeouts, refusals=home_dir() / "console_refusals")
 
 
-def _carry_out(work: Work, console: Console, due: list[ActionRecord]) -> None:
+def _carry_out(work: ActionRun, console: Console, due: list[ActionRecord]) -> None:
     """Workspace by workspace, so that an account that stands in one at a time is not sent to and fro."""
     for tenant_id in dict.fromkeys(record.tenant_id for record in due):
         of_tenant = [record for record in due if record.tenant_id == tenant_id]
@@ -168,7 +168,7 @@ def _carry_out(work: Work, console: Console, due: list[ActionRecord]) -> None:
                 _all_later(work, [record], f"internal error: {type(error).__name__}")
 
 
-def _one(work: Work, console: Console, record: ActionRecord) -> None:
+def _one(work: ActionRun, console: Console, record: ActionRecord) -> None:
     # The row may have moved on since it was read: by a decision, or by what was done to another.
     record = action_with_id(work.connection, record.action_id)
     action = configured_action(work.connection, work.settings, record)
@@ -180,7 +180,7 @@ def _one(work: Work, console: Console, record: ActionRecord) -> None:
         steps.look(work, console, action, record)
 
 
-def _all_later(work: Work, due: Iterable[ActionRecord], problem: str) -> None:
+def _all_later(work: ActionRun, due: Iterable[ActionRecord], problem: str) -> None:
     for record in due:
         if record.release_at is None and record.state == ActionState.VERIFIED:
             steps.look_later(work, record, problem)

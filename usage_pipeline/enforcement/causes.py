@@ -28,7 +28,7 @@ class Cause:
     scope: Mapping[str, str] | None
     period: str | None
     zone: str | None
-    since: datetime  # period_start of the alert, or when it was locked: tells it from the next
+    since: datetime  # period_start of the alert, or when it was locked: sets it apart from the next
     period_start: datetime | None
     period_end: datetime | None
     tier: Decimal

@@ -1,7 +1,7 @@
 """Applies, looks after and releases one action: reads Dify's state first, then changes what differs, then reads again.
 
 Each step can be killed anywhere and taken again: what was found at Dify is written down before anything is changed,
-and what is changed is told by Dify's state, never by our memory.
+and what is to be changed is known from Dify's state, never from our memory.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ _FOR_GOOD = (NotAllowedError, NotFoundError, RefusedError, ConflictError)
 
 
 @dataclass
-class Work:
+class ActionRun:
     """What one run works with; what it did, and what it could not do yet, in words."""
 
     connection: Connection
@@ -47,14 +47,14 @@ class Work:
         """Adds to the action's audit log."""
         record_step(self.connection, record.action_id, self.clock(), kind, detail=detail, run_id=self.by)
 
-    def end(self, record: ActionRecord, what: str, told: str, detail: str = "", **values: object) -> ActionRecord:
+    def end(self, record: ActionRecord, what: str, step: str, detail: str = "", **values: object) -> ActionRecord:
         """One step with its entry in the audit log and its message, in one transaction."""
         now = self.clock()
         with self.connection.transaction():
             changed = change(self.connection, record, next_attempt_at=now, attempts=0, **values)
             record_step(self.connection, record.action_id, now, what, detail=detail, run_id=self.by)
             not_stopped = KINDS[record.action].not_stopped
-            tell(self.connection, self.settings, changed, told, now, detail=detail, not_stopped=not_stopped)
+            tell(self.connection, self.settings, changed, step, now, detail=detail, not_stopped=not_stopped)
             if what in ("verified", "released", "opened by hand"):
                 said = f"{record.action} {what}: {record.target_name}"
                 record_event(
@@ -78,7 +78,7 @@ class Work:
         return change(self.connection, record, attempts=attempts, next_attempt_at=self.clock() + wait, answer=answer)
 
 
-def apply(work: Work, console: Console, action: EnforcementAction, record: ActionRecord) -> None:
+def apply(work: ActionRun, console: Console, action: EnforcementAction, record: ActionRecord) -> None:
     """Makes Dify as the action means it. Raises nothing of the console: what goes wrong is in the row."""
     try:
         found = action.read(console, record.app_id)
@@ -99,8 +99,8 @@ def apply(work: Work, console: Console, action: EnforcementAction, record: Actio
     _conclude(work, action, record, found, not_taken)
 
 
-def _ready(work: Work, action: EnforcementAction, record: ActionRecord, found: dict[str, Any]) -> ActionRecord:
-    """Writes down what was found and what is meant; held is None when this must wait."""
+def _ready(work: ActionRun, action: EnforcementAction, record: ActionRecord, found: dict[str, Any]) -> ActionRecord:
+    """Writes down what was found and what is wanted; held is None when this must wait."""
     before_us = dict(found)
     for other in others_enforced(work.connection, record, action.same_settings):
         # What another action has set was not so before either of them.
@@ -131,7 +131,7 @@ def _may_begin(connection: Connection, settings: Settings, now: datetime) -> boo
 
 
 def _set_all(
-    work: Work,
+    work: ActionRun,
     console: Console,
     action: EnforcementAction,
     record: ActionRecord,
@@ -155,7 +155,7 @@ def _set_all(
 
 
 def _conclude(
-    work: Work, action: EnforcementAction, record: ActionRecord, found: dict[str, Any], not_taken: dict[str, str]
+    work: ActionRun, action: EnforcementAction, record: ActionRecord, found: dict[str, Any], not_taken: dict[str, str]
 ) -> None:
     """Verified when everything that Dify took is there; what it refused for good is not enforced."""
     held = dict(record.held or {})
@@ -178,15 +178,15 @@ def _conclude(
     work.end(record, "verified", "applied", detail, state=ActionState.VERIFIED, **seen)
 
 
-def try_later(work: Work, record: ActionRecord, answer: str) -> None:
+def try_later(work: ActionRun, record: ActionRecord, answer: str) -> None:
     """Again later, or given up; what was closed by then stays on record, to be opened at the release."""
     record = work.try_again(record, answer)
     if record.attempts >= MAX_ATTEMPTS:
         work.end(record, "failed", "failed", answer, state=ActionState.FAILED, answer=answer)
 
 
-def look(work: Work, console: Console, action: EnforcementAction, record: ActionRecord) -> None:
-    """Whether what we hold is still so. Somebody who changed it by hand is respected: it is ours no more."""
+def look(work: ActionRun, console: Console, action: EnforcementAction, record: ActionRecord) -> None:
+    """Whether what is enforced is still so. Somebody who changed it manually is respected: it is ours no more."""
     now = work.clock()
     try:
         found = action.read(console, record.app_id)
@@ -227,15 +227,15 @@ def look(work: Work, console: Console, action: EnforcementAction, record: Action
         )
 
 
-def look_later(work: Work, record: ActionRecord, problem: str) -> None:
+def look_later(work: ActionRun, record: ActionRecord, problem: str) -> None:
     """It could not be looked at: `looked_at` stays, so that the check sees how long that is so."""
     every = timedelta(minutes=work.settings.enforcement.look_every_minutes)
     change(work.connection, record, next_attempt_at=work.clock() + every, answer=problem)
     work.problems.append(f"{record.action} {record.target_name}: {problem}")
 
 
-def release(work: Work, console: Console, action: EnforcementAction, record: ActionRecord) -> None:
-    """Puts back what we changed, where it is still as we left it and nothing else holds it."""
+def release(work: ActionRun, console: Console, action: EnforcementAction, record: ActionRecord) -> None:
+    """Puts back what we changed, where it is still as we left it and no other action enforces it."""
     held, before = dict(record.held or {}), record.before or {}
     others = others_enforced(work.connection, record, action.same_settings)
     kept = {name for other in others for name, value in (other.held or {}).items()
@@ -250,7 +250,7 @@ def release(work: Work, console: Console, action: EnforcementAction, record: Act
         _released(work, record, f"gone at Dify: {error}")
         return
     except RefusedActionError as refused:
-        release_later(work, record, str(refused), told_at=1)  # only people can change that
+        release_later(work, record, str(refused), notified_at=1)  # only people can change that
         return
     except ConsoleError as error:
         release_later(work, record, str(error))
@@ -266,15 +266,15 @@ def release(work: Work, console: Console, action: EnforcementAction, record: Act
     _released(work, record, "; ".join(part for part in parts if part))
 
 
-def _released(work: Work, record: ActionRecord, detail: str) -> None:
+def _released(work: ActionRun, record: ActionRecord, detail: str) -> None:
     said = f"{record.release_why or ''}: {detail}".strip(": ")
     work.end(record, "released", "released", said, state=ActionState.RELEASED, released_at=work.clock(), answer=None)
 
 
-def release_later(work: Work, record: ActionRecord, answer: str, told_at: int = MAX_ATTEMPTS) -> None:
-    """Never given up: a project that we have paused must run again. People are told when it takes long."""
+def release_later(work: ActionRun, record: ActionRecord, answer: str, notified_at: int = MAX_ATTEMPTS) -> None:
+    """Never given up: a project that we have paused must run again. People are notified when it takes long."""
     record = work.try_again(record, answer)
-    if record.attempts == told_at:
+    if record.attempts == notified_at:
         with work.connection.transaction():
             tell(work.connection, work.settings, record, "release_failed", work.clock(), detail=answer)
 

@@ -1,4 +1,4 @@
-"""Usage that is told of because it is far outside its own history, without any limit."""
+"""Usage that people are notified of because it is far outside its own history, without any limit."""
 
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Literal

@@ -1,4 +1,4 @@
-"""Who may approve a temporary raise of a budget, and who is told of requests."""
+"""Who may approve an override of a budget, and who is notified of requests."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from usage_pipeline.settings.values import Names, StrictModel
 
 
 class Approvals(StrictModel):
-    """Raises are approved by one of the approvers who did not ask for it, and end by themselves."""
+    """Overrides are approved by one of the approvers who did not ask for it, and end by themselves."""
 
     approvers: Names = ()
     notify: Names = ()

@@ -70,7 +70,7 @@ class Amounts(StrictModel):
         return self
 
     def measures(self) -> dict[str, Decimal]:
-        """Each measure that is said, with its amount."""
+        """Returns each measure that is said, with its amount."""
         found = {name: getattr(self, name) for name in type(self).model_fields}
         return {name: Decimal(value) for name, value in found.items() if value is not None}
 
@@ -154,7 +154,7 @@ class Budget(StrictModel):
 
     @property
     def period_key(self) -> str:
-        """The period as one word, as it stands in budget_status."""
+        """Returns the period as one word, as it stands in budget_status."""
         return period_key(self.period)
 
     @property
@@ -163,7 +163,7 @@ class Budget(StrictModel):
         return by_the_hour(self.period)
 
     def excluded(self) -> dict[str, tuple[str, ...]]:
-        """Everything it does not take in: `not` of its scope, and the values that have a budget of their own."""
+        """Returns what it does not take in: `not` of its scope, and the values that have a budget of their own."""
         found = dict(self.scope.excluded())
         for name, globs in (self.except_values.values() if self.except_values else {}).items():
             found[name] = (*found.get(name, ()), *globs)

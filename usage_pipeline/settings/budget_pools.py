@@ -11,7 +11,7 @@ Wrong = tuple[int, tuple[str, ...], str, str, str]  # position, field, value, me
 
 
 def check_pools(budgets: Sequence[Budget]) -> Iterator[Wrong]:
-    """Each budget whose parent is not there, is itself in the end, or does not take in all that the budget does."""
+    """Returns each budget whose parent is not there, is itself in the end, or does not take in all of the budget."""
     by_id = {budget.id: budget for budget in budgets}
     for position, budget in enumerate(budgets):
         if budget.parent is None:

@@ -23,7 +23,7 @@ class ConfigurationFinding:
 
 
 def cross_check(settings: Settings) -> Iterator[ConfigurationFinding]:
-    """Everything that does not fit together, in the file's order of sections."""
+    """Returns everything that does not fit together, in the file's order of sections."""
     yield from _currencies(settings)
     yield from (ConfigurationFinding(*found) for found in price_findings(settings))
     yield from _duplicates("api_keys", [named.key for named in settings.api_keys], "key")

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 from usage_pipeline.settings.model import Settings
 
-_MOST = 200
+_LIMIT = 200
 _NAMED_BY = ("id", "tenant", "environment", "model", "project", "from_date", "at")
 
 
 def differences(before: Settings, after: Settings) -> list[str]:
-    """A line for each value that was added, removed or changed, such as ``budgets dev-daily: limit.tokens 5 -> 9``."""
+    """Returns a line for each value that is new, gone or changed, as ``budgets dev-daily: limit.tokens 5 -> 9``."""
     old, new = before.model_dump(by_alias=True, mode="json"), after.model_dump(by_alias=True, mode="json")
     lines = [line for name in new for line in _of_section(name, old[name], new[name])]
-    return lines if len(lines) <= _MOST else [*lines[:_MOST], f"and {len(lines) - _MOST} more"]
+    return lines if len(lines) <= _LIMIT else [*lines[:_LIMIT], f"and {len(lines) - _LIMIT} more"]
 
 
 def _of_section(section: str, old: object, new: object) -> Iterator[str]:

@@ -91,7 +91,7 @@ class Enforcement(StrictModel):
         return any(rule.fits(target) for rule in self.never)
 
     def other_model(self, provider: str, model: str) -> OtherModel | None:
-        """What a model is switched to, by the first rule that fits."""
+        """Returns what a model is switched to, by the first rule that fits."""
         return next((rule.to for rule in self.cheaper_models if rule.fits(provider, model)), None)
 
 

@@ -11,7 +11,7 @@ Found = tuple[Path, str, str, str]  # path, value, message, fix
 
 
 def enforcement_findings(settings: Settings) -> Iterator[Found]:
-    """Each action that could not be carried out as it is configured."""
+    """Returns each action that could not be carried out as it is configured."""
     for position, name in enumerate(settings.enforcement.webhook):
         recipient = settings.recipients.get(name)
         if recipient is None or recipient.channel != "webhook":

@@ -225,32 +225,32 @@ class Settings(StrictModel):
     usage_from: date = date(2023, 1, 1)
 
     def tiers_of(self, budget: Budget) -> tuple[Tier, ...]:
-        """The budget's own tiers, or the default ones."""
+        """Returns the budget's own tiers, or the default ones."""
         return budget.tiers if budget.tiers is not None else self.tiers
 
     def mode_of(self, tier: Tier) -> Mode:
-        """What becomes of a tier's actions."""
+        """Returns what becomes of a tier's actions."""
         return tier.mode or self.enforcement.mode
 
     def rate_table(self) -> list[tuple[date, str, Decimal]]:
-        """Every exchange rate with the day from which it holds."""
+        """Returns every exchange rate with the day from which it holds."""
         return [(r.from_date, currency, rate) for r in self.exchange_rates for currency, rate in r.rates.items()]
 
     def tenant_rule(self, tenant_id: str, name: str) -> TenantRule | None:
-        """The rule for a tenant, by id or name."""
+        """Returns the rule for a tenant, by id or name."""
         return next((rule for rule in self.tenants if rule.tenant in (tenant_id, name)), None)
 
     def zone_of_tenant(self, tenant_id: str, name: str) -> str:
-        """The tenant's billing zone."""
+        """Returns the tenant's billing zone."""
         rule = self.tenant_rule(tenant_id, name)
         return rule.timezone if rule and rule.timezone else self.timezone
 
     def environment_of(self, facts: ProjectFacts) -> str:
-        """The environment of a project by the first rule that fits."""
+        """Returns the environment of a project by the first rule that fits."""
         return next((r.environment for r in self.environments if _fits(r.when, facts)), self.default_environment)
 
     def today(self, now: datetime | None = None) -> date:
-        """The current day in the configuration's zone."""
+        """Returns the current day in the configuration's zone."""
         return (now or datetime.now(UTC)).astimezone(ZoneInfo(self.timezone)).date()
 
 

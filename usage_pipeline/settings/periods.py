@@ -28,7 +28,7 @@ class Rolling(StrictModel):
 
     @property
     def key(self) -> str:
-        """As it stands in the warehouse: ``rolling:24h``, ``rolling:7d``."""
+        """Returns as it stands in the warehouse: ``rolling:24h``, ``rolling:7d``."""
         hours = self.rolling // timedelta(hours=1)
         return f"rolling:{hours}h" if hours <= _BY_THE_HOUR_UP_TO else f"rolling:{hours // 24}d"
 
@@ -47,7 +47,7 @@ class Campaign(StrictModel):
 
     @property
     def key(self) -> str:
-        """As it stands in the warehouse: ``campaign:2026-11-01:2026-12-01``."""
+        """Returns as it stands in the warehouse: ``campaign:2026-11-01:2026-12-01``."""
         return f"campaign:{self.from_date}:{self.to}"
 
 
@@ -70,7 +70,7 @@ Period = Annotated[
 
 
 def period_key(period: CalendarPeriod | Rolling | Campaign) -> str:
-    """A period as one word, as it stands in ``budget_status.period``."""
+    """Returns a period as one word, as it stands in ``budget_status.period``."""
     return period if isinstance(period, str) else period.key
 
 

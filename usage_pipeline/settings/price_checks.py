@@ -8,7 +8,7 @@ from usage_pipeline.settings.yaml_positions import Path
 
 
 def price_findings(settings: Settings) -> Iterator[tuple[Path, str, str, str]]:
-    """Place, value, what is wrong and what to do, in the file's order."""
+    """Returns place, value, what is wrong and what to do, in the file's order."""
     for position, rule in enumerate(settings.prices):
         place = ("prices", position)
         if rule.from_date and rule.until and rule.until <= rule.from_date:

@@ -13,6 +13,7 @@ from usage_pipeline.budgets.definitions import definitions_of, patterns_of
 from usage_pipeline.budgets.dimension_sql import with_dimensions
 from usage_pipeline.settings import Budget, Settings
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import rows
 from usage_pipeline.warehouse.statements import statement
 
 # A period that has just ended is evaluated a while longer: calls that were logged late still count, and still alert.
@@ -58,6 +59,12 @@ class Evaluation:
     reached: list[Reached] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class _AtLevel:
+    level: str
+    number: int
+
+
 def evaluate_budgets(connection: Connection, settings: Settings, version: int, as_of: datetime) -> Evaluation:
     """Writes budget_status of every budget's current period (and of those that ended within CLOSING_TIME).
 
@@ -72,8 +79,8 @@ def evaluate_budgets(connection: Connection, settings: Settings, version: int, a
     connection.execute(statement("budgets/tiers"), now)
     connection.execute(with_levels("budgets/write_status"), now)
     found.reached = [_as_reached(row) for row in connection.execute(statement("budgets/reached"))]
-    for level, rows in connection.execute(with_levels("budgets/count_levels")):
-        found.levels[str(level)] = int(str(rows))
+    counts = rows(connection, _AtLevel, with_levels("budgets/count_levels"))
+    found.levels = {at.level: at.number for at in counts}
     found.rows = sum(found.levels.values())
     return found
 
@@ -126,13 +133,19 @@ def evaluate(
     connection.execute("ANALYZE stage_passed")
 
 
+@dataclass(frozen=True)
+class _StaleDays:
+    by_event: bool
+    days: Sequence[date]
+
+
 def _count_days(connection: Connection, parameters: Mapping[str, object]) -> None:
-    stale = connection.execute(
-        "SELECT by_event, array_agg(DISTINCT usage_date) FROM stage_stale GROUP BY by_event ORDER BY by_event"
-    ).fetchall()
-    for by_event, days in stale:
-        rows = "budgets/rows_of_events" if by_event else "budgets/rows_of_days"
-        connection.execute(_count(rows), {**parameters, "by_event": by_event, "days": days})
+    query = (
+        "SELECT by_event, array_agg(DISTINCT usage_date) AS days FROM stage_stale GROUP BY by_event ORDER BY by_event"
+    )
+    for stale in rows(connection, _StaleDays, query):
+        counted = "budgets/rows_of_events" if stale.by_event else "budgets/rows_of_days"
+        connection.execute(_count(counted), {**parameters, "by_event": stale.by_event, "days": stale.days})
 
 
 @cache

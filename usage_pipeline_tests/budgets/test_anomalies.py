@@ -16,6 +16,7 @@ from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.settings import SettingsError, parse_settings
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection, connect
+from usage_pipeline.warehouse.rows import values
 from usage_pipeline.warehouse.schema import migrate
 
 ZONE = "Asia/Shanghai"
@@ -73,8 +74,7 @@ def noon(day: date) -> datetime:
 
 def rolled(connection: Connection) -> None:
     """Daily tables of every day."""
-    days = [day for (day,) in connection.execute("SELECT DISTINCT usage_date FROM usage.usage_event").fetchall()]
-    roll_up(connection, days)  # type: ignore[arg-type]
+    roll_up(connection, values(connection, date, "SELECT DISTINCT usage_date FROM usage.usage_event"))
 
 
 def in_force(rule: str) -> ActiveConfiguration:

@@ -16,6 +16,7 @@ from usage_pipeline.settings import Settings
 from usage_pipeline.settings.differences import differences
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import value
 from usage_pipeline_tests.support.plain_budgets import Event, World, write_events, write_world
 
 TEXT = """version: 1
@@ -81,8 +82,7 @@ def halve(config: Path) -> None:
 
 
 def count(warehouse: Connection, table: str) -> int:
-    row = warehouse.execute(f"SELECT count(*) FROM usage.{table}".encode()).fetchone()
-    return int(str(row[0])) if row else 0
+    return value(warehouse, int, f"SELECT count(*) FROM usage.{table}".encode())
 
 
 def test_diff_shows_levels_and_alerts_and_changes_nothing(run: Run, warehouse: Connection, tmp_path: Path) -> None:

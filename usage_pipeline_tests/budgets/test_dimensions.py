@@ -12,9 +12,9 @@ from usage_pipeline.settings import Settings
 from usage_pipeline.settings.dimensions import BY_KEY, DIMENSIONS, Dimension
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.rows import value, values
+from usage_pipeline.warehouse.rows import values
 from usage_pipeline.warehouse.statements import sql_folder
-from usage_pipeline_tests.support.plain_budgets import Event, World, write_events, write_world
+from usage_pipeline_tests.support.plain_budgets import Event, World, write_events, write_version, write_world
 
 NOW = datetime(2026, 3, 18, 12, tzinfo=UTC)
 
@@ -66,8 +66,7 @@ def test_an_older_warehouse_keeps_its_values(warehouse: Connection) -> None:
     write_world(warehouse, world)
     write_events(warehouse, world, events)
     roll_up(warehouse, [NOW.date()])
-    query = "INSERT INTO usage.config_version (hash, path, valid) VALUES ('x', 'x', true) RETURNING version_id"
-    version = value(warehouse, int, query)
+    version = write_version(warehouse)
     with warehouse.transaction():
         evaluate_budgets(warehouse, Settings.model_validate({"version": 1, "budgets": budgets}), version, NOW)
     scopes = "SELECT scope_value || ' ' || scope::text FROM usage.budget_value ORDER BY value_id"

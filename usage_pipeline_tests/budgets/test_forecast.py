@@ -9,7 +9,7 @@ from usage_pipeline.budgets.evaluate import evaluate_budgets
 from usage_pipeline.settings import Settings
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline_tests.support.plain_budgets import Event, World, write_events, write_world
+from usage_pipeline_tests.support.plain_budgets import Event, World, write_events, write_version, write_world
 
 WORLD = World(("UTC",), ("bot",))
 TUESDAY = datetime(2026, 6, 16, tzinfo=UTC)
@@ -32,16 +32,14 @@ def foreseen(warehouse: Connection, calls: list[tuple[datetime, int]], now: date
               input_tokens=tokens, output_tokens=0, cost=None)
         for number, (at, tokens) in enumerate(calls) if at <= now])  # fmt: skip
     roll_up(warehouse, sorted({at.date() for at, _ in calls if at <= now}))
-    row = warehouse.execute("INSERT INTO usage.config_version (hash, path, valid) VALUES ('x', 'x', true)"
-                            " RETURNING version_id").fetchone()  # fmt: skip
-    assert row
+    version = write_version(warehouse)
     with warehouse.transaction():
-        evaluate_budgets(warehouse, CONFIG, int(str(row[0])), now)
+        evaluate_budgets(warehouse, CONFIG, version, now)
     rows = warehouse.execute(
         "SELECT period, forecast, forecast_low, forecast_high, straight_line FROM usage.budget_status"
         " WHERE period_start <= %s AND period_end > %s", [now, now],
     ).fetchall()  # fmt: skip
-    return {str(period): tuple(amounts) for period, *amounts in rows}  # type: ignore[arg-type]
+    return {str(period): tuple(amounts) for period, *amounts in rows}
 
 
 def history(until: datetime, days: int = 50) -> list[tuple[datetime, int]]:

@@ -1,9 +1,11 @@
-"""A raise from its request to its end, and the lock of a dev project that it opens and that comes back."""
+"""An override from its request to its end, and the lock of a dev project that it opens and that comes back."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -61,14 +63,20 @@ class Story:
         self.now += later
         return evaluate_and_alert(self.connection, self.configuration, self.now)[1]
 
-    def ask(self, **other: object) -> Override:
+    def ask(self, **other: Any) -> Override:
         """Carl asks for 500 more for eight hours, a second later."""
         self.now += timedelta(seconds=1)
-        asked = {
-            "budget_id": "dev-daily", "scope": "sandbox", "measure": None, "raise_by": Decimal(500),
-            "raise_percent": None, "until": self.now + timedelta(hours=8), "reason": "load test", "by": "carl",
-        }  # fmt: skip
-        return request_override(self.connection, self.configuration, NewOverride(**(asked | other)), self.now)  # type: ignore[arg-type]
+        asked = NewOverride(
+            budget_id="dev-daily",
+            scope="sandbox",
+            measure=None,
+            raise_by=Decimal(500),
+            raise_percent=None,
+            until=self.now + timedelta(hours=8),
+            reason="load test",
+            by="carl",
+        )
+        return request_override(self.connection, self.configuration, replace(asked, **other), self.now)
 
     def decide(self, asked: Override, by: str, *, approve: bool = True) -> Override:
         """Somebody decides a second later."""

@@ -1,5 +1,6 @@
 """Periods are cut right in twelve zones: at month ends, where clocks change, and where they change at midnight."""
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import row
 from usage_pipeline_tests.support.plain_budgets import cut, first_moment
 
 ZONES = ("UTC", "Asia/Shanghai", "Europe/Berlin", "America/New_York", "America/Havana", "America/Sao_Paulo",
@@ -35,7 +37,7 @@ def found(connection: Connection, zone: str, moments: list[datetime]) -> dict[tu
         " CROSS JOIN LATERAL usage.period_cut(p.period, %s, m.moment) AS c",
         [list(PERIODS), moments, zone],
     ).fetchall()
-    return {(str(period), moment): tuple(rest) for period, moment, *rest in rows if isinstance(moment, datetime)}
+    return {(period, moment): tuple(rest) for period, moment, *rest in rows}
 
 
 @pytest.mark.parametrize("zone", ZONES)
@@ -55,25 +57,34 @@ def test_a_period_is_cut_where_the_calendar_cuts_it(warehouse: Connection, zone:
             assert wanted[2] <= moment < wanted[3]
 
 
+@dataclass(frozen=True)
+class Neighbours:
+    """A period, where the next one starts and where the one before ended."""
+
+    starts: datetime
+    ends: datetime
+    next_starts: datetime
+    previous_ends: datetime
+
+
 @given(st.sampled_from(ZONES), st.sampled_from(["hour", "day", "week", "month", "quarter", "year"]),
        st.integers(0, 3 * 365 * 86400))  # fmt: skip
 def test_one_period_begins_where_the_one_before_ends(
     period_cuts: Connection, zone: str, period: str, seconds: int
 ) -> None:
     moment = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
-    row = period_cuts.execute(
-        "SELECT a.starts, a.ends, b.starts, c.ends FROM usage.period_cut(%s, %s, %s) a"
+    found = row(
+        period_cuts,
+        Neighbours,
+        "SELECT a.starts, a.ends, b.starts AS next_starts, c.ends AS previous_ends FROM usage.period_cut(%s, %s, %s) a"
         " CROSS JOIN LATERAL usage.period_cut(%s, %s, a.ends) b"
         " CROSS JOIN LATERAL usage.period_cut(%s, %s, a.starts - interval '1 microsecond') c",
         [period, zone, moment, period, zone, period, zone],
-    ).fetchone()
-    assert row
-    starts, ends, next_starts, previous_ends = row
-    assert isinstance(starts, datetime)
-    assert isinstance(ends, datetime)
-    assert starts <= moment < ends
-    assert next_starts == ends
-    assert previous_ends == starts
+    )
+    assert found
+    assert found.starts <= moment < found.ends
+    assert found.next_starts == found.ends
+    assert found.previous_ends == found.starts
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """What budgets spent equals a plain account of the events, whatever is configured, renamed, added and taken away."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -12,7 +11,15 @@ from usage_pipeline.budgets.evaluate import evaluate_budgets
 from usage_pipeline.settings import Settings
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline_tests.support.plain_budgets import MEASURES, Event, World, spent, write_events, write_world
+from usage_pipeline_tests.support.plain_budgets import (
+    MEASURES,
+    Event,
+    World,
+    spent,
+    write_events,
+    write_version,
+    write_world,
+)
 
 ZONES = ("Asia/Shanghai", "America/New_York", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe", "UTC",
          "Pacific/Auckland", "America/Havana")  # fmt: skip
@@ -82,12 +89,9 @@ def histories(draw: st.DrawFn, moment: datetime, first: int, tenants: int = 2) -
 
 
 @pytest.fixture
-def version(warehouse: Connection) -> Iterator[int]:
+def version(warehouse: Connection) -> int:
     """A version of a configuration, for foreign keys."""
-    row = warehouse.execute("INSERT INTO usage.config_version (hash, path, valid) VALUES ('x', 'x', true)"
-                            " RETURNING version_id").fetchone()  # fmt: skip
-    assert row
-    yield int(str(row[0]))
+    return write_version(warehouse)
 
 
 def roll(connection: Connection, world: World, events: list[Event]) -> None:

@@ -20,7 +20,7 @@ from usage_pipeline.settings.quiet_hours import QuietHours
 from usage_pipeline.settings.recipients import AnyRecipient
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline_tests.support.plain_budgets import Event, World, write_events, write_world
+from usage_pipeline_tests.support.plain_budgets import Event, World, write_events, write_version, write_world
 
 WORLD = World(("UTC",), ("bot",))
 NOON = datetime(2026, 5, 20, 12, tzinfo=UTC)
@@ -70,10 +70,7 @@ class Bench:
 @pytest.fixture
 def bench(warehouse: Connection) -> Bench:
     write_world(warehouse, WORLD)
-    row = warehouse.execute("INSERT INTO usage.config_version (hash, path, valid) VALUES ('x', 'x', true)"
-                            " RETURNING version_id").fetchone()  # fmt: skip
-    assert row
-    return Bench(warehouse, int(str(row[0])))
+    return Bench(warehouse, write_version(warehouse))
 
 
 steps = st.lists(

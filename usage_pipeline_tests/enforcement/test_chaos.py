@@ -13,6 +13,7 @@ from pathlib import Path
 from usage_pipeline.configuration import active_configuration
 from usage_pipeline.enforcement.carry_out import enforce
 from usage_pipeline.warehouse.connection import connect
+from usage_pipeline.warehouse.rows import value
 from usage_pipeline_tests.enforcement.conftest import AGENT, SHORT, Place
 from usage_pipeline_tests.support.worker_pool import killed, worker_pool
 
@@ -93,12 +94,13 @@ def test_whatever_is_killed_rows_and_dify_agree_after_the_next_run(place: Place)
     assert touched == [], f"seed {SEED}"
     begun = [a for a in place.actions() if a.began_at]
     assert all(a.before == begun[-1].before or a.target_name != begun[-1].target_name for a in begun), f"seed {SEED}"
-    interrupted = place.warehouse.execute(
+    interrupted = value(
+        place.warehouse,
+        int,
         "SELECT count(*) FROM usage.enforcement_event p JOIN usage.enforcement_event v USING (action_id)"
-        " WHERE p.kind = 'approved' AND v.kind = 'verified' AND p.run_id <> v.run_id"
-    ).fetchone()
-    assert interrupted
-    assert int(str(interrupted[0])) >= KILLS / 50, f"seed {SEED}: the kills must meet work"
+        " WHERE p.kind = 'approved' AND v.kind = 'verified' AND p.run_id <> v.run_id",
+    )
+    assert interrupted >= KILLS / 50, f"seed {SEED}: the kills must meet work"
 
 
 def test_two_runs_at_once_act_once(place: Place) -> None:

@@ -7,6 +7,7 @@ from usage_pipeline.alerts.approvals import decide_override, request_override
 from usage_pipeline.budgets.overrides import NewOverride
 from usage_pipeline.enforcement.decisions import release_action
 from usage_pipeline.warehouse.connection import connected
+from usage_pipeline.warehouse.rows import value
 from usage_pipeline_tests.enforcement.conftest import AGENT, Place, roll_up_day
 from usage_pipeline_tests.support.clock import NOON_ZONE
 
@@ -147,12 +148,14 @@ def test_a_flapping_budget_pauses_once_and_releases_once(place: Place) -> None:
         " WHERE p.name = %s AND e.total_tokens > 0 ORDER BY occurred_at DESC LIMIT 1", [AGENT]
     ).fetchone()  # fmt: skip
     assert rows
-    spent = place.warehouse.execute(
+    spent = value(
+        place.warehouse,
+        int,
         "SELECT sum(total_tokens)::bigint FROM usage.daily_project_usage d JOIN usage.project p USING (source, app_id)"
-        " WHERE p.name = %s AND usage_date = (%s AT TIME ZONE %s)::date", [AGENT, place.now, NOON_ZONE]
-    ).fetchone()  # fmt: skip
-    assert spent
-    place.configure(limit=int(str(spent[0])))
+        " WHERE p.name = %s AND usage_date = (%s AT TIME ZONE %s)::date",
+        [AGENT, place.now, NOON_ZONE],
+    )
+    place.configure(limit=spent)
     for number in range(50):
         more = 1 if number % 2 else -1
         place.warehouse.execute("UPDATE usage.usage_event SET total_tokens = total_tokens + %s WHERE event_id = %s",

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from usage_pipeline.settings import Budget, Settings
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import value
 
 Amounts = dict[str, Decimal]
 MEASURES = ("tokens", "input_tokens", "output_tokens", "cost", "calls")
@@ -74,6 +75,12 @@ def write_world(connection: Connection, world: World) -> None:
         connection.execute("INSERT INTO usage.api_key (source, api_key_id, app_id, tenant_id, masked, created_at)"
                            " VALUES ('main', %s, %s, %s, %s, now()) ON CONFLICT DO NOTHING",
                            [f"k{number}", f"a{number}", f"t{world.tenant_of(number)}", f"app-{number}…"])  # fmt: skip
+
+
+def write_version(connection: Connection) -> int:
+    """A version of a configuration, for foreign keys; returns its number."""
+    query = "INSERT INTO usage.config_version (hash, path, valid) VALUES ('x', 'x', true) RETURNING version_id"
+    return value(connection, int, query)
 
 
 def write_events(connection: Connection, world: World, events: Iterable[Event]) -> None:

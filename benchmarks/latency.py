@@ -14,11 +14,14 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from usage_pipeline.alerts.outbox import NewAlert, raise_alert
+from usage_pipeline.alerts.kinds.base import NewAlert
+from usage_pipeline.alerts.kinds.budget import BUDGET, BudgetFacts, BudgetKey
+from usage_pipeline.alerts.outbox import raise_alert
 from usage_pipeline.demo.channel_servers import free_port
 from usage_pipeline.settings.environment import home_dir
 from usage_pipeline.warehouse.connection import Connection, connect
@@ -69,8 +72,14 @@ class Receiver:
 def one(connection: Connection, receiver: Receiver, number: int) -> float:
     """Seconds from the commit of an alert to its acceptance."""
     now = datetime.now(UTC)
-    alert = NewAlert("budget", f"latency-{number}", "", now, now + timedelta(days=1), "100", "emergency",
-                     {"budget_id": f"latency-{number}", "level": "emergency", "tier": "100"})  # fmt: skip
+    budget = f"latency-{number}"
+    alert = NewAlert(
+        kind=BUDGET,
+        key=BudgetKey(budget, "", now, Decimal(100)),
+        period_end=now + timedelta(days=1),
+        level="emergency",
+        facts=BudgetFacts(budget_id=budget, tier=Decimal(100)),
+    )
     with connection.transaction():
         raise_alert(connection, alert, [("itsm", "webhook")])
     committed = time.monotonic()

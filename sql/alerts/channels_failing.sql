@@ -1,6 +1,7 @@
--- Recipients whose channel has refused everything for an hour and is still tried: since when, how often, the last answer,
+-- Recipients whose channel has refused everything for an hour and is still tried: how often, the last answer,
 -- and when it last took something. Reads usage.alert_delivery. Writes nothing.
-SELECT t.recipient, t.channel, min(t.started_at), count(*), (array_agg(t.answer ORDER BY t.started_at DESC))[1], o.last
+SELECT t.recipient, t.channel, count(*) AS attempts, (array_agg(t.answer ORDER BY t.started_at DESC))[1] AS answer,
+       o.last AS last_accepted
 FROM usage.alert_delivery t
 LEFT JOIN LATERAL (
     SELECT max(a.started_at) AS last FROM usage.alert_delivery a

@@ -1,7 +1,7 @@
 -- The last three passes when none of them came to its end, with the error of the last one and when one last did. A pass
 -- without an end counts once another began after it, or a quarter of an hour later. Reads usage.pass_record.
-SELECT count(*), max(x.started_at), (array_agg(x.error ORDER BY x.started_at DESC))[1],
-       (SELECT max(p.finished_at) FROM usage.pass_record p WHERE p.held)
+SELECT (array_agg(x.error ORDER BY x.started_at DESC))[1] AS error,
+       (SELECT max(p.finished_at) FROM usage.pass_record p WHERE p.held) AS last_held
 FROM (
     SELECT p.started_at, p.held, p.error
     FROM usage.pass_record p

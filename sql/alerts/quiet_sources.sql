@@ -1,7 +1,7 @@
 -- Sources that can be read but give nothing new where they used to: in the same stretch of the week, from the last event to
 -- now, most of the last six weeks had many events and none of them had none. A source younger than four weeks has no usual.
 -- Reads usage.source_state, usage.usage_event along usage_event_recent. Writes nothing.
-SELECT s.source, l.last, w.usual
+SELECT s.source, l.last AS last_event, w.usual
 FROM usage.source_state s
 CROSS JOIN LATERAL (
     SELECT e.occurred_at AS last FROM usage.usage_event e

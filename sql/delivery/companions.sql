@@ -5,7 +5,7 @@ FROM usage.delivery d
 JOIN usage.alert a USING (alert_id)
 WHERE d.state = 'pending' AND d.message_id IS NULL AND d.attempts = 0 AND d.next_attempt_at <= :'now'::timestamptz
   AND d.recipient = :'recipient' AND d.channel = :'channel' AND d.event = :'event'
-  AND (a.level = 'emergency') = :'urgent'::boolean AND a.kind <> 'test'
+  AND (a.level = 'emergency') = :'urgent'::boolean AND a.kind <> ALL (:'alone'::text[])
 ORDER BY d.delivery_id = :'leader' DESC, usage.severity(a.level), a.created_at, d.delivery_id
 LIMIT :'most'::integer
 FOR UPDATE OF d SKIP LOCKED

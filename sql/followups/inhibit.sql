@@ -9,12 +9,13 @@ CROSS JOIN LATERAL (
     SELECT b.alert_id
     FROM usage.alert b
     JOIN usage.delivery e ON e.alert_id = b.alert_id
-    WHERE b.kind = 'budget' AND b.budget_id = a.budget_id AND b.scope_value = a.scope_value
+    WHERE b.kind = a.kind AND b.budget_id = a.budget_id AND b.scope_value = a.scope_value
       AND b.period_start = a.period_start AND b.tier > a.tier AND b.created_at >= a.created_at
       AND usage.severity(b.level) <= usage.severity(a.level)
       AND e.recipient = p.recipient AND e.occasion = 'alert' AND e.state IN ('pending', 'sending', 'delivered')
     ORDER BY b.tier DESC
     LIMIT 1
 ) AS h
-WHERE p.delivery_id = d.delivery_id AND p.state = 'pending' AND a.kind = 'budget' AND d.state = 'pending' AND d.occasion = 'alert'
+WHERE p.delivery_id = d.delivery_id AND p.state = 'pending' AND a.kind = ANY (:'of_budgets'::text[])
+  AND d.state = 'pending' AND d.occasion = 'alert'
   AND (d.message_id IS NULL OR d.message_id = d.delivery_id)

@@ -6,7 +6,7 @@ FROM (
     SELECT a.alert_id, a.resolved_at,
            a.period_end <= :'now'::timestamptz AND coalesce(a.facts ->> 'period', '') NOT LIKE 'rolling:%' AS over
     FROM usage.alert a
-    WHERE a.kind = 'budget' AND NOT EXISTS (SELECT FROM usage.resolution r WHERE r.alert_id = a.alert_id)
+    WHERE a.kind = ANY (:'of_budgets'::text[]) AND NOT EXISTS (SELECT FROM usage.resolution r WHERE r.alert_id = a.alert_id)
 ) AS x
 WHERE x.over OR x.resolved_at <= :'now'::timestamptz
 ON CONFLICT DO NOTHING

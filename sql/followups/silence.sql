@@ -15,5 +15,5 @@ CROSS JOIN LATERAL (
     ORDER BY q.silence_id
     LIMIT 1
 ) AS s
-WHERE p.delivery_id = d.delivery_id AND p.state = 'pending' AND a.kind = 'budget' AND p.event = 'trigger'
+WHERE p.delivery_id = d.delivery_id AND p.state = 'pending' AND a.kind = ANY (:'of_budgets'::text[]) AND p.event = 'trigger'
   AND d.state = 'pending' AND (d.message_id IS NULL OR d.message_id = d.delivery_id)

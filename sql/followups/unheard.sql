@@ -1,12 +1,13 @@
 -- Emergencies that reached nobody, within a time or because every way failed, and that have no fallback delivery yet; also
 -- when they are over: somebody must hear of them.
--- What was done about an alert calls nobody: the alert itself does.
+-- `only_notes` is what calls nobody again, by kind and facts: a test, or what was done about an alert.
 -- Reads usage.alert along alert_emergency, usage.delivery. Writes nothing.
-SELECT a.alert_id, a.facts -> 'fallback', array_agg(d.recipient), min(d.delivery_id)
+SELECT a.alert_id, a.facts -> 'fallback' AS fallback, array_agg(d.recipient) AS tried, min(d.delivery_id) AS instead_of
 FROM usage.alert a
 JOIN usage.delivery d USING (alert_id)
-WHERE a.level = 'emergency' AND a.kind <> 'test' AND d.event = 'trigger' AND d.state NOT IN ('silenced', 'inhibited')
-  AND NOT (a.kind = 'enforcement' AND a.facts ->> 'what' IN ('dry_run', 'applied'))
+WHERE a.level = 'emergency' AND d.event = 'trigger' AND d.state NOT IN ('silenced', 'inhibited')
+  AND NOT EXISTS (SELECT FROM jsonb_to_recordset(:'only_notes'::jsonb) AS n (kind text, facts jsonb)
+                  WHERE n.kind = a.kind AND a.facts @> n.facts)
   AND a.created_at > :'now'::timestamptz - interval '7 days'
   AND NOT EXISTS (SELECT FROM usage.acknowledgement k WHERE k.alert_id = a.alert_id)
 GROUP BY a.alert_id

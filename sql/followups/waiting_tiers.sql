@@ -3,4 +3,4 @@
 SELECT DISTINCT a.budget_id, a.tier, a.tier_on, coalesce(a.facts ->> 'timezone', '') AS timezone
 FROM usage.delivery d
 JOIN usage.alert a USING (alert_id)
-WHERE d.state = 'pending' AND d.message_id IS NULL AND a.kind = 'budget' AND a.budget_id = ANY (:'budgets'::text[])
+WHERE d.state = 'pending' AND d.message_id IS NULL AND a.kind = ANY (:'of_budgets'::text[]) AND a.budget_id = ANY (:'budgets'::text[])

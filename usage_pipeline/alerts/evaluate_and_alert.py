@@ -1,10 +1,11 @@
-"""Evaluates the budgets now, finds what is unusual, writes alerts, settles raises and locks: in one transaction."""
+"""Evaluates the budgets now, finds what is unusual, writes alerts, settles overrides and locks: in one transaction."""
 
 from datetime import datetime
 
 from usage_pipeline.alerts.kinds.anomaly import raise_anomaly_alerts
 from usage_pipeline.alerts.kinds.budget import raise_budget_alerts
 from usage_pipeline.alerts.kinds.override import notify_override
+from usage_pipeline.alerts.quiet_hours import hold
 from usage_pipeline.budgets.anomalies import find_anomalies
 from usage_pipeline.budgets.evaluate import Evaluation, evaluate_budgets
 from usage_pipeline.budgets.locks import settle_locks
@@ -23,11 +24,12 @@ def evaluate_and_alert(
     """
     settings, version = configuration.settings, configuration.version
     with connection.transaction():
-        told = [notify_override(connection, settings, version, ended, as_of) for ended in close_due(connection, as_of)]
+        ended = [notify_override(connection, settings, version, each, as_of) for each in close_due(connection, as_of)]
         found = evaluate_budgets(connection, settings, version, as_of)
-        told += raise_budget_alerts(connection, settings, version, found.reached, as_of)
+        raised = raise_budget_alerts(connection, settings, version, found.reached, as_of)
+        hold(connection, settings, as_of, raised)
         connection.execute(statement("alerts/resolve"), {"as_of": as_of})
         settle_locks(connection, settings, as_of)
         unusual = find_anomalies(connection, settings, version, as_of)
-        told += raise_anomaly_alerts(connection, settings, version, unusual, as_of)
-    return found, [alert_id for alert_id in told if alert_id]
+        raised += raise_anomaly_alerts(connection, settings, version, unusual, as_of)
+    return found, [*(alert_id for alert_id in ended if alert_id), *raised]

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfoNotFoundError
 
 from psycopg.types.json import Jsonb
 
+from usage_pipeline.alerts.kinds.registry import kinds_that, of_budgets
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.quiet_hours import QuietHours
 from usage_pipeline.warehouse.connection import Connection
@@ -49,7 +50,12 @@ def hold(connection: Connection, settings: Settings, now: datetime, alerts: Sequ
     """
     rules = [*_of_recipients(settings, now), *_of_tiers(connection, settings, now)]
     if rules:
-        parameters = {"rules": Jsonb([asdict(rule) for rule in rules]), "alerts": alerts}
+        parameters = {
+            "rules": Jsonb([asdict(rule) for rule in rules]),
+            "alerts": alerts,
+            "at_once": kinds_that(lambda kind: not kind.waits_in_quiet_hours),
+            "of_budgets": of_budgets(),
+        }
         connection.execute(statement("followups/hold"), parameters)
 
 
@@ -69,8 +75,8 @@ def _of_tiers(connection: Connection, settings: Settings, now: datetime) -> Iter
     }
     if not quiet:
         return
-    budgets = sorted({budget_id for budget_id, _, _ in quiet})
-    for waiting in rows(connection, _Waiting, statement("followups/waiting_tiers"), {"budgets": budgets}):
+    parameters = {"budgets": sorted({budget_id for budget_id, _, _ in quiet}), "of_budgets": of_budgets()}
+    for waiting in rows(connection, _Waiting, statement("followups/waiting_tiers"), parameters):
         hours = quiet.get((waiting.budget_id, waiting.tier, waiting.tier_on))
         until = _end(hours, now, waiting.timezone, settings.timezone) if hours else None
         if until is not None:

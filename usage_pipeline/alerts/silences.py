@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from usage_pipeline.alerts.kinds.registry import of_budgets
 from usage_pipeline.inputs import InputError
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.patterns import like_pattern
@@ -72,6 +73,7 @@ def apply_silences(connection: Connection, now: datetime) -> None:
         statement("followups/silence"),
         {
             "now": now,
+            "of_budgets": of_budgets(),
             "silences": [silence.silence_id for silence in holding],
             "budgets": [like_pattern(silence.budget) for silence in holding],
             "scopes": [None if silence.scope is None else like_pattern(silence.scope) for silence in holding],

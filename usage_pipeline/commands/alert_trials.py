@@ -69,9 +69,9 @@ def preview(
     message = Message(
         delivery_id=f"{alert.alert_id}-preview",
         alert_id=alert.alert_id,
-        kind=alert.kind,
+        kind=alert.kind.name,
         level=alert.level,
-        facts=alert.facts,
+        facts=alert.facts.stored(),
         language=settings.language,
         templates=settings.templates,
     )

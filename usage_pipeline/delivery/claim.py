@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from usage_pipeline.alerts.kinds.registry import kind_of, kinds_that
 from usage_pipeline.delivery.channels.base import Channel
 from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.delivery.rate_limit import take_turn
@@ -176,7 +177,7 @@ def _robot(settings: Settings | None, leader: _Leader) -> tuple[Channel | None, 
 def _companions(
     connection: Connection, leader: _Leader, channel: Channel | None, now: datetime, behind: Round
 ) -> list[str]:
-    if channel is None or not channel.grouped or leader.kind == "test":
+    if channel is None or not channel.grouped or not kind_of(leader.kind).grouped:
         return [leader.delivery_id]
     rows = connection.execute(
         statement("delivery/companions"),
@@ -187,6 +188,7 @@ def _companions(
             "event": leader.event,
             "urgent": leader.urgent,
             "now": now,
+            "alone": kinds_that(lambda kind: not kind.grouped),
             "most": _MOST_IN_A_DIGEST if leader.held else MOST_ALERTS,
         },
     ).fetchall()

@@ -6,10 +6,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from usage_pipeline.alerts.kinds.registry import kind_of
 from usage_pipeline.alerts.message import Alert, Message
 from usage_pipeline.alerts.text.escape import cut_above, cut_bytes, line, one_line
-from usage_pipeline.alerts.text.kind_texts import TOLD_ONLY
-from usage_pipeline.alerts.text.texts import lines_of, summary, title, title_of
+from usage_pipeline.alerts.text.texts import lines_of, summary, title, title_of, to_acknowledge, words_for_templates
 from usage_pipeline.alerts.text.words import WORDS
 from usage_pipeline.settings.environment import config_path
 
@@ -77,7 +77,7 @@ def fitted(template: str, message: Message, escape: Escape, most: int, size: Siz
     if fits:
         return _rendered(template, message, context, fits)
     one = _rendered(template, message, context, 1)
-    return Rendered(_cut(one.text, most, f"\n{WORDS[message.language]['cut']}", size), one.note)
+    return Rendered(_cut(one.text, most, f"\n{WORDS[message.language].cut}", size), one.note)
 
 
 def subject(message: Message, escape: Escape = line, most: int = _LONGEST_TITLE) -> str:
@@ -100,7 +100,7 @@ def _cut(text: str, most: int, note: str, size: Size) -> str:
 
 
 def _context(message: Message, escape: Escape) -> dict[str, Any]:
-    words, alerts = WORDS[message.language], message.alerts
+    alerts = message.alerts
     listed = [_view(alert, message, escape) for alert in alerts]
     return {
         "title": subject(message, escape),
@@ -110,22 +110,21 @@ def _context(message: Message, escape: Escape) -> dict[str, Any]:
         "count": len(alerts),
         "event": message.event,
         "language": message.language,
-        "words": words,
+        "words": words_for_templates(message.language),
     }
 
 
 def _view(alert: Alert, message: Message, escape: Escape) -> Mapping[str, Any]:
-    words = WORDS[message.language]
     return {
         "id": escape(alert.alert_id),
         "kind": escape(alert.kind),
         "level": escape(alert.level),
         "title": escape(title_of(alert, message)),
-        "summary": escape(summary(alert, words)),
-        "to_acknowledge": message.event == "trigger" and alert.kind not in TOLD_ONLY,
+        "summary": escape(summary(alert, message.language)),
+        "to_acknowledge": to_acknowledge(alert, message),
         # A report's labels may be names too.
-        "lines": [(escape(label), escape(value)) for label, value in lines_of(alert, words)],
-        "facts": _escaped(alert.facts, escape),
+        "lines": [(escape(label), escape(value)) for label, value in lines_of(alert, message.language)],
+        "facts": _escaped(kind_of(alert.kind).for_templates(alert.facts), escape),
     }
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from usage_pipeline.alerts.kinds.registry import kinds_that
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import row, rows
 from usage_pipeline.warehouse.statements import statement
@@ -31,4 +32,5 @@ def due_deliveries(connection: Connection, now: datetime) -> list[DueDelivery]:
 
 def undelivered(connection: Connection) -> Undelivered:
     """Returns what did not arrive; tests are left out."""
-    return row(connection, Undelivered, statement("alerts/undelivered")) or Undelivered(0, 0)
+    parameters = {"not_awaited": kinds_that(lambda kind: not kind.awaited)}
+    return row(connection, Undelivered, statement("alerts/undelivered"), parameters) or Undelivered(0, 0)

@@ -11,8 +11,9 @@ from typing import Literal
 import psycopg
 
 from usage_pipeline.alerts.follow_ups import plan
+from usage_pipeline.alerts.kinds.delivery import FailedDelivery, raise_delivery_alert
+from usage_pipeline.alerts.kinds.registry import kind_of
 from usage_pipeline.alerts.message import Alert, Message
-from usage_pipeline.alerts.outbox import NewAlert, raise_alert
 from usage_pipeline.delivery.attempt import Send, attempt, secrets_of
 from usage_pipeline.delivery.channels.base import Channel, shortened
 from usage_pipeline.delivery.channels.registry import CHANNELS
@@ -28,7 +29,6 @@ _FIRST_WAIT_S = 5.0
 _LONGEST_WAIT_S = 900.0
 _LONGEST_ASKED_S = 86_400.0
 _MOST_ATTEMPTS = 12
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EVENTS: Mapping[str, Literal["trigger", "acknowledge", "resolve"]] = {
     "acknowledge": "acknowledge",
     "resolve": "resolve",
@@ -129,41 +129,17 @@ def _wait(attempt_number: int, asked_s: float | None) -> timedelta:
 
 
 def _raise_failure(connection: Connection, claimed: Claimed, outcome: Outcome, settings: Settings) -> None:
-    # Nobody is told that a test failed: whoever made it sees the answer.
-    if claimed.kind in ("delivery", "test"):
+    if not kind_of(claimed.kind).failure_is_alerted:
         return
-    recipients = _told_instead(claimed, _channels(settings))
-    known = {key: claimed.facts[key] for key in ("budget_name", "scope_name") if claimed.facts.get(key)}
-    alert = NewAlert(
-        kind="delivery",
-        budget_id=claimed.delivery_id,
-        scope_value="",
-        period_start=_EPOCH,
-        period_end=None,
-        tier="0",
-        level="critical",
-        facts={
-            **known,
-            "alert": claimed.alert_id,
-            "recipient": claimed.recipient,
-            "channel": claimed.channel,
-            "answer": shortened(outcome.answer),
-            "level": "critical",
-            "recipients": [name for name, _ in recipients],
-        },
+    failed = FailedDelivery(
+        delivery_id=claimed.delivery_id,
+        alert_id=claimed.alert_id,
+        recipient=claimed.recipient,
+        channel=claimed.channel,
+        facts=claimed.facts,
+        answer=shortened(outcome.answer),
     )
-    raise_alert(connection, alert, recipients)
-
-
-def _told_instead(claimed: Claimed, channels: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The fallback of the failed alert, else its other recipients; only those that a channel can reach."""
-    for key in ("fallback", "recipients"):
-        listed = claimed.facts.get(key)
-        names = [str(name) for name in listed] if isinstance(listed, list) else []
-        found = [(name, channels[name]) for name in names if name != claimed.recipient and name in channels]
-        if found:
-            return found
-    return []
+    raise_delivery_alert(connection, failed, _channels(settings))
 
 
 def _channels(settings: Settings) -> dict[str, str]:

@@ -12,6 +12,7 @@ from psycopg.types.json import Json
 
 from usage_pipeline.budgets.audit_log import THE_PIPELINE
 from usage_pipeline.inputs import InputError
+from usage_pipeline.settings.budget import Level
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import rows
 from usage_pipeline.warehouse.short_id import short_id
@@ -57,7 +58,7 @@ class ActionRecord:
     tier: Decimal
     tier_on: str
     round: int
-    level: str
+    level: Level
     measure: str
     limit: Decimal
     action: str

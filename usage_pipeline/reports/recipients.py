@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from usage_pipeline.alerts.outbox import NewAlert, raise_alert
+from usage_pipeline.alerts.kinds.report import ReportFacts, ReportKey, raise_report_alert
+from usage_pipeline.alerts.recipients import Addressee
 from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.reports.document import Report
 from usage_pipeline.reports.files import atomically, base_name, reports_folder, write_report
@@ -73,26 +74,21 @@ def _raise(
     connection: Connection,
     configuration: ActiveConfiguration,
     report: Report,
-    recipients: Sequence[tuple[str, str]],
+    recipients: Sequence[Addressee],
     language: Language,
 ) -> bool:
-    start, whose = report.edition.period.first, report.tenant
-    alert = NewAlert(
-        kind="report",
-        budget_id=f"{report.edition.kind}-report-{language}",
-        scope_value=f"tenant={whose.source}/{whose.tenant_id}" if whose else "",
-        period_start=datetime.combine(start, time(), ZoneInfo(report.zone)).astimezone(UTC),
-        period_end=None,
-        tier="0",
-        level="info",
-        facts=_facts(report, configuration.settings, [name for name, _ in recipients], language),
-        config_version=configuration.version,
+    edition, whose = report.edition, report.tenant
+    key = ReportKey(
+        edition=edition.kind,
+        language=language,
+        first_day=datetime.combine(edition.period.first, time(), ZoneInfo(report.zone)).astimezone(UTC),
+        tenant=(whose.source, whose.tenant_id) if whose else None,
     )
-    with connection.transaction():
-        return raise_alert(connection, alert, recipients)
+    facts = _facts(report, configuration.settings, language)
+    return raise_report_alert(connection, key, facts, configuration.version, recipients)
 
 
-def _facts(report: Report, settings: Settings, names: list[str], language: Language) -> dict[str, object]:
+def _facts(report: Report, settings: Settings, language: Language) -> ReportFacts:
     """What the message says, and the files that it carries: their names under the folder of reports."""
     folder, root = reports_folder(report), home_dir() / "reports"
     paths = write_report(report, settings.reports.formats, folder / language, language)
@@ -102,17 +98,16 @@ def _facts(report: Report, settings: Settings, names: list[str], language: Langu
     where = (
         ", ".join(f"{link.rstrip('/')}/{name}" for name in files) if link else ", ".join(path.name for path in paths)
     )
-    return {
-        "title": summary_title(report, language),
-        "lines": [*summary_lines(report, language)[:9], (words(language)["files"], where)],
-        "scope_name": report.tenant.name if report.tenant else None,
-        "tenant_name": report.tenant.name if report.tenant else None,
-        "timezone": report.zone,
-        "recipients": names,
-        "provisional": report.provisional,
-        "files": files,
-        "picture": picture.relative_to(root).as_posix() if picture else None,
-    }
+    return ReportFacts(
+        title=summary_title(report, language),
+        lines=(*summary_lines(report, language)[:9], (words(language)["files"], where)),
+        scope_name=report.tenant.name if report.tenant else None,
+        tenant_name=report.tenant.name if report.tenant else None,
+        timezone=report.zone,
+        provisional=report.provisional,
+        files=tuple(files),
+        picture=picture.relative_to(root).as_posix() if picture else None,
+    )
 
 
 def _picture(report: Report, path: Path) -> Path | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from usage_pipeline.alerts.kinds.registry import kinds_that
 from usage_pipeline.inputs import InputError
 from usage_pipeline.reports.document import Tenant
 from usage_pipeline.warehouse.connection import Connection
@@ -27,6 +28,7 @@ def scoped(connection: Connection, tenant: Tenant | None) -> Iterator[Connection
             {
                 "source": tenant.source if tenant else None,
                 "tenant_id": tenant.tenant_id if tenant else None,
+                "not_reported": kinds_that(lambda kind: not kind.reported),
             },
         )
         yield connection

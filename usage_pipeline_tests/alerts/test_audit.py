@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from usage_pipeline.alerts.message import Message
-from usage_pipeline.alerts.outbox import NewAlert, raise_alert
+from usage_pipeline.alerts.outbox import raise_alert
 from usage_pipeline.alerts.retention import remove_old_alerts
 from usage_pipeline.alerts.silences import acknowledge
 from usage_pipeline.cli import app
@@ -21,6 +21,7 @@ from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import Recipient, parse_settings
 from usage_pipeline.warehouse.connection import Connection, connect
 from usage_pipeline_tests.delivery.test_outbox import FACTS, Clock
+from usage_pipeline_tests.support.alerts import alert_of
 
 CONFIG = "version: 1\nrecipients:\n  itsm: {channel: webhook, url_env: ITSM_URL}\n"
 SETTINGS = parse_settings(CONFIG, "c.yaml")
@@ -30,7 +31,7 @@ def told_at_the_second_attempt(connection: Connection, name: str = "agent", scop
     """An alert that was refused once and then taken."""
     now = datetime.now(UTC)
     facts = {**FACTS, "scope_name": scope}
-    alert = NewAlert("budget", name, "", now, now + timedelta(days=1), "80", "warning", facts)
+    alert = alert_of("budget", name, now, now + timedelta(days=1), "80", "warning", facts)
     with connection.transaction():
         raise_alert(connection, alert, [("itsm", "webhook")])
     answers = [Outcome("retry", "busy", 503), Outcome("accepted", "taken", 202)]

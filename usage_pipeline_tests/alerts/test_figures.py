@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from usage_pipeline.alerts.kinds.facts import number
 from usage_pipeline.alerts.text.format import amount, percent
 from usage_pipeline.alerts.text.words import WORDS
 
@@ -30,14 +31,14 @@ ZH, EN = WORDS["zh"], WORDS["en"]
 def test_money_has_two_decimals_and_the_readers_symbol(
     value: str, currency: str, chinese: str | None, english: str | None
 ) -> None:
-    assert amount(value, "cost", currency, ZH) == chinese
+    assert amount(number(value), "cost", currency, ZH) == chinese
     if english or chinese is None:
-        assert amount(value, "cost", currency, EN) == english
+        assert amount(number(value), "cost", currency, EN) == english
 
 
 def test_tokens_and_calls_are_whole_numbers() -> None:
-    assert amount("1234567.4", "tokens", "CNY", EN) == "1,234,567 tokens"
-    assert amount(12, "calls", "CNY", EN) == "12 calls"
+    assert amount(Decimal("1234567.4"), "tokens", "CNY", EN) == "1,234,567 tokens"
+    assert amount(Decimal(12), "calls", "CNY", EN) == "12 calls"
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_tokens_and_calls_are_whole_numbers() -> None:
     ],
 )
 def test_a_ratio_is_in_per_cent_with_one_decimal_at_most(ratio: object, text: str) -> None:
-    assert percent(ratio) == text
+    assert percent(number(ratio)) == text
 
 
 @given(st.decimals(0, Decimal("0.9999999999"), places=10))

@@ -8,9 +8,8 @@ import pytest
 
 from usage_pipeline.alerts.kinds.pipeline import raise_watch_alerts
 from usage_pipeline.alerts.message import Message
-from usage_pipeline.alerts.outbox import NewAlert, raise_alert
+from usage_pipeline.alerts.outbox import raise_alert
 from usage_pipeline.alerts.text.texts import lines_of, title
-from usage_pipeline.alerts.text.words import WORDS
 from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.delivery.heartbeat import send_heartbeat
 from usage_pipeline.delivery.worker import deliver_due
@@ -20,6 +19,7 @@ from usage_pipeline.pipeline import run_pass
 from usage_pipeline.settings import Recipient, parse_settings
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline_tests.delivery.test_outbox import FACTS, Clock
+from usage_pipeline_tests.support.alerts import alert_of
 from usage_pipeline_tests.support.channels import robot
 
 CONFIG = """version: 1
@@ -87,7 +87,7 @@ def test_a_pass_that_hangs_counts_as_failed_after_a_quarter_of_an_hour(warehouse
 def test_a_channel_that_fails_for_an_hour_is_told_through_another_channel(warehouse: Connection) -> None:
     clock = Clock()
     began = clock()
-    alert = NewAlert("budget", "b", "", began, began + timedelta(days=1), "80", "warning", FACTS)
+    alert = alert_of("budget", "b", began, began + timedelta(days=1), "80", "warning", FACTS)
     with warehouse.transaction():
         raise_alert(warehouse, alert, [("chat", "wecom")])
 
@@ -108,7 +108,7 @@ def test_a_channel_that_fails_for_an_hour_is_told_through_another_channel(wareho
 def test_a_channel_that_takes_messages_again_in_between_has_not_failed_for_an_hour(warehouse: Connection) -> None:
     clock = Clock()
     for number in range(6):
-        alert = NewAlert("budget", f"b{number}", "", clock(), None, "80", "warning", FACTS)
+        alert = alert_of("budget", f"b{number}", clock(), None, "80", "warning", FACTS)
         with warehouse.transaction():
             raise_alert(warehouse, alert, [("chat", "wecom")])
         answer = Outcome("permanent", "no", 400) if number % 2 else Outcome("accepted", "ok", 200)
@@ -161,7 +161,7 @@ def test_alerts_about_the_pipeline_say_what_is_the_matter_in_both_languages(what
     message = Message("d", "W1", "watch", "critical", facts, language)
     assert title(message).startswith("[")
     assert what not in title(message)
-    assert any("503" in value for _, value in lines_of(message.alerts[0], WORDS[language]))
+    assert any("503" in value for _, value in lines_of(message.alerts[0], language))
 
 
 def test_each_pass_gives_a_sign_of_life_and_a_pass_that_breaks_gives_none_and_is_on_record(

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from usage_pipeline.alerts.outbox import NewAlert, raise_alert
+from usage_pipeline.alerts.outbox import raise_alert
 from usage_pipeline.delivery.worker import deliver_due
 from usage_pipeline.settings import parse_settings
 from usage_pipeline.warehouse.connection import Connection, connect
@@ -26,6 +26,7 @@ from usage_pipeline.warehouse.embedded import start_embedded, stop_embedded
 from usage_pipeline.warehouse.schema import migrate
 from usage_pipeline_tests.conftest import server_home
 from usage_pipeline_tests.delivery.test_outbox import FACTS
+from usage_pipeline_tests.support.alerts import alert_of
 from usage_pipeline_tests.support.loopback import QuietHandler, listening
 from usage_pipeline_tests.support.worker_pool import killed, worker_pool
 
@@ -94,7 +95,7 @@ def put(connection: Connection, number: int, dice: random.Random) -> None:
     names = dice.sample(sorted(CHANNELS), dice.randint(1, 3))
     now = datetime.now(UTC)
     facts = {**FACTS, "budget_name": f"b{number}", "level": level, "recipients": sorted(CHANNELS)}
-    alert = NewAlert("budget", f"b{number}", "", now, now + timedelta(days=900), "100", level, facts)
+    alert = alert_of("budget", f"b{number}", now, now + timedelta(days=900), "100", level, facts)
     with connection.transaction():
         raise_alert(connection, alert, [(name, CHANNELS[name]) for name in names])
 

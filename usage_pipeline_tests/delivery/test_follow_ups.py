@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from usage_pipeline.alerts.message import Message
-from usage_pipeline.alerts.outbox import NewAlert, raise_alert
+from usage_pipeline.alerts.outbox import raise_alert
 from usage_pipeline.alerts.silences import Silence, acknowledge, end_silence, make_silence
 from usage_pipeline.delivery.worker import deliver_due
 from usage_pipeline.http.outcome import Outcome
@@ -17,6 +17,7 @@ from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.patterns import like_pattern
 from usage_pipeline.warehouse.statements import sql_folder
 from usage_pipeline_tests.delivery.test_outbox import FACTS, Clock
+from usage_pipeline_tests.support.alerts import alert_of
 
 CONFIG = """version: 1
 timezone: Asia/Shanghai
@@ -74,7 +75,7 @@ class House:
         """A tier that was reached now, in a day that has twenty hours left."""
         level = LEVELS[tier]
         told = {**FACTS, "budget_id": budget, "tier": tier, "level": level, "scope_name": scope, **facts}
-        alert = NewAlert("budget", budget, "", *self.day, tier, level, told)
+        alert = alert_of("budget", budget, *self.day, tier, level, told)
         with self.connection.transaction():
             assert raise_alert(self.connection, alert, [(name, self.settings.recipients[name].channel) for name in to])
         return alert.alert_id

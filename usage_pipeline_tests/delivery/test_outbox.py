@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from usage_pipeline.alerts.message import Message
-from usage_pipeline.alerts.outbox import NewAlert, raise_alert
+from usage_pipeline.alerts.outbox import raise_alert
 from usage_pipeline.delivery.worker import LEASE, DeliverySummary, claim, deliver_due, record
 from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import Recipient, Settings, parse_settings
 from usage_pipeline.warehouse.connection import Connection, connect
+from usage_pipeline_tests.support.alerts import alert_of
 from usage_pipeline_tests.support.channels import robot, wecom_answer
 
 CONFIG = """version: 1
@@ -64,7 +65,7 @@ def put(
     level: str = "emergency",
 ) -> str:
     """An alert with its deliveries."""
-    alert = NewAlert("budget", budget_id, "", NOW, NOW + timedelta(days=1), tier, level, FACTS)
+    alert = alert_of("budget", budget_id, NOW, NOW + timedelta(days=1), tier, level, FACTS)
     with connection.transaction():
         assert raise_alert(connection, alert, recipients)
     return alert.alert_id
@@ -79,7 +80,7 @@ def attempts(connection: Connection) -> list[tuple[object, ...]]:
 
 def test_an_alert_is_written_once(warehouse: Connection) -> None:
     put(warehouse, [("ops", "wecom")])
-    alert = NewAlert("budget", "agent-daily", "", NOW, NOW + timedelta(days=1), "100.0", "emergency", FACTS)
+    alert = alert_of("budget", "agent-daily", NOW, NOW + timedelta(days=1), "100.0", "emergency", FACTS)
     assert not raise_alert(warehouse, alert, [("ops", "wecom"), ("more", "wecom")])
     assert warehouse.execute("SELECT count(*) FROM usage.delivery").fetchone() == (1,)
 

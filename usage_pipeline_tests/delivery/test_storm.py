@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from usage_pipeline.alerts.message import Message
-from usage_pipeline.alerts.outbox import NewAlert, raise_alert
+from usage_pipeline.alerts.outbox import raise_alert
 from usage_pipeline.delivery import worker as outbox
 from usage_pipeline.delivery.worker import LEASE, deliver_due
 from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import Recipient, Settings, parse_settings
 from usage_pipeline.warehouse.connection import Connection, connect
 from usage_pipeline_tests.delivery.test_outbox import FACTS, Clock
+from usage_pipeline_tests.support.alerts import alert_of
 from usage_pipeline_tests.support.strict_robots import strict_robots
 
 ALERTS, RECIPIENTS = 3_000, 40
@@ -44,7 +45,7 @@ def tell(
         "tier": tier,
         "recipients": [recipient],
     }
-    alert = NewAlert(kind, budget, "", START, START + timedelta(days=1), tier, level, facts)
+    alert = alert_of(kind, budget, START, START + timedelta(days=1), tier, level, facts)
     with connection.transaction():
         assert raise_alert(connection, alert, [(recipient, channel)])
     return alert.alert_id

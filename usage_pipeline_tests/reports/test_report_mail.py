@@ -20,7 +20,7 @@ FINANCE = EmailRecipient(channel="email", to=("finance@example.com",))
 def facts(report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     """What the alert of the day's report says."""
     monkeypatch.setenv("USAGE_PIPELINE_HOME", str(tmp_path))
-    return _facts(report, SETTINGS, ["finance"], "en")
+    return _facts(report, SETTINGS, "en").stored()
 
 
 def mail_of(facts: dict[str, object]) -> EmailMessage:
@@ -50,7 +50,7 @@ def test_without_pictures_the_report_goes_out_all_the_same(
 ) -> None:
     monkeypatch.setenv("USAGE_PIPELINE_HOME", str(tmp_path))
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    mail = mail_of(_facts(report, SETTINGS, ["finance"], "en"))
+    mail = mail_of(_facts(report, SETTINGS, "en").stored())
     page = mail.get_body(("html",))
     assert page and "cid:" not in page.get_content()
     assert attached(mail) == [f"usage-{DAY}.html", f"usage-{DAY}.xlsx"]

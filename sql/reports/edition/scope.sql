@@ -1,7 +1,7 @@
 -- What one report may read: views of this session over the warehouse, of all tenants (:source and :tenant_id null) or of
 -- one. Every other statement of a report reads these views and nothing else, so that a tenant's report cannot hold
 -- another's rows. Reads nothing by itself. Writes views that live no longer than the transaction is kept.
--- Safe to run twice: views are replaced.
+-- Kinds of alerts in :not_reported are left out. Safe to run twice: views are replaced.
 CREATE OR REPLACE TEMP VIEW report_tenant AS
 SELECT t.source, t.tenant_id, t.name, t.timezone
 FROM usage.tenant t
@@ -40,7 +40,7 @@ SELECT a.alert_id, a.kind, a.budget_id, a.scope_value, a.period_start, a.tier, a
        coalesce(a.facts ->> 'scope_name', a.budget_id) AS scope_name, a.facts ->> 'tenant_name' AS tenant,
        (a.facts ->> 'spent')::text AS spent, (a.facts ->> 'limit')::text AS "limit", a.facts ->> 'measure' AS measure
 FROM usage.alert a
-WHERE a.kind <> 'test' AND (:'tenant_id'::text IS NULL OR EXISTS (
+WHERE a.kind <> ALL (:'not_reported'::text[]) AND (:'tenant_id'::text IS NULL OR EXISTS (
     SELECT FROM usage.budget_status b
     WHERE a.kind = 'budget' AND b.budget_id = a.budget_id AND b.scope_value = a.scope_value
       AND b.period_start = a.period_start

@@ -1,13 +1,12 @@
 """Figures, shares and moments as a person reads them, in Chinese or English."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal, InvalidOperation, localcontext
-from typing import Any
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal, localcontext
 from zoneinfo import ZoneInfo
 
-Words = Mapping[str, Any]
-# Digits enough for every number that `number` returns, with its decimals.
+from usage_pipeline.alerts.text.words import Words
+
+# Digits enough for every number that facts hold, with its decimals.
 _DIGITS = 64
 
 
@@ -19,74 +18,61 @@ def written(value: Decimal, pattern: str, rounding: str = ROUND_HALF_EVEN) -> st
         return format_decimal(value, pattern, locale="en")
 
 
-def number(value: object) -> Decimal | None:
-    """Returns a number of the facts; None for what is none, or beyond any sense."""
-    try:
-        found = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return found if found.is_finite() and abs(found.adjusted()) < 30 else None
-
-
-def amount(value: object, measure: str, currency: str, words: Words) -> str | None:
+def amount(value: Decimal | None, measure: str | None, currency: str | None, words: Words) -> str | None:
     """Returns money in two decimals with its currency's symbol, or a whole number with its unit; None for no number."""
-    found = number(value)
-    if found is None:
+    if value is None:
         return None
     if measure == "cost":
-        return _money(found, currency, words)
-    return f"{written(found, '#,##0')} {words['measures'].get(measure, measure)}"
+        return _money(value, str(currency), words)
+    return f"{written(value, '#,##0')} {words.measures.get(str(measure), str(measure))}"
 
 
 def _money(value: Decimal, currency: str, words: Words) -> str:
     """The symbol is the reader's: to an English one ¥ alone may be yen, so that CNY is CN¥."""
     from babel.numbers import get_currency_symbol  # noqa: PLC0415  (slow to import)
 
-    symbol = get_currency_symbol(currency, words["locale"])
+    symbol = get_currency_symbol(currency, words.locale)
     # A code in letters (CHF) has no symbol: a space sets it apart.
     return f"{symbol}{' ' if symbol[-1:].isalpha() else ''}{written(value, '#,##0.00')}"
 
 
-def percent(value: object) -> str:
+def percent(ratio: Decimal | None) -> str:
     """Returns a ratio in per cent, never rounded up: what has not reached its limit must not read as 100 %."""
-    found = number(value)
-    return "?" if found is None else written(found, "#,##0.# %", ROUND_DOWN)
+    return "?" if ratio is None else written(ratio, "#,##0.# %", ROUND_DOWN)
 
 
-def moment(value: object, facts: Mapping[str, object]) -> str | None:
-    """Returns a time in the alert's zone, to the minute; None for no time."""
-    found = _parsed(value)
-    return found.astimezone(_zone(facts)).strftime("%Y-%m-%d %H:%M") if found else None
+def moment(at: datetime | None, zone: str | None) -> str | None:
+    """Returns a time (aware) in a zone (IANA name; UTC where there is no such), to the minute."""
+    try:
+        return at.astimezone(_zone(zone)).strftime("%Y-%m-%d %H:%M") if at else None
+    except OverflowError:
+        return None
 
 
-def period(facts: Mapping[str, object], words: Words) -> str | None:
-    """Returns the budget's period by its first and last day, its zone, and the time that is left of it."""
-    start, end = _parsed(facts.get("period_start")), _parsed(facts.get("period_end"))
+def period(
+    start: datetime | None, end: datetime | None, as_of: datetime | None, zone: str | None, words: Words
+) -> str | None:
+    """Returns a period by its first and last day, its zone, and the time that is left of it at ``as_of``."""
     if start is None or end is None:
         return None
-    zone = _zone(facts)
-    first, last = start.astimezone(zone).date(), (end - timedelta(seconds=1)).astimezone(zone).date()
-    shown = f"{first}" if first == last else f"{first} – {last}"
-    left = end - (_parsed(facts.get("as_of")) or datetime.now(UTC))
-    return f"{shown} ({zone.key}; {_time_left(left, words)})"
-
-
-def _zone(facts: Mapping[str, object]) -> ZoneInfo:
+    known = _zone(zone)
     try:
-        return ZoneInfo(str(facts.get("timezone")))
+        first, last = start.astimezone(known).date(), (end - timedelta(seconds=1)).astimezone(known).date()
+    except OverflowError:
+        return None
+    shown = f"{first}" if first == last else f"{first} – {last}"
+    return f"{shown} ({known.key}; {_time_left(end - (as_of or datetime.now(UTC)), words)})"
+
+
+def _zone(name: str | None) -> ZoneInfo:
+    try:
+        return ZoneInfo(str(name))
     except (KeyError, ValueError, OSError):
         return ZoneInfo("UTC")
-
-
-def _parsed(value: object) -> datetime | None:
-    try:
-        return datetime.fromisoformat(str(value)) if value else None
-    except ValueError:
-        return None
 
 
 def _time_left(left: timedelta, words: Words) -> str:
     minutes = max(0, int(left.total_seconds() // 60))
     days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
-    form = words["left_days"] if days else words["left_hours"] if hours else words["left_minutes"]
-    return str(form.format(days=days, hours=hours, minutes=rest))
+    form = words.left_days if days else words.left_hours if hours else words.left_minutes
+    return form.format(days=days, hours=hours, minutes=rest)

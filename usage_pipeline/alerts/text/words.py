@@ -1,98 +1,100 @@
-"""The words of alerts in Chinese and English."""
+"""The words that alerts share, in Chinese and English; what only one kind uses stands with the kind."""
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-WORDS: dict[str, Any] = {
-    "zh": {
-        "locale": "zh_CN",
-        "levels": {"info": "提示", "warning": "黄色预警", "critical": "橙色预警", "emergency": "红色告警"},
-        "tenant": "工作空间", "environment": "环境", "scope": "范围", "spent": "已用 / 限额", "also": "折合",
-        "period": "周期", "left_days": "还剩 {days} 天 {hours} 小时", "left_hours": "还剩 {hours} 小时 {minutes} 分",
-        "left_minutes": "还剩 {minutes} 分钟", "budget": "预算",
-        "measures": {"tokens": "tokens", "input_tokens": "输入 tokens", "output_tokens": "输出 tokens",
-                     "calls": "次调用"},
-        "burn": "近一小时", "forecast": "周期末预测",
-        "crossing": "预计触限", "previous": "上一周期", "average": "历史平均", "top_callers": "主要调用方",
-        "top_projects": "主要项目", "top_models": "主要模型", "top_nodes": "主要节点", "actions": "处置",
-        "action_dry_run": "演练模式：本应执行 {actions}，未实际执行", "action_approve": "等待审批后执行 {actions}",
-        "action_auto": "将自动执行 {actions}", "id": "告警编号", "look": "查看",
-        "configuration_refused": "配置文件有误，未生效", "problem": "问题", "in_force": "当前生效",
-        "last_valid": "上一个有效版本", "delivery_failed": "告警未能送达", "failed_alert": "未送达的告警",
-        "test": "测试", "sent": "发送时间", "meaning": "说明", "only_a_test": "这是一条测试消息，无需处理",
-        "source_unread": "数据源 {source} 无法读取", "last_read": "最近一次读取", "never": "从未成功",
-        "meanwhile": "影响", "not_watched": "恢复之前，该处的用量不受监控",
-        "recipient": "接收人", "channel": "渠道", "answer": "渠道答复",
-        "events": {"resolve": "已恢复", "acknowledge": "已确认"}, "and_more": "等，另有 {count} 条",
-        "more": "另有 {count} 条未列出", "cut": "…(已截断)", "acknowledge": "确认", "list": "全部告警",
-        "override": "预算临时上调", "raise": "上调", "until": "有效期至", "reason": "原因", "requested_by": "申请人",
-        "decided_by": "审批人", "approvers": "等待审批", "note": "备注", "override_id": "上调编号",
-        "decide": "批准或驳回",
-        "override_steps": {"requested": "待审批", "approved": "已批准", "rejected": "已驳回", "withdrawn": "已撤回",
-                           "expired": "申请已过期", "ended": "已结束"},
-        "enforcement_steps": {"dry_run": "演练：本应执行，未实际执行", "waiting for approval": "等待审批",
-                              "applied": "已执行", "failed": "执行失败", "released": "已解除",
-                              "by_hand": "已被人工恢复，不再干预", "refused": "未执行", "rejected": "审批未通过",
-                              "expired": "审批超时，未执行", "release_failed": "暂时无法解除，仍在重试",
-                              "asked": "请求外部系统处置", "no_more": "外部系统可恢复"},
-        "enforcement_actions": {"pause_app": "暂停应用", "switch_model": "切换模型", "lock": "锁定",
-                                "throttle": "限制并发", "webhook": "通知外部系统"},
-        "limits": {"console": "控制台内的探索与调试", "nested": "作为工具被其他应用调用",
-                   "in_flight": "已在运行的调用", "throttle_late": "约五分钟内才生效",
-                   "throttle_beside": "触发器与嵌套调用", "old_conversations": "已有对话仍用原模型",
-                   "pinned": "指定了版本的调用与工作流工具"},
-        "anomaly": "用量异常", "in_window": {"hour": "最近一小时", "day": "昨日", "week": "最近七天"},
-        "sum": "用量", "usual": "往常（中位数）",
-        "score": "偏离程度", "times_spread": "{score} 倍标准差", "rule": "规则", "window": "时段",
-        "project": "项目", "because_of": "起因告警", "detail": "详情",
-        "not_stopped": "无法阻止", "undo": "撤销命令", "report": "用量报告",
-    },
-    "en": {
-        "locale": "en",
-        "levels": {"info": "note", "warning": "yellow", "critical": "orange", "emergency": "RED"},
-        "tenant": "Workspace", "environment": "Environment", "scope": "Scope", "spent": "Spent / limit",
-        "also": "That is", "period": "Period", "left_days": "{days} d {hours} h left",
-        "left_hours": "{hours} h {minutes} min left", "left_minutes": "{minutes} min left", "budget": "Budget",
-        "measures": {"tokens": "tokens", "input_tokens": "input tokens", "output_tokens": "output tokens",
-                     "calls": "calls"},
-        "burn": "Last hour",
-        "forecast": "Forecast for the period", "crossing": "Limit crossed at", "previous": "Period before",
-        "average": "Average before", "top_callers": "Top callers", "top_projects": "Top projects",
-        "top_models": "Top models", "top_nodes": "Top nodes", "actions": "Action",
-        "action_dry_run": "dry run: would have done {actions}; nothing was done",
-        "action_approve": "{actions} waits for approval", "action_auto": "{actions} is being done",
-        "id": "Alert", "look": "Look at it", "configuration_refused": "The configuration file is refused",
-        "problem": "Problem", "in_force": "In force", "last_valid": "the last valid version",
-        "delivery_failed": "An alert could not be delivered", "failed_alert": "Undelivered alert",
-        "test": "TEST", "sent": "Sent", "meaning": "Meaning", "only_a_test": "this is a test; nothing has happened",
-        "source_unread": "Source {source} cannot be read", "last_read": "Last read", "never": "never",
-        "meanwhile": "Meanwhile", "not_watched": "what is spent there is not watched",
-        "recipient": "Recipient", "channel": "Channel", "answer": "Channel's answer",
-        "events": {"resolve": "resolved", "acknowledge": "acknowledged"}, "and_more": "and {count} more",
-        "more": "and {count} more", "cut": "…(cut)", "acknowledge": "Acknowledge", "list": "All alerts",
-        "override": "Temporary raise", "raise": "Raised by", "until": "Until", "reason": "Reason",
-        "requested_by": "Requested by", "decided_by": "Decided by", "approvers": "Waits for", "note": "Note",
-        "override_id": "Override", "decide": "Approve or reject",
-        "override_steps": {"requested": "waits for approval", "approved": "approved", "rejected": "rejected",
-                           "withdrawn": "withdrawn", "expired": "request expired", "ended": "ended"},
-        "enforcement_steps": {"dry_run": "dry run: would have been done, nothing was done",
-                              "waiting for approval": "waits for approval", "applied": "done", "failed": "failed",
-                              "released": "undone", "by_hand": "was undone by hand; it is left so",
-                              "refused": "not done", "rejected": "rejected",
-                              "expired": "nobody approved it in time; not done",
-                              "release_failed": "cannot be undone yet; it is tried again",
-                              "asked": "please act", "no_more": "no longer needed"},
-        "enforcement_actions": {"pause_app": "pause app", "switch_model": "switch model", "lock": "lock",
-                                "throttle": "throttle", "webhook": "outside system"},
-        "limits": {"console": "Explore and debugging in the console", "nested": "calls as a tool of other apps",
-                   "in_flight": "runs that have begun", "throttle_late": "calls of the next five minutes",
-                   "throttle_beside": "triggers and nested calls",
-                   "old_conversations": "conversations that have begun keep the old model",
-                   "pinned": "callers that name a version, and workflow tools"},
-        "anomaly": "Unusual usage",
-        "in_window": {"hour": "in the last hour", "day": "yesterday", "week": "in the last week"},
-        "sum": "Used", "usual": "Usual (median)", "score": "Far from it by",
-        "times_spread": "{score} standard deviations", "rule": "Rule", "window": "Window",
-        "project": "Project", "because_of": "Because of alert",
-        "detail": "Detail", "not_stopped": "Does not stop", "undo": "Undo with", "report": "Usage report",
-    },
-}  # fmt: skip
+
+@dataclass(frozen=True)
+class Words:
+    """The words of one language."""
+
+    locale: str  # of CLDR
+    levels: Mapping[str, str]
+    events: Mapping[str, str]
+    measures: Mapping[str, str]
+    left_days: str
+    left_hours: str
+    left_minutes: str
+    budget: str
+    scope: str
+    project: str
+    problem: str
+    recipient: str
+    channel: str
+    answer: str
+    until: str
+    usual: str
+    decide: str
+    id: str
+    look: str
+    acknowledge: str
+    list: str
+    more: str
+    and_more: str
+    cut: str
+
+
+WORDS: Mapping[str, Words] = {
+    "zh": Words(
+        locale="zh_CN",
+        levels={"info": "提示", "warning": "黄色预警", "critical": "橙色预警", "emergency": "红色告警"},
+        events={"resolve": "已恢复", "acknowledge": "已确认"},
+        measures={
+            "tokens": "tokens",
+            "input_tokens": "输入 tokens",
+            "output_tokens": "输出 tokens",
+            "calls": "次调用",
+        },
+        left_days="还剩 {days} 天 {hours} 小时",
+        left_hours="还剩 {hours} 小时 {minutes} 分",
+        left_minutes="还剩 {minutes} 分钟",
+        budget="预算",
+        scope="范围",
+        project="项目",
+        problem="问题",
+        recipient="接收人",
+        channel="渠道",
+        answer="渠道答复",
+        until="有效期至",
+        usual="往常（中位数）",
+        decide="批准或驳回",
+        id="告警编号",
+        look="查看",
+        acknowledge="确认",
+        list="全部告警",
+        more="另有 {count} 条未列出",
+        and_more="等，另有 {count} 条",
+        cut="…(已截断)",
+    ),
+    "en": Words(
+        locale="en",
+        levels={"info": "note", "warning": "yellow", "critical": "orange", "emergency": "RED"},
+        events={"resolve": "resolved", "acknowledge": "acknowledged"},
+        measures={
+            "tokens": "tokens",
+            "input_tokens": "input tokens",
+            "output_tokens": "output tokens",
+            "calls": "calls",
+        },
+        left_days="{days} d {hours} h left",
+        left_hours="{hours} h {minutes} min left",
+        left_minutes="{minutes} min left",
+        budget="Budget",
+        scope="Scope",
+        project="Project",
+        problem="Problem",
+        recipient="Recipient",
+        channel="Channel",
+        answer="Channel's answer",
+        until="Until",
+        usual="Usual (median)",
+        decide="Approve or reject",
+        id="Alert",
+        look="Look at it",
+        acknowledge="Acknowledge",
+        list="All alerts",
+        more="and {count} more",
+        and_more="and {count} more",
+        cut="…(cut)",
+    ),
+}

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import Field
 
+from usage_pipeline.alerts.kinds.registry import kind_of
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import line
 from usage_pipeline.delivery.channels.base import ChannelOf
@@ -98,9 +99,10 @@ def _compose(message: Message, recipient: EmailRecipient) -> tuple[EmailMessage,
     mail["Message-ID"] = f"<{message.delivery_id}@usage-pipeline>"
     mail["X-Usage-Pipeline-Alert"] = message.alert_id
     mail.set_content(text.text)
-    html = page_with_picture(page.text, message.facts) if message.kind == "report" else page.text
+    brings_files = kind_of(message.kind).brings_files
+    html = page_with_picture(page.text, message.facts) if brings_files else page.text
     mail.add_alternative(html, subtype="html")
-    if message.kind == "report":
+    if brings_files:
         add_files(mail, message.facts)
     return mail, "; ".join(note for note in (text.note, page.note) if note)
 

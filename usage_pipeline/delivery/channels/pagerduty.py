@@ -85,5 +85,5 @@ def _event(alert: Alert, message: Message) -> Draft:
 
 def _details(alert: Alert, message: Message) -> Mapping[str, str]:
     words = WORDS[message.language]
-    known = {label: line(value) for label, value in lines_of(alert, words)}
-    return {**known, words["id"]: alert.alert_id, words["look"]: f"usage-pipeline alerts show {alert.alert_id}"}
+    known = {label: line(value) for label, value in lines_of(alert, message.language)}
+    return {**known, words.id: alert.alert_id, words.look: f"usage-pipeline alerts show {alert.alert_id}"}

@@ -5,9 +5,7 @@ from typing import Any
 
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import markup, one_line
-from usage_pipeline.alerts.text.format import percent
-from usage_pipeline.alerts.text.texts import summary
-from usage_pipeline.alerts.text.words import WORDS
+from usage_pipeline.alerts.text.texts import parts_of
 from usage_pipeline.delivery.channels.http_channel import WebChannel
 from usage_pipeline.delivery.channels.sms_recipient import SmsRecipient
 from usage_pipeline.delivery.rendering import Rendered, render
@@ -37,18 +35,8 @@ def text_of(message: Message) -> Rendered:
 
 def parameters_of(message: Message) -> Mapping[str, str]:
     """Every parameter that a template may ask for, each short enough for any of them."""
-    words, alert = WORDS[message.language], message.alerts[0]
     escape = markup("sms")
-    facts = alert.facts
-    values = {
-        "level": words["levels"].get(alert.level, alert.level),
-        "name": facts.get("budget_name") or facts.get("budget_id") or words.get(alert.kind, alert.kind),
-        "scope": facts.get("scope_name") or "-",
-        "spent": summary(alert, words),
-        "percent": percent(facts["ratio"]) if facts.get("ratio") is not None else "-",
-        "id": alert.alert_id,
-        "text": text_of(message).text,
-    }
+    values = {**parts_of(message.alerts[0], message.language), "text": text_of(message).text}
     return {name: one_line(escape(value), LONGEST_PARAMETER) for name, value in values.items()}
 
 

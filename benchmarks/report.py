@@ -19,7 +19,7 @@ from usage_pipeline.reports.edition import edition_of
 from usage_pipeline.reports.files import write_report
 from usage_pipeline.reports.make import make_report
 from usage_pipeline.settings import Settings
-from usage_pipeline.settings.report_formats import ReportFormat
+from usage_pipeline.settings.reports import ReportFormat
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline.warehouse.embedded import create_database, start_embedded, stop_embedded
 from usage_pipeline.warehouse.schema import migrate

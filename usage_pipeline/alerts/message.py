@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from usage_pipeline.settings.alerting import TemplateSettings
 from usage_pipeline.settings.budget import Level
-from usage_pipeline.settings.templates import TemplateSettings
 
 # As usage.severity() of the warehouse has it.
 _SEVERITY = tuple(reversed(get_args(Level)))

@@ -19,7 +19,7 @@ from usage_pipeline.reports.files import reports_folder, write_report
 from usage_pipeline.reports.make import key_figures, make_report
 from usage_pipeline.reports.scope import find_tenant
 from usage_pipeline.settings.environment import home_dir
-from usage_pipeline.settings.report_formats import ReportFormat
+from usage_pipeline.settings.reports import ReportFormat
 from usage_pipeline.warehouse.connection import Connection
 
 _LANGUAGES = ("zh", "en")

@@ -12,7 +12,7 @@ from pathlib import Path
 from usage_pipeline.reports.document import Report
 from usage_pipeline.reports.formats.registry import writers
 from usage_pipeline.settings.environment import home_dir
-from usage_pipeline.settings.report_formats import ReportFormat
+from usage_pipeline.settings.reports import ReportFormat
 
 _LONGEST_NAME = 60
 

@@ -1,4 +1,4 @@
-"""How alerts are followed up: quiet hours, repeats, escalation, fallback, who watches the watcher, and for how long."""
+"""How alerts are written and followed up: templates, quiet hours, repeats, fallback, who watches, and for how long."""
 
 from typing import Annotated, Literal
 
@@ -36,6 +36,16 @@ class Heartbeat(_Part):
 
     url_env: VariableName
     allow_private: bool = False
+
+
+class TemplateSettings(StrictModel):
+    """Own templates, in place of the shipped ones of the same name: a folder of them, or single files by name.
+
+    Paths are relative to the configuration file's folder.
+    """
+
+    folder: str | None = None
+    files: dict[str, str] = Field(default={})
 
 
 class Alerting(_Part):

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ConfigDict, Field, model_validator
 
-from usage_pipeline.settings.alerting import Alerting
+from usage_pipeline.settings.alerting import Alerting, TemplateSettings
 from usage_pipeline.settings.anomalies import Anomaly
 from usage_pipeline.settings.api_keys import NamedKey
 from usage_pipeline.settings.approvals import Approvals
@@ -18,9 +18,8 @@ from usage_pipeline.settings.counting import Counting
 from usage_pipeline.settings.enforcement import Enforcement, Mode
 from usage_pipeline.settings.reading import ReadingSettings
 from usage_pipeline.settings.recipients import AnyRecipient, VariableName
-from usage_pipeline.settings.report_formats import ReportFormat
-from usage_pipeline.settings.templates import TemplateSettings
-from usage_pipeline.settings.values import Amount, Count, Currency, Names, Price, Slug, StrictModel, TimeOfDay, Zone
+from usage_pipeline.settings.reports import Reports
+from usage_pipeline.settings.values import Amount, Count, Currency, Names, Price, Slug, StrictModel, Zone
 
 __all__ = ["DEFAULT_TIERS", "OWNER", "Budget", "Level", "ProjectFacts", "Settings", "SourceSettings", "Tier"]
 
@@ -146,17 +145,6 @@ class KeyRule(StrictModel):
     project: str
     caller: str
     api_key: str
-
-
-class Reports(StrictModel):
-    """The morning report: the day's, on Mondays also the week's, on the first of a month also the month's."""
-
-    daily_at: TimeOfDay = "08:30"
-    editions: tuple[Literal["day", "week", "month"], ...] = ("day", "week", "month")
-    formats: tuple[ReportFormat, ...] = (ReportFormat.HTML, ReportFormat.XLSX)
-    recipients: Names = ()  # get the report of all tenants
-    to_tenants: bool = True  # each tenant's recipients get their tenant's report
-    link: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] | None = None  # where the reports' folder is served
 
 
 class Schedule(StrictModel):

@@ -10,7 +10,7 @@ from usage_pipeline.alerts.text.escape import line, markup
 from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.delivery.channels.wecom import WecomRecipient
 from usage_pipeline.delivery.rendering import render
-from usage_pipeline.settings.templates import TemplateSettings
+from usage_pipeline.settings.alerting import TemplateSettings
 from usage_pipeline_tests.delivery.test_outbox import FACTS
 from usage_pipeline_tests.support.fault_servers import answers, faulty_http
 

@@ -67,10 +67,20 @@ def test_each_line_leads_down_to_its_events(books: Connection, statements: list[
     lines = [line for found in statements for line in found.lines if line.model]
     assert lines
     for line in lines[:: max(1, len(lines) // 15)]:
-        cursor = books.execute(statement("reports/trace"), {
-            "first": FIRST, "last": LAST, "source": line.source, "tenant_id": line.tenant_id, "app_id": line.app_id,
-            "environment": line.environment, "api_key_id": "", "provider": line.provider, "model": line.model,
-        })  # fmt: skip
+        cursor = books.execute(
+            statement("reports/trace"),
+            {
+                "first": FIRST,
+                "last": LAST,
+                "source": line.source,
+                "tenant_id": line.tenant_id,
+                "app_id": line.app_id,
+                "environment": line.environment,
+                "api_key_id": "",
+                "provider": line.provider,
+                "model": line.model,
+            },
+        )
         names = [column.name for column in cursor.description or ()]
         events = [dict(zip(names, row, strict=True)) for row in cursor]
         assert sum(Decimal(str(event["base_cost"] or 0)) for event in events) == line.base_cost

@@ -1,6 +1,7 @@
 """The document says what the daily tables say, of whom it may, and whether that may still change."""
 
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, fields
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -16,6 +17,7 @@ from usage_pipeline.reports.savings import smaller_model
 from usage_pipeline.reports.scope import NoSuchTenantError, find_tenant, tenants
 from usage_pipeline.settings.model import SourceSettings
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import row
 from usage_pipeline_tests.support.report_books import ACME, AFTERWARDS, DAY, GLOBEX, LAST, SETTINGS
 
 WEEK = edition_of("week", DAY)
@@ -24,15 +26,17 @@ MONTH = edition_of("month", DAY)
 
 def sums(connection: Connection, first: date, last: date, tenant: str | None = None) -> Measures:
     """Straight from usage.daily_usage."""
-    names = ("calls", "failed_calls", "input_tokens", "output_tokens", "total_tokens", "estimated_tokens",
-             "unpriced_tokens", "base_cost")  # fmt: skip
-    row = connection.execute(
-        f"SELECT {', '.join(f'coalesce(sum({name}), 0)' for name in names)} FROM usage.daily_usage"
-        " WHERE usage_date BETWEEN %s AND %s AND (%s::text IS NULL OR tenant_id = %s)",
+    counts = [field.name for field in fields(Measures) if field.name != "base_cost"]
+    columns = ", ".join(f"coalesce(sum({name}), 0)::bigint AS {name}" for name in counts)
+    found = row(
+        connection,
+        Measures,
+        f"SELECT {columns}, coalesce(sum(base_cost), 0) AS base_cost FROM usage.daily_usage"
+        " WHERE usage_date BETWEEN %s AND %s AND (%s::text IS NULL OR tenant_id = %s)".encode(),
         [first, last, tenant, tenant],
-    ).fetchone()
-    assert row is not None
-    return Measures(*(int(str(value)) for value in row[:7]), base_cost=Decimal(str(row[7])))  # type: ignore[misc]
+    )
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize("edition", [edition_of("day", DAY), WEEK, MONTH], ids=lambda edition: edition.kind)
@@ -158,8 +162,8 @@ def test_actions_of_enforcement_stand_in_the_report(books: Connection) -> None:
     assert [(action.action, action.target) for action in own.actions] == [("pause_app", f"{ACME}-app-1")]
 
 
-def _snapshot(connection: Connection):  # type: ignore[no-untyped-def]
-    """Remembers the three tables that say whether a day is closed, and gives what puts them back."""
+def _snapshot(connection: Connection) -> Callable[[], None]:
+    """Remembers the three tables that say whether a day is closed; returns what puts them back."""
     tables = ("source_state", "changed_day", "reconciliation")
     for table in tables:
         connection.execute(f"CREATE TEMP TABLE kept_{table} AS SELECT * FROM usage.{table}")

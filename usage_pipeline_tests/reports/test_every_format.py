@@ -14,7 +14,7 @@ from usage_pipeline.reports.files import write_report
 from usage_pipeline.reports.formats.registry import writer_of
 from usage_pipeline.reports.make import make_report
 from usage_pipeline.reports.scope import find_tenant
-from usage_pipeline.settings.report_formats import ReportFormat
+from usage_pipeline.settings.reports import ReportFormat
 from usage_pipeline.settings.schema import json_schema
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline_tests.reports.test_document import sums

@@ -18,7 +18,7 @@ from usage_pipeline.reports.formats.page_rows import HALF
 from usage_pipeline.reports.formats.xlsx import EXACT
 from usage_pipeline.reports.make import make_report
 from usage_pipeline.reports.words import _WORDS, words
-from usage_pipeline.settings.report_formats import ReportFormat
+from usage_pipeline.settings.reports import ReportFormat
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline_tests.reports.test_document import sums
 from usage_pipeline_tests.support.focus_columns import column_faults, row_faults
@@ -115,8 +115,9 @@ def test_the_validator_of_focus_finds_faults(files: dict[str, Path]) -> None:
     with files["focus"].open(encoding="utf-8", newline="") as file:
         row = next(csv.DictReader(file))
     assert list(column_faults([c for c in row if c != "BilledCost"] + ["Bogus"])) == [
-        "BilledCost is missing", "Bogus is neither of FOCUS nor marked x_",
-    ]  # fmt: skip
+        "BilledCost is missing",
+        "Bogus is neither of FOCUS nor marked x_",
+    ]
     assert list(row_faults({**row, "ServiceCategory": "LLM", "BilledCost": "1e3", "ProviderName": ""}))
 
 

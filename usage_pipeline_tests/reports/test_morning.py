@@ -46,8 +46,9 @@ def run(*words: str) -> Result:
 
 def test_the_asset_writes_the_day_and_says_its_figures(home: Path, books: Connection) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
-        done = dg.materialize([the_asset()], partition_key=DAY.isoformat(), instance=instance,
-                              resources={"warehouse": Warehouse()})  # fmt: skip
+        done = dg.materialize(
+            [the_asset()], partition_key=DAY.isoformat(), instance=instance, resources={"warehouse": Warehouse()}
+        )
         assert done.success
         found = instance.get_latest_materialization_event(dg.AssetKey("daily_report"))
     assert found and found.asset_materialization
@@ -88,8 +89,9 @@ def test_with_a_week_and_a_month_their_editions_are_written_and_told(home: Path,
     assert [edition.name for edition in ended_with(date(2026, 6, 1), EDITION_KINDS)] == ["2026-06-01"]
     sunday = DAY - timedelta(days=DAY.isoweekday())
     with dg.DagsterInstance.ephemeral() as instance:
-        assert dg.materialize([the_asset()], partition_key=sunday.isoformat(), instance=instance,
-                              resources={"warehouse": Warehouse()}).success  # fmt: skip
+        assert dg.materialize(
+            [the_asset()], partition_key=sunday.isoformat(), instance=instance, resources={"warehouse": Warehouse()}
+        ).success
     written = {path.name for path in (home / "reports").iterdir()}
     assert written == {sunday.isoformat(), edition_of("week", sunday).name}
 
@@ -97,8 +99,9 @@ def test_with_a_week_and_a_month_their_editions_are_written_and_told(home: Path,
 def test_the_last_day_of_a_month_writes_its_chargeback_too(home: Path, books: Connection) -> None:
     last = month_of(DAY).last
     with dg.DagsterInstance.ephemeral() as instance:
-        assert dg.materialize([the_asset()], partition_key=last.isoformat(), instance=instance,
-                              resources={"warehouse": Warehouse()}).success  # fmt: skip
+        assert dg.materialize(
+            [the_asset()], partition_key=last.isoformat(), instance=instance, resources={"warehouse": Warehouse()}
+        ).success
     month = home / "reports" / f"{DAY:%Y-%m}"
     statements = sorted(path.name for path in month.glob("chargeback-*.csv"))
     assert len(statements) == 2

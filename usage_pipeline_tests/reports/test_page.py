@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 from usage_pipeline.reports.document import Report
 from usage_pipeline.reports.files import write_report
 from usage_pipeline.reports.formats.html import html
-from usage_pipeline.settings.report_formats import ReportFormat
+from usage_pipeline.settings.reports import ReportFormat
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline_tests.reports.test_document import sums
 from usage_pipeline_tests.support.chromium import in_a_browser, running_browser
@@ -112,8 +112,9 @@ def test_a_filter_shows_its_part(
     choose(page, dimension, label)
     row = books.execute(
         "SELECT sum(base_cost), sum(total_tokens), sum(calls) FROM usage.daily_usage"
-        f" WHERE usage_date = %s AND {condition}".encode(), [DAY]
-    ).fetchone()  # fmt: skip
+        f" WHERE usage_date = %s AND {condition}".encode(),
+        [DAY],
+    ).fetchone()
     assert row is not None
     assert (exact(page), figure(page, "total_tokens"), figure(page, "calls")) == row
     bars = page.locator(".chart-project td.cost").evaluate_all("cells => cells.map(c => c.dataset.exact)")

@@ -14,9 +14,10 @@ from usage_pipeline.delivery.worker import deliver_due
 from usage_pipeline.reports.edition import edition_of
 from usage_pipeline.reports.make import make_report
 from usage_pipeline.reports.recipients import tell_recipients
-from usage_pipeline.settings.model import Reports, Settings, TenantRule
-from usage_pipeline.settings.report_formats import ReportFormat
+from usage_pipeline.settings.model import Settings, TenantRule
+from usage_pipeline.settings.reports import ReportFormat, Reports
 from usage_pipeline.warehouse.connection import Connection, connected
+from usage_pipeline.warehouse.rows import value
 from usage_pipeline_tests.delivery.test_rounds import rewrite
 from usage_pipeline_tests.support.channels import robot, wecom_answer
 from usage_pipeline_tests.support.report_books import ACME, AFTERWARDS, DAY, GLOBEX, SETTINGS, write_books
@@ -101,9 +102,7 @@ def test_the_message_says_ten_lines_at_most_and_is_recorded(
 def test_tenants_can_be_left_out_and_files_linked(ledger: Connection) -> None:
     quiet = TELLING.reports.model_copy(update={"to_tenants": False, "link": "https://reports.example/llm/"})
     assert tell(ledger, TELLING.model_copy(update={"reports": quiet})) == ["finance"]
-    row = ledger.execute("SELECT facts -> 'lines' FROM usage.alert WHERE kind = 'report'").fetchone()
-    assert row is not None
-    lines = dict(row[0])  # type: ignore[call-overload]
+    lines = dict(value(ledger, list, "SELECT facts -> 'lines' FROM usage.alert WHERE kind = 'report'"))
     assert lines["Files"] == f"https://reports.example/llm/{DAY}/en/usage-{DAY}.html"
 
 

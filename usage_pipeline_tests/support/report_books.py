@@ -61,8 +61,10 @@ def project(tenant: str, number: int) -> str:
 
 def _names(connection: Connection) -> None:
     for tenant, name, zone in ((ACME, "=ACME", "Asia/Shanghai"), (GLOBEX, "../Globex <b>", "Europe/Berlin")):
-        connection.execute("INSERT INTO usage.tenant (source, tenant_id, name, timezone) VALUES ('main', %s, %s, %s)",
-                           [tenant, name, zone])  # fmt: skip
+        connection.execute(
+            "INSERT INTO usage.tenant (source, tenant_id, name, timezone) VALUES ('main', %s, %s, %s)",
+            [tenant, name, zone],
+        )
         for number, hostile in enumerate(HOSTILE):
             connection.execute(
                 "INSERT INTO usage.project (source, app_id, tenant_id, name, mode, tags, environment)"
@@ -71,8 +73,9 @@ def _names(connection: Connection) -> None:
             )
         connection.execute(
             "INSERT INTO usage.api_key (source, api_key_id, app_id, tenant_id, masked, created_at)"
-            " VALUES ('main', %s, %s, %s, 'app-…1234', now())", [f"{tenant}-key", project(tenant, 0), tenant],
-        )  # fmt: skip
+            " VALUES ('main', %s, %s, %s, 'app-…1234', now())",
+            [f"{tenant}-key", project(tenant, 0), tenant],
+        )
 
 
 def _event(cursor: object, dice: random.Random, day: date, number: int) -> None:
@@ -118,5 +121,6 @@ def _budgets(connection: Connection) -> None:
         connection.execute(
             "INSERT INTO usage.alert (alert_id, kind, budget_id, scope_value, period_start, tier, level, facts,"
             " created_at) VALUES (%s, 'budget', 'month', %s, '2026-02-28 16:00Z', 80, 'warning', %s,"
-            " '2026-03-17 03:00Z')", [f"B{tenant}", value, facts],
-        )  # fmt: skip
+            " '2026-03-17 03:00Z')",
+            [f"B{tenant}", value, facts],
+        )

@@ -18,7 +18,7 @@ from pyarrow import parquet
 from usage_pipeline.reports.formats.page_rows import HALF
 from usage_pipeline.reports.formats.xlsx import EXACT
 from usage_pipeline.reports.words import words
-from usage_pipeline.settings.report_formats import ReportFormat
+from usage_pipeline.settings.reports import ReportFormat
 
 Sums = dict[str, Decimal]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from importlib import import_module
 
 from usage_pipeline.reports.formats.base import FormatWriter
-from usage_pipeline.settings.report_formats import ReportFormat
+from usage_pipeline.settings.reports import ReportFormat
 
 
 def writer_of(name: ReportFormat) -> FormatWriter:

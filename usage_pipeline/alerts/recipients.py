@@ -14,7 +14,7 @@ Addressee = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Tenant:
+class TenantName:
     """A tenant by id and name, as rules of the configuration find it."""
 
     tenant_id: str
@@ -34,7 +34,7 @@ def operators(settings: Settings) -> list[Addressee]:
     return addressees(settings, named) or addressees(settings, settings.recipients)
 
 
-def recipients_of_tier(settings: Settings, budget: Budget, tier: Tier, tenant: Tenant | None) -> list[Addressee]:
+def recipients_of_tier(settings: Settings, budget: Budget, tier: Tier, tenant: TenantName | None) -> list[Addressee]:
     """Returns who is notified. An alert that would reach nobody goes to everyone whom another tier of it names."""
     names = resolved_names(settings, tier.notify, tenant)
     if not names:
@@ -49,12 +49,12 @@ def recipients_of_budget(
     """Returns everyone whom a tier of the budget names; the operators when that is nobody."""
     budget = next((budget for budget in settings.budgets if budget.id == budget_id), None)
     parameters = {"budget_id": budget_id, "scope_value": scope_value}
-    tenant = row(connection, Tenant, statement("alerts/tenant_of_budget"), parameters)
+    tenant = row(connection, TenantName, statement("alerts/tenant_of_budget"), parameters)
     every = [name for tier in settings.tiers_of(budget) for name in tier.notify] if budget else []
     return addressees(settings, resolved_names(settings, every, tenant)) or operators(settings)
 
 
-def resolved_names(settings: Settings, names: Iterable[str], tenant: Tenant | None) -> list[str]:
+def resolved_names(settings: Settings, names: Iterable[str], tenant: TenantName | None) -> list[str]:
     """Returns names of recipients; `owner` stands for those of the tenant, or of every tenant where there is none."""
     found: list[str] = []
     for name in names:

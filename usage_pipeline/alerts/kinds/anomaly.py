@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from usage_pipeline.alerts.kinds.base import AlertFacts, AlertKind, Identity, Lines, NewAlert
 from usage_pipeline.alerts.outbox import raise_alert
-from usage_pipeline.alerts.recipients import Addressee, Tenant, addressees, operators, resolved_names
+from usage_pipeline.alerts.recipients import Addressee, TenantName, addressees, operators, resolved_names
 from usage_pipeline.alerts.text.escape import line, plain
 from usage_pipeline.alerts.text.format import amount, moment
 from usage_pipeline.alerts.text.words import WORDS
@@ -183,5 +183,5 @@ def _recipients(connection: Connection, settings: Settings, found: Unusual) -> l
     """`owner` stands for the one tenant that the value lies in; the configuration has it for no other values."""
     source, _, value = found.value.partition("/")
     parameters = {"source": source, "value": value}
-    tenant = row(connection, Tenant, statement("alerts/tenant_of_value"), parameters) or Tenant("", "")
+    tenant = row(connection, TenantName, statement("alerts/tenant_of_value"), parameters) or TenantName("", "")
     return addressees(settings, resolved_names(settings, found.rule.notify, tenant)) or operators(settings)

@@ -9,7 +9,7 @@ from typing import Literal
 from usage_pipeline.alerts.kinds.base import AlertFacts, AlertKind, Identity, Lines, NewAlert
 from usage_pipeline.alerts.kinds.facts import as_json, number
 from usage_pipeline.alerts.outbox import raise_alert
-from usage_pipeline.alerts.recipients import Tenant, addressees, recipients_of_tier, resolved_names
+from usage_pipeline.alerts.recipients import TenantName, addressees, recipients_of_tier, resolved_names
 from usage_pipeline.alerts.text.escape import plain
 from usage_pipeline.alerts.text.format import amount, moment, percent, period
 from usage_pipeline.alerts.text.words import WORDS
@@ -393,7 +393,7 @@ def _facts(
     )
 
 
-def _tenant_of(connection: Connection, item: Reached) -> Tenant | None:
+def _tenant_of(connection: Connection, item: Reached) -> TenantName | None:
     tenant_id = item.scope.get("tenant_id")
     if tenant_id is None:
         return None
@@ -403,7 +403,7 @@ def _tenant_of(connection: Connection, item: Reached) -> Tenant | None:
         "SELECT name FROM usage.tenant WHERE source = %s AND tenant_id = %s",
         [item.scope.get("source"), tenant_id],
     )
-    return Tenant(tenant_id, tenant_id if name is None else name)
+    return TenantName(tenant_id, tenant_id if name is None else name)
 
 
 def _crossing(item: Reached, pace: Decimal | None, as_of: datetime) -> datetime | None:

@@ -16,7 +16,7 @@ from usage_pipeline.warehouse.statements import statement
 
 @dataclass(frozen=True)
 class _Status:
-    """The current status of a budget's fullest value; amounts as decimal text."""
+    """The current status of a budget's fullest value; amounts in the measure's unit, ratio 1 at the limit."""
 
     scope_value: str
     scope_name: str
@@ -26,12 +26,12 @@ class _Status:
     period_start: datetime
     period_end: datetime
     measure: str
-    spent: str
-    limit: str
-    ratio: str
-    forecast: str | None
-    tokens: str
-    cost: str
+    spent: Decimal
+    limit: Decimal
+    ratio: Decimal
+    forecast: Decimal | None
+    tokens: Decimal | None
+    cost: Decimal | None
 
 
 def would_be_alert(connection: Connection, settings: Settings, budget: Budget, now: datetime) -> NewAlert[BudgetFacts]:
@@ -41,8 +41,8 @@ def would_be_alert(connection: Connection, settings: Settings, budget: Budget, n
     """
     status = row(connection, _Status, statement("alerts/fullest_status"), {"budget_id": budget.id})
     status = status or _nothing_spent(budget, settings, now)
-    tier = _tier(settings.tiers_of(budget), Decimal(status.ratio))
-    item = Reached(budget_id=budget.id, tier=str(tier.at), level=tier.level, tier_on=tier.on, **vars(status))
+    tier = _tier(settings.tiers_of(budget), status.ratio)
+    item = Reached(budget_id=budget.id, tier=tier.at, level=tier.level, tier_on=tier.on, **vars(status))
     return budget_alert(connection, settings, budget, tier, item, now)
 
 
@@ -62,10 +62,10 @@ def _nothing_spent(budget: Budget, settings: Settings, now: datetime) -> _Status
         period_start=start,
         period_end=start + timedelta(days=1),
         measure=measure,
-        spent="0",
-        limit=str(limit),
-        ratio="0",
+        spent=Decimal(0),
+        limit=limit,
+        ratio=Decimal(0),
         forecast=None,
-        tokens="",
-        cost="",
+        tokens=None,
+        cost=None,
     )

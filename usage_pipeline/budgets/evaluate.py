@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from typing import LiteralString
 
@@ -27,7 +28,11 @@ _STAGES = ", ".join(
 
 @dataclass(frozen=True)
 class Reached:
-    """A tier that a budget's value has reached and that nobody was notified of yet; amounts as decimal text."""
+    """A tier that a budget's value has reached and that nobody was notified of yet.
+
+    ``spent``, ``limit`` and ``forecast`` are in the measure's unit, ``ratio`` is 1 at the limit, ``tier`` in per cent;
+    ``tokens`` and ``cost`` are what was spent of either, whatever is limited. Times aware UTC.
+    """
 
     budget_id: str
     scope_value: str
@@ -38,13 +43,13 @@ class Reached:
     period_start: datetime
     period_end: datetime
     measure: str
-    spent: str
-    limit: str
-    ratio: str
-    forecast: str | None
-    tokens: str
-    cost: str
-    tier: str
+    spent: Decimal
+    limit: Decimal
+    ratio: Decimal
+    forecast: Decimal | None
+    tokens: Decimal | None
+    cost: Decimal | None
+    tier: Decimal
     level: str
     tier_on: str = "spent"
     round: int = 0
@@ -78,7 +83,7 @@ def evaluate_budgets(connection: Connection, settings: Settings, version: int, a
     now = {"judged_at": as_of, "config_version": version}
     connection.execute(statement("budgets/tiers"), now)
     connection.execute(with_levels("budgets/write_status"), now)
-    found.reached = [_as_reached(row) for row in connection.execute(statement("budgets/reached"))]
+    found.reached = rows(connection, Reached, statement("budgets/reached"))
     counts = rows(connection, _AtLevel, with_levels("budgets/count_levels"))
     found.levels = {at.level: at.number for at in counts}
     found.rows = sum(found.levels.values())
@@ -166,31 +171,3 @@ def in_scope_parameters(budget: Budget, scope: Mapping[str, str]) -> dict[str, o
         "excluded": patterns_of(budget.excluded()),
         "scope": json.dumps(dict(scope)),
     }
-
-
-def _as_reached(row: tuple[object, ...]) -> Reached:
-    (budget_id, scope_value, scope_name, scope, period, zone, start, end, measure, spent, limit, ratio, forecast,
-     tokens, cost, tier, level, tier_on, times) = row  # fmt: skip
-    if not isinstance(start, datetime) or not isinstance(end, datetime) or not isinstance(scope, dict):
-        raise TypeError("sql/budgets/reached.sql gives other columns than expected")
-    return Reached(
-        budget_id=str(budget_id),
-        scope_value=str(scope_value),
-        scope_name=str(scope_name),
-        scope={str(key): str(value) for key, value in scope.items()},
-        period=str(period),
-        zone=str(zone),
-        period_start=start,
-        period_end=end,
-        measure=str(measure),
-        spent=str(spent),
-        limit=str(limit),
-        ratio=str(ratio),
-        forecast=None if forecast is None else str(forecast),
-        tokens=str(tokens),
-        cost=str(cost),
-        tier=str(tier),
-        level=str(level),
-        tier_on=str(tier_on),
-        round=int(str(times)),
-    )

@@ -51,7 +51,7 @@ def preview(
     return found
 
 
-def _key(item: Reached) -> tuple[str, str, datetime, str, str, int]:
+def _key(item: Reached) -> tuple[str, str, datetime, str, Decimal, int]:
     return item.budget_id, item.scope_value, item.period_start, item.tier_on, item.tier, item.round
 
 

@@ -142,8 +142,10 @@ def diff(
     ]  # fmt: skip
     columns = ("budget", "scope", "period from", "limit", "then", "ratio", "then", "level", "then")
     show_rows("Budgets that would stand otherwise", columns, rows, right=("limit", "ratio"))
-    alerts = [(a.budget_id, a.scope_name, f"{Decimal(a.tier).normalize():f}% of {a.tier_on}", a.level, Decimal(a.spent),
-               Decimal(a.limit)) for a in found.alerts]  # fmt: skip
+    alerts = [
+        (a.budget_id, a.scope_name, f"{a.tier.normalize():f}% of {a.tier_on}", a.level, a.spent, a.limit)
+        for a in found.alerts
+    ]
     show_rows("Alerts that would be raised at once", ("budget", "scope", "tier", "level", "spent", "limit"), alerts)
 
 

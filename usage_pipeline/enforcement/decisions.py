@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from usage_pipeline.enforcement.notify import tell
+from usage_pipeline.enforcement.notify import notify
 from usage_pipeline.enforcement.settle import want_release
 from usage_pipeline.enforcement.state import ActionRecord, ActionState, change, locked, record_step
 from usage_pipeline.inputs import InputError
@@ -34,7 +34,7 @@ def decide_action(
         changed = change(connection, action, state=state, decided_at=now, decided_by=by, next_attempt_at=now)
         record_step(connection, action_id, now, state, detail=comment, by=by)
         if not approve:
-            tell(
+            notify(
                 connection, settings, changed, "rejected", now, detail=" ".join(part for part in (by, comment) if part)
             )
     return changed

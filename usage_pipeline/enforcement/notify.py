@@ -19,7 +19,7 @@ _UNDOABLE = (EnforcementStep.APPLIED, EnforcementStep.RELEASE_FAILED, Enforcemen
 _WHAT_IT_DOES_NOT_STOP = (EnforcementStep.APPLIED, EnforcementStep.WAITING)
 
 
-def tell(
+def notify(
     connection: Connection,
     settings: Settings,
     action: ActionRecord,

@@ -8,7 +8,7 @@ from psycopg.types.json import Json
 
 from usage_pipeline.budgets.audit_log import THE_PIPELINE
 from usage_pipeline.enforcement.causes import LOCK, Cause, unplanned
-from usage_pipeline.enforcement.notify import tell
+from usage_pipeline.enforcement.notify import notify
 from usage_pipeline.enforcement.registry import KINDS
 from usage_pipeline.enforcement.state import ActionState, action_id_of, action_with_id, record_step
 from usage_pipeline.enforcement.targets import Target, chosen, spenders
@@ -162,7 +162,7 @@ def _add(
     record_step(connection, action_id, now, state, detail=where.refused or f"mode {settings.mode_of(tier)}", run_id=by)
     if state in _STEP:
         detail = where.refused or ""
-        tell(
+        notify(
             connection,
             settings,
             action_with_id(connection, action_id),

@@ -6,7 +6,7 @@ from datetime import datetime
 from psycopg.types.json import Json
 
 from usage_pipeline.enforcement.causes import tiers_with_actions
-from usage_pipeline.enforcement.notify import tell
+from usage_pipeline.enforcement.notify import notify
 from usage_pipeline.enforcement.state import (
     ActionRecord,
     ActionState,
@@ -34,7 +34,7 @@ def settle(connection: Connection, settings: Settings, now: datetime, *, by: str
     with connection.transaction():
         for action_id in values(connection, str, statement("enforcement/expire"), {"now": now}):
             record_step(connection, action_id, now, "expired", run_id=by)
-            tell(connection, settings, action_with_id(connection, action_id), "expired", now)
+            notify(connection, settings, action_with_id(connection, action_id), "expired", now)
     tiers = Json(tiers_with_actions(settings))
     for over in rows(connection, _Over, statement("enforcement/over"), {"now": now, "tiers": tiers}):
         want_release(connection, action_with_id(connection, over.action_id), over.why, now, run_id=by)

@@ -20,7 +20,7 @@ from usage_pipeline.console.errors import (
     RefusedError,
 )
 from usage_pipeline.enforcement.base import EnforcementAction, RefusedActionError
-from usage_pipeline.enforcement.notify import tell
+from usage_pipeline.enforcement.notify import notify
 from usage_pipeline.enforcement.registry import KINDS
 from usage_pipeline.enforcement.state import ActionRecord, ActionState, change, locked, others_enforced, record_step
 from usage_pipeline.settings import Settings
@@ -54,7 +54,7 @@ class ActionRun:
             changed = change(self.connection, record, next_attempt_at=now, attempts=0, **values)
             record_step(self.connection, record.action_id, now, what, detail=detail, run_id=self.by)
             not_stopped = KINDS[record.action].not_stopped
-            tell(self.connection, self.settings, changed, step, now, detail=detail, not_stopped=not_stopped)
+            notify(self.connection, self.settings, changed, step, now, detail=detail, not_stopped=not_stopped)
             if what in ("verified", "released", "opened by hand"):
                 said = f"{record.action} {what}: {record.target_name}"
                 record_event(
@@ -276,7 +276,7 @@ def release_later(work: ActionRun, record: ActionRecord, answer: str, notified_a
     record = work.try_again(record, answer)
     if record.attempts == notified_at:
         with work.connection.transaction():
-            tell(work.connection, work.settings, record, "release_failed", work.clock(), detail=answer)
+            notify(work.connection, work.settings, record, "release_failed", work.clock(), detail=answer)
 
 
 def _shown(name: str, value: object) -> str:

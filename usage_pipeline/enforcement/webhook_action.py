@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from usage_pipeline.enforcement.base import ActionKind
-from usage_pipeline.enforcement.notify import tell
+from usage_pipeline.enforcement.notify import notify
 from usage_pipeline.enforcement.state import ActionRecord, ActionState, change, due_actions, record_step
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
@@ -49,7 +49,7 @@ def _step(
 ) -> None:
     changed = change(connection, action, **values)
     record_step(connection, action.action_id, now, what, run_id=by)
-    tell(connection, settings, changed, what, now)
+    notify(connection, settings, changed, what, now)
 
 
 def _record_delivery(connection: Connection, action: ActionRecord, now: datetime, by: str) -> None:

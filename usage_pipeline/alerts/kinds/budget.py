@@ -303,7 +303,7 @@ def raise_budget_alerts(
     raised = []
     for item in reached:
         budget = budgets[item.budget_id]
-        tier = next(t for t in settings.tiers_of(budget) if t.at == Decimal(item.tier) and t.on == item.tier_on)
+        tier = next(t for t in settings.tiers_of(budget) if t.at == item.tier and t.on == item.tier_on)
         alert = budget_alert(connection, settings, budget, tier, item, as_of, version)
         if raise_alert(connection, alert, addressees(settings, alert.facts.recipients)):
             raised.append(alert.alert_id)
@@ -371,18 +371,18 @@ def _facts(
         tier_on=tier.on,
         measure=item.measure,
         currency=settings.currency,
-        spent=Decimal(item.spent),
-        limit=Decimal(item.limit),
-        ratio=Decimal(item.ratio),
-        tokens=number(item.tokens),
-        cost=number(item.cost),
+        spent=item.spent,
+        limit=item.limit,
+        ratio=item.ratio,
+        tokens=item.tokens,
+        cost=item.cost,
         period=item.period,
         period_start=item.period_start,
         period_end=item.period_end,
         timezone=item.zone,
         as_of=as_of,
         burn_last_hour=burn,
-        forecast=number(item.forecast),
+        forecast=item.forecast,
         crossing_at=_crossing(item, burn, as_of),
         previous_period=number(known.previous_period),
         trailing_average=number(known.trailing_average),
@@ -408,7 +408,7 @@ def _tenant_of(connection: Connection, item: Reached) -> TenantName | None:
 
 def _crossing(item: Reached, pace: Decimal | None, as_of: datetime) -> datetime | None:
     """When the limit is crossed at the last hour's pace; None when it is, or when that lies beyond the period."""
-    left = Decimal(item.limit) - Decimal(item.spent)
+    left = item.limit - item.spent
     if left <= 0 or pace is None or pace <= 0:
         return None
     at = as_of + timedelta(hours=min(float(left / pace), 24 * 400))

@@ -1,4 +1,4 @@
--- The open rows to read again now, at most :most. With :all every one, but each once a pass (:started is its begin).
+-- The open rows to read again now, at most :limit. With :all every one, but each once a pass (:started is its begin).
 -- Reads usage.open_row. Writes nothing.
 SELECT o.kind, o.row_id
 FROM usage.open_row o
@@ -6,4 +6,4 @@ WHERE o.source = :'source'
   AND (o.next_read_at = '-infinity'
        OR (o.read_at < :'started'::timestamptz AND (:'all'::boolean OR o.next_read_at <= :'now'::timestamptz)))
 ORDER BY o.occurred_at
-LIMIT :'most'::bigint
+LIMIT :'limit'::bigint

@@ -70,11 +70,12 @@ WITH own AS (
            mine.debug_tokens, run.container_tokens, mine.gone_events
     FROM mine, sums, run, unit, to_other_days
 )
-SELECT our_events, our_tokens, our_base_cost, message_rows, message_tokens, run_rows, run_tokens, rolled_up_tokens,
-       thought_tokens, nested_tokens, beside_total_tokens, other_day_tokens, single_step_tokens, tool_call_tokens,
-       other_tokens, gone_tokens, late_tokens,
-       our_tokens - (message_tokens + run_tokens + rolled_up_tokens + thought_tokens + nested_tokens
-                     + beside_total_tokens + other_day_tokens + single_step_tokens + tool_call_tokens + other_tokens
-                     + gone_tokens + late_tokens) AS unexplained_tokens,
-       debug_tokens, container_tokens, gone_events
+SELECT our_events::bigint, our_tokens::bigint, our_base_cost, message_rows::bigint, message_tokens::bigint,
+       run_rows::bigint, run_tokens::bigint, rolled_up_tokens::bigint, thought_tokens::bigint, nested_tokens::bigint,
+       beside_total_tokens::bigint, other_day_tokens::bigint, single_step_tokens::bigint, tool_call_tokens::bigint,
+       other_tokens::bigint, gone_tokens::bigint, late_tokens::bigint,
+       (our_tokens - (message_tokens + run_tokens + rolled_up_tokens + thought_tokens + nested_tokens
+                      + beside_total_tokens + other_day_tokens + single_step_tokens + tool_call_tokens + other_tokens
+                      + gone_tokens + late_tokens))::bigint AS unexplained_tokens,
+       debug_tokens::bigint, container_tokens::bigint, gone_events::bigint
 FROM parts

@@ -45,4 +45,4 @@ WHERE e.source = :'source' AND (e.event_id = ANY(:'events'::text[]) OR e.run_id 
 
 DELETE FROM stage_event s WHERE NOT EXISTS (SELECT FROM misfit m WHERE m.event_id = s.event_id);
 
-SELECT event_id, what, pending, ours, theirs FROM misfit ORDER BY what, event_id;
+SELECT event_id, what, coalesce(pending, false) AS late, ours, theirs FROM misfit ORDER BY what, event_id;

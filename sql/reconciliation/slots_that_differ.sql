@@ -23,7 +23,7 @@ WITH theirs AS (
       AND (e.occurred_at AT TIME ZONE coalesce(t.timezone, :'zone'))::date = :'day'::date
     GROUP BY 1, 2
 )
-SELECT coalesce(theirs.app_id, ours.app_id), coalesce(theirs.slot, ours.slot)
+SELECT coalesce(theirs.app_id, ours.app_id) AS app_id, coalesce(theirs.slot, ours.slot) AS begins_at
 FROM theirs
 FULL JOIN ours ON ours.app_id = theirs.app_id AND ours.slot = theirs.slot
 WHERE (theirs.units, theirs.digest) IS DISTINCT FROM (ours.units, ours.digest)

@@ -39,7 +39,7 @@ WITH day AS (
     SELECT * FROM node
     ORDER BY CASE :'by' WHEN 'cost' THEN cost ELSE tokens END DESC, tokens DESC,
              CASE :'by' WHEN 'cost' THEN cost_before ELSE tokens_before END DESC, project, node_id
-    LIMIT :'most'::int
+    LIMIT :'limit'::int
 )
 SELECT t.source, t.tenant, t.project, t.app_id, t.node_id,
        CASE WHEN t.renamed THEN

@@ -29,8 +29,9 @@ WITH waiting AS (
     SELECT table_name, usage_date, sum(total_tokens) AS tokens, sum(base_cost) AS base_cost
     FROM daily GROUP BY table_name, usage_date
 )
-SELECT t.table_name, day.usage_date, coalesce(e.tokens, 0), coalesce(s.tokens, 0), coalesce(e.base_cost, 0),
-       coalesce(s.base_cost, 0)
+SELECT t.table_name AS "table", day.usage_date, coalesce(e.tokens, 0)::bigint AS event_tokens,
+       coalesce(s.tokens, 0)::bigint AS table_tokens, coalesce(e.base_cost, 0) AS event_cost,
+       coalesce(s.base_cost, 0) AS table_cost
 FROM (SELECT unnest(:'days'::date[]) AS usage_date) AS day
 CROSS JOIN (VALUES ('daily_usage'), ('daily_project_usage'), ('daily_key_usage'), ('daily_user_usage'),
                    ('daily_model_usage'), ('daily_node_usage')) AS t (table_name)

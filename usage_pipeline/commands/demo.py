@@ -110,7 +110,7 @@ def _release(console: FakeConsole, history: History, before: Answer) -> bool:
 
 def _reconcile() -> bool:
     results = reconcile_newest()
-    tokens = sum(int(str(result.sums.get("our_tokens", 0))) for result in results)
+    tokens = sum(result.sums.our_tokens for result in results if result.sums)
     wrong = [result for result in results if result.state != "green"]
     for result in wrong:
         err.print(f"reconciliation: {result.usage_date} {result.state}: {result.says}", markup=False, style="red")

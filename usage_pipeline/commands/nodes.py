@@ -35,7 +35,7 @@ def nodes(
             raise InputError(
                 f"there is no project {project!r}; `usage-pipeline run` lists them by name, and * fits any part"
             )
-        found = top_nodes(connection, days=days, project=project, by=by.value, most=limit)
+        found = top_nodes(connection, days=days, project=project, by=by.value, limit=limit)
         currency = configuration.settings.currency
     if as_json:
         print_json([{**vars(node), "currency": currency} for node in found])

@@ -1,6 +1,7 @@
 """`usage-pipeline reconcile`: holds days against the source's own sums."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated
@@ -87,7 +88,7 @@ def _document(result: DayResult) -> dict[str, object]:
         "state": result.state,
         "says": result.says,
         "compared_until": result.compared_until,
-        **result.sums,
+        **(asdict(result.sums) if result.sums else {}),
         "misfits": [
             dict(as_dicts(("event_id", "what", "ours", "theirs"), [(m.event_id, m.what, m.ours, m.theirs)])[0])
             for m in result.misfits
@@ -97,7 +98,7 @@ def _document(result: DayResult) -> dict[str, object]:
 
 def _show(results: Sequence[DayResult]) -> None:
     columns = ("source", "day", "state", *_SHOWN)
-    rows = [(r.source_id, r.usage_date, r.state, *(r.sums.get(name) for name in _SUMS)) for r in results]
+    rows = [(r.source_id, r.usage_date, r.state, *(getattr(r.sums, name, None) for name in _SUMS)) for r in results]
     # A column that is nothing everywhere only takes room.
     kept = [i for i, name in enumerate(columns) if name in ("source", "day", "state", "ours", "unexplained")
             or any(str(row[i]) not in ("0", "None") for row in rows)]  # fmt: skip
@@ -108,7 +109,7 @@ def _show(results: Sequence[DayResult]) -> None:
         right=_SHOWN,
     )
     for result in results:
-        if result.state != "green" or result.sums.get("gone_events"):
+        if result.state != "green" or (result.sums and result.sums.gone_events):
             style = "red" if result.state in _NOT_GREEN else "yellow" if result.state == "not_compared" else None
             err.print(
                 f"{result.source_id} {result.usage_date} {result.state}: {result.says}",

@@ -60,9 +60,9 @@ def reconciliation(context: dg.AssetExecutionContext, warehouse: Warehouse) -> d
             {
                 "dagster/row_count": len(of_day),
                 "state": ", ".join(f"{r.source_id} {r.state}" for r in of_day),
-                "our_tokens": sum(int(str(r.sums.get("our_tokens", 0))) for r in of_day),
-                "unexplained_tokens": sum(int(str(r.sums.get("unexplained_tokens", 0))) for r in of_day),
-                "gone_events": sum(int(str(r.sums.get("gone_events", 0))) for r in of_day),
+                "our_tokens": sum(r.sums.our_tokens for r in of_day if r.sums),
+                "unexplained_tokens": sum(r.sums.unexplained_tokens for r in of_day if r.sums),
+                "gone_events": sum(r.sums.gone_events for r in of_day if r.sums),
             },
             asset_key="reconciliation",
             partition_key=day.isoformat(),

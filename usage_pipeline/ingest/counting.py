@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-import psycopg
-
 from usage_pipeline.pricing.catalogue import catalogue_rules
 from usage_pipeline.pricing.price_rules import PriceBook, price_book
 from usage_pipeline.settings import Settings
@@ -14,6 +12,7 @@ from usage_pipeline.settings.api_keys import as_masked
 from usage_pipeline.sources.base import Family
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.patterns import like_pattern
+from usage_pipeline.warehouse.rows import rows, value
 from usage_pipeline.warehouse.statements import statement
 
 
@@ -44,6 +43,12 @@ class CountingRules:
             "rates": self.prices.rates,
             "base_currency": self.prices.base_currency,
         }
+
+
+@dataclass(frozen=True)
+class _UnpricedModel:
+    provider: str
+    model: str
 
 
 def counting_rules(settings: Settings, source_id: str) -> CountingRules:
@@ -100,18 +105,10 @@ def _attribute_and_price(warehouse: Connection, parameters: Mapping[str, object]
     # The ledger is looked up for what is staged: how much that is decides the way.
     warehouse.execute("ANALYZE stage_event")
     warehouse.execute(statement("ingest/attribute_events"), parameters)
-    unpriced = _last_rows(warehouse.execute(statement("pricing/unpriced_models")))
-    catalogue = catalogue_rules((str(provider), str(model)) for provider, model in unpriced)
+    unpriced = rows(warehouse, _UnpricedModel, statement("pricing/unpriced_models"))
+    catalogue = catalogue_rules((found.provider, found.model) for found in unpriced)
     warehouse.execute(statement("pricing/price_events"), {**parameters, "catalogue": catalogue})
 
 
 def _merge(warehouse: Connection, parameters: Mapping[str, object]) -> int:
-    changed = _last_rows(warehouse.execute(statement("ingest/merge_events"), parameters))
-    return int(str(changed[0][0]))
-
-
-def _last_rows(cursor: psycopg.Cursor[tuple[object, ...]]) -> list[tuple[object, ...]]:
-    """The rows of the last statement of a file."""
-    while cursor.nextset():
-        pass
-    return cursor.fetchall()
+    return value(warehouse, int, statement("ingest/merge_events"), parameters)

@@ -9,6 +9,7 @@ from usage_pipeline.ingest.source_lock import SourceBusyError
 from usage_pipeline.ingest.source_reader import SourceReader, in_words
 from usage_pipeline.settings import Settings, SourceSettings
 from usage_pipeline.warehouse.connection import Connection, address_of
+from usage_pipeline.warehouse.rows import values
 
 _LONGEST_ERROR = 2_000
 _LOOK_EVERY_SECONDS = 0.25
@@ -49,11 +50,11 @@ class _SideBySide:
         self._settings = settings
         self._within = within
         self._progress = progress
-        self._told: SimpleQueue[Progress | SourceReader] = SimpleQueue()
+        self._news: SimpleQueue[Progress | SourceReader] = SimpleQueue()
         address, wait = address_of(connection), _SHORT_WAIT if within else _LONG_WAIT
         self._waiting = [
-            SourceReader(source, settings, address, self._told, sweep=sweep, wait_for_others=wait)
-            for source in _the_well_ones_first(connection, settings.sources)
+            SourceReader(source, settings, address, self._news, sweep=sweep, wait_for_others=wait)
+            for source in _failed_last(connection, settings.sources)
         ]
         self._running: list[SourceReader] = []
         self._left: list[SourceReader] = []
@@ -87,7 +88,7 @@ class _SideBySide:
 
     def _hear(self) -> None:
         try:
-            news = self._told.get(timeout=_LOOK_EVERY_SECONDS)
+            news = self._news.get(timeout=_LOOK_EVERY_SECONDS)
         except Empty:
             return
         if isinstance(news, Progress):
@@ -126,8 +127,7 @@ class _SideBySide:
         )
 
 
-def _the_well_ones_first(connection: Connection, sources: Sequence[SourceSettings]) -> list[SourceSettings]:
-    """Sources that failed last time come last: where only some are read at once, they keep nobody waiting."""
-    rows = connection.execute("SELECT source FROM usage.source_state WHERE last_error IS NOT NULL").fetchall()
-    failed = {str(source) for (source,) in rows}
+def _failed_last(connection: Connection, sources: Sequence[SourceSettings]) -> list[SourceSettings]:
+    """Returns the sources that failed last time after all others: where few are read at once, none waits for them."""
+    failed = {*values(connection, str, "SELECT source FROM usage.source_state WHERE last_error IS NOT NULL")}
     return sorted(sources, key=lambda source: source.id in failed)

@@ -20,6 +20,7 @@ from usage_pipeline.sources.base import (
 )
 from usage_pipeline.sources.watchdog import working_in_warehouse
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import row, rows, value
 from usage_pipeline.warehouse.statements import statement
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -52,6 +53,18 @@ class IngestResult:
     read_up_to: datetime | None = None
     finished: bool = True  # else the next pass goes on where this one was asked to stop
     problems: Sequence[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _SourceState:
+    read_up_to: datetime | None
+    last_sweep_at: datetime | None
+
+
+@dataclass(frozen=True)
+class _OpenRow:
+    kind: str
+    row_id: str
 
 
 def _never() -> bool:
@@ -99,14 +112,16 @@ class _Windows:
         self._clock = source.clock()
         self._rules = counting_rules(settings, source.source_id)
         self._result = IngestResult(source.source_id)
-        state = warehouse.execute(
-            "SELECT read_up_to, last_sweep_at FROM usage.source_state WHERE source = %s", [source.source_id]
-        ).fetchone()
-        self._read_up_to: datetime | None = state[0] if state else None  # type: ignore[assignment]
+        state = row(
+            warehouse,
+            _SourceState,
+            "SELECT read_up_to, last_sweep_at FROM usage.source_state WHERE source = %s",
+            [source.source_id],
+        ) or _SourceState(None, None)
+        self._read_up_to = state.read_up_to
         self._began_at = self._read_up_to
-        last_sweep = state[1] if state else None
         self._every_open_row = sweep
-        self._sweep = sweep or not isinstance(last_sweep, datetime) or self._clock - last_sweep > _SWEEP_EVERY
+        self._sweep = sweep or state.last_sweep_at is None or self._clock - state.last_sweep_at > _SWEEP_EVERY
 
     def run(self) -> IngestResult:
         open_staging(self._warehouse)
@@ -157,7 +172,7 @@ class _Windows:
                 # The clock was read before the rows: whatever is stamped later is read again by the next pass.
                 self._remember_read_up_to(min(until or self._clock, self._clock))
             self._result.windows += 1
-            self._tell()
+            self._report_progress()
             if until is None:
                 return True
             # Reading again alone brings nobody further: a pass goes at least a window past where the last one was.
@@ -197,14 +212,14 @@ class _Windows:
     def _read_open_rows(self, source: ReadsAgain, started: datetime) -> bool:
         """Returns whether every row that is due was read."""
         while batch := self._due_open_rows(started):
-            message_ids = [row_id for kind, row_id in batch if kind == "message"]
-            run_ids = [row_id for kind, row_id in batch if kind == "run"]
+            message_ids = [open_row.row_id for open_row in batch if open_row.kind == "message"]
+            run_ids = [open_row.row_id for open_row in batch if open_row.kind == "run"]
             try:
                 self._read_rows(source, message_ids, run_ids)
             except EnoughForNow:
                 return True
             self._result.open_rows_read += len(batch)
-            self._tell()
+            self._report_progress()
             if self._stop():
                 return False
         return True
@@ -218,8 +233,10 @@ class _Windows:
             )
             self._count()
 
-    def _due_open_rows(self, started: datetime) -> list[tuple[str, str]]:
-        found = self._warehouse.execute(
+    def _due_open_rows(self, started: datetime) -> list[_OpenRow]:
+        return rows(
+            self._warehouse,
+            _OpenRow,
             statement("ingest/open_rows_due"),
             {
                 "source": self._source.source_id,
@@ -227,10 +244,9 @@ class _Windows:
                 "started": started,
                 "all": self._every_open_row,
                 # A source that pays for each row by a call takes fewer at once.
-                "most": getattr(self._source, "open_rows_a_batch", _OPEN_ROWS_A_BATCH),
+                "limit": getattr(self._source, "open_rows_a_batch", _OPEN_ROWS_A_BATCH),
             },
         )
-        return [(str(kind), str(row_id)) for kind, row_id in found]
 
     def _count(self) -> None:
         give_up = self._clock - timedelta(days=self._settings.lookback.give_up_days)
@@ -269,9 +285,8 @@ class _Windows:
         )
 
     def _warehouse_clock(self) -> datetime:
-        row = self._warehouse.execute("SELECT clock_timestamp()").fetchone()
-        return row[0] if row else datetime.now(UTC)  # type: ignore[return-value]
+        return value(self._warehouse, datetime, "SELECT clock_timestamp()")
 
-    def _tell(self) -> None:
+    def _report_progress(self) -> None:
         if self._progress and self._read_up_to:
             self._progress(Progress(self._source.source_id, self._read_up_to, self._clock, self._result.events_changed))

@@ -8,6 +8,7 @@ from usage_pipeline.ingest.counting import book_staged, counting_rules, open_sta
 from usage_pipeline.ingest.source_lock import source_lock
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import values
 from usage_pipeline.warehouse.statements import statement
 
 
@@ -38,8 +39,7 @@ def recount(
 
 def _sources(connection: Connection, days: Sequence[date]) -> list[str]:
     """Every source that the ledger knows, also one that the configuration no longer names."""
-    rows = connection.execute("SELECT source FROM usage.source_state ORDER BY source") if days else ()
-    return [str(source) for (source,) in rows]
+    return values(connection, str, "SELECT source FROM usage.source_state ORDER BY source") if days else []
 
 
 def _recount_day(connection: Connection, settings: Settings, source_id: str, day: date) -> int:

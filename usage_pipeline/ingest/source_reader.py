@@ -20,14 +20,14 @@ _log = logging.getLogger(__name__)
 
 
 class SourceReader:
-    """A source being read. What it tells goes into the queue: each progress, and itself when it has ended."""
+    """A source being read. It puts its news into the queue: each progress, and itself when it has ended."""
 
     def __init__(
         self,
         source: SourceSettings,
         settings: Settings,
         warehouse_address: str,
-        told: "SimpleQueue[Progress | SourceReader]",
+        news: "SimpleQueue[Progress | SourceReader]",
         *,
         sweep: bool,
         wait_for_others: timedelta,
@@ -37,7 +37,7 @@ class SourceReader:
         self.failure: Exception | None = None
         self._settings = settings
         self._warehouse_address = warehouse_address
-        self._told = told
+        self._news = news
         self._sweep = sweep
         self._wait_for_others = wait_for_others
         self._stop = False
@@ -79,7 +79,7 @@ class SourceReader:
         except Exception as error:  # each source fails alone, whatever its fault is
             self.failure = error
         finally:
-            self._told.put(self)
+            self._news.put(self)
 
     def _read(self) -> IngestResult:
         with connected(self._warehouse_address) as warehouse:
@@ -91,7 +91,7 @@ class SourceReader:
                     source,
                     self._settings,
                     sweep=self._sweep,
-                    progress=self._told.put,
+                    progress=self._news.put,
                     stop=lambda: self._stop,
                     wait_for_others=self._wait_for_others,
                 )

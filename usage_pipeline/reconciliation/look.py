@@ -1,15 +1,15 @@
 """Looks at one day of one source: its own sums and rows on one side, our events on the other. Changes nothing."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-import psycopg
-
 from usage_pipeline.sources.base import ReadsAgain, Reconcilable, Source, Window
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import row, rows, values
 from usage_pipeline.warehouse.statements import statement
 
 SLOT = timedelta(minutes=15)
@@ -46,14 +46,63 @@ class SourceDay:
         }
 
 
-@dataclass
-class Found:
-    """What does not fit, as far as sums tell, and the day's sums."""
+@dataclass(frozen=True)
+class DaySums:
+    """What a day's sums are made of, as usage.reconciliation keeps them; money in the configuration's currency."""
 
-    slots: list[tuple[str, datetime]] = field(default_factory=list)  # app id, quarter of an hour
-    runs: set[str] = field(default_factory=set)
-    events: set[str] = field(default_factory=set)
-    sums: dict[str, object] = field(default_factory=dict)
+    our_events: int
+    our_tokens: int
+    our_base_cost: Decimal
+    message_rows: int
+    message_tokens: int
+    run_rows: int
+    run_tokens: int
+    rolled_up_tokens: int
+    thought_tokens: int
+    nested_tokens: int
+    beside_total_tokens: int
+    other_day_tokens: int
+    single_step_tokens: int
+    tool_call_tokens: int
+    other_tokens: int
+    gone_tokens: int
+    late_tokens: int
+    unexplained_tokens: int
+    debug_tokens: int
+    container_tokens: int
+    gone_events: int
+
+
+@dataclass(frozen=True)
+class Slot:
+    """An app's messages of a quarter of an hour, which begins at ``begins_at``."""
+
+    app_id: str
+    begins_at: datetime
+
+
+@dataclass(frozen=True)
+class _Unsealed:
+    """An event that no pass wrote as it is, and its run."""
+
+    event_id: str
+    run_id: str | None
+
+
+@dataclass(frozen=True)
+class _SourceState:
+    read_up_to: datetime | None
+    last_sweep_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What does not fit, as far as sums show it, and the day's sums."""
+
+    slots: list[Slot]
+    runs: set[str]
+    events: set[str]
+    sums: DaySums
 
     @property
     def fits(self) -> bool:
@@ -63,23 +112,20 @@ class Found:
 
 def day_of(warehouse: Connection, source: Source, day: date, zone: str) -> SourceDay | None:
     """The day as far as the source has been read; None when it has not been read into that day."""
-    zones = {zone} | {
-        str(name)
-        for (name,) in warehouse.execute(
-            "SELECT DISTINCT timezone FROM usage.tenant WHERE source = %s", [source.source_id]
-        )
-    }
+    of_tenants = "SELECT DISTINCT timezone FROM usage.tenant WHERE source = %s"
+    zones = {zone, *values(warehouse, str, of_tenants, [source.source_id])}
     starts = [datetime.combine(day, time(), ZoneInfo(name)).astimezone(UTC) for name in zones]
     ends = [datetime.combine(day + timedelta(days=1), time(), ZoneInfo(name)).astimezone(UTC) for name in zones]
-    row = warehouse.execute(
+    state = row(
+        warehouse,
+        _SourceState,
         "SELECT read_up_to, last_sweep_at FROM usage.source_state WHERE source = %s",
         [source.source_id],
-    ).fetchone()
-    read_up_to = row[0] if row else None
-    if not isinstance(read_up_to, datetime):
+    )
+    if state is None or state.read_up_to is None:
         return None
-    read = min(read_up_to, source.clock()) - SETTLING
-    swept = row[1] if row and isinstance(row[1], datetime) else datetime(1970, 1, 1, tzinfo=UTC)
+    read = min(state.read_up_to, source.clock()) - SETTLING
+    swept = state.last_sweep_at or datetime(1970, 1, 1, tzinfo=UTC)
     since, end = min(starts), max(ends)
     if read <= since:
         return None
@@ -91,7 +137,6 @@ def look(warehouse: Connection, source: Comparable, day: SourceDay) -> Found:
 
     Messages by number and digest, an app and quarter of an hour at a time; runs and their node executions row by row.
     """
-    found = Found()
     parameters = day.parameters()
     with warehouse.transaction():
         # One snapshot: what a pass merges meanwhile is not seen.
@@ -104,20 +149,14 @@ def look(warehouse: Connection, source: Comparable, day: SourceDay) -> Found:
         warehouse.execute(statement("ingest/dify_nodes"), parameters)
         warehouse.execute(statement("reconciliation/own_runs"), parameters)
         warehouse.execute(statement("reconciliation/our_side"), parameters)
-        found.slots = [
-            (str(app_id), slot)
-            for app_id, slot in warehouse.execute(statement("reconciliation/slots_that_differ"), parameters)
-            if isinstance(slot, datetime)
-        ]
-        runs = warehouse.execute(statement("reconciliation/runs_that_differ"), parameters)
-        found.runs = {str(run_id) for (run_id,) in runs}
-        units = warehouse.execute(statement("reconciliation/units_that_differ"), parameters)
-        found.events = {str(event_id) for (event_id,) in units}
-        for event_id, run_id in warehouse.execute(statement("reconciliation/seals_that_differ"), parameters):
-            found.events.add(str(event_id))
-            found.runs |= {str(run_id)} if run_id is not None else set()
-        found.sums = _sums(warehouse.execute(statement("reconciliation/day_sums"), parameters))
-    return found
+        slots = rows(warehouse, Slot, statement("reconciliation/slots_that_differ"), parameters)
+        runs = {*values(warehouse, str, statement("reconciliation/runs_that_differ"), parameters)}
+        events = {*values(warehouse, str, statement("reconciliation/units_that_differ"), parameters)}
+        for unsealed in rows(warehouse, _Unsealed, statement("reconciliation/seals_that_differ"), parameters):
+            events.add(unsealed.event_id)
+            runs |= {unsealed.run_id} if unsealed.run_id is not None else set()
+        (sums,) = rows(warehouse, DaySums, statement("reconciliation/day_sums"), parameters)
+    return Found(slots, runs, events, sums)
 
 
 def _windows(source: Source, day: SourceDay) -> Iterator[Window]:
@@ -127,10 +166,3 @@ def _windows(source: Source, day: SourceDay) -> Iterator[Window]:
         until = min(source.window_end(since) or day.until, day.until)
         yield Window(since, until)
         since = until
-
-
-def _sums(cursor: psycopg.Cursor[tuple[object, ...]]) -> dict[str, object]:
-    """The sums by name: rows, events and tokens as whole numbers, money exact."""
-    names = [column.name for column in cursor.description or ()]
-    row: Sequence[object] = cursor.fetchone() or ()
-    return {name: value if name == "our_base_cost" else int(str(value)) for name, value in zip(names, row, strict=True)}

@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-import psycopg
-
 from usage_pipeline.ingest.counting import counting_rules, make_events, merge_events, open_staging
 from usage_pipeline.ingest.source_lock import source_lock
 from usage_pipeline.reconciliation.look import SLOT, Comparable, Found, SourceDay
 from usage_pipeline.settings import Settings
 from usage_pipeline.sources.base import Window
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import rows, values
 from usage_pipeline.warehouse.statements import statement
 
 GONE = "gone at the source"
@@ -69,36 +68,26 @@ def read_again(
                 source.stage_single_steps(warehouse, day.since)
                 source.stage_tool_calls(warehouse, day.since)
             make_events(warehouse, source.family, parameters)
-            rows = _last_rows(warehouse.execute(statement("reconciliation/misfits"), {**parameters, "events": asked}))
+            found_misfits = rows(
+                warehouse, Misfit, statement("reconciliation/misfits"), {**parameters, "events": asked}
+            )
             merge_events(warehouse, source.family, parameters)
             warehouse.execute(statement("reconciliation/mark_gone"), parameters)
-    return [
-        Misfit(
-            str(event_id),
-            str(what),
-            bool(late),
-            ours if isinstance(ours, dict) else None,
-            theirs if isinstance(theirs, dict) else None,
-        )
-        for event_id, what, late, ours, theirs in rows
-    ]
+    return found_misfits
 
 
 def _messages(warehouse: Connection, source: Comparable, found: Found) -> set[str]:
     """The ids, on either side, of the messages in slots that differ, and of single ones."""
     ids = {event_id.removeprefix("message:") for event_id in found.events if event_id.startswith("message:")}
-    for app_id, slot in found.slots:
-        ids.update(source.message_ids(app_id, Window(slot, slot + SLOT)))
-        ours = warehouse.execute(
-            "SELECT event_id FROM usage.usage_event WHERE source = %s AND app_id = %s AND occurred_at >= %s"
-            " AND occurred_at < %s AND event_id LIKE 'message:%%'",
-            [source.source_id, app_id, slot, slot + SLOT],
-        )
-        ids.update(str(event_id).removeprefix("message:") for (event_id,) in ours)
+    for slot in found.slots:
+        window = Window(slot.begins_at, slot.begins_at + SLOT)
+        ids.update(source.message_ids(slot.app_id, window))
+        parameters = {
+            "source": source.source_id,
+            "app_id": slot.app_id,
+            "since": window.since,
+            "until": window.until,
+        }
+        ours = values(warehouse, str, statement("reconciliation/our_messages"), parameters)
+        ids.update(event_id.removeprefix("message:") for event_id in ours)
     return ids
-
-
-def _last_rows(cursor: psycopg.Cursor[tuple[object, ...]]) -> list[tuple[object, ...]]:
-    while cursor.nextset():
-        pass
-    return cursor.fetchall()

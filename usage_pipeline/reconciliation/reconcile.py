@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal, cast
+from enum import StrEnum
+from typing import cast
 
 import psycopg
 
 from usage_pipeline.ingest.counting import counting_rules, make_events, open_staging
-from usage_pipeline.reconciliation.look import Comparable, Found, SourceDay, day_of, look
+from usage_pipeline.reconciliation.look import Comparable, DaySums, Found, SourceDay, day_of, look
 from usage_pipeline.reconciliation.read_again import GONE, Misfit, read_again
 from usage_pipeline.settings import Settings, SourceSettings
 from usage_pipeline.sources.base import ReadsAgain, Reconcilable, SourceError
@@ -18,22 +19,30 @@ from usage_pipeline.usage.roll_up import changed_days, roll_up
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 
-State = Literal["green", "healed", "red", "not_compared"]
 _ROUNDS = 3
 _ROWS_NAMED = 50
 
 
-@dataclass
+class DayState(StrEnum):
+    """How a day came out."""
+
+    GREEN = "green"
+    HEALED = "healed"  # it did not fit, and does since it was read again
+    RED = "red"
+    NOT_COMPARED = "not_compared"
+
+
+@dataclass(frozen=True)
 class DayResult:
-    """How a day of a source came out; ``sums`` are the columns of usage.reconciliation."""
+    """How a day of a source came out."""
 
     source_id: str
     usage_date: date
-    state: State
+    state: DayState
     says: str
     compared_until: datetime | None = None
-    sums: dict[str, object] = field(default_factory=dict)
-    misfits: list[Misfit] = field(default_factory=list)
+    sums: DaySums | None = None  # None when it was not compared
+    misfits: Sequence[Misfit] = ()
     failed: bool = False  # the source could not be read; another time it can be
 
 
@@ -129,30 +138,28 @@ def _one_day(warehouse: Connection, source: Comparable, settings: Settings, day:
         if any(event.startswith(("node:", "tool_call:")) for event in found.events):
             _stage_units(warehouse, source, settings, day.since)
         found = look(warehouse, source, day)
-    return _judged(day, found, healed, left)
+    return _evaluated(day, found, healed, left)
 
 
-def _judged(day: SourceDay, found: Found, healed: dict[str, Misfit], left: list[Misfit]) -> DayResult:
+def _evaluated(day: SourceDay, found: Found, healed: dict[str, Misfit], left: list[Misfit]) -> DayResult:
     """The day's result from what was found last, what reading again put right, and what is left."""
-    sums = dict(found.sums)
-    unexplained = int(str(sums["unexplained_tokens"]))
-    if unexplained and left and all(misfit.expected for misfit in left):
+    sums = found.sums
+    if sums.unexplained_tokens and left and all(misfit.expected for misfit in left):
         # Calls under way change faster than they can be compared; they are compared again next time.
-        sums["late_tokens"] = int(str(sums["late_tokens"])) + unexplained
-        unexplained = sums["unexplained_tokens"] = 0
+        sums = replace(sums, late_tokens=sums.late_tokens + sums.unexplained_tokens, unexplained_tokens=0)
     wrong = [misfit for misfit in left if not misfit.expected]
     put_right = [m for m in healed.values() if not m.expected and m.event_id not in {w.event_id for w in wrong}]
     misfits = wrong + put_right
-    gone = int(str(sums["gone_events"]))
+    gone = sums.gone_events
     remark = f"; {gone} events are gone at the source and stay counted" if gone else ""
-    state: State = "green"
+    state = DayState.GREEN
     says = f"fits to the last token{remark}"
     if wrong:
-        state, says = "red", f"{_names(wrong)} does not fit{remark}"
-    elif unexplained:
-        state, says = "red", f"{unexplained} tokens are not explained by any row{remark}"
+        state, says = DayState.RED, f"{_names(wrong)} does not fit{remark}"
+    elif sums.unexplained_tokens:
+        state, says = DayState.RED, f"{sums.unexplained_tokens} tokens are not explained by any row{remark}"
     elif put_right:
-        state, says = "healed", f"{_names(put_right)} did not fit; healed by reading again{remark}"
+        state, says = DayState.HEALED, f"{_names(put_right)} did not fit; healed by reading again{remark}"
     return DayResult(day.source_id, day.date, state, says, day.until, sums, misfits)
 
 
@@ -163,7 +170,7 @@ def _names(misfits: Sequence[Misfit]) -> str:
 
 
 def _not_compared(source_id: str, day: date, says: str, *, failed: bool = False) -> DayResult:
-    return DayResult(source_id, day, "not_compared", says, failed=failed)
+    return DayResult(source_id, day, DayState.NOT_COMPARED, says, failed=failed)
 
 
 def _keep(warehouse: Connection, result: DayResult) -> None:
@@ -171,7 +178,7 @@ def _keep(warehouse: Connection, result: DayResult) -> None:
         {"event_id": m.event_id, "what": m.what, "ours": m.ours, "theirs": m.theirs}
         for m in result.misfits[:_ROWS_NAMED]
     ]
-    healed = any(misfit.what != GONE for misfit in result.misfits) and result.state == "healed"
+    healed = any(misfit.what != GONE for misfit in result.misfits) and result.state is DayState.HEALED
     warehouse.execute(
         statement("reconciliation/keep_day"),
         {
@@ -180,7 +187,7 @@ def _keep(warehouse: Connection, result: DayResult) -> None:
             "state": result.state,
             "says": result.says,
             "compared_until": result.compared_until,
-            "sums": json.dumps(result.sums, default=str),
+            "sums": json.dumps(asdict(result.sums) if result.sums else {}, default=str),
             "misfits": len(result.misfits),
             "rows": json.dumps(rows, default=str),
             "healed_at": datetime.now(UTC) if healed else None,

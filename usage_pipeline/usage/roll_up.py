@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import rows, values
 from usage_pipeline.warehouse.statements import statement
 
 # daily_usage comes first: the narrower tables are sums of it.
@@ -27,17 +29,13 @@ class Difference:
     usage_date: date
     event_tokens: int
     table_tokens: int
-    event_cost: str
-    table_cost: str
+    event_cost: Decimal
+    table_cost: Decimal
 
 
 def changed_days(connection: Connection) -> list[date]:
-    """The days, each in its tenant's zone, whose events changed since they were last rolled up; oldest first."""
-    return [
-        day
-        for (day,) in connection.execute("SELECT DISTINCT usage_date FROM usage.changed_day ORDER BY 1")
-        if isinstance(day, date)
-    ]
+    """Returns the days (of the tenants' zones) whose events changed since they were last rolled up, oldest first."""
+    return values(connection, date, "SELECT DISTINCT usage_date FROM usage.changed_day ORDER BY 1")
 
 
 def roll_up(
@@ -73,10 +71,5 @@ def _roll_up_together(connection: Connection, days: list[date]) -> None:
 
 
 def differences(connection: Connection, days: Sequence[date]) -> list[Difference]:
-    """Where the daily tables do not equal the events; empty when all is well."""
-    rows = connection.execute(statement("usage/daily_difference"), {"days": list(days)})
-    return [
-        Difference(str(table), day, int(str(events)), int(str(table_sum)), str(event_cost), str(table_cost))
-        for table, day, events, table_sum, event_cost, table_cost in rows
-        if isinstance(day, date)
-    ]
+    """Returns where the daily tables do not equal the events; nothing when all is well."""
+    return rows(connection, Difference, statement("usage/daily_difference"), {"days": list(days)})

@@ -34,7 +34,7 @@ class NodeUsage:
     unpriced_tokens: int
 
     def as_row(self, columns: tuple[str, ...]) -> tuple[object, ...]:
-        """Some of its fields, in their order."""
+        """Returns some of its fields, in their order."""
         named = dict(zip(self.__dataclass_fields__, astuple(self), strict=True))
         return tuple(named[column] for column in columns)
 
@@ -45,10 +45,10 @@ def top_nodes(
     days: int = 7,
     project: str | None = None,
     by: Literal["tokens", "cost"] = "tokens",
-    most: int = 20,
+    limit: int = 20,
     now: datetime | None = None,
 ) -> list[NodeUsage]:
-    """The largest first. ``project`` is a name, an id or a glob; days are full ones of each tenant's zone."""
+    """Returns the largest first. ``project`` is a name, an id or a glob; days are full ones of each tenant's zone."""
     return rows(
         connection,
         NodeUsage,
@@ -58,7 +58,7 @@ def top_nodes(
             "project": like_pattern(project) if project else None,
             "project_id": project,
             "by": by,
-            "most": most,
+            "limit": limit,
             "now": now or datetime.now(UTC),
         },
     )

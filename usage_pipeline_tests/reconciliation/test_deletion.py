@@ -49,7 +49,7 @@ def test_an_app_deleted_with_all_its_rows_stays_counted_under_its_name(reconcile
     assert of_the_app
     assert gone(reconciled) == of_the_app
     results = reconciled.run()
-    assert sum(int(str(result.sums["gone_events"])) for result in results) == len(of_the_app)
+    assert sum(result.sums.gone_events for result in results) == len(of_the_app)
 
 
 def test_a_deleted_conversation_stays_counted_and_comes_back_unmarked(reconciled: Reconciled) -> None:

@@ -31,16 +31,16 @@ def test_a_day_that_nobody_touched_is_green_and_explained_to_the_last_token(reco
     results = reconciled.run()
     assert [result.says for result in results if result.state != "green"] == []
     units = reconciled.company.history.truth(reconciled.company.history.now, KEY_RULES)
-    assert sum(int(str(r.sums["our_tokens"])) for r in results) == sum(unit.total_tokens for unit in units)
+    assert sum(r.sums.our_tokens for r in results) == sum(unit.total_tokens for unit in units)
     for result in results:
-        parts = [int(str(result.sums[name])) for name in (
+        parts = [getattr(result.sums, name) for name in (
             "message_tokens", "run_tokens", "rolled_up_tokens", "thought_tokens", "nested_tokens",
             "beside_total_tokens", "other_day_tokens", "single_step_tokens", "tool_call_tokens", "other_tokens",
             "gone_tokens", "late_tokens")]  # fmt: skip
-        assert sum(parts) == int(str(result.sums["our_tokens"]))
+        assert sum(parts) == result.sums.our_tokens
     # The history is rich enough for the rules to matter.
     for name in ("rolled_up_tokens", "nested_tokens", "thought_tokens", "single_step_tokens", "container_tokens"):
-        assert any(int(str(result.sums[name])) for result in results), name
+        assert any(getattr(result.sums, name) for result in results), name
 
 
 def test_an_event_added_in_the_warehouse_stays_red_and_is_named(reconciled: Reconciled) -> None:
@@ -57,7 +57,7 @@ def test_an_event_added_in_the_warehouse_stays_red_and_is_named(reconciled: Reco
         found = one(reconciled.run(), "red")
         assert found.usage_date == reconciled.day_of(unit)
         assert [m.event_id for m in found.misfits] == ["message:0b5f0c1e-0000-4000-8000-000000000001"]
-        assert found.sums["unexplained_tokens"] == 777
+        assert found.sums.unexplained_tokens == 777
         assert "added or changed in the warehouse" in found.says
 
 

@@ -50,7 +50,7 @@ def test_every_node_has_its_true_figures_of_both_periods(company: Company, wareh
             cost = expected(unit)["base_cost"]
             row[place] += unit.total_tokens
             row[place + 1] += cost if isinstance(cost, Decimal) else 0
-    found = top_nodes(warehouse, days=DAYS, most=EVERY, now=now)
+    found = top_nodes(warehouse, days=DAYS, limit=EVERY, now=now)
     assert {(n.app_id, n.node_id): [n.tokens, n.cost, n.tokens_before, n.cost_before] for n in found} == {
         key: row for key, row in truth.items() if row[0] + row[2]
     }
@@ -63,13 +63,13 @@ def test_every_node_has_its_true_figures_of_both_periods(company: Company, wareh
             assert abs(node.tokens_change_percent - change) <= Decimal("0.05")
         else:
             assert node.tokens_change_percent is None
-    dearest = top_nodes(warehouse, days=DAYS, most=2, by="cost", now=now)
+    dearest = top_nodes(warehouse, days=DAYS, limit=2, by="cost", now=now)
     assert [n.cost for n in dearest] == sorted((n.cost for n in found), reverse=True)[:2]
 
 
 def test_a_renamed_node_is_one_line_with_its_newest_title(company: Company, warehouse: Connection) -> None:
     now = datetime.now(UTC)
-    before = {(n.app_id, n.node_id): n for n in top_nodes(warehouse, days=DAYS, most=EVERY, now=now)}
+    before = {(n.app_id, n.node_id): n for n in top_nodes(warehouse, days=DAYS, limit=EVERY, now=now)}
     with connected(company.dify_url) as dify:
         # Renamed in the middle of the newest full day on which it ran: two titles on one day.
         last = dify.execute(
@@ -81,7 +81,7 @@ def test_a_renamed_node_is_one_line_with_its_newest_title(company: Company, ware
             "UPDATE workflow_node_executions SET title = 'New name' WHERE id = ANY(%s)", [[r[2] for r in last]]
         )
     company.run()
-    after = {(n.app_id, n.node_id): n for n in top_nodes(warehouse, days=DAYS, most=EVERY, now=now)}
+    after = {(n.app_id, n.node_id): n for n in top_nodes(warehouse, days=DAYS, limit=EVERY, now=now)}
     assert {k: (n.tokens, n.cost, n.tokens_before) for k, n in after.items()} == {
         k: (n.tokens, n.cost, n.tokens_before) for k, n in before.items()
     }
@@ -103,12 +103,14 @@ def _start_of_today(now: datetime) -> datetime:
 
 
 def test_projects_are_told_by_name_id_or_glob(company: Company, warehouse: Connection) -> None:
-    found = top_nodes(warehouse, days=DAYS, most=EVERY)
+    found = top_nodes(warehouse, days=DAYS, limit=EVERY)
     one = found[0]
     same = [n for n in found if n.app_id == one.app_id]
     for asked in (one.project, one.app_id, one.project[:-2] + "*"):
-        assert [n for n in top_nodes(warehouse, days=DAYS, most=EVERY, project=asked) if n.app_id == one.app_id] == same
-    assert top_nodes(warehouse, days=DAYS, most=EVERY, project="no such project") == []
+        assert [
+            n for n in top_nodes(warehouse, days=DAYS, limit=EVERY, project=asked) if n.app_id == one.app_id
+        ] == same
+    assert top_nodes(warehouse, days=DAYS, limit=EVERY, project="no such project") == []
 
 
 METADATA = """
@@ -129,7 +131,7 @@ with dg.DagsterInstance.local_temp(sys.argv[1]) as instance:
 def test_people_see_it_in_the_command(company: Company, warehouse: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WAREHOUSE_URL", company.warehouse_url)
     monkeypatch.setenv("USAGE_PIPELINE_CONFIG", str(company.config))
-    found = top_nodes(warehouse, days=7, most=3)
+    found = top_nodes(warehouse, days=7, limit=3)
     listed = json.loads(CliRunner().invoke(app, ["nodes", "--limit", "3", "--json"]).stdout)
     assert [(n["node_id"], n["tokens"], Decimal(n["cost"])) for n in listed] == [
         (n.node_id, n.tokens, n.cost) for n in found
@@ -149,7 +151,7 @@ def test_people_see_it_on_the_asset(company: Company, warehouse: Connection, tmp
     done = subprocess.run([sys.executable, "-c", METADATA, str(tmp_path / "home")], env=environment,
                           capture_output=True, text=True, check=False, timeout=120)  # fmt: skip
     assert "ROWS" in done.stdout, done.stderr[-2000:]
-    first = top_nodes(warehouse, days=7, most=1)[0]
+    first = top_nodes(warehouse, days=7, limit=1)[0]
     assert str(first.tokens) in done.stdout.splitlines()[2]
 
 

@@ -6,6 +6,7 @@ and the next pass goes on where it ended.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 
@@ -27,7 +28,10 @@ from usage_pipeline.sources.dify_api.rows import (
 )
 from usage_pipeline.sources.watchdog import heard_from_source
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import rows, value, value_or_none
+from usage_pipeline.warehouse.statements import statement
 
+_FOLDER = "sources/dify_api"
 _BASIC = ("completion", "chat", "agent-chat")
 _FLOWS = ("workflow", "advanced-chat")
 _FINAL = ("succeeded", "failed", "stopped", "partial-succeeded")
@@ -46,6 +50,42 @@ _NOT_VISIBLE = (
 )
 
 
+@dataclass(frozen=True)
+class _KnownRun:
+    """A run that was final when it was read."""
+
+    run_id: str
+    status: str
+    total_tokens: int
+
+
+@dataclass(frozen=True)
+class _OpenRun:
+    """A run that is read again."""
+
+    run_id: str
+    app_id: str
+    triggered_from: str
+
+
+@dataclass(frozen=True)
+class _KnownMessage:
+    """A message that is read again, as it was counted before."""
+
+    message_id: str
+    app_id: str
+    provider: str | None
+    model: str | None
+    caller_kind: str | None
+    caller_id: str | None
+
+    def talk(self, place: Place) -> Talk:
+        """Returns what its conversation says of it: the console does not say it again for one message."""
+        if self.caller_kind == "console":
+            return Talk(place, "", datetime.now(UTC), self.provider, self.model, "console", None, self.caller_id)
+        return Talk(place, "", datetime.now(UTC), self.provider, self.model, "api", self.caller_id, None)
+
+
 class DifyApi:
     """A Dify behind its console."""
 
@@ -61,7 +101,7 @@ class DifyApi:
         self._waiting: list[Run | Talk] | None = None
         self._models_known: dict[str, list[tuple[object, ...]]] = {}
         self._keys_hidden: list[tuple[str, str, str]] = []
-        with _told():
+        with _failures_in_words():
             self._workspaces = apps.workspaces(console)
         if not self._workspaces:
             raise SourceError("the console shows no workspace: the account must be a member of those to be counted")
@@ -92,7 +132,7 @@ class DifyApi:
     def stage_dimensions(self, warehouse: Connection) -> None:
         """Fills stage_tenant, stage_project and stage_api_key."""
         keys: list[tuple[object, ...]] = []
-        with _told():
+        with _failures_in_words():
             for workspace in self._workspaces:
                 self._console.enter_workspace(workspace.id)
                 listed = list(apps.list_apps(self._console))
@@ -117,7 +157,7 @@ class DifyApi:
         Raises EnoughForNow when this pass has made its calls and something is left.
         """
         if self._waiting is None:
-            with _told():
+            with _failures_in_words():
                 self._waiting = sorted(self._new_since(since), key=lambda entry: entry.moment)
         left = [entry.moment for entry in self._waiting if entry.moment >= since]
         new = [moment for moment in left if self._is_new(moment)]
@@ -126,9 +166,9 @@ class DifyApi:
                 f"the console was asked as often as `calls_per_pass` allows; {len(new)} runs and conversations"
                 f" from {new[0]:%Y-%m-%d %H:%M} UTC on are left to the next pass"
             )
-        most = min(_CALLS_A_WINDOW, max(1, self._calls_left))
+        limit = min(_CALLS_A_WINDOW, max(1, self._calls_left))
         # Several may share one second; a window must still move on.
-        return max(left[most], since + timedelta(seconds=1)) if len(left) > most else None
+        return max(left[limit], since + timedelta(seconds=1)) if len(left) > limit else None
 
     def stage_window(self, warehouse: Connection, window: Window) -> None:
         """Fills the staging tables with what was created in the window, and with its runs' node executions."""
@@ -137,7 +177,7 @@ class DifyApi:
             for entry in self._waiting or []
             if window.since <= entry.moment and (window.until is None or entry.moment < window.until)
         ]
-        with _told():
+        with _failures_in_words():
             for place in self._places({entry.place.app_id for entry in inside}):
                 mine = [entry for entry in inside if entry.place.app_id == place.app_id]
                 self._stage_runs(warehouse, [entry for entry in mine if isinstance(entry, Run)])
@@ -147,7 +187,7 @@ class DifyApi:
         """The same for single rows, by primary key. Raises EnoughForNow when the pass has made its calls."""
         if self._calls_left <= 0:
             raise EnoughForNow("the console was asked as often as `calls_per_pass` allows")
-        with _told():
+        with _failures_in_words():
             self._stage_messages_again(warehouse, message_ids)
             self._stage_runs_again(warehouse, run_ids)
 
@@ -184,17 +224,17 @@ class DifyApi:
 
     def _remember_what_was_read(self, warehouse: Connection) -> None:
         """Runs that were read when they were final need no call again: lists say whether they have changed."""
-        row = warehouse.execute(
-            "SELECT read_up_to FROM usage.source_state WHERE source = %s", [self._source_id]
-        ).fetchone()
-        self._read_up_to = row[0] if row and isinstance(row[0], datetime) else None
+        self._read_up_to = value_or_none(
+            warehouse, datetime, "SELECT read_up_to FROM usage.source_state WHERE source = %s", [self._source_id]
+        )
         if self._read_up_to:
-            found = warehouse.execute(
-                "SELECT run_id, status, total_tokens FROM usage.run_ledger WHERE source = %s AND status = ANY(%s)"
-                " AND created_at >= %s",
-                [self._source_id, list(_FINAL), self._read_up_to - _LONGEST_LOOKBACK],
-            )
-            self._read_before = {str(run_id): (str(status), int(str(tokens))) for run_id, status, tokens in found}
+            parameters = {
+                "source": self._source_id,
+                "final": list(_FINAL),
+                "since": self._read_up_to - _LONGEST_LOOKBACK,
+            }
+            found = rows(warehouse, _KnownRun, statement(f"{_FOLDER}/final_runs"), parameters)
+            self._read_before = {run.run_id: (run.status, run.total_tokens) for run in found}
 
     def _new_since(self, since: datetime) -> Iterator[Run | Talk]:
         talks_from = max(since, self._read_up_to - _MESSAGES_LATE) if self._read_up_to else since
@@ -271,56 +311,57 @@ class DifyApi:
             return
         for block in logs.messages(self._console, talk.place.app_id, talk.conversation_id):
             yield block
-            known = warehouse.execute(
-                "SELECT 1 FROM usage.usage_event WHERE source = %s AND event_id = ANY(%s) LIMIT 1",
+            known = value(
+                warehouse,
+                bool,
+                "SELECT EXISTS (SELECT FROM usage.usage_event WHERE source = %s AND event_id = ANY(%s))",
                 [self._source_id, [f"message:{message['id']}" for message in block]],
-            ).fetchone()
+            )
             if known:
                 return
 
     def _stage_messages_again(self, warehouse: Connection, message_ids: Sequence[str]) -> None:
-        known = warehouse.execute(
-            "SELECT substr(event_id, 9), app_id, provider, model, caller_kind, caller_id FROM usage.usage_event"
-            " WHERE source = %s AND event_id = ANY(%s)",
-            [self._source_id, [f"message:{message_id}" for message_id in message_ids]],
-        ).fetchall()
-        for place in self._places({str(row[1]) for row in known}):
-            for message_id, app_id, provider, model, kind, caller_id in known:
-                if app_id != place.app_id:
+        events = [f"message:{message_id}" for message_id in message_ids]
+        known = rows(
+            warehouse,
+            _KnownMessage,
+            statement(f"{_FOLDER}/known_messages"),
+            {"source": self._source_id, "events": events},
+        )
+        for place in self._places({message.app_id for message in known}):
+            for message in known:
+                if message.app_id != place.app_id:
                     continue
-                console = kind == "console"
-                talk = Talk(
-                    place, "", datetime.now(UTC), _text(provider), _text(model), "console" if console else "api",
-                    None if console else _text(caller_id), _text(caller_id) if console else None,
-                )  # fmt: skip
                 self._calls_left -= 1
                 try:
-                    row = talk.row(logs.message(self._console, place.app_id, str(message_id)))
+                    answer = logs.message(self._console, place.app_id, message.message_id)
                 except NotFoundError:
                     continue
-                _copy(warehouse, "stage_message", [row])
+                _copy(warehouse, "stage_message", [message.talk(place).row(answer)])
 
     def _stage_runs_again(self, warehouse: Connection, run_ids: Sequence[str]) -> None:
-        known = warehouse.execute(
+        known = rows(
+            warehouse,
+            _OpenRun,
             "SELECT run_id, app_id, triggered_from FROM usage.run_ledger WHERE source = %s AND run_id = ANY(%s)",
             [self._source_id, list(run_ids)],
-        ).fetchall()
-        for place in self._places({str(row[1]) for row in known}):
-            for run_id, app_id, triggered_from in known:
-                if app_id != place.app_id:
+        )
+        for place in self._places({run.app_id for run in known}):
+            for run in known:
+                if run.app_id != place.app_id:
                     continue
                 self._calls_left -= 2
                 try:
-                    detail = logs.run(self._console, place.app_id, str(run_id))
-                    nodes = logs.node_executions(self._console, place.app_id, str(run_id))
+                    detail = logs.run(self._console, place.app_id, run.run_id)
+                    nodes = logs.node_executions(self._console, place.app_id, run.run_id)
                 except NotFoundError:
                     continue
-                run = run_of(place, detail, str(triggered_from), None, asker_of(detail))
-                self._stage_run(warehouse, run, nodes, detail)
+                found = run_of(place, detail, run.triggered_from, None, asker_of(detail))
+                self._stage_run(warehouse, found, nodes, detail)
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _failures_in_words() -> Iterator[None]:
     """A failed call as the failure of the source; its words name the call and the way out, and hold no secret."""
     try:
         yield
@@ -337,7 +378,3 @@ def _copy(warehouse: Connection, table: LiteralString, rows: Iterable[Sequence[o
     with warehouse.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)

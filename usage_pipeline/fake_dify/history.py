@@ -83,7 +83,7 @@ def build_history(
     """The same history for the same seed, moment and numbers; ``now`` is aware UTC."""
     rng = random.Random(seed)
     start = (now - timedelta(days=days)).replace(minute=0, second=0, microsecond=0)
-    world = build_world(rng, start, lambda number: start + timedelta(days=int(str(number)) * days / 60))
+    world = build_world(rng, start, lambda number: start + timedelta(days=number * days / 60))
     calls: list[CallScript] = []
     for app in world.apps.values():
         for moment in _moments(rng, app, world, start, now, calls_a_day):

@@ -2,9 +2,11 @@
 
 import random
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from typing import TypedDict
 
 _SEVEN = Decimal("0.0000001")
 
@@ -116,7 +118,17 @@ def _llm(node_id: str, title: str, model: str, kind: str = "llm") -> Node:
     return Node(node_id, kind, title, model)
 
 
-_SPECS: tuple[tuple[str, str, str, str, dict[str, object]], ...] = (
+class _Options(TypedDict, total=False):
+    """What an app has beside its name, mode and model."""
+
+    keys: list[int]  # days after the start on which each was made
+    tags: tuple[str, ...]
+    nodes: tuple[Node, ...]
+    weight: float
+    sources: tuple[str, ...]
+
+
+_SPECS: tuple[tuple[str, str, str, str, _Options], ...] = (
     ("Marketing", "copywriter", "completion", "gpt-4o-mini", {"keys": [0], "tags": ("dept:marketing",), "weight": 2.0}),
     ("Marketing", "brand-chat", "chat", "qwen-max", {"keys": [0, 0], "sources": ("api", "web", "explore")}),
     ("Marketing", "lead-enricher", "agent-chat", "gpt-4o", {"keys": [0], "tags": ("dept:sales",), "weight": 0.6}),
@@ -160,7 +172,7 @@ _SPECS: tuple[tuple[str, str, str, str, dict[str, object]], ...] = (
 ZONES = {"Marketing": "Asia/Shanghai", "Support": "Europe/Berlin"}  # by workspace
 
 
-def build_world(rng: random.Random, started: datetime, day: object) -> World:
+def build_world(rng: random.Random, started: datetime, day: Callable[[int], datetime]) -> World:
     """The demo's Dify before its first call; ``day`` turns a number of days into a time after the start."""
     world = World(started)
     for name, zone in ZONES.items():
@@ -170,14 +182,14 @@ def build_world(rng: random.Random, started: datetime, day: object) -> World:
     for tenant, name, mode, model, options in _SPECS:
         app = FakeApp(new_id(rng), world.tenants[tenant][0], name, mode, model)
         app.workflow_id, app.draft_id = new_id(rng), new_id(rng)
-        for created in options.get("keys", ()):  # type: ignore[attr-defined]
+        for created in options.get("keys", ()):
             secret = "app-" + "".join(rng.choices("ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789", k=24))
-            app.keys.append((new_id(rng), secret, day(created)))  # type: ignore[operator]
+            app.keys.append((new_id(rng), secret, day(created)))
             world.planted.append(secret)
-        app.tags = options.get("tags", ())  # type: ignore[assignment]
-        app.nodes = options.get("nodes", ())  # type: ignore[assignment]
-        app.weight = float(str(options.get("weight", 1.0)))
-        app.sources = options.get("sources", ("api",))  # type: ignore[assignment]
+        app.tags = options.get("tags", ())
+        app.nodes = options.get("nodes", ())
+        app.weight = options.get("weight", 1.0)
+        app.sources = options.get("sources", ("api",))
         world.apps[name] = app
     world.planted += ["planted-" + "".join(rng.choices("abcdefghjkmnpqrstuvwxyz23456789", k=16)) for _ in range(120)]
     return world

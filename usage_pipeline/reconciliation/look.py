@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
 from usage_pipeline.sources.base import ReadsAgain, Reconcilable, Source, Window
@@ -17,6 +17,7 @@ SLOT = timedelta(minutes=15)
 SETTLING = timedelta(minutes=2)
 
 
+@runtime_checkable
 class Comparable(Source, ReadsAgain, Reconcilable, Protocol):
     """A source that can be read and held against its own sums."""
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from typing import cast
 
 import psycopg
 
@@ -13,7 +12,7 @@ from usage_pipeline.ingest.counting import counting_rules, make_events, open_sta
 from usage_pipeline.reconciliation.look import Comparable, DaySums, Found, SourceDay, day_of, look
 from usage_pipeline.reconciliation.read_again import GONE, Misfit, read_again
 from usage_pipeline.settings import Settings, SourceSettings
-from usage_pipeline.sources.base import ReadsAgain, Reconcilable, SourceError
+from usage_pipeline.sources.base import SourceError
 from usage_pipeline.sources.registry import open_source
 from usage_pipeline.usage.roll_up import changed_days, roll_up
 from usage_pipeline.warehouse.connection import Connection
@@ -82,10 +81,10 @@ def _of_source(
     except SourceError as error:
         return [_not_compared(source.id, day, str(error), failed=True) for day in days]
     try:
-        if not (isinstance(opened, Reconcilable) and isinstance(opened, ReadsAgain)):
+        if not isinstance(opened, Comparable):
             says = f"cannot be reconciled: a source of kind {source.kind} gives no sums of its own"
             return [_not_compared(source.id, day, says) for day in days]
-        return _days(warehouse, cast(Comparable, opened), settings, days)
+        return _days(warehouse, opened, settings, days)
     except (SourceError, psycopg.Error) as error:
         if warehouse.closed:
             raise

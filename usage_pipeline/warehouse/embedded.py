@@ -129,7 +129,7 @@ def _private_folder() -> Path:
 
 def _address(uri: str) -> EmbeddedServer:
     parts = psycopg.conninfo.conninfo_to_dict(uri)
-    return EmbeddedServer(socket_folder=str(parts["host"]), port=int(str(parts.get("port", 5432))))
+    return EmbeddedServer(socket_folder=str(parts["host"]), port=int(parts.get("port") or 5432))
 
 
 def _create_databases(server: EmbeddedServer) -> None:

@@ -27,18 +27,18 @@ def row(connection: Connection, row_type: type[T], query: Query, parameters: Par
 
 def values(connection: Connection, kind: type[V], query: Query, parameters: Parameters = None) -> list[V]:
     """Returns the first column of each row. Raises TypeError when one is not of that kind (or is null)."""
-    return [_checked(kind, found) for found in _last(connection, scalar_row, query, parameters).fetchall()]
+    return [checked(kind, found) for found in _last(connection, scalar_row, query, parameters).fetchall()]
 
 
 def value(connection: Connection, kind: type[V], query: Query, parameters: Parameters = None) -> V:
     """Returns the one value of a query that always has one. Raises TypeError when it has none of that kind."""
-    return _checked(kind, _last(connection, scalar_row, query, parameters).fetchone())
+    return checked(kind, _last(connection, scalar_row, query, parameters).fetchone())
 
 
 def value_or_none(connection: Connection, kind: type[V], query: Query, parameters: Parameters = None) -> V | None:
     """Returns the one value of a query; None when there is no row, or null in it."""
     found = _last(connection, scalar_row, query, parameters).fetchone()
-    return None if found is None else _checked(kind, found)
+    return None if found is None else checked(kind, found)
 
 
 def _last(connection: Connection, factory: RowFactory[T], query: Query, parameters: Parameters) -> psycopg.Cursor[T]:
@@ -50,7 +50,8 @@ def _last(connection: Connection, factory: RowFactory[T], query: Query, paramete
     return cursor
 
 
-def _checked(kind: type[V], found: object) -> V:
+def checked(kind: type[V], found: object) -> V:
+    """Returns what was found as what it is. Raises TypeError when it is not of that kind (or is null)."""
     if not isinstance(found, kind):
-        raise TypeError(f"{kind.__name__} was expected of the warehouse, {type(found).__name__} came")
+        raise TypeError(f"{kind.__name__} was expected of the database, {type(found).__name__} came")
     return found

@@ -28,7 +28,7 @@ def company(new_database: Callable[[], str], warehouse_url: str) -> Company:
     """Calls that nest three deep, from every entry point."""
     rng = random.Random(81)
     now = datetime.now(UTC)
-    world = build_world(rng, now - timedelta(days=40), lambda number: now - timedelta(days=40 - int(str(number))))
+    world = build_world(rng, now - timedelta(days=40), lambda number: now - timedelta(days=40 - number))
     calls = []
     for minutes, (name, source) in enumerate((n, s) for n in ("triage-flow", "helpdesk-chatflow") for s in SOURCES):
         app = world.apps[name]

@@ -24,7 +24,7 @@ NOW = datetime.now(UTC)
 
 def new_world(rng: random.Random) -> World:
     """The demo's Dify, forty days old."""
-    return build_world(rng, NOW - timedelta(days=40), lambda number: NOW - timedelta(days=40 - int(str(number))))
+    return build_world(rng, NOW - timedelta(days=40), lambda number: NOW - timedelta(days=40 - number))
 
 
 def company_of(

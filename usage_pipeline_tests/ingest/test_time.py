@@ -129,7 +129,7 @@ def test_a_daily_budget_takes_in_all_hours_of_such_a_day(
 def empty_company(new_database: Callable[[], str], warehouse_url: str, now: datetime) -> Company:
     """The demo's Dify before its first call."""
     rng = random.Random(111)
-    world = build_world(rng, now - timedelta(days=40), lambda number: now - timedelta(days=40 - int(str(number))))
+    world = build_world(rng, now - timedelta(days=40), lambda number: now - timedelta(days=40 - number))
     url = new_database()
     with connected(url) as connection:
         create_dify_schema(connection)

@@ -81,8 +81,8 @@ def statements_of(url: str) -> tuple[MysqlReader, MysqlStatements]:
 def assert_no_scan(reader: MysqlReader, name: str, text: str, parameters: dict[str, object]) -> set[str]:
     """No big table is read whole, neither its rows nor an index of it; returns the big tables that the plan reads."""
     seen = set()
-    for row in reader.rows("EXPLAIN " + text, parameters):
-        table, access, key = row[2], row[3], row[5]
+    for row in reader.named_rows("EXPLAIN " + text, parameters):
+        table, access, key = row["table"], row["type"], row["key"]
         if table in BIG:
             assert access not in ("ALL", "index"), f"{name} scans {BIG[str(table)]}: {row}"
             assert key, f"{name} reads {BIG[str(table)]} along no index: {row}"
@@ -134,7 +134,7 @@ def test_a_dify_before_1_12_is_read_along_the_index_that_it_has(
         "workflow_runs", "workflow_node_executions",
     }  # fmt: skip
     assert assert_no_scan(reader, "messages", statements.messages_by_time(), parameters) >= {"messages"}
-    found = reader.rows(statements.nodes_by_run().reduced, parameters)
+    found = reader.named_rows(statements.nodes_by_run().reduced, parameters)
     assert len(found) == 5 * 500, "every node of the runs, once"
     reader.close()
     connection.close()
@@ -161,4 +161,5 @@ def test_a_pass_without_news_reads_few_rows(big_dify: tuple[Connection, str], wa
 
 def rows_touched(source: DifyMysql) -> int:
     """How many rows and index entries the session has read."""
-    return sum(int(str(value)) for name, value in source.reader.rows("SHOW SESSION STATUS LIKE 'Handler_read%%'"))
+    counters = source.reader.named_rows("SHOW SESSION STATUS LIKE 'Handler_read%%'")
+    return sum(int(str(counter["value"])) for counter in counters)

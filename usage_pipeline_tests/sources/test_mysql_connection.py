@@ -75,7 +75,7 @@ def test_the_session_cannot_write(mariadb: MariaDB, dify: str) -> None:
     reader = MysqlReader(mariadb.url(dify), statement_timeout=SOON)
     for statement in ("DELETE FROM messages", "UPDATE apps SET name = ''", "CREATE TABLE x (y int)"):
         with pytest.raises(SourceError, match="READ ONLY"):
-            reader.rows(statement)
+            reader.named_rows(statement)
     reader.close()
 
 
@@ -83,17 +83,17 @@ def test_a_slow_statement_is_given_up(mariadb: MariaDB, dify: str) -> None:
     reader = MysqlReader(mariadb.url(dify), statement_timeout=SOON)
     began = time.monotonic()
     with pytest.raises(SourceTooSlowError, match="statement_timeout_seconds"):
-        reader.rows("SELECT COUNT(*) FROM information_schema.COLUMNS a, information_schema.COLUMNS b,"
+        reader.named_rows("SELECT COUNT(*) FROM information_schema.COLUMNS a, information_schema.COLUMNS b,"
                     " information_schema.COLUMNS c")  # fmt: skip
     assert time.monotonic() - began < 8
-    assert reader.rows("SELECT 1")[0] == (1,), "and the session lives on"
+    assert reader.value(int, "SELECT 1") == 1, "and the session lives on"
     reader.close()
 
 
 def test_a_row_whose_json_the_server_refuses_is_told_apart(mariadb: MariaDB, dify: str) -> None:
     reader = MysqlReader(mariadb.url(dify), statement_timeout=SOON)
     with pytest.raises(BrokenJsonError):
-        reader.rows("SELECT * FROM JSON_TABLE('{', '$[*]' COLUMNS (x int PATH '$')) t")
+        reader.named_rows("SELECT * FROM JSON_TABLE('{', '$[*]' COLUMNS (x int PATH '$')) t")
     reader.close()
 
 
@@ -109,11 +109,11 @@ def test_a_server_that_hangs_is_given_up() -> None:
 def test_a_server_that_hangs_in_the_middle_is_given_up(mariadb: MariaDB, dify: str) -> None:
     with _relay_that_stalls(mariadb.port) as (port, stall):
         reader = MysqlReader(mariadb.url(dify).replace(str(mariadb.port), str(port)), statement_timeout=SOON)
-        assert reader.rows("SELECT 1")[0] == (1,)
+        assert reader.value(int, "SELECT 1") == 1
         stall.set()
         began = time.monotonic()
         with pytest.raises(SourceError, match="went away or hangs"):
-            reader.rows("SELECT 1")
+            reader.named_rows("SELECT 1")
         assert time.monotonic() - began < 20
         reader.close()
 

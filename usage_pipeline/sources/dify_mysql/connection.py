@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pymysql
 from pymysql.cursors import Cursor, SSCursor
@@ -11,10 +11,13 @@ from pymysql.cursors import Cursor, SSCursor
 from usage_pipeline.sources.base import SourceError, SourceTooSlowError
 from usage_pipeline.sources.mysql_url import CHECK_SERVER, DIFY_ON_MYSQL, explain_mysql_error, mysql_arguments
 from usage_pipeline.sources.watchdog import heard_from_source
+from usage_pipeline.warehouse.rows import checked
 
 if TYPE_CHECKING:
     _Connection = pymysql.Connection[Cursor]
 
+T = TypeVar("T")
+V = TypeVar("V")
 Row = Sequence[object]
 Parameters = Mapping[str, object]
 
@@ -53,16 +56,25 @@ class MysqlReader:
         except (pymysql.MySQLError, OSError, RuntimeError, ValueError) as error:
             raise SourceError(explain_mysql_error(error, DIFY_ON_MYSQL)) from None
 
-    def rows(self, statement: str, parameters: Parameters | None = None) -> list[Row]:
-        """All rows of a small result."""
-        with self.stream(statement, parameters) as (_, rows):
-            return list(rows)
+    def rows(self, row_type: type[T], statement: str, parameters: Parameters | None = None) -> list[T]:
+        """Returns all rows of a small result as ``row_type``, whose fields are named as the columns in lower case."""
+        return [row_type(**row) for row in self.named_rows(statement, parameters)]
 
-    def named_rows(self, statement: str) -> list[dict[str, object]]:
-        """All rows of a small result by column name in lower case."""
-        with self.stream(statement) as (names, rows):
+    def named_rows(self, statement: str, parameters: Parameters | None = None) -> list[dict[str, object]]:
+        """Returns all rows of a small result by column name in lower case."""
+        with self.stream(statement, parameters) as (names, rows):
             keys = [name.lower() for name in names]
             return [dict(zip(keys, row, strict=True)) for row in rows]
+
+    def values(self, kind: type[V], statement: str) -> list[V]:
+        """Returns the first column of each row. Raises TypeError when one is not of that kind."""
+        with self.stream(statement) as (_, rows):
+            return [checked(kind, row[0]) for row in rows]
+
+    def value(self, kind: type[V], statement: str) -> V:
+        """Returns the one value of a query. Raises TypeError when it is not of that kind."""
+        (found,) = self.values(kind, statement)
+        return found
 
     @contextmanager
     def stream(

@@ -29,11 +29,17 @@ class MysqlTables:
     app_logs_by_run: str | None
 
 
+@dataclass(frozen=True)
+class _Column:
+    table_name: str
+    column_name: str
+
+
 def read_mysql_schema(reader: MysqlReader) -> tuple[DifySchema, MysqlTables]:
     """Probes columns and indexes. Raises SourceError when the database is not Dify's or may not be read."""
     columns: dict[str, set[str]] = defaultdict(set)
-    for table, column in reader.rows(statement(f"{_FOLDER}/columns")):
-        columns[str(table)].add(str(column))
+    for found in reader.rows(_Column, statement(f"{_FOLDER}/columns")):
+        columns[found.table_name].add(found.column_name)
     if not is_dify(columns):
         raise SourceError(_not_dify(reader))
     indexes = _index_columns(reader)
@@ -51,11 +57,11 @@ def read_mysql_schema(reader: MysqlReader) -> tuple[DifySchema, MysqlTables]:
 
 
 def tables_it_may_write(reader: MysqlReader) -> list[str]:
-    """What of Dify's database the session's user may change, by its grants; a reader's list is empty."""
-    database = str(reader.rows("SELECT DATABASE()")[0][0])
+    """Returns what of Dify's database the session's user may change, by its grants; a reader's list is empty."""
+    database = reader.value(str, "SELECT DATABASE()")
     found: list[str] = []
-    for (grant,) in reader.rows("SHOW GRANTS"):
-        parts = _GRANT.match(str(grant))
+    for grant in reader.values(str, "SHOW GRANTS"):
+        parts = _GRANT.match(grant)
         # Columns in brackets are no rights: GRANT SELECT (`update`) ON ...
         if parts is None or not _WRITES.search(re.sub(r"\([^)]*\)", "", parts["rights"]).upper()):
             continue
@@ -94,7 +100,7 @@ def _led_by(indexes: dict[tuple[str, str], tuple[str, ...]], wanted: str, column
 
 
 def _not_dify(reader: MysqlReader) -> str:
-    name = str(reader.rows("SELECT DATABASE()")[0][0])
+    name = reader.value(str, "SELECT DATABASE()")
     return (
         f"database {name!r} is not Dify's, or the user may not read it: it shows no tables `messages` and `apps`; "
         "set the database name in the URL (Dify's is 'dify' unless DB_DATABASE says otherwise), "

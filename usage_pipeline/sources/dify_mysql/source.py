@@ -1,8 +1,9 @@
 """Reads a Dify database on MySQL or MariaDB: short read-only statements along indexes that Dify has, row by row."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import LiteralString, cast
+from typing import LiteralString
 
 from psycopg import sql
 
@@ -32,6 +33,14 @@ _UNREAD_TEXT = "?"
 
 Parameters = Mapping[str, object]
 Converted = Sequence[object]
+
+
+@dataclass(frozen=True)
+class _WindowEnd:
+    """Where the messages (in the server's time) and the runs (in UTC) of a window should end; naive."""
+
+    message_end_server: datetime | None
+    run_end: datetime | None
 
 
 class DifyMysql:
@@ -92,7 +101,7 @@ class DifyMysql:
 
     def clock(self) -> datetime:
         """What time it is at the database, aware UTC."""
-        return cast(datetime, self._reader.rows("SELECT UTC_TIMESTAMP(6)")[0][0]).replace(tzinfo=UTC)
+        return self._reader.value(datetime, "SELECT UTC_TIMESTAMP(6)").replace(tzinfo=UTC)
 
     def problems(self) -> Sequence[tuple[str, str, str]]:
         """Columns that this Dify lacks and that counting would have used."""
@@ -108,12 +117,13 @@ class DifyMysql:
 
     def window_end(self, since: datetime) -> datetime | None:
         """Where a window from ``since`` should end to hold a moderate number of rows; None when little is left."""
-        found = self._reader.rows(
-            self._statements.window_end(), {"since": _naive(since), "since_server": self._zone.earliest(since)}
+        (found,) = self._reader.rows(
+            _WindowEnd,
+            self._statements.window_end(),
+            {"since": _naive(since), "since_server": self._zone.earliest(since)},
         )
-        message_end, run_end = cast(tuple[datetime | None, datetime | None], found[0])
-        ends = [self._zone.to_utc(message_end)] if message_end else []
-        ends += [run_end.replace(tzinfo=UTC)] if run_end else []
+        ends = [self._zone.to_utc(found.message_end_server)] if found.message_end_server else []
+        ends += [found.run_end.replace(tzinfo=UTC)] if found.run_end else []
         # Rows may share a second, and a clock that was set back shows an hour twice: a window must still move on.
         return max(min(ends), since + _LEAST_WINDOW) if ends else None
 

@@ -136,5 +136,10 @@ def _select(name: str, **raw: str) -> str:
     """The SQL of a file with ``:words`` replaced and user variables (``@since``) turned into parameters."""
     text: str = statement(f"{_FOLDER}/{name}")
     for variable, value in raw.items():
-        text = re.sub(rf":{variable}\b", lambda _, value=value: value, text)  # type: ignore[misc]
+        text = _replaced(text, variable, value)
     return re.sub(r"(?<![@\w])@(\w+)", r"%(\1)s", text)
+
+
+def _replaced(text: str, variable: str, value: str) -> str:
+    # A function, for a text would have its backslashes read.
+    return re.sub(rf":{variable}\b", lambda _: value, text)

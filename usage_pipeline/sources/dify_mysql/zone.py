@@ -1,6 +1,7 @@
 """The zone in which a MySQL server fills times by itself: found by asking what its clock shows, or as configured."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -10,6 +11,14 @@ from usage_pipeline.warehouse.statements import statement
 
 # No zone has moved its clocks by more, nor twice in so short a time.
 _LONGEST_CHANGE = timedelta(hours=3)
+
+
+@dataclass(frozen=True)
+class _Clock:
+    """What the server's clock shows at a moment, in seconds since 1970."""
+
+    moment: int
+    shown: datetime | None
 
 
 class ServerZone:
@@ -50,11 +59,11 @@ def server_zone(reader: MysqlReader, configured: str | None) -> ServerZone:
     if configured:
         return ServerZone(ZoneInfo(configured))
     seen = [
-        (datetime.fromtimestamp(int(str(moment)), UTC), shown)
-        for moment, shown in reader.rows(statement("sources/dify_mysql/zone"))
-        if isinstance(shown, datetime)
+        (datetime.fromtimestamp(clock.moment, UTC), clock.shown)
+        for clock in reader.rows(_Clock, statement("sources/dify_mysql/zone"))
+        if clock.shown is not None
     ]
-    return ServerZone(zone_shown(seen, str(reader.rows("SELECT @@session.time_zone")[0][0])))
+    return ServerZone(zone_shown(seen, reader.value(str, "SELECT @@session.time_zone")))
 
 
 def zone_shown(seen: Sequence[tuple[datetime, datetime]], name: str) -> tzinfo:

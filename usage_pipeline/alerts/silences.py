@@ -7,9 +7,8 @@ from typing import Literal
 from usage_pipeline.alerts.kinds.registry import of_budgets
 from usage_pipeline.inputs import InputError
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.patterns import like_pattern
 from usage_pipeline.warehouse.rows import rows, value, value_or_none
-from usage_pipeline.warehouse.statements import statement
+from usage_pipeline.warehouse.statements import like_pattern, statement
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from usage_pipeline.budgets.dimension_sql import ROW, needs
 from usage_pipeline.settings import Budget, Settings
 from usage_pipeline.settings.dimensions import BY_KEY, KEYS, TENANT
-from usage_pipeline.warehouse.patterns import like_pattern
+from usage_pipeline.warehouse.statements import like_pattern
 
 
 @dataclass

@@ -11,9 +11,8 @@ from usage_pipeline.settings import Settings
 from usage_pipeline.settings.api_keys import as_masked
 from usage_pipeline.sources.base import Family
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.patterns import like_pattern
 from usage_pipeline.warehouse.rows import rows, value
-from usage_pipeline.warehouse.statements import statement
+from usage_pipeline.warehouse.statements import like_pattern, statement
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.model import PriceRule
-from usage_pipeline.warehouse.patterns import like_pattern
+from usage_pipeline.warehouse.statements import like_pattern
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ from decimal import Decimal
 from typing import Literal
 
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.patterns import like_pattern
 from usage_pipeline.warehouse.rows import rows, value_or_none
-from usage_pipeline.warehouse.statements import statement
+from usage_pipeline.warehouse.statements import like_pattern, statement
 
 
 @dataclass(frozen=True)

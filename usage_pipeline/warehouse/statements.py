@@ -1,4 +1,4 @@
-"""Loads the SQL files of sql/ by name."""
+"""Loads the SQL files of sql/ by name, and writes the patterns that they take."""
 
 import re
 from functools import cache
@@ -43,3 +43,10 @@ def _without_comments(text: str) -> str:
 def newest_migration() -> str:
     """The revision that the schema has when every migration has run."""
     return max(path.name.split("_")[0] for path in (sql_folder() / "migrations").glob("*.sql"))
+
+
+def like_pattern(glob: str) -> str:
+    """Returns a glob of the configuration as a LIKE pattern: ``crm-*`` is ``crm-%``; LIKE's own wildcards stand for
+    themselves."""
+    escaped = glob.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return escaped.replace("*", "%").replace("?", "_")

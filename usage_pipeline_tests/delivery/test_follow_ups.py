@@ -14,8 +14,7 @@ from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import Recipient, Settings, SettingsError, parse_settings
 from usage_pipeline.settings.quiet_hours import QuietHours
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.patterns import like_pattern
-from usage_pipeline.warehouse.statements import sql_folder
+from usage_pipeline.warehouse.statements import like_pattern, sql_folder
 from usage_pipeline_tests.delivery.test_outbox import FACTS, Clock
 from usage_pipeline_tests.support.alerts import alert_of
 

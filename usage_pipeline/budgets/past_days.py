@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from usage_pipeline.budgets.evaluate import evaluate, lock_evaluation, with_levels
 from usage_pipeline.configuration import ActiveConfiguration
-from usage_pipeline.usage.period_ends import end_of_day
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import rows
 from usage_pipeline.warehouse.statements import statement
@@ -73,6 +73,12 @@ def evaluate_days(connection: Connection, configuration: ActiveConfiguration, da
     """Corrects the days and writes how they would have stood: what a backfill of budget_status does."""
     correct_days(connection, configuration, days)
     what_if_days(connection, configuration, days)
+
+
+def end_of_day(day: date, zone: str) -> datetime:
+    """Returns the last microsecond of the day in the zone, as aware UTC; right on days of 23 and 25 hours too."""
+    midnight = datetime.combine(day + timedelta(days=1), time(), tzinfo=ZoneInfo(zone))
+    return midnight.astimezone(UTC) - timedelta(microseconds=1)
 
 
 def _end(day: date, configuration: ActiveConfiguration, now: datetime) -> datetime:

@@ -8,17 +8,15 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import typer
 
-from usage_pipeline.commands.doctor_logs import look_at_log
 from usage_pipeline.commands.output import EXIT_FAILED, AsJson, for_people, print_json, show_rows
 from usage_pipeline.console.access import console_access
 from usage_pipeline.console.apps import workspaces
 from usage_pipeline.console.client import Console
 from usage_pipeline.console.errors import ConsoleError
-from usage_pipeline.settings import Settings, SettingsError, SourceSettings, load_settings
+from usage_pipeline.settings import Settings, SettingsError, load_settings
 from usage_pipeline.settings.environment import MissingSecretError, config_path, home_dir
-from usage_pipeline.settings.model import ConsoleSettings
-from usage_pipeline.sources.base import SourceError
-from usage_pipeline.sources.dify import examine
+from usage_pipeline.settings.sources import ConsoleSettings
+from usage_pipeline.sources.registry import examine
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.embedded import EmbeddedServerError
 from usage_pipeline.warehouse.location import warehouse_url
@@ -60,10 +58,10 @@ def _look() -> Iterator[DoctorFinding]:
     if settings is None:
         return
     for source in settings.sources:
-        if source.kind == "completion_logs":
-            yield from (DoctorFinding(f"source {source.id}", *found) for found in look_at_log(source, settings))
-        else:
-            yield from _source(source)
+        name = f"source {source.id}"
+        if source.console is not None:
+            yield from _console(name, source.console)
+        yield from (DoctorFinding(name, found.state, found.says) for found in examine(source, settings))
     yield from _secrets(settings)
 
 
@@ -80,47 +78,6 @@ def _warehouse() -> DoctorFinding:
         )
     where = "WAREHOUSE_URL" if os.environ.get("WAREHOUSE_URL") else "embedded server"
     return DoctorFinding("warehouse", "ok", f"PostgreSQL {version}, {where}, schema {revision}")
-
-
-def _source(source: SourceSettings) -> Iterator[DoctorFinding]:
-    name = f"source {source.id}"
-    if source.console is not None:
-        yield from _console(name, source.console)
-    if source.kind == "dify_api":
-        return
-    url = os.environ.get(source.url_env)
-    if not url:
-        yield DoctorFinding(name, "wrong", f"the variable {source.url_env} is not set: set it to Dify's database URL, "
-                      "postgresql://reader:password@host:5432/dify")  # fmt: skip
-        return
-    try:
-        found = examine(source, url)
-    except SourceError as error:
-        yield DoctorFinding(name, "wrong", str(error))
-        return
-    yield DoctorFinding(name, "ok", "a Dify database that can be read")
-    if found.schema.missing:
-        yield DoctorFinding(name, "warning", f"lacks {', '.join(found.schema.missing)}: counted without")
-    if not found.schema.app_log_by_run:
-        yield DoctorFinding(
-            name, "warning", "workflow_app_logs has no index on workflow_run_id: callers are attributed by user"
-        )
-    if found.unindexed:
-        named = ", ".join(found.unindexed)
-        yield DoctorFinding(
-            name,
-            "warning",
-            f"no index on created_at of {named}: each pass reads the table whole; "
-            "upgrade Dify, or read from a replica and raise schedule.every_minutes",
-        )
-    if found.writable:
-        named = ", ".join(found.writable[:3]) + (" …" if len(found.writable) > 3 else "")
-        yield DoctorFinding(name, "wrong", f"the role may write to {named}: "
-                      "use a role with SELECT only (README, 'Connect a real Dify'); we never write, but "
-                      "a password that can is worth stealing")  # fmt: skip
-    if found.zone:
-        yield DoctorFinding(name, "ok", f"times that the database makes by itself are read as {found.zone}")
-    yield _clock(name, found.clock)
 
 
 def _console(name: str, settings: ConsoleSettings) -> Iterator[DoctorFinding]:
@@ -144,13 +101,6 @@ def _console(name: str, settings: ConsoleSettings) -> Iterator[DoctorFinding]:
         )
     if abs(datetime.now(UTC) - console.server_time) > _CLOCKS_APART:
         yield DoctorFinding(name, "warning", "its clock is minutes apart from ours: synchronise both")
-
-
-def _clock(name: str, there: datetime) -> DoctorFinding:
-    apart = abs(datetime.now(UTC) - there)
-    if apart > _CLOCKS_APART:
-        return DoctorFinding(name, "warning", f"its clock is {apart} apart from ours: synchronise both")
-    return DoctorFinding(name, "ok", "clocks agree")
 
 
 def _secrets(settings: Settings) -> Iterator[DoctorFinding]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from usage_pipeline.settings.environment import redact, secret
-from usage_pipeline.settings.model import ConsoleSettings
+from usage_pipeline.settings.sources import ConsoleSettings
 
 
 @dataclass(frozen=True)

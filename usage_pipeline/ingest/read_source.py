@@ -56,9 +56,17 @@ class IngestResult:
 
 
 @dataclass(frozen=True)
-class _SourceState:
-    read_up_to: datetime | None
-    last_sweep_at: datetime | None
+class SourceState:
+    """How far a source has been read, aware UTC; None where it has not been yet."""
+
+    read_up_to: datetime | None = None
+    last_sweep_at: datetime | None = None
+
+
+def source_state(warehouse: Connection, source_id: str) -> SourceState:
+    """Returns how far a source has been read."""
+    state = "SELECT read_up_to, last_sweep_at FROM usage.source_state WHERE source = %s"
+    return row(warehouse, SourceState, state, [source_id]) or SourceState()
 
 
 @dataclass(frozen=True)
@@ -112,12 +120,7 @@ class _Windows:
         self._clock = source.clock()
         self._rules = counting_rules(settings, source.source_id)
         self._result = IngestResult(source.source_id)
-        state = row(
-            warehouse,
-            _SourceState,
-            "SELECT read_up_to, last_sweep_at FROM usage.source_state WHERE source = %s",
-            [source.source_id],
-        ) or _SourceState(None, None)
+        state = source_state(warehouse, source.source_id)
         self._read_up_to = state.read_up_to
         self._began_at = self._read_up_to
         self._every_open_row = sweep

@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
+from usage_pipeline.ingest.read_source import source_state
 from usage_pipeline.sources.base import ReadsAgain, Reconcilable, Source, Window
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.rows import row, rows, values
+from usage_pipeline.warehouse.rows import rows, values
 from usage_pipeline.warehouse.statements import statement
 
 SLOT = timedelta(minutes=15)
@@ -91,12 +92,6 @@ class _Unsealed:
 
 
 @dataclass(frozen=True)
-class _SourceState:
-    read_up_to: datetime | None
-    last_sweep_at: datetime | None
-
-
-@dataclass(frozen=True)
 class Found:
     """What does not fit, as far as sums show it, and the day's sums."""
 
@@ -117,13 +112,8 @@ def day_of(warehouse: Connection, source: Source, day: date, zone: str) -> Sourc
     zones = {zone, *values(warehouse, str, of_tenants, [source.source_id])}
     starts = [datetime.combine(day, time(), ZoneInfo(name)).astimezone(UTC) for name in zones]
     ends = [datetime.combine(day + timedelta(days=1), time(), ZoneInfo(name)).astimezone(UTC) for name in zones]
-    state = row(
-        warehouse,
-        _SourceState,
-        "SELECT read_up_to, last_sweep_at FROM usage.source_state WHERE source = %s",
-        [source.source_id],
-    )
-    if state is None or state.read_up_to is None:
+    state = source_state(warehouse, source.source_id)
+    if state.read_up_to is None:
         return None
     read = min(state.read_up_to, source.clock()) - SETTLING
     swept = state.last_sweep_at or datetime(1970, 1, 1, tzinfo=UTC)

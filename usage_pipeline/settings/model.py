@@ -13,58 +13,14 @@ from usage_pipeline.settings.anomalies import Anomaly
 from usage_pipeline.settings.api_keys import NamedKey
 from usage_pipeline.settings.approvals import Approvals
 from usage_pipeline.settings.budget import DEFAULT_TIERS, OWNER, Budget, Level, Tier
-from usage_pipeline.settings.completion_logs import LogColumns, check_keys_of_kind
 from usage_pipeline.settings.counting import Counting
 from usage_pipeline.settings.enforcement import Enforcement, Mode
-from usage_pipeline.settings.reading import ReadingSettings
-from usage_pipeline.settings.recipients import AnyRecipient, VariableName
+from usage_pipeline.settings.recipients import AnyRecipient
 from usage_pipeline.settings.reports import Reports
-from usage_pipeline.settings.values import Amount, Count, Currency, Names, Price, Slug, StrictModel, Zone
+from usage_pipeline.settings.sources import ReadingSettings, SourceSettings
+from usage_pipeline.settings.values import Count, Currency, Names, Price, Slug, StrictModel, Zone
 
 __all__ = ["DEFAULT_TIERS", "OWNER", "Budget", "Level", "ProjectFacts", "Settings", "SourceSettings", "Tier"]
-
-
-class ConsoleSettings(StrictModel):
-    """Where and as whom Dify's console is reached; names of environment variables."""
-
-    url_env: VariableName
-    email_env: VariableName | None = None
-    password_env: VariableName | None = None
-    admin_key_env: VariableName | None = None
-    requests_per_second: Annotated[Amount, Field(le=1000)] = Decimal(10)
-    calls_per_pass: Annotated[int, Field(ge=10, le=1_000_000)] = 2_000
-
-    @model_validator(mode="after")
-    def _says_as_whom(self) -> Self:
-        if not self.admin_key_env and not (self.email_env and self.password_env):
-            raise ValueError("says not as whom; write email_env and password_env, or admin_key_env")
-        return self
-
-
-class SourceSettings(StrictModel):
-    """One place that usage is read from."""
-
-    id: Slug
-    kind: Literal["dify", "dify_api", "completion_logs"] = "dify"
-    url_env: VariableName = "DIFY_DATABASE_URL"
-    database_timezone: Zone | None = None  # of times that a MySQL server makes by itself; left out: it is asked
-    console: ConsoleSettings | None = None
-    # Of completion logs: the zone of times that name none, and the currency of costs that name none.
-    table: str | None = None
-    columns: LogColumns | None = None
-    timezone: Zone | None = None
-    currency: Currency | None = None
-
-    @model_validator(mode="after")
-    def _fits_its_kind(self) -> Self:
-        check_keys_of_kind(self.kind, self.model_fields_set)
-        return self
-
-    @model_validator(mode="after")
-    def _has_its_way_in(self) -> Self:
-        if self.kind == "dify_api" and self.console is None:
-            raise ValueError("has no console; add console: {url_env: DIFY_CONSOLE_URL, admin_key_env: DIFY_ADMIN_KEY}")
-        return self
 
 
 class PriceTier(StrictModel):

@@ -1,11 +1,38 @@
-"""What every source hands over, and how: the seam between a place that logs usage and the counting of it."""
+"""What every source hands over, and how; what stands between a place that logs usage and the counting of it.
 
-from collections.abc import Iterator, Sequence
+To add a kind of source, `gateway` say:
+
+1. `usage_pipeline/sources/gateway.py`, or a folder of that name: a class that is a `Source`, and
+   `DRIVER = Driver(open_source, examine)`. It stages what the statements of a `Family` read: `LOG` for a row a call,
+   `DIFY` for messages, runs and node executions. `ReadsAgain` is for rows that are final only later, `Reconcilable`
+   for a place that can sum up its own days. Its SQL goes to `sql/sources/gateway/`.
+2. One line in `SOURCE_KINDS` (usage_pipeline/settings/sources.py): the configuration takes the kind from there, the
+   registry finds the module by the name. Keys that only this kind has are fields of `SourceSettings`.
+3. `python -m usage_pipeline.settings.schema` writes the kind into the schema for editors; `make check` asks for it.
+
+A staging table that none of the families has is one more `Family`, with its statements in `sql/ingest/`.
+Tests: `usage_pipeline_tests/sources/test_kinds.py` looks at every kind of `SOURCE_KINDS` by itself, and fails until
+`EXAMPLES` there has a configuration of the new one. A kind that sees calls of Dify joins `test_same_calls.py`, which
+reads the same calls through each; a database's URL joins `test_database_urls.py`; and a way for it to fail joins
+`usage_pipeline_tests/ingest/test_side_by_side.py`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
+from usage_pipeline.settings import Settings, SourceSettings
+from usage_pipeline.settings.environment import MissingSecretError, secret
 from usage_pipeline.warehouse.connection import Connection
+
+
+@dataclass(frozen=True)
+class Examined:
+    """One thing that `usage-pipeline doctor` looked at in a source."""
+
+    state: Literal["ok", "warning", "wrong"]
+    says: str
 
 
 class SourceError(Exception):
@@ -163,3 +190,21 @@ def batches(ids: Sequence[str], size: int) -> Iterator[list[str]]:
     """Yields the ids in their order, at most ``size`` at a time: what one statement can carry."""
     for start in range(0, len(ids), size):
         yield list(ids[start : start + size])
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A kind of source: how one is opened, and what doctor finds in it."""
+
+    # Connects. Raises SourceError that says what is wrong and what to do, without the password.
+    open_source: Callable[[SourceSettings, Settings], Source]
+    # Looks at a source before anything is read from it; what is wrong is said, not raised.
+    examine: Callable[[SourceSettings, Settings], Iterator[Examined]]
+
+
+def url_of(source: SourceSettings, example: str) -> str:
+    """Returns the URL that the source's variable holds. Raises SourceError, with an example, when it is not set."""
+    try:
+        return secret(source.url_env, f"source {source.id!r}")
+    except MissingSecretError as error:
+        raise SourceError(f"{error}: set it to {example}") from None

@@ -1,14 +1,17 @@
-"""Looks at a Dify database before anything is read from it: what it has, who we are there, what time it is."""
+"""A Dify whose database can be reached, PostgreSQL or MySQL by its URL: opens it, and looks at it for doctor."""
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 
-from usage_pipeline.settings import SourceSettings
-from usage_pipeline.sources.base import SourceError
+from usage_pipeline.settings import Settings, SourceSettings
+from usage_pipeline.sources.base import Driver, Examined, Source, SourceError, url_of
 from usage_pipeline.sources.dify_mysql import DifyMysql
 from usage_pipeline.sources.dify_mysql.schema import tables_it_may_write
+from usage_pipeline.sources.dify_postgres import DifyPostgres
 from usage_pipeline.sources.dify_postgres.connection import connect_read_only, writable_tables
 from usage_pipeline.sources.dify_postgres.schema import read_schema
 from usage_pipeline.sources.dify_schema import DifySchema
@@ -16,10 +19,11 @@ from usage_pipeline.sources.mysql_url import is_mysql_url
 from usage_pipeline.warehouse.rows import value
 
 _TIMEOUT = timedelta(seconds=15)
+_CLOCKS_APART = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
-class Examination:
+class _Database:
     """What was found at a Dify database."""
 
     schema: DifySchema
@@ -29,28 +33,81 @@ class Examination:
     unindexed: tuple[str, ...]  # tables that each pass reads whole
 
 
-def examine(source: SourceSettings, url: str) -> Examination:
-    """Connects and looks. Raises SourceError that says what is wrong and what to do, without the password."""
-    return _mysql(source, url) if is_mysql_url(url) else _postgres(url)
+def open_source(source: SourceSettings, settings: Settings) -> Source:
+    """Connects. Raises SourceError that says what is wrong and what to do, without the password."""
+    url = url_of(source, "Dify's database, postgresql://reader:password@host:5432/dify or mysql://...:3306/dify")
+    timeout = timedelta(seconds=settings.lookback.statement_timeout_seconds)
+    if is_mysql_url(url):
+        zone = source.database_timezone
+        return DifyMysql(source.id, url, statement_timeout=timeout, database_timezone=zone)
+    return DifyPostgres(source.id, url, statement_timeout=timeout)
 
 
-def _postgres(url: str) -> Examination:
+def examine(source: SourceSettings, settings: Settings) -> Iterator[Examined]:  # noqa: ARG001  (all kinds take both)
+    """Yields what is well, odd or wrong with a Dify database."""
+    url = os.environ.get(source.url_env)
+    if not url:
+        yield Examined(
+            "wrong",
+            f"the variable {source.url_env} is not set: set it to Dify's database URL, "
+            "postgresql://reader:password@host:5432/dify",
+        )
+        return
+    try:
+        found = _mysql(source, url) if is_mysql_url(url) else _postgres(url)
+    except SourceError as error:
+        yield Examined("wrong", str(error))
+        return
+    yield Examined("ok", "a Dify database that can be read")
+    if found.schema.missing:
+        yield Examined("warning", f"lacks {', '.join(found.schema.missing)}: counted without")
+    if not found.schema.app_log_by_run:
+        yield Examined("warning", "workflow_app_logs has no index on workflow_run_id: callers are attributed by user")
+    if found.unindexed:
+        yield Examined(
+            "warning",
+            f"no index on created_at of {', '.join(found.unindexed)}: each pass reads the "
+            "table whole; upgrade Dify, or read from a replica and raise schedule.every_minutes",
+        )
+    if found.writable:
+        named = ", ".join(found.writable[:3]) + (" …" if len(found.writable) > 3 else "")
+        yield Examined(
+            "wrong",
+            f"the role may write to {named}: use a role with SELECT only (README, 'Connect a real Dify'); "
+            "we never write, but a password that can is worth stealing",
+        )
+    if found.zone:
+        yield Examined("ok", f"times that the database makes by itself are read as {found.zone}")
+    yield _clocks(found.clock)
+
+
+def _clocks(there: datetime) -> Examined:
+    apart = abs(datetime.now(UTC) - there)
+    if apart > _CLOCKS_APART:
+        return Examined("warning", f"its clock is {apart} apart from ours: synchronise both")
+    return Examined("ok", "clocks agree")
+
+
+def _postgres(url: str) -> _Database:
     connection = connect_read_only(url, statement_timeout=_TIMEOUT)
     try:
         schema = read_schema(connection)
         clock = value(connection, datetime, "SELECT clock_timestamp()")
-        return Examination(schema, writable_tables(connection), clock, None, ())
+        return _Database(schema, writable_tables(connection), clock, None, ())
     except psycopg.Error as error:
         raise SourceError(f"cannot be read: {str(error).splitlines()[0]}; grant SELECT on Dify's tables") from None
     finally:
         connection.close()
 
 
-def _mysql(source: SourceSettings, url: str) -> Examination:
+def _mysql(source: SourceSettings, url: str) -> _Database:
     opened = DifyMysql(source.id, url, statement_timeout=_TIMEOUT, database_timezone=source.database_timezone)
     try:
-        return Examination(
+        return _Database(
             opened.schema, tables_it_may_write(opened.reader), opened.clock(), str(opened.zone), opened.unindexed
         )
     finally:
         opened.close()
+
+
+DRIVER = Driver(open_source, examine)

@@ -16,9 +16,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from usage_pipeline.budgets.evaluate import evaluate_budgets
+from usage_pipeline.budgets.past_days import end_of_day
 from usage_pipeline.configuration import active_configuration
 from usage_pipeline.demo.channel_servers import free_port
-from usage_pipeline.usage.period_ends import end_of_day
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline_tests.commands.conftest import Played

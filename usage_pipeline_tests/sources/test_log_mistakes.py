@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from usage_pipeline.commands.doctor_logs import look_at_log
 from usage_pipeline.settings import SettingsError, parse_settings
 from usage_pipeline.sources.base import SourceError
-from usage_pipeline.sources.registry import open_source
+from usage_pipeline.sources.registry import examine, open_source
 from usage_pipeline_tests.support.logs import PLAIN, Log, settings_for, sqlite_log
 
 
@@ -76,8 +75,8 @@ def test_doctor_says_what_it_thinks_of_a_log(file_log: Log) -> None:
     settings = settings_for(columns={"model": "model"})
     file_log.do(f"CREATE TABLE completion_logs ({PLAIN.format(time='TEXT', number='INTEGER')}, model TEXT)")
     file_log.do("INSERT INTO completion_logs VALUES ('a', ?, 1, 1, 'm')", [(None,)])
-    states = list(look_at_log(settings.sources[0], settings))
-    assert [state for state, _ in states] == ["ok", "warning", "warning"]
-    assert "no index begins with created_at" in states[1][1]
+    states = list(examine(settings.sources[0], settings))
+    assert [found.state for found in states] == ["ok", "warning", "warning"]
+    assert "no index begins with created_at" in states[1].says
     file_log.do("ALTER TABLE completion_logs RENAME COLUMN model TO engine")
-    assert [state for state, _ in look_at_log(settings.sources[0], settings)] == ["wrong"]
+    assert [found.state for found in examine(settings.sources[0], settings)] == ["wrong"]

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from usage_pipeline.settings.completion_logs import LogColumns
+from usage_pipeline.settings.sources import LogColumns
 from usage_pipeline.sources.base import LOG, Family, SourceError, Window
 from usage_pipeline.sources.completion_logs.database import connect_to_log, in_words
 from usage_pipeline.sources.completion_logs.row import staged_row

@@ -30,7 +30,7 @@ class MysqlTables:
 
 
 @dataclass(frozen=True)
-class _Column:
+class _MysqlColumn:
     table_name: str
     column_name: str
 
@@ -38,7 +38,7 @@ class _Column:
 def read_mysql_schema(reader: MysqlReader) -> tuple[DifySchema, MysqlTables]:
     """Probes columns and indexes. Raises SourceError when the database is not Dify's or may not be read."""
     columns: dict[str, set[str]] = defaultdict(set)
-    for found in reader.rows(_Column, statement(f"{_FOLDER}/columns")):
+    for found in reader.rows(_MysqlColumn, statement(f"{_FOLDER}/columns")):
         columns[found.table_name].add(found.column_name)
     if not is_dify(columns):
         raise SourceError(_not_dify(reader))

@@ -20,7 +20,7 @@ Indexes = set[tuple[str, tuple[str, ...]]]  # table and columns
 
 
 @dataclass(frozen=True)
-class _Column:
+class _PostgresColumn:
     table_name: str
     column_name: str
 
@@ -42,7 +42,7 @@ class _KeyRecords:
 def read_schema(connection: Connection) -> DifySchema:
     """Probes columns and indexes. Raises SourceError when the database is not Dify's or may not be read."""
     columns: Columns = defaultdict(set)
-    for found in rows(connection, _Column, statement(f"{_FOLDER}/columns")):
+    for found in rows(connection, _PostgresColumn, statement(f"{_FOLDER}/columns")):
         columns[found.table_name].add(found.column_name)
     if not is_dify(columns):
         raise SourceError(_not_dify(connection))

@@ -1,4 +1,4 @@
--- Gives every known workspace its zone, every known project its environment and every known API key its name, as the
+-- Sets every known workspace's zone, every known project's environment and every known API key's name, as the
 -- configuration says; those that the source no longer lists too.
 -- Reads nothing else. Writes usage.tenant, usage.project, usage.api_key. Safe to run twice.
 -- :zones and :environments are JSON objects: tenant_id -> zone, app_id -> environment. :key_names is a JSON list in order:

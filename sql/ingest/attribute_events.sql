@@ -1,4 +1,4 @@
--- Gives each staged event its project, its environment, its day in the tenant's zone and, for calls through the API, its
+-- Attributes each staged event: its project, its environment, its day in the tenant's zone and, for calls by the API, its
 -- key. Reads stage_event, usage.project, usage.tenant, usage.api_key, usage.api_key_use, usage.run_ledger,
 -- usage.usage_event by primary key. Writes stage_event and the temporary table staged_call. Safe to run twice.
 -- :nested is 'child' (a workflow called as a tool is booked to its own project) or 'caller' (to the topmost one).

@@ -1,7 +1,7 @@
 -- Says who made each staged call: by entry point first, then by the end user or account behind it.
 -- Reads stage_message, stage_run, usage.run_ledger, usage.usage_event. Writes the temporary tables message_caller and run_caller.
 -- Order of the tests: trigger, debug, explore, web app, MCP, nested tool, API. Safe to run twice.
--- Who was told once stays known when Dify has deleted the end user or account since.
+-- Who was known once stays known when Dify has deleted the end user or account since.
 -- 'openapi' (Dify 1.15) is a caller with a token of its own, not with an app's key: it is kept apart from 'api'.
 INSERT INTO message_caller
 SELECT DISTINCT ON (m.id) m.id, m.run_id, m.app_id,
@@ -46,7 +46,7 @@ SELECT DISTINCT ON (r.id) r.id,
              AND (r.created_from IS NULL OR (r.user_type IS NULL AND r.account_email IS NULL)) THEN known.caller_kind
         WHEN r.created_from = 'installed-app' THEN 'explore'
         WHEN r.created_from = 'web-app' THEN 'web_app'
-        -- Where the log of runs cannot be read by run, the visitor's own kind tells.
+        -- Where the log of runs cannot be read by run, the visitor's own kind decides.
         WHEN r.created_from IS NULL AND r.user_type = 'browser' THEN 'web_app'
         WHEN r.user_type = 'mcp' THEN 'mcp'
         WHEN r.user_app_id IS NOT NULL AND r.user_app_id <> r.app_id THEN 'nested'

@@ -1,6 +1,6 @@
 -- Finds out which project called each run as a tool, however deep: the topmost one. A run was called by the tool node
--- during which it began, for the same user (usage.nested_link); an end user of another app also tells whose call it was.
--- Where the possible callers lie in different projects it cannot be told: that is said, and the run stays its own.
+-- during which it began, for the same user (usage.nested_link); an end user of another app also shows whose call it was.
+-- Where the possible callers lie in different projects it cannot be known: that is said, and the run stays its own.
 -- Reads stage_node, run_figure, usage.workflow_tool, usage.nested_link. Writes usage.nested_call, usage.run_ledger,
 -- usage.source_problem and, where runs are booked to their callers, restaged: events already in the ledger whose
 -- caller is known only now. Safe to run twice.

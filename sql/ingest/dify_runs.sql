@@ -1,6 +1,6 @@
 -- Keeps each run's own total beside what its leaves say, and books what only the run's total knows: one residual event
 -- a finished run whose total stands above its leaves and nested workflows (failed attempts, nodes that lost their row).
--- Dify 1.9.2 and 1.10.0 add what iterations and loops repeat to the run's total. It is told by the data: what is left
+-- Dify 1.9.2 and 1.10.0 add what iterations and loops repeat to the run's total. It is known by the data: what is left
 -- is to the token what the containers repeat, their leaves are all there, and none may have used more than it says.
 -- Reads stage_run, staged_figure, run_caller, stage_event, usage.usage_event. Writes usage.run_ledger, stage_event and
 -- the temporary table gone_event (residual events that must go since their runs' leaves came). Safe to run twice.

@@ -1,4 +1,4 @@
--- What an event says already, and what its source no longer tells (a caller or a workflow that was deleted since), stays.
+-- What an event says already, and what its source no longer has (a caller or a workflow that was deleted since), stays.
 -- Reads usage.usage_event by primary key. Writes stage_event. Safe to run twice.
 UPDATE stage_event s
 SET caller_id = coalesce(s.caller_id, e.caller_id),

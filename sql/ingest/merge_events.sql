@@ -1,6 +1,6 @@
 -- Merges the staged events into the ledger: each event stands in it once, whatever is read again.
 -- Reads stage_event, gone_event. Writes usage.usage_event and, for each day whose events changed, usage.changed_day.
--- Each event is sealed (usage.seal_of): reconciliation tells by it what a pass wrote from what another hand did.
+-- Each event is sealed (usage.seal_of): reconciliation knows by it what a pass wrote from what another hand did.
 -- Safe to run twice: an event that says what the ledger says changes nothing. What the source deleted is not touched.
 INSERT INTO touched_day
 SELECT e.usage_date

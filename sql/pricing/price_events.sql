@@ -1,4 +1,4 @@
--- Gives each staged event its cost, in the currency it was priced in and in the configuration's.
+-- Sets the cost of each staged event, in the currency it was priced in and in the configuration's.
 -- Reads stage_event, the configuration's rules and rates and the catalogue's prices as JSON. Writes stage_event.
 -- Safe to run twice. Providers are named as unpriced_models.sql names them, which runs before.
 -- Order: a rule that replaces, the source's own price, a rule that fills, the catalogue, else unpriced (cost null,

@@ -1,4 +1,4 @@
--- Names the providers of staged events by their last path segment ('langgenius/openai/openai' is 'openai') and gives the
+-- Names the providers of staged events by their last path segment ('langgenius/openai/openai' is 'openai') and returns the
 -- providers and models that the source left without a price. Reads and writes stage_event. Safe to run twice.
 UPDATE stage_event SET provider = nullif(regexp_replace(provider, '^.*/', ''), '')
 WHERE provider LIKE '%/%' OR provider = '';

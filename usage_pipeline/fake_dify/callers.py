@@ -31,7 +31,7 @@ class Caller:
 
 
 def caller_for(world: World, rng: random.Random, app: FakeApp, source: str) -> Caller:  # noqa: PLR0911  (a table)
-    """A caller of the app from one of its sources."""
+    """Returns a caller of the app from one of its sources."""
     email = rng.choice(sorted(world.accounts))
     account = world.accounts[email]
     if source == "web":

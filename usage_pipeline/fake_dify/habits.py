@@ -26,11 +26,11 @@ class Habits:
 
     @property
     def prices_known(self) -> bool:
-        """Whether a reader can tell the price that a node's row was given."""
+        """Whether a reader can know the price that a node's row was given."""
         return self.price in _KNOWN_FORMS
 
     def written_price(self, amount: Decimal) -> object:
-        """A price as it stands in a node's JSON."""
+        """Returns a price as it stands in a node's JSON."""
         forms: dict[str, object] = {
             "text": str(amount), "number": float(amount), "empty": "", "word": "NaN", "not_a_number": float("nan"),
             "null": None,
@@ -38,7 +38,7 @@ class Habits:
         return forms[self.price]
 
     def provider(self, provider_id: str) -> str:
-        """A provider's id as it is written."""
+        """Returns a provider's id as it is written."""
         return provider_id.rsplit("/", 1)[-1] if self.short_providers else provider_id
 
 

@@ -37,18 +37,18 @@ class History:
         return tuple(self.world.planted)
 
     def zone_of(self, tenant_id: str) -> str:
-        """The billing zone of a workspace."""
+        """Returns the billing zone of a workspace."""
         return next(zone for known, zone in self.world.tenants.values() if known == tenant_id)
 
     def truth(self, until: datetime, key_rules: Sequence[KeyRule] = ()) -> list[TrueUnit]:
-        """Every unit that Dify has logged by then, with the key that can be told."""
+        """Returns every unit that Dify has logged by then, with the key that can be known."""
         return true_units(self.world, self.calls, until, key_rules)
 
 
 def true_units(
     world: World, calls: Iterable[CallScript], until: datetime, key_rules: Sequence[KeyRule] = ()
 ) -> list[TrueUnit]:
-    """The units of some calls as they are logged by then."""
+    """Returns the units of some calls as they are logged by then."""
     apps = {app.app_id: app for app in world.apps.values()}
     units = (unit for call in calls for unit in call.truth(until))
     return [with_key(apps[unit.app_id], unit, key_rules) for unit in units if is_event(unit)]
@@ -65,7 +65,7 @@ def keys_alive(app: FakeApp, moment: datetime) -> list[str]:
 
 
 def with_key(app: FakeApp, unit: TrueUnit, key_rules: Sequence[KeyRule]) -> TrueUnit:
-    """The unit with the API key that can be told: the only one alive, or the one that a rule declares."""
+    """Returns the unit with the API key that can be known: the only one alive, or the one that a rule declares."""
     if unit.caller_kind != "api":
         return unit
     alive = keys_alive(app, unit.occurred_at)
@@ -80,7 +80,7 @@ def with_key(app: FakeApp, unit: TrueUnit, key_rules: Sequence[KeyRule]) -> True
 def build_history(
     seed: int, now: datetime, days: int = 60, calls_a_day: float = _CALLS_A_DAY, runaway_calls: int = _RUNAWAY_CALLS
 ) -> History:
-    """The same history for the same seed, moment and numbers; ``now`` is aware UTC."""
+    """Returns the same history for the same seed, moment and numbers; ``now`` is aware UTC."""
     rng = random.Random(seed)
     start = (now - timedelta(days=days)).replace(minute=0, second=0, microsecond=0)
     world = build_world(rng, start, lambda number: start + timedelta(days=number * days / 60))

@@ -68,7 +68,7 @@ def model_node(run: RunPlay, node: Node, row_id: str, started: datetime, inside:
 
 
 class _Written:
-    """What a finished node's row says of its call, and what a reader can tell from it."""
+    """What a finished node's row says of its call, and what a reader can know by it."""
 
     def __init__(self, run: RunPlay, node: Node, tokens: tuple[int, int], inside: dict[str, object]) -> None:
         model, habits = MODELS[str(node.model)], run.habits
@@ -90,7 +90,7 @@ class _Written:
         self.truncated = self.broken = False
 
     def columns(self) -> dict[str, object]:
-        """The row's columns at its end."""
+        """Returns the row's columns at its end."""
         process, outputs = dict(self.process), dict(self.text or {})
         in_outputs = self.node.kind == "agent" or self.habits.usage_in == "outputs"
         if self.usage is not None and self.habits.usage_in != "nowhere":
@@ -110,7 +110,7 @@ class _Written:
         return values | ({"error": self.error} if self.error else {})
 
     def unit(self, unit: TrueUnit) -> TrueUnit:
-        """The call by what its row lets a reader know."""
+        """Returns the call by what its row lets a reader know."""
         model = MODELS[str(self.node.model)]
         in_process = self.node.kind != "agent" and self.habits.usage_in == "process_data" and not self.truncated
         has_usage = self.usage is not None and self.habits.usage_in != "nowhere" and not (self.broken and in_process)

@@ -62,18 +62,18 @@ class RunPlay:
         self.script.steps.append(RowWrite(committed, table, key, values))
 
     def finish_node(self, row_id: str, ended: datetime, values: Mapping[str, object]) -> datetime:
-        """The last update of a node's row; gives when it is committed."""
+        """Makes the last update of a node's row; returns when it is committed."""
         at = self.committed(ended)
         self.write(at, "workflow_node_executions", row_id, {**_ended(ended), **values})
         return at
 
     def is_draft(self) -> bool:
-        """Whether the console tries the workflow out."""
+        """Returns whether the console tries the workflow out."""
         # What it calls as a tool is the published version all the same.
         return self.caller.triggered_from in ("debugging", "rag-pipeline-debugging") and not self.called
 
     def workflow_id(self) -> str:
-        """The version of the workflow that runs."""
+        """Returns the version of the workflow that runs."""
         return self.app.draft_id if self.is_draft() else self.app.workflow_id
 
     def lose(self) -> None:
@@ -81,7 +81,7 @@ class RunPlay:
         self.visible_from = _NEVER
 
     def residual(self, started: datetime) -> TrueUnit:
-        """The residual of the run, without tokens yet."""
+        """Returns the residual of the run, without tokens yet."""
         return TrueUnit(
             event_id=f"residual:{self.run_id}", tenant_id=self.app.tenant_id, app_id=self.app.app_id,
             app_mode=self.app.mode, run_id=self.run_id, node_id=None, node_type=None, caller_kind=self.caller.kind,

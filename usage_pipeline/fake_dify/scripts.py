@@ -49,7 +49,7 @@ class UnitScript:
     versions: list[tuple[datetime, TrueUnit]] = field(default_factory=list)
 
     def as_of(self, until: datetime) -> TrueUnit | None:
-        """The newest version that is committed by then."""
+        """Returns the newest version that is committed by then."""
         found = None
         for at, unit in self.versions:
             if at <= until:
@@ -70,7 +70,7 @@ class RunScript:
     reopened_at: datetime | None = None  # when the note of its start was applied after that of its end
 
     def as_of(self, until: datetime) -> TrueUnit | None:
-        """The residual that stands at that moment."""
+        """Returns the residual that stands at that moment."""
         if self.ended_at is None or self.ended_at > until:
             return None
         if self.reopened_at is not None and self.reopened_at <= until:
@@ -91,13 +91,13 @@ class CallScript:
     lost_runs: list[str] = field(default_factory=list)  # named by a message, stored nowhere
 
     def truth(self, until: datetime) -> Iterable[TrueUnit]:
-        """What Dify has logged of the call by then."""
+        """Yields what Dify has logged of the call by then."""
         found = [unit.as_of(until) for unit in self.units] + [run.as_of(until) for run in self.runs]
         yield from (unit for unit in found if unit is not None)
 
 
 def naive(moment: datetime) -> datetime:
-    """A time as Dify stores it: UTC without saying so."""
+    """Returns a time as Dify stores it: UTC without saying so."""
     return moment.astimezone(UTC).replace(tzinfo=None)
 
 

@@ -23,7 +23,7 @@ class Totals:
 
 
 def usage_date(unit: TrueUnit, zone: str) -> date:
-    """The unit's day in a zone."""
+    """Returns the unit's day in a zone."""
     return unit.occurred_at.astimezone(ZoneInfo(zone)).date()
 
 

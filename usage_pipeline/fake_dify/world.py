@@ -110,7 +110,7 @@ class World:
 
 
 def new_id(rng: random.Random) -> str:
-    """A version 4 UUID that the seed decides."""
+    """Returns a version 4 UUID that the seed decides."""
     return str(uuid.UUID(int=rng.getrandbits(128), version=4))
 
 
@@ -173,7 +173,7 @@ ZONES = {"Marketing": "Asia/Shanghai", "Support": "Europe/Berlin"}  # by workspa
 
 
 def build_world(rng: random.Random, started: datetime, day: Callable[[int], datetime]) -> World:
-    """The demo's Dify before its first call; ``day`` turns a number of days into a time after the start."""
+    """Returns the demo's Dify before its first call; ``day`` turns a number of days into a time after the start."""
     world = World(started)
     for name, zone in ZONES.items():
         world.tenants[name] = (new_id(rng), zone)
@@ -196,7 +196,7 @@ def build_world(rng: random.Random, started: datetime, day: Callable[[int], date
 
 
 def end_user(world: World, rng: random.Random, app: FakeApp, kind: str, session_id: str) -> EndUser:
-    """The row of a caller in an app, made when first seen; the same person in two apps is two rows."""
+    """Returns the row of a caller in an app, made when first seen; the same person in two apps is two rows."""
     key = (app.app_id, kind, session_id)
     if key not in world.users:
         world.users[key] = EndUser(new_id(rng), app.app_id, app.tenant_id, kind, session_id)

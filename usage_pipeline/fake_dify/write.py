@@ -85,7 +85,7 @@ def write_world(connection: Connection, world: World) -> None:
 
 
 def world_rows(world: World) -> dict[str, dict[str, Row]]:
-    """The rows of what stands before the first call, by table and key."""
+    """Returns the rows of what stands before the first call, by table and key."""
     started = naive(world.started)
     owner = next(iter(world.accounts.values()))
     apps = [app for app in world.apps.values() if app.mode != PIPELINE]

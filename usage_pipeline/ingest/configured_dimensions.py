@@ -1,4 +1,4 @@
-"""Gives known workspaces, projects and API keys what the configuration says of them: zone, environment, name."""
+"""Sets what the configuration says of known workspaces, projects and API keys: zone, environment, name."""
 
 import json
 from dataclasses import dataclass

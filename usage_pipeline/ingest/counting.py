@@ -27,11 +27,11 @@ class CountingRules:
     nested: str  # child or caller: where a workflow called as a tool is booked
 
     def parameters(self, now: datetime, give_up: datetime) -> Mapping[str, object]:
-        """The variables of the SQL files."""
+        """Returns the variables of the SQL files."""
         return {**self.booking_parameters(), "now": now, "give_up": give_up}
 
     def booking_parameters(self) -> Mapping[str, object]:
-        """The variables of those that attribute, price and merge staged events."""
+        """Returns the variables of those that attribute, price and merge staged events."""
         return {
             "source": self.source_id,
             "zone": self.zone,
@@ -51,7 +51,7 @@ class _UnpricedModel:
 
 
 def counting_rules(settings: Settings, source_id: str) -> CountingRules:
-    """The rules of a configuration for one source."""
+    """Returns the rules of a configuration for one source."""
     key_rules = [
         {"project": like_pattern(r.project), "caller": like_pattern(r.caller), "api_key": as_masked(r.api_key)}
         for r in settings.key_rules

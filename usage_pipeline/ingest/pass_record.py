@@ -1,4 +1,4 @@
-"""Keeps on record when passes began and whether they came to their end, so that somebody can tell when they do not."""
+"""Records when passes began and whether they came to their end, so that somebody is notified when they do not."""
 
 from datetime import datetime
 

@@ -104,7 +104,7 @@ class SourceReader:
 
 
 def in_words(error: Exception) -> str:
-    """What went wrong with a source, for people; a fault of ours names its place in the log, and no value."""
+    """Returns what went wrong with a source, for people; a fault of ours names its place in the log, and no value."""
     if not isinstance(error, SourceError | psycopg.Error):
         _log.error("".join(traceback.format_tb(error.__traceback__)))
         return f"{type(error).__name__} while it was read, at the place that the log shows; please report it"

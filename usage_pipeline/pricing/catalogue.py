@@ -35,7 +35,7 @@ _CATALOGUE_NAME = {
 
 
 def catalogue_rules(models: Iterable[tuple[str, str]]) -> str:
-    """Prices of the (provider, model) pairs that the catalogue knows, as JSON for sql/pricing/price_events.sql.
+    """Returns prices of the (provider, model) pairs that the catalogue knows, as JSON for sql/pricing/price_events.sql.
 
     Each is ``{"provider", "model", "from": UTC date or null, "above": input tokens, "input", "output"}``: prices in
     USD per million tokens as decimal text. A call with more input tokens than ``above`` pays that rate for all of them.

@@ -20,7 +20,7 @@ class PriceBook:
 
 
 def price_book(settings: Settings) -> PriceBook:
-    """The price book of a configuration."""
+    """Returns the price book of a configuration."""
     rules = [
         {
             "provider": like_pattern(rule.provider),

@@ -36,7 +36,7 @@ class SourceDay:
     settled: datetime
 
     def parameters(self) -> Mapping[str, object]:
-        """The variables of the SQL files."""
+        """Returns the variables of the SQL files."""
         return {
             "source": self.source_id,
             "day": self.date,
@@ -107,7 +107,7 @@ class Found:
 
 
 def day_of(warehouse: Connection, source: Source, day: date, zone: str) -> SourceDay | None:
-    """The day as far as the source has been read; None when it has not been read into that day."""
+    """Returns the day as far as the source has been read; None when it has not been read into that day."""
     of_tenants = "SELECT DISTINCT timezone FROM usage.tenant WHERE source = %s"
     zones = {zone, *values(warehouse, str, of_tenants, [source.source_id])}
     starts = [datetime.combine(day, time(), ZoneInfo(name)).astimezone(UTC) for name in zones]

@@ -78,7 +78,7 @@ class LogColumns(StrictModel):
     status: str | None = None
 
     def named(self) -> dict[str, str]:
-        """Each column that is named, by what it says."""
+        """Returns each column that is named, by what it says."""
         return {word: column for word, column in self.model_dump().items() if column is not None}
 
 

@@ -111,11 +111,11 @@ class Source(Protocol):
         ...
 
     def clock(self) -> datetime:
-        """What time it is at the source, aware UTC."""
+        """Returns what time it is at the source, aware UTC."""
         ...
 
     def problems(self) -> Sequence[tuple[str, str, str]]:
-        """What is odd about the source as a whole: (kind, row id or name, detail)."""
+        """Returns what is odd about the source as a whole: (kind, row id or name, detail)."""
         ...
 
     def stage_dimensions(self, warehouse: Connection) -> None:
@@ -126,7 +126,7 @@ class Source(Protocol):
         ...
 
     def window_end(self, since: datetime) -> datetime | None:
-        """Where a window from ``since`` should end to hold a moderate number of rows; None when little is left.
+        """Returns where a window from ``since`` should end to hold a moderate number of rows; None when little is left.
 
         Raises EnoughForNow when the rest is left to the next pass.
         """
@@ -178,11 +178,11 @@ class Reconcilable(Protocol):
         ...
 
     def message_ids(self, app_id: str, window: Window) -> Sequence[str]:
-        """The ids of an app's messages that were created in the window."""
+        """Returns the ids of an app's messages that were created in the window."""
         ...
 
     def can_be_row(self, row_id: str) -> bool:
-        """Whether an id has the shape of the source's ids."""
+        """Returns whether an id has the shape of the source's ids."""
         ...
 
 

@@ -8,7 +8,7 @@ _CONTAINERS = ("iteration", "loop")
 
 
 def node_row(row: Sequence[object]) -> tuple[object, ...]:
-    """A row of stage_node from a row of nodes_text.sql; texts of prompts and answers end here."""
+    """Returns a row of stage_node from a row of nodes_text.sql; texts of prompts and answers end here."""
     *plain, finished_at, metadata_text, process_text, outputs_text = row
     metadata, readable_metadata = _object(metadata_text)
     is_container = plain[7] in _CONTAINERS

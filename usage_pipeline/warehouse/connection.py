@@ -21,7 +21,7 @@ def plain_url(url: str) -> str:
 
 
 def connect(url: str, *, application_name: str = "usage-pipeline") -> Connection:
-    """A connection in autocommit whose work is grouped by ``with connection.transaction()``; times are UTC.
+    """Returns a connection in autocommit whose work is grouped by ``with connection.transaction()``; times are UTC.
 
     Parameters are merged on this side (ClientCursor), so that one SQL file may hold several statements.
     Raises psycopg.OperationalError when the URL cannot be read or the server cannot be reached.
@@ -66,7 +66,7 @@ def connected(url: str) -> Iterator[Connection]:
 
 
 def address_of(connection: Connection) -> str:
-    """What opens one more session where this one goes. It holds the password: never show it."""
+    """Returns what opens one more session where this one goes. It holds the password: never show it."""
     return make_conninfo("", **{**connection.info.get_parameters(), "password": connection.info.password or None})
 
 

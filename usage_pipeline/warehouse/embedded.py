@@ -35,7 +35,7 @@ class EmbeddedServer:
     port: int = 5432
 
     def url(self, database: str) -> str:
-        """The URL of one of its databases, in the form that psycopg and SQLAlchemy read."""
+        """Returns the URL of one of its databases, in the form that psycopg and SQLAlchemy read."""
         return f"postgresql://postgres@/{database}?host={quote(self.socket_folder)}"
 
 

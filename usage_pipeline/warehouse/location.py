@@ -25,7 +25,7 @@ def dagster_storage_url() -> str:
 
 
 def embedded() -> EmbeddedServer:
-    """The embedded server of this installation, running."""
+    """Returns the embedded server of this installation, running."""
     return start_embedded(home_dir())
 
 

@@ -18,7 +18,7 @@ class WarehouseError(Exception):
 
 
 def schema_revision(url: str) -> str | None:
-    """The migration that ran last, or None in an empty database."""
+    """Returns the migration that ran last, or None in an empty database."""
     with connected(url) as connection:
         row = connection.execute("SELECT to_regclass('usage.schema_version') IS NOT NULL").fetchone()
         if not row or not row[0]:

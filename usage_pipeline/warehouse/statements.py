@@ -10,7 +10,7 @@ _VARIABLE = re.compile(r":'(\w+)'")
 
 @cache
 def sql_folder() -> Path:
-    """The folder of SQL files: sql/ of the project, or the copy that a built package carries."""
+    """Returns the folder of SQL files: sql/ of the project, or the copy that a built package carries."""
     package = Path(__file__).resolve().parent.parent
     for folder in (package.parent / "sql", package / "_sql"):
         if folder.is_dir():
@@ -30,7 +30,7 @@ def statement(name: str) -> LiteralString:
 
 
 def migration(name: str) -> LiteralString:
-    """The SQL of ``sql/migrations/<name>.sql`` as SQLAlchemy runs it: no parameters, colons kept."""
+    """Returns the SQL of ``sql/migrations/<name>.sql`` as SQLAlchemy runs it: no parameters, colons kept."""
     text = (sql_folder() / "migrations" / f"{name}.sql").read_text(encoding="utf-8")
     return re.sub(r"(?<!:):(?=\w)", r"\\:", text)
 
@@ -41,7 +41,7 @@ def _without_comments(text: str) -> str:
 
 @cache
 def newest_migration() -> str:
-    """The revision that the schema has when every migration has run."""
+    """Returns the revision that the schema has when every migration has run."""
     return max(path.name.split("_")[0] for path in (sql_folder() / "migrations").glob("*.sql"))
 
 

@@ -24,7 +24,7 @@ StagedRow = tuple[
 
 
 def staged_row(source_id: str, values: Mapping[str, object], zone: tzinfo, currency: str) -> StagedRow:
-    """The columns of stage_log, in their order. ``values``: what the log says, by our word for it."""
+    """Returns the columns of stage_log, in their order. ``values``: what the log says, by our word for it."""
     name = {word: name_of(value) for word, value in values.items()}
     tenant = (name["tenant"] or UNNAMED) if "tenant" in values else source_id
     app = (name["app"] or UNNAMED) if "app" in values else source_id
@@ -50,7 +50,7 @@ def staged_row(source_id: str, values: Mapping[str, object], zone: tzinfo, curre
 
 
 def text_of(value: object) -> str | None:
-    """A value as exact text: numbers by all their digits, never through binary fractions."""
+    """Returns a value as exact text: numbers by all their digits, never through binary fractions."""
     if value is None:
         return None
     if isinstance(value, float):
@@ -67,13 +67,13 @@ def text_of(value: object) -> str | None:
 
 
 def name_of(value: object) -> str | None:
-    """A value as a name: short, on one line; nothing for nothing."""
+    """Returns a value as a name: short, on one line; nothing for nothing."""
     text = text_of(value)
     return (" ".join(text.split())[:_LONGEST_NAME] or None) if text else None
 
 
 def key_id_of(source_id: str, values: Mapping[str, object]) -> str | None:
-    """What stands for a key in the warehouse: it cannot be turned back, and is the same for the same key."""
+    """Returns what stands for a key in the warehouse: it cannot be turned back, and is the same for the same key."""
     secret = text_of(values.get("key")) or text_of(values.get("key_name"))
     if not secret:
         return None

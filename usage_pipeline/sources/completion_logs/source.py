@@ -66,7 +66,7 @@ class CompletionLogs:
         return LOG
 
     def clock(self) -> datetime:
-        """What time it is at the database, aware UTC; a file has none of its own."""
+        """Returns what time it is at the database, aware UTC; a file has none of its own."""
         if self._connection.dialect.name == "sqlite":
             return datetime.now(UTC)
         own = "clock_timestamp()" if self._connection.dialect.name == "postgresql" else "utc_timestamp(6)"
@@ -74,7 +74,7 @@ class CompletionLogs:
         return (moment_of(row[0], UTC) if row else None) or datetime.now(UTC)
 
     def problems(self) -> Sequence[tuple[str, str, str]]:
-        """What makes reading slow, and what could make rows one."""
+        """Returns what makes reading slow, and what could make rows one."""
         found = []
         if not self._indexed:
             column = self._columns["created_at"]
@@ -92,7 +92,7 @@ class CompletionLogs:
         warehouse.execute(statement("ingest/completion_log_dimensions"), {"source": self._source_id})
 
     def window_end(self, since: datetime) -> datetime | None:
-        """Where a window from ``since`` should end to hold a moderate number of rows; None when little is left.
+        """Returns where a window from ``since`` should end to hold a moderate number of rows; None when little is left.
 
         Without an index every window would read the whole table: then all of it is one.
         """

@@ -8,7 +8,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 _ISO = re.compile(r"^\d{4}-\d{2}-\d{2}($|[T ])")
-# A local hour that comes twice, an offset that changed: bounds leave this much room, exact times are told afterwards.
+# A local hour that comes twice, an offset that changed: bounds leave this much room, exact times are compared later.
 _ROOM = timedelta(hours=2)
 _SCALES = ((Decimal(10) ** 17, 10**9), (Decimal(10) ** 14, 10**6), (Decimal(10) ** 11, 10**3))
 _EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
@@ -24,11 +24,11 @@ class TimeForm:
     between: str = " "  # of texts: what stands between day and time; nothing: no time of day
 
     def lower(self, moment: datetime) -> object:
-        """A bound in the column's own form that no row from ``moment`` on lies below."""
+        """Returns a bound in the column's own form that no row from ``moment`` on lies below."""
         return self._bound(max(moment, _EARLIEST), -_ROOM)
 
     def upper(self, moment: datetime) -> object:
-        """A bound in the column's own form that no row before ``moment`` lies above."""
+        """Returns a bound in the column's own form that no row before ``moment`` lies above."""
         return self._bound(min(moment, _LATEST), _ROOM)
 
     def _bound(self, moment: datetime, room: timedelta) -> object:
@@ -47,7 +47,7 @@ class TimeForm:
 
 
 def form_of(samples: list[object], zone: ZoneInfo) -> TimeForm | None:
-    """The form of a column by its largest and smallest values; None when neither can be read as a time."""
+    """Returns the form of a column by its largest and smallest values; None when neither can be read as a time."""
     for value in samples:
         if moment_of(value, zone) is None:
             continue
@@ -67,7 +67,7 @@ def form_of(samples: list[object], zone: ZoneInfo) -> TimeForm | None:
 
 
 def moment_of(value: object, zone: tzinfo) -> datetime | None:
-    """The moment that a value means, aware UTC; None when it is no time between 1970 and 2200."""
+    """Returns the moment that a value means, aware UTC; None when it is no time between 1970 and 2200."""
     try:
         found = _moment(value, zone)
     except (ValueError, OverflowError, ArithmeticError):

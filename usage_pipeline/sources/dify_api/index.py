@@ -14,7 +14,7 @@ _LOG_AFTER_RUN = timedelta(minutes=2)
 
 
 def runs_since(console: Console, place: Place, since: datetime) -> Iterator[Run]:
-    """Runs of a workflow or chatflow that were created from ``since`` on.
+    """Yields runs of a workflow or chatflow that were created from ``since`` on.
 
     Lists of runs leave out what triggers started; a workflow's log has it, and who asked for it: it comes first, and
     a run may come again.
@@ -74,7 +74,7 @@ def _logged_runs(console: Console, place: Place, since: datetime) -> Iterator[Ru
 def talks_since(
     console: Console, place: Place, app: AppSummary, emails: Mapping[str, str], since: datetime
 ) -> Iterator[Talk]:
-    """Conversations of a basic app in which something was said from ``since`` on."""
+    """Yields conversations of a basic app in which something was said from ``since`` on."""
     completion = place.mode == "completion"
     rows = logs.completions(console, place.app_id) if completion else logs.conversations(console, place.app_id)
     for row in rows:

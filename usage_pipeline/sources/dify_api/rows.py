@@ -58,7 +58,7 @@ class Run:
         return f"{self.place.app_id}:{self.version}"
 
     def row(self, asker: Asker) -> tuple[object, ...]:
-        """A row of stage_run."""
+        """Returns a row of stage_run."""
         kind = "chat" if self.place.mode == "advanced-chat" else "workflow"
         return (
             self.run_id, self.place.tenant_id, self.place.app_id, self.workflow_id, kind, self.triggered_from,
@@ -81,7 +81,7 @@ class Talk:
     email: str | None
 
     def row(self, message: Answer) -> tuple[object, ...]:
-        """A row of stage_message. The console tells neither prices nor entry points nor what thoughts used."""
+        """Returns a row of stage_message. The console shows neither prices nor entry points nor what thoughts used."""
         failed = message.get("status") == "error" or bool(message.get("error"))
         return (
             str(message["id"]), self.place.app_id, self.place.mode, None, self.provider, self.model,
@@ -93,7 +93,7 @@ class Talk:
 
 
 def run_of(place: Place, answer: Answer, triggered_from: str, created_from: str | None, asker: Asker) -> Run:
-    """A run out of a list or a detail."""
+    """Returns a run out of a list or a detail."""
     return Run(
         place, str(answer["id"]), moment_of(answer.get("created_at")), str(answer.get("status") or "running"),
         int(answer.get("total_tokens") or 0),
@@ -103,7 +103,7 @@ def run_of(place: Place, answer: Answer, triggered_from: str, created_from: str 
 
 
 def asker_of(answer: Answer) -> Asker:
-    """The creator that a log, a run or a node execution names."""
+    """Returns the creator that a log, a run or a node execution names."""
     user, account = answer.get("created_by_end_user"), answer.get("created_by_account")
     if isinstance(user, dict) and user.get("session_id"):
         return Asker(user_type=_word(user.get("type")), user_session=_word(user["session_id"]))
@@ -111,7 +111,7 @@ def asker_of(answer: Answer) -> Asker:
 
 
 def node_row_of(run: Run, node: Answer) -> tuple[object, ...] | None:
-    """A row of stage_node; None for a node that calls no model and says nothing of tokens."""
+    """Returns a row of stage_node; None for a node that calls no model and says nothing of tokens."""
     metadata = _object(node.get("execution_metadata"))
     if node.get("node_type") not in _CALLING and "total_tokens" not in metadata:
         return None
@@ -127,7 +127,7 @@ def node_row_of(run: Run, node: Answer) -> tuple[object, ...] | None:
 
 
 def configured_models(run: Run, graph: object) -> list[tuple[object, ...]]:
-    """Rows of stage_node_model: the models that a graph sets for nodes whose executions name none."""
+    """Returns rows of stage_node_model: the models that a graph sets for nodes whose executions name none."""
     nodes = _object(graph).get("nodes")
     found: list[tuple[object, ...]] = []
     for node in nodes if isinstance(nodes, list) else []:
@@ -142,7 +142,7 @@ def configured_models(run: Run, graph: object) -> list[tuple[object, ...]]:
 
 
 def key_row(place: Place, key: Answer) -> tuple[object, ...]:
-    """A row of stage_api_key; the secret goes no further than this line."""
+    """Returns a row of stage_api_key; the secret goes no further than this line."""
     secret = str(key.get("token") or "").removeprefix("app-")
     long = len(str(key.get("token") or "")) >= _SHORTEST_SECRET
     last_used = moment_of(key["last_used_at"]) if key.get("last_used_at") else None
@@ -153,7 +153,7 @@ def key_row(place: Place, key: Answer) -> tuple[object, ...]:
 
 
 def moment_of(value: object) -> datetime:
-    """An aware time out of the console's unix seconds."""
+    """Returns an aware time out of the console's unix seconds."""
     return datetime.fromtimestamp(int(value) if isinstance(value, int | float | str) else 0, UTC)
 
 

@@ -122,11 +122,11 @@ class DifyApi:
         return max(1, min(_OPEN_ROWS_A_BATCH, self._calls_left // 2))
 
     def clock(self) -> datetime:
-        """What time it is at the console, aware UTC, to the second."""
+        """Returns what time it is at the console, aware UTC, to the second."""
         return self._console.server_time
 
     def problems(self) -> Sequence[tuple[str, str, str]]:
-        """What the console does not show, and what this account may not see."""
+        """Returns what the console does not show, and what this account may not see."""
         return [*(("not_visible", name, detail) for name, detail in _NOT_VISIBLE), *self._keys_hidden]
 
     def stage_dimensions(self, warehouse: Connection) -> None:
@@ -152,7 +152,7 @@ class DifyApi:
         self._remember_what_was_read(warehouse)
 
     def window_end(self, since: datetime) -> datetime | None:
-        """Where a window from ``since`` should end; None when little is left.
+        """Returns where a window from ``since`` should end; None when little is left.
 
         Raises EnoughForNow when this pass has made its calls and something is left.
         """

@@ -1,4 +1,4 @@
-"""A session on a MySQL or MariaDB server that can only read, gives rows as they come, and fails in words."""
+"""A session on a MySQL or MariaDB server that can only read, streams rows as they come, and fails in words."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress

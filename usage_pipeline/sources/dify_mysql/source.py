@@ -100,7 +100,7 @@ class DifyMysql:
         return self._reader
 
     def clock(self) -> datetime:
-        """What time it is at the database, aware UTC."""
+        """Returns what time it is at the database, aware UTC."""
         return self._reader.value(datetime, "SELECT UTC_TIMESTAMP(6)").replace(tzinfo=UTC)
 
     def problems(self) -> Sequence[tuple[str, str, str]]:
@@ -207,7 +207,7 @@ class DifyMysql:
         parameters: Parameters | None = None,
         make: Callable[[Converted], Converted | None] | None = None,
     ) -> None:
-        """Streams a SELECT of the source into a staging table, row by row; ``make`` gives a whole row of the table."""
+        """Streams a SELECT of the source into a staging table, row by row; ``make`` returns a whole row of it."""
         with self._reader.stream(select, parameters) as (names, rows), warehouse.cursor() as writer:
             copy_in = sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(table))
             if make is None:

@@ -100,7 +100,7 @@ class MysqlStatements:
         return _select("node_models", selection="w.id IN @ids")
 
     def reading_big_tables(self) -> Iterator[tuple[str, str]]:
-        """Every statement that a pass runs on messages, runs and node executions, by name: for EXPLAIN."""
+        """Yields every statement that a pass runs on messages, runs and node executions, by name: for EXPLAIN."""
         yield "window_end", self.window_end()
         yield "messages by time", self.messages_by_time()
         yield "messages by id", self.messages_by_id()

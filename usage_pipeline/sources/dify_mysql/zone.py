@@ -35,12 +35,12 @@ class ServerZone:
         return local.replace(tzinfo=self._zone).astimezone(UTC)
 
     def earliest(self, moment: datetime) -> datetime:
-        """The smallest local time that the server's clock shows at the moment or later."""
+        """Returns the smallest local time that the server's clock shows at the moment or later."""
         # A clock set back soon after it will show smaller times once more.
         return self._local(moment, min(self._offset(moment), self._offset(moment + _LONGEST_CHANGE)))
 
     def latest(self, moment: datetime) -> datetime:
-        """A local time that the server's clock has not reached before the moment, whatever it was set to."""
+        """Returns a local time that the server's clock has not reached before the moment, whatever it was set to."""
         return self._local(moment, max(self._offset(moment), self._offset(moment - _LONGEST_CHANGE)))
 
     def _offset(self, moment: datetime) -> timedelta:
@@ -52,7 +52,7 @@ class ServerZone:
 
 
 def server_zone(reader: MysqlReader, configured: str | None) -> ServerZone:
-    """The zone of times that the server makes: as configured, else as the server's own clock shows it.
+    """Returns the zone of times that the server makes: as configured, else as the server's own clock shows it.
 
     Raises SourceError when the clock follows no zone that is known.
     """

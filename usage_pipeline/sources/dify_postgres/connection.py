@@ -15,7 +15,7 @@ _CONNECT_SECONDS = 10
 
 
 def connect_read_only(url: str, *, statement_timeout: timedelta) -> Connection:
-    """A session that refuses to write, reads times as UTC and gives up on slow statements.
+    """Returns a session that refuses to write, reads times as UTC and gives up on slow statements.
 
     Raises SourceError that says what is wrong and what to do, without the password.
     """
@@ -39,7 +39,7 @@ def connect_read_only(url: str, *, statement_timeout: timedelta) -> Connection:
 
 
 def explain_connection_error(error: psycopg.OperationalError) -> str:
-    """What is wrong with a connection and what to do, in words; libpq's text holds no password."""
+    """Returns what is wrong with a connection and what to do, in words; libpq's text holds no password."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip() and "Is the server running" not in line]
     text = lines[-1] if lines else type(error).__name__
     advice = "check the host, the port and that the server runs and lets this machine in (pg_hba.conf, firewall)"

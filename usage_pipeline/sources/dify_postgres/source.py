@@ -65,7 +65,7 @@ class DifyPostgres:
         return self._schema
 
     def clock(self) -> datetime:
-        """What time it is at the database, aware UTC."""
+        """Returns what time it is at the database, aware UTC."""
         return value(self._connection, datetime, "SELECT clock_timestamp()")
 
     def problems(self) -> Sequence[tuple[str, str, str]]:
@@ -139,13 +139,13 @@ class DifyPostgres:
         self._stage_nodes(warehouse, _single_steps(self._schema), {"since": _naive(since)})
 
     def message_ids(self, app_id: str, window: Window) -> Sequence[str]:
-        """The ids of an app's messages that were created in the window."""
+        """Returns the ids of an app's messages that were created in the window."""
         if not self.can_be_row(app_id):
             return []
         return values(self._connection, str, _select("message_ids"), {"app_id": app_id, **_between(window)})
 
     def can_be_row(self, row_id: str) -> bool:
-        """Whether an id has the shape of Dify's ids; any other would fail a statement."""
+        """Returns whether an id has the shape of Dify's ids; any other would fail a statement."""
         try:
             UUID(row_id)
         except ValueError:
@@ -253,7 +253,7 @@ def _naive(moment: datetime) -> datetime:
 
 
 def iter_extraction_statements(schema: DifySchema) -> Iterator[tuple[str, sql.SQL]]:
-    """Every statement that a pass or a reconciliation runs on Dify's big tables, by name: for EXPLAIN."""
+    """Yields every statement that a pass or a reconciliation runs on Dify's big tables, by name: for EXPLAIN."""
     created_from = _CREATED_FROM if schema.app_log_by_run else "NULL"
     yield "window_end", sql.SQL(statement(f"{_FOLDER}/window_end"))
     yield "messages by time", _select("messages", selection=_MESSAGES_BY_TIME)

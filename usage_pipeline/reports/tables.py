@@ -14,7 +14,7 @@ ColumnKind = Literal["text", "count", "money", "number", "ratio", "date", "time"
 
 
 @dataclass(frozen=True)
-class Column:
+class ReportColumn:
     """A column: its name, what its values are, whether a total makes sense, and the rows' attribute if another."""
 
     name: str
@@ -33,7 +33,7 @@ class Table:
     """A table of the report; `detail` ones may have very many rows and stand only in CSV and Parquet."""
 
     name: str
-    columns: Sequence[Column]
+    columns: Sequence[ReportColumn]
     rows: Sequence[object]
     detail: bool = False
 
@@ -47,8 +47,8 @@ class Table:
         return pd.DataFrame(cells)
 
 
-def _columns(kind: ColumnKind, *names: str, total: bool = False) -> tuple[Column, ...]:
-    return tuple(Column(name, kind, total) for name in names)
+def _columns(kind: ColumnKind, *names: str, total: bool = False) -> tuple[ReportColumn, ...]:
+    return tuple(ReportColumn(name, kind, total) for name in names)
 
 
 _COUNTS = _columns(
@@ -62,71 +62,71 @@ _COUNTS = _columns(
     "unpriced_tokens",
     total=True,
 )
-_MEASURES = (*_COUNTS, Column("base_cost", "money", total=True))
+_MEASURES = (*_COUNTS, ReportColumn("base_cost", "money", total=True))
 _SPENT = (
     *_columns("text", "name", "belongs_to"),
     *_MEASURES,
-    Column("cost_before", "money", total=True),
-    Column("cost_per_call", "number"),
-    Column("cost_per_1000_tokens", "number", attribute="cost_per_thousand_tokens"),
-    Column("key", "text"),
+    ReportColumn("cost_before", "money", total=True),
+    ReportColumn("cost_per_call", "number"),
+    ReportColumn("cost_per_1000_tokens", "number", attribute="cost_per_thousand_tokens"),
+    ReportColumn("key", "text"),
 )
 _COMPARED = (
-    Column("name", "text"),
-    Column("first", "date", attribute="period.first"),
-    Column("last", "date", attribute="period.last"),
+    ReportColumn("name", "text"),
+    ReportColumn("first", "date", attribute="period.first"),
+    ReportColumn("last", "date", attribute="period.last"),
     *_columns("number", "calls", "total_tokens", "base_cost"),
-    Column("change", "ratio"),
+    ReportColumn("change", "ratio"),
 )
 _MOVERS = (
     *_columns("text", "name", "tenant"),
     *_columns("money", "before", "now", "change", "by_calls", "by_length", "by_price", total=True),
-    Column("reason", "text"),
+    ReportColumn("reason", "text"),
 )
 _BUDGETS = (
     *_columns("text", "budget_id", "scope_name", "period"),
     *_columns("date", "first", "last"),
-    Column("measure", "text"),
+    ReportColumn("measure", "text"),
     *_columns("number", "spent", "limit"),
-    Column("ratio", "ratio"),
-    Column("level", "text"),
-    Column("forecast", "number"),
-    Column("as_of", "time"),
+    ReportColumn("ratio", "ratio"),
+    ReportColumn("level", "text"),
+    ReportColumn("forecast", "number"),
+    ReportColumn("as_of", "time"),
 )
 _ALERTS = (
-    Column("created_at", "time"),
+    ReportColumn("created_at", "time"),
     *_columns("text", "alert_id", "kind", "level", "budget_id", "scope_name"),
-    Column("tier", "number"),
-    Column("measure", "text"),
+    ReportColumn("tier", "number"),
+    ReportColumn("measure", "text"),
     *_columns("number", "spent", "limit"),
 )
-_ACTIONS = (Column("at", "time"), *_columns("text", "action", "target", "state", "detail"))
+_ACTIONS = (ReportColumn("at", "time"), *_columns("text", "action", "target", "state", "detail"))
 _GAPS = (
     *_columns("text", "kind", "project", "what"),
     *_columns("count", "calls", "total_tokens"),
-    Column("base_cost", "money"),
+    ReportColumn("base_cost", "money"),
 )
 _UNRECONCILED = (
-    Column("usage_date", "date"),
+    ReportColumn("usage_date", "date"),
     *_columns("text", "source", "state"),
-    Column("unexplained_tokens", "count"),
-    Column("says", "text"),
+    ReportColumn("unexplained_tokens", "count"),
+    ReportColumn("says", "text"),
 )
-_PROVISIONAL = (*_columns("text", "reason", "source"), Column("usage_date", "date"))
+_PROVISIONAL = (*_columns("text", "reason", "source"), ReportColumn("usage_date", "date"))
 _SAVINGS = (
     *_columns("text", "project", "tenant", "model", "instead"),
-    Column("total_tokens", "count"),
+    ReportColumn("total_tokens", "count"),
     *_columns("money", "cost", "estimated_cost", "estimated_saving", total=True),
 )
-_TREND = (Column("usage_date", "date"), *_MEASURES)
+_TREND = (ReportColumn("usage_date", "date"), *_MEASURES)
 _USAGE = (
-    Column("usage_date", "date"),
+    ReportColumn("usage_date", "date"),
     *_columns("text", "source", "tenant_id", "tenant", "environment", "app_id", "project", "api_key_id", "api_key"),
     *_columns("text", "key_attribution", "caller_kind", "caller_id", "provider", "model"),
     *_COUNTS,
-    Column("currency", "text"),
-    Column("cost", "number"),  # of several currencies: no total
-    Column("base_cost", "money", total=True),
+    ReportColumn("currency", "text"),
+    ReportColumn("cost", "number"),  # of several currencies: no total
+    ReportColumn("base_cost", "money", total=True),
 )
 
 

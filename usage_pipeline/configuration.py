@@ -79,6 +79,7 @@ def _last_valid(connection: Connection, path: Path, digest: str, error: Settings
     if last is None:
         raise error
     _record(connection, path, digest, content=None, error=str(error))
+    keep_last_valid(last.content.encode())
     return ActiveConfiguration(parse_settings(last.content, str(path)), last.version_id, error, digest)
 
 

@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from usage_pipeline.commands.output import EXIT_FAILED, err, for_people, out
+from usage_pipeline.configuration import active_configuration
 from usage_pipeline.inputs import InputError
-from usage_pipeline.settings.environment import home_dir
+from usage_pipeline.settings.environment import config_path, home_dir
 from usage_pipeline.ui.processes import Address, Running, UpError, check_address, only_one, start
+from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.demo_databases import use_demo_dify
 from usage_pipeline.warehouse.embedded import stop_embedded
 from usage_pipeline.warehouse.location import embedded, prepare_dagster_environment, warehouse_url
@@ -44,6 +46,9 @@ def up(
         home = prepare_dagster_environment()
         with only_one(home, address) as lock:
             migrate(warehouse_url())
+            with connected(warehouse_url()) as connection:
+                # Also keeps the copy that runs load by while the file is refused.
+                active_configuration(connection, config_path())
             log = home / "dagster.log"
             out.print(f"What Dagster writes is in {log}", markup=False)
             running = start(home, log, address, lock)

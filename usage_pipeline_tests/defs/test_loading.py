@@ -97,6 +97,9 @@ def test_the_last_valid_version_is_loaded_while_the_file_is_refused_and_it_is_sa
     config.write_text("version: 1\ntimezone: Mars/Olympus\n", encoding="utf-8")
     active_configuration(warehouse, config)
     assert b"Berlin" in last_valid_copy().read_bytes(), "only what is valid is kept"
+    last_valid_copy().unlink()
+    active_configuration(warehouse, config)
+    assert b"Berlin" in last_valid_copy().read_bytes(), "an installation that is upgraded meanwhile has it, too"
 
     shown = "from usage_pipeline.defs.shared import settings_at_load\nimport usage_pipeline.definitions\n"
     done = python(shown + "print(settings_at_load().timezone)", config, tmp_path)

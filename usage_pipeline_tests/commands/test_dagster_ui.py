@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -223,6 +223,27 @@ def _in_force(connection: Connection) -> list[tuple[object, ...]]:
         "SELECT period_start, spent, \"limit\", level, config_version FROM usage.budget_status"
         " WHERE budget_id = 'agent-daily' AND period_end < now() - interval '7 hours' ORDER BY 1"
     ).fetchall()  # fmt: skip
+
+
+def test_a_refused_file_ends_no_pass_and_is_alerted(ui: str, played: Played, config: Path) -> None:
+    assert ui
+    valid = config.read_text(encoding="utf-8")
+    passes = "SELECT count(*) FROM usage.pass_record WHERE held AND started_at > %s"
+    alerts = "SELECT count(*) FROM usage.alert WHERE kind = 'configuration' AND created_at > %s"
+    try:
+        config.write_text(valid.replace("timezone: Asia/Shanghai", "timezone: Mars/Olympus", 1), encoding="utf-8")
+        refused_at = datetime.now(UTC)
+        end = time.monotonic() + 240
+        with connected(played.server.url("warehouse")) as connection:
+            while time.monotonic() < end:
+                found = [connection.execute(query, [refused_at]).fetchone() for query in (passes, alerts)]
+                if found[1] == (1,) and found[0] not in ((0,), (1,)):
+                    break
+                time.sleep(2)
+        assert found[0] not in ((0,), (1,)), "runs that load the location anew go on under the last valid version"
+        assert found[1] == (1,), "and notify the operators once"
+    finally:
+        config.write_text(valid, encoding="utf-8")
 
 
 def _launch_backfill(ui: str, page: Page, first: str, last: str, size: str) -> None:

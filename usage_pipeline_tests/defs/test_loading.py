@@ -86,6 +86,25 @@ def test_a_file_that_cannot_be_used_is_an_error_in_words(tmp_path: Path) -> None
         assert words in done.stderr.splitlines()[-1]
 
 
+def validated(config: Path, home: Path) -> subprocess.CompletedProcess[str]:
+    """What Dagster says of the code location, which it loads in a server of its own as `up` does."""
+    home.mkdir(exist_ok=True)
+    command = str(Path(sys.executable).with_name("dagster"))
+    environment = {**os.environ, "USAGE_PIPELINE_CONFIG": str(config), "DAGSTER_HOME": str(home)}
+    return subprocess.run([command, "definitions", "validate", "-m", "usage_pipeline.definitions"], env=environment,
+                          capture_output=True, text=True, check=False, timeout=180)  # fmt: skip
+
+
+def test_dagster_loads_it_and_shows_the_error_of_a_file_that_cannot_be_used(tmp_path: Path) -> None:
+    done = validated(EXAMPLE, tmp_path / "dagster")
+    assert done.returncode == 0, done.stdout + done.stderr
+    wrong = tmp_path / "c.yaml"
+    wrong.write_text("version: 1\ntimezone: Mars/Olympus\n", encoding="utf-8")
+    refused = validated(wrong, tmp_path / "dagster")
+    assert refused.returncode != 0
+    assert f'{wrong}:2: timezone: "Mars/Olympus" is not a time zone' in refused.stdout + refused.stderr
+
+
 def test_the_last_valid_version_is_loaded_while_the_file_is_refused_and_it_is_said(
     tmp_path: Path, warehouse: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

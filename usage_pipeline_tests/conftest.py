@@ -18,7 +18,7 @@ from xdist.scheduler import LoadFileScheduling
 from usage_pipeline.warehouse.connection import Connection, connect
 from usage_pipeline.warehouse.embedded import EmbeddedServer, create_database, start_embedded, stop_embedded
 from usage_pipeline.warehouse.schema import migrate
-from usage_pipeline_tests.support import canaries as planted
+from usage_pipeline_tests.support import canaries
 
 # How long an example takes says something of the machine, not of the code.
 hypothesis.settings.register_profile("default", deadline=None)
@@ -95,7 +95,7 @@ def pytest_runtest_makereport(
     report = yield
     if call.when == "teardown" and report.passed:
         for name, text in report.sections:
-            if said := planted.in_text(text):
+            if said := canaries.in_text(text):
                 report.outcome, report.longrepr = "failed", f"{item.nodeid}: {name} holds a secret or a text: {said}"
     return report
 
@@ -104,7 +104,7 @@ def pytest_runtest_makereport(
 def _no_file_holds_a_secret(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """When all tests are over, every file that they and the product wrote is searched: reports, logs, Dagster's own."""
     yield
-    kept = list(planted.in_files(tmp_path_factory.getbasetemp()))
+    kept = list(canaries.in_files(tmp_path_factory.getbasetemp()))
     assert not kept, f"a secret or a text is kept: {kept[:5]}"
 
 
@@ -158,7 +158,7 @@ def _databases(postgres: EmbeddedServer) -> Iterator[Callable[[], str]]:
         return postgres.url(names[-1])
 
     yield make
-    kept = [row for name in names for row in planted.in_database(postgres.url(name))]
+    kept = [row for name in names for row in canaries.in_database(postgres.url(name))]
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
         for name in names:
             connection.execute(psycopg.sql.SQL("DROP DATABASE {} WITH (FORCE)").format(psycopg.sql.Identifier(name)))

@@ -21,7 +21,7 @@ def message_row(
     """Id and columns of a message as it is inserted, and of its conversation."""
     model = MODELS[app.model]
     conversation_id, message_id = new_id(rng), new_id(rng)
-    marker = rng.choice(world.planted)
+    marker = rng.choice(world.canaries)
     asked = {
         "from_source": "api" if caller.user else "console",
         "from_end_user_id": caller.user.user_id if caller.user else None,
@@ -113,10 +113,10 @@ def _finish(
     tokens: tuple[int, int],
 ) -> None:
     born = unit.versions[0][1]
-    answer = {"answer": f"Here is {rng.choice(world.planted)}", "updated_at": naive(done)}
+    answer = {"answer": f"Here is {rng.choice(world.canaries)}", "updated_at": naive(done)}
     values: dict[str, object]
     if ending == "error":
-        values = {"status": "error", "error": f"provider said {rng.choice(world.planted)}", "updated_at": naive(done)}
+        values = {"status": "error", "error": f"provider said {rng.choice(world.canaries)}", "updated_at": naive(done)}
         final = replace(born, status="failed")
     elif ending == "annotation":
         values = answer
@@ -165,7 +165,7 @@ def _agent(
         part = (tokens[0] // steps, tokens[1] // steps)
         script.steps.append(RowWrite(start, "message_agent_thoughts", thought_id, {
             "id": thought_id, "message_id": message_id, "position": position, "created_by_role": "account",
-            "created_by": new_id(rng), "thought": f"I think of {rng.choice(world.planted)}", "tokens": 0,
+            "created_by": new_id(rng), "thought": f"I think of {rng.choice(world.canaries)}", "tokens": 0,
             "message_token": 0, "answer_token": 0, "created_at": naive(start),
         }))  # fmt: skip
         if ending == "never" and position == steps:
@@ -183,7 +183,7 @@ def _agent(
         return
     noted = (part[0], part[1], price) if ending == "partial" else (used_in, used_out, cost)
     script.steps.append(RowWrite(done, "messages", message_id, {
-        "answer": f"Done: {rng.choice(world.planted)}", "message_tokens": noted[0], "answer_tokens": noted[1],
+        "answer": f"Done: {rng.choice(world.canaries)}", "message_tokens": noted[0], "answer_tokens": noted[1],
         "total_price": noted[2], "updated_at": naive(done), **_prices(app),
     }))  # fmt: skip
     unit.versions.append((done, _used(born, app, (used_in, used_out), cost, "succeeded")))

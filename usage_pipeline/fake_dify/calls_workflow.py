@@ -140,7 +140,7 @@ def _run_row(run: RunPlay, started: datetime) -> dict[str, object]:
         "id": run.run_id, "tenant_id": run.app.tenant_id, "app_id": run.app.app_id, "workflow_id": run.workflow_id(),
         "type": _RUN_TYPE.get(run.app.mode, run.app.mode), "triggered_from": run.caller.triggered_from,
         "version": "draft" if run.is_draft() else "2026-01-05 08:00:00", "graph": "{}",
-        "inputs": json.dumps({"query": run.rng.choice(run.world.planted)}), "status": "running",
+        "inputs": json.dumps({"query": run.rng.choice(run.world.canaries)}), "status": "running",
         "total_tokens": 0, "created_by_role": run.caller.role, "created_by": run.caller.creator,
         "created_at": naive(started),
     }  # fmt: skip
@@ -170,7 +170,7 @@ def _end_run(
     run.write(at, "workflow_runs", run.run_id, {
         "status": status, "total_tokens": _said_total(run), "finished_at": naive(ended), "total_steps": run.index,
         "elapsed_time": (ended - started).total_seconds(),
-        "outputs": json.dumps({"text": run.rng.choice(run.world.planted)}),
+        "outputs": json.dumps({"text": run.rng.choice(run.world.canaries)}),
     })  # fmt: skip
     unit = replace(run.residual(started), status=status if status in ("failed", "stopped") else "succeeded")
     # What a doubled total says too much was never used; what a zero leaves out was never logged.
@@ -190,7 +190,7 @@ def _end_run(
 def _answer(run: RunPlay, at: datetime, status: str, message_id: str) -> None:
     # The engine's usage counts containers and their children: a chatflow's message says too much.
     values: dict[str, object] = {"status": "error", "error": "run failed"} if status == "failed" else {
-        "answer": f"Answer {run.rng.choice(run.world.planted)}", "answer_tokens": 0, "currency": run.currency,
+        "answer": f"Answer {run.rng.choice(run.world.canaries)}", "answer_tokens": 0, "currency": run.currency,
         "message_tokens": 0 if run.habits.run_total == "zero" else run.tokens + run.containers,
         "total_price": run.price + run.container_price,
     }  # fmt: skip

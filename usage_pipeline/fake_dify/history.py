@@ -32,9 +32,9 @@ class History:
     now: datetime
 
     @property
-    def planted(self) -> tuple[str, ...]:
+    def canaries(self) -> tuple[str, ...]:
         """Every secret and marker of a prompt or answer: none of them may leave Dify."""
-        return tuple(self.world.planted)
+        return tuple(self.world.canaries)
 
     def zone_of(self, tenant_id: str) -> str:
         """Returns the billing zone of a workspace."""

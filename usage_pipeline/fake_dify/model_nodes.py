@@ -25,7 +25,7 @@ def node_row(run: RunPlay, node: Node, started: datetime) -> tuple[str, dict[str
         "id": row_id, "tenant_id": run.app.tenant_id, "app_id": run.app.app_id, "workflow_id": run.workflow_id(),
         "triggered_from": run.origin, "workflow_run_id": run.run_id, "index": run.index, "node_id": node.node_id,
         "node_type": node.kind, "title": node.title, "status": "running", "node_execution_id": row_id,
-        "inputs": json.dumps({"prompt": run.rng.choice(run.world.planted)}),
+        "inputs": json.dumps({"prompt": run.rng.choice(run.world.canaries)}),
         "execution_metadata": NO_CONTAINER, "created_by_role": run.caller.role, "created_by": run.caller.creator,
         "created_at": naive(started),
     }  # fmt: skip
@@ -80,9 +80,9 @@ class _Written:
             "total_tokens": sum(tokens), "total_price": habits.written_price(model.cost(*tokens)),
             "currency": model.currency, **inside,
         }  # fmt: skip
-        self.text: dict[str, object] | None = {"text": run.rng.choice(run.world.planted)}
+        self.text: dict[str, object] | None = {"text": run.rng.choice(run.world.canaries)}
         self.process: dict[str, object] = {
-            "model_mode": "chat", "prompts": [{"role": "user", "text": run.rng.choice(run.world.planted)}],
+            "model_mode": "chat", "prompts": [{"role": "user", "text": run.rng.choice(run.world.canaries)}],
             "finish_reason": "stop",
         }  # fmt: skip
         if node.kind not in _MODEL_IN_GRAPH:

@@ -106,7 +106,7 @@ class World:
     accounts: dict[str, str] = field(default_factory=dict)  # e-mail -> id
     apps: dict[str, FakeApp] = field(default_factory=dict)
     users: dict[tuple[str, str, str], EndUser] = field(default_factory=dict)  # app id, kind, session
-    planted: list[str] = field(default_factory=list)
+    canaries: list[str] = field(default_factory=list)
 
 
 def new_id(rng: random.Random) -> str:
@@ -185,13 +185,13 @@ def build_world(rng: random.Random, started: datetime, day: Callable[[int], date
         for created in options.get("keys", ()):
             secret = "app-" + "".join(rng.choices("ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789", k=24))
             app.keys.append((new_id(rng), secret, day(created)))
-            world.planted.append(secret)
+            world.canaries.append(secret)
         app.tags = options.get("tags", ())
         app.nodes = options.get("nodes", ())
         app.weight = options.get("weight", 1.0)
         app.sources = options.get("sources", ("api",))
         world.apps[name] = app
-    world.planted += ["planted-" + "".join(rng.choices("abcdefghjkmnpqrstuvwxyz23456789", k=16)) for _ in range(120)]
+    world.canaries += ["planted-" + "".join(rng.choices("abcdefghjkmnpqrstuvwxyz23456789", k=16)) for _ in range(120)]
     return world
 
 

@@ -37,7 +37,7 @@ def link_configs(connection: Connection) -> None:
 
 def workflow_variables(world: World, app: FakeApp) -> dict[str, object]:
     """Returns the two lists of variables of a workflow; one of them is a secret that the console shows masked."""
-    secret = {"id": _id(app, "secret"), "name": "WIKI_TOKEN", "value_type": "secret", "value": world.planted[-1]}
+    secret = {"id": _id(app, "secret"), "name": "WIKI_TOKEN", "value_type": "secret", "value": world.canaries[-1]}
     topic = {"id": _id(app, "topic"), "name": "topic", "value_type": "string", "value": "general"}
     return {"environment_variables": json.dumps([secret]), "conversation_variables": json.dumps([topic])}
 

@@ -104,11 +104,11 @@ def test_another_dify_is_not_mixed_into_the_demo(played: Played) -> None:
 
 def test_no_secret_and_no_text_left_dify(played: Played) -> None:
     """Every prompt, answer and key secret of the demo, and every robot's URL, is searched for where we write."""
-    planted = _planted(played)
-    assert len(planted) > 100
+    canaries = _canaries(played)
+    assert len(canaries) > 100
     with psycopg.connect(played.server.url("demo_dify")) as connection:
         row = connection.execute("SELECT count(*) FROM workflow_node_executions WHERE process_data LIKE %s",
-                                 [f"%{planted[-1]}%"]).fetchone()  # fmt: skip
+                                 [f"%{canaries[-1]}%"]).fetchone()  # fmt: skip
     assert row
     assert row[0] > 0, "the marker that is searched for must stand in Dify itself"
     texts = {f"{name}.dump": _dump(played.server, name) for name in HOUSE}
@@ -119,16 +119,16 @@ def test_no_secret_and_no_text_left_dify(played: Played) -> None:
     assert len(texts["warehouse.dump"]) > 100_000
     assert len(texts["dagster.dump"]) > 100_000
     for name, text in texts.items():
-        found = [marker for marker in planted if marker in text]
+        found = [marker for marker in canaries if marker in text]
         assert not found, f"{name} holds {found[:3]}"
         assert "/cgi-bin/webhook/send?key=" not in text, name
 
 
-def _planted(played: Played) -> list[str]:
+def _canaries(played: Played) -> list[str]:
     from datetime import UTC, datetime  # noqa: PLC0415
 
     # Keys and markers come from the seed before anything that depends on the moment.
-    return list(build_history(SEED, datetime.now(UTC), days=1).planted)
+    return list(build_history(SEED, datetime.now(UTC), days=1).canaries)
 
 
 def _dump(server: EmbeddedServer, database: str) -> str:

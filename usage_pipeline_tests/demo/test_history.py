@@ -39,7 +39,7 @@ def test_the_schema_of_every_version_builds_and_is_recognised(version: str, empt
 def test_the_same_seed_makes_the_same_company() -> None:
     first, second = (build_history(3, NOW, days=4) for _ in range(2))
     assert first.truth(NOW) == second.truth(NOW)
-    assert first.planted == second.planted
+    assert first.canaries == second.canaries
     assert first.truth(NOW) != build_history(4, NOW, days=4).truth(NOW)
 
 

@@ -215,6 +215,6 @@ def test_no_prompt_enters_the_warehouse(place: Place) -> None:
         " usage.enforcement_event e) FROM usage.enforcement_action a"
     ).fetchone()
     assert row
-    found = [secret for secret in place.company.history.world.planted if secret in str(row[0])]
+    found = [secret for secret in place.company.history.world.canaries if secret in str(row[0])]
     assert found == []
     assert "Be brief" not in str(row[0])

@@ -126,4 +126,4 @@ def test_no_text_and_no_secret_is_kept(reconciled: Reconciled, tmp_path: Path) -
     reconciled.run()
     with connected(reconciled.company.warehouse_url) as connection:
         text = str(connection.execute("SELECT r::text FROM usage.reconciliation r").fetchall())
-    assert not [planted for planted in reconciled.company.history.planted if planted in text]
+    assert not [canary for canary in reconciled.company.history.canaries if canary in text]

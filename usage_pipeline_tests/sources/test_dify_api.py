@@ -102,7 +102,7 @@ def test_secrets_and_texts_stay_where_they_are(
             texts = [str(row[0]) for (query,) in tables for row in connection.execute(str(query).encode()).fetchall()]
         everything = "\n".join([*texts, caplog.text])
         assert "support-bot" in everything
-        assert not [planted for planted in read.company.history.planted if planted in everything]
+        assert not [canary for canary in read.company.history.canaries if canary in everything]
 
 
 def test_the_admin_key_reads_every_workspace_without_switching_anybody(

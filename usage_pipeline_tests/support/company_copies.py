@@ -12,7 +12,7 @@ from psycopg.sql import SQL, Identifier
 
 from usage_pipeline.warehouse.embedded import EmbeddedServer, create_database
 from usage_pipeline.warehouse.schema import migrate
-from usage_pipeline_tests.support import canaries as planted
+from usage_pipeline_tests.support import canaries
 from usage_pipeline_tests.support.company import Company
 
 _numbers = itertools.count()
@@ -66,7 +66,7 @@ def _names() -> tuple[str, str]:
 
 
 def _drop(postgres: EmbeddedServer, dify: str, warehouse: str) -> None:
-    kept = planted.in_database(postgres.url(warehouse))
+    kept = canaries.in_database(postgres.url(warehouse))
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
         for name in (dify, warehouse):
             connection.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name)))

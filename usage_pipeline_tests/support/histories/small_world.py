@@ -105,7 +105,7 @@ def build_small_world(plan: "Plan") -> World:
     for number, (position, created) in enumerate(plan.keys):
         key = (new_id(rng), f"app-{number:024d}", plan.moment + created)
         world.apps[names[position]].keys.append(key)
-    world.planted.append("planted-text")
+    world.canaries.append("planted-text")
     return world
 
 

@@ -10,7 +10,7 @@ from usage_pipeline.reports.document import Report
 from usage_pipeline.reports.edition import Edition, EditionKind, edition_of, ended_with
 from usage_pipeline.reports.files import reports_folder, write_report
 from usage_pipeline.reports.make import make_report
-from usage_pipeline.reports.recipients import tell_recipients
+from usage_pipeline.reports.recipients import notify_recipients
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
 
@@ -42,7 +42,7 @@ def send_day(connection: Connection, configuration: ActiveConfiguration, written
     if written.report.edition.period.last != settings.today() - timedelta(days=1):
         return None
     editions = [each for each in (written.report, *written.longer) if each.edition.kind in settings.reports.editions]
-    return [name for each in editions for name in tell_recipients(connection, configuration, each)]
+    return [name for each in editions for name in notify_recipients(connection, configuration, each)]
 
 
 def _write_longer(connection: Connection, settings: Settings, edition: Edition) -> Report:

@@ -29,18 +29,18 @@ LANGUAGES: tuple[Language, ...] = ("zh", "en")
 _NOT_BY = ("sms", "pagerduty")
 
 
-def tell_recipients(
+def notify_recipients(
     connection: Connection, configuration: ActiveConfiguration, report: Report, now: datetime | None = None
 ) -> list[str]:
-    """Writes one row a report and audience into usage.alert with its deliveries; returns who is newly told, by name.
+    """Writes one row a report and audience into usage.alert with its deliveries; returns the names newly notified.
 
     ``report`` is everybody's and goes to `reports.recipients`. For each tenant that has recipients and spent anything
-    its own report is made, of its rows only. Telling the same report again tells nobody.
+    its own report is made, of its rows only. The same report again notifies nobody.
     """
     settings = configuration.settings
-    told = _tell(connection, configuration, report, settings.reports.recipients)
+    notified = _notify(connection, configuration, report, settings.reports.recipients)
     if not settings.reports.to_tenants:
-        return told
+        return notified
     for tenant in tenants(connection):
         rule = settings.tenant_rule(tenant.tenant_id, tenant.name)
         names = rule.recipients if rule else ()
@@ -48,16 +48,16 @@ def tell_recipients(
             continue
         own = make_report(connection, settings, report.edition, tenant=tenant, now=now)
         if own.rows:
-            told += _tell(connection, configuration, own, names)
-    return told
+            notified += _notify(connection, configuration, own, names)
+    return notified
 
 
-def _tell(
+def _notify(
     connection: Connection, configuration: ActiveConfiguration, report: Report, names: tuple[str, ...]
 ) -> list[str]:
     """One row for each language that is read."""
     settings = configuration.settings
-    told = []
+    notified = []
     for language in LANGUAGES:
         recipients = [
             (name, known.channel)
@@ -66,8 +66,8 @@ def _tell(
             and (known.language or settings.language) == language
         ]
         if recipients and _raise(connection, configuration, report, recipients, language):
-            told += [name for name, _ in recipients]
-    return told
+            notified += [name for name, _ in recipients]
+    return notified
 
 
 def _raise(

@@ -13,7 +13,7 @@ from usage_pipeline.delivery.channels.wecom import WecomRecipient
 from usage_pipeline.delivery.worker import deliver_due
 from usage_pipeline.reports.edition import edition_of
 from usage_pipeline.reports.make import make_report
-from usage_pipeline.reports.recipients import tell_recipients
+from usage_pipeline.reports.recipients import notify_recipients
 from usage_pipeline.settings.model import Settings, TenantRule
 from usage_pipeline.settings.reports import ReportFormat, Reports
 from usage_pipeline.warehouse.connection import Connection, connected
@@ -55,7 +55,7 @@ def ledger(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def tell(connection: Connection, settings: Settings = TELLING) -> list[str]:
     """The morning's telling of the day."""
     report = make_report(connection, settings, edition_of("day", DAY), now=AFTERWARDS)
-    return tell_recipients(connection, ActiveConfiguration(settings, 1), report, AFTERWARDS)
+    return notify_recipients(connection, ActiveConfiguration(settings, 1), report, AFTERWARDS)
 
 
 def test_everyone_is_told_once_and_nobody_rings(ledger: Connection) -> None:

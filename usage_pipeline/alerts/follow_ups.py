@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from psycopg.types.json import Jsonb
+
 from usage_pipeline.alerts.kinds.registry import of_budgets, only_notes
 from usage_pipeline.alerts.quiet_hours import hold
 from usage_pipeline.alerts.recipients import Addressee, addressees
@@ -28,7 +30,7 @@ def plan(connection: Connection, settings: Settings, now: datetime) -> None:
 
 
 def _follow_up(connection: Connection, settings: Settings, now: datetime) -> None:
-    alerting, notes = settings.alerting, only_notes()
+    alerting, notes = settings.alerting, Jsonb(only_notes())
     connection.execute(statement("followups/resolve"), {"now": now, "of_budgets": of_budgets()})
     connection.execute(statement("followups/tell_resolved"), {"now": now, "level": alerting.resolved_from})
     connection.execute(statement("followups/tell_acknowledged"), {"now": now})
@@ -70,7 +72,7 @@ def _fall_back(connection: Connection, settings: Settings, now: datetime) -> Non
     parameters = {
         "now": now,
         "after": timedelta(minutes=settings.alerting.fallback_after_minutes),
-        "only_notes": only_notes(),
+        "only_notes": Jsonb(only_notes()),
     }
     for unheard in rows(connection, _Unheard, statement("followups/unheard"), parameters):
         own = unheard.fallback if isinstance(unheard.fallback, list) else []

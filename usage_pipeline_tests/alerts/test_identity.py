@@ -16,7 +16,7 @@ from usage_pipeline.alerts.kinds.delivery import DeliveryKey
 from usage_pipeline.alerts.kinds.enforcement import EnforcementKey, EnforcementStep
 from usage_pipeline.alerts.kinds.override import OverrideKey, OverrideStep
 from usage_pipeline.alerts.kinds.pipeline import PipelineKey, Trouble
-from usage_pipeline.alerts.kinds.registry import KINDS
+from usage_pipeline.alerts.kinds.registry import kinds
 from usage_pipeline.alerts.kinds.report import ReportKey
 from usage_pipeline.alerts.kinds.source import SourceKey
 from usage_pipeline.alerts.kinds.test import MarkedTestKey
@@ -93,7 +93,7 @@ def first_formula(columns: Columns) -> str:
 
 
 def test_every_kind_and_every_step_has_its_key_here() -> None:
-    assert {columns[0] for _, columns in KEYS} == set(KINDS)
+    assert {columns[0] for _, columns in KEYS} == set(kinds())
     assert set(STEPS_OF_ACTIONS) == set(EnforcementStep)
     assert set(STEPS_OF_OVERRIDES) == set(OverrideStep)
 
@@ -102,7 +102,7 @@ def test_every_kind_and_every_step_has_its_key_here() -> None:
     ("key", "columns"), KEYS, ids=lambda given: "".join(map(str, given)) if isinstance(given, tuple) else ""
 )
 def test_an_alert_keeps_its_id_and_its_columns(key: AlertKey, columns: Columns, warehouse: Connection) -> None:
-    kind = KINDS[columns[0]]
+    kind = kinds()[columns[0]]
     alert = NewAlert(kind=kind, key=key, level="info", facts=kind.example(), at=AT)
     assert alert.alert_id == first_formula(columns)
     assert raise_alert(warehouse, alert, [("ops", "wecom")])

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from jinja2 import Environment, nodes
 
 from usage_pipeline.alerts.kinds.facts import AlertFacts
-from usage_pipeline.alerts.kinds.registry import KINDS, kind_of
+from usage_pipeline.alerts.kinds.registry import kind_of, kinds
 from usage_pipeline.alerts.message import Alert, Message
 from usage_pipeline.alerts.text.escape import line
 from usage_pipeline.alerts.text.texts import lines_of, parts_of, summary, title, title_of, words_for_templates
@@ -32,7 +32,7 @@ from usage_pipeline.settings.environment import project_dir
 EVENTS = ("trigger", "acknowledge", "resolve")
 TEMPLATES = sorted(path.name for path in OURS.glob("*.j2"))
 SETTINGS = parse_settings("version: 1\n", "c.yaml")
-every_kind = pytest.mark.parametrize("kind", KINDS)
+every_kind = pytest.mark.parametrize("kind", kinds())
 every_language = pytest.mark.parametrize("language", sorted(WORDS))
 # What templates of users could ask for before each kind had words of its own.
 OLD_WORDS = re.findall(
@@ -57,21 +57,21 @@ def about(kind: str, language: str = "en", facts: Mapping[str, object] | None = 
 
 @every_kind
 def test_facts_are_read_back_as_they_were_written(kind: str) -> None:
-    example = KINDS[kind].example()
-    assert KINDS[kind].read(json.loads(json.dumps(example.stored()))) == example
+    example = kinds()[kind].example()
+    assert kinds()[kind].read(json.loads(json.dumps(example.stored()))) == example
 
 
 @every_kind
 def test_an_example_knows_every_fact(kind: str) -> None:
-    example = KINDS[kind].example()
+    example = kinds()[kind].example()
     assert [each.name for each in fields(example) if getattr(example, each.name) in (None, (), "", {}, False)] == []
 
 
 @every_kind
 def test_facts_can_be_unknown_each_by_itself(kind: str) -> None:
-    empty = KINDS[kind].read({})
-    assert KINDS[kind].read(dict.fromkeys(KINDS[kind].facts_class.names())) == empty
-    stored = KINDS[kind].example().stored()
+    empty = kinds()[kind].read({})
+    assert kinds()[kind].read(dict.fromkeys(kinds()[kind].facts_class.names())) == empty
+    stored = kinds()[kind].example().stored()
     for missing in stored:
         assert_texts(kind, {name: value for name, value in stored.items() if name != missing})
 
@@ -100,7 +100,7 @@ HOSTILE = st.recursive(
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_no_row_keeps_its_message_from_being_sent(kind: str, data: st.DataObject) -> None:
-    stored = KINDS[kind].example().stored()
+    stored = kinds()[kind].example().stored()
     broken = data.draw(st.dictionaries(st.sampled_from(sorted(stored)), HOSTILE, max_size=4))
     assert_texts(kind, {**stored, **broken})
 
@@ -161,7 +161,7 @@ def test_what_templates_ask_of_facts_is_found() -> None:
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_no_shipped_template_asks_for_a_fact_that_a_kind_lacks(template: str) -> None:
     asked = set(facts_asked_for((OURS / template).read_text(encoding="utf-8")))
-    for kind in KINDS.values():
+    for kind in kinds().values():
         assert asked <= set(kind.facts_class.names())
 
 
@@ -170,7 +170,7 @@ def test_the_documentation_names_every_fact_of_the_kind(kind: str) -> None:
     text = (project_dir() / "docs" / "delivery.md").read_text(encoding="utf-8")
     row = re.search(rf"^\| {kind} \| (.*) \|$", text, re.MULTILINE)
     assert row, f"docs/delivery.md lacks the facts of {kind}"
-    own = [name for name in KINDS[kind].facts_class.names() if name not in AlertFacts.names()]
+    own = [name for name in kinds()[kind].facts_class.names() if name not in AlertFacts.names()]
     assert row.group(1).split(", ") == own
 
 
@@ -197,6 +197,6 @@ def test_every_level_has_its_word_in_the_title(kind: str, level: str) -> None:
 
 def test_numbers_are_written_as_they_were_read() -> None:
     for digits in ("0.0000000000", "100", "0.9500", "12345678901234567890.123456789"):
-        facts = KINDS["budget"].read({"spent": digits})
+        facts = kinds()["budget"].read({"spent": digits})
         assert facts.spent == Decimal(digits)
         assert facts.stored()["spent"] == digits

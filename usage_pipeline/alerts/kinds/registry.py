@@ -1,47 +1,50 @@
 """The kinds of alerts: one line each. What code or SQL must know of a kind is a trait of it, asked for here."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
 from typing import Any
 
-from psycopg.types.json import Jsonb
-
-from usage_pipeline.alerts.kinds.anomaly import ANOMALY
 from usage_pipeline.alerts.kinds.base import AlertKind
-from usage_pipeline.alerts.kinds.budget import BUDGET
-from usage_pipeline.alerts.kinds.configuration import CONFIGURATION
-from usage_pipeline.alerts.kinds.delivery import DELIVERY
-from usage_pipeline.alerts.kinds.enforcement import ENFORCEMENT
-from usage_pipeline.alerts.kinds.override import OVERRIDE
-from usage_pipeline.alerts.kinds.pipeline import PIPELINE
-from usage_pipeline.alerts.kinds.report import REPORT
-from usage_pipeline.alerts.kinds.source import SOURCE
-from usage_pipeline.alerts.kinds.test import TEST
 from usage_pipeline.alerts.kinds.unknown import UnknownKind
 
 Kind = AlertKind[Any, Any]
-_ALL: tuple[Kind, ...] = (
-    BUDGET,
-    ANOMALY,
-    OVERRIDE,
-    ENFORCEMENT,
-    SOURCE,
-    PIPELINE,
-    CONFIGURATION,
-    DELIVERY,
-    REPORT,
-    TEST,
+# A module of this folder each, which has the kind under the same name in capitals; in the order of their words.
+_MODULES = (
+    "budget",
+    "anomaly",
+    "override",
+    "enforcement",
+    "source",
+    "pipeline",
+    "configuration",
+    "delivery",
+    "report",
+    "test",
 )
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}
+
+
+@cache
+def kinds() -> Mapping[str, Kind]:
+    """Returns the kinds by name. Imported when they are asked for: checking a configuration needs none of them."""
+    return {kind.name: kind for kind in (_made(module) for module in _MODULES)}
+
+
+def _made(module: str) -> Kind:
+    made = getattr(import_module(f"{__package__}.{module}"), module.upper())
+    if not isinstance(made, AlertKind):
+        raise TypeError(f"{module} is no kind of alert")
+    return made
 
 
 def kind_of(name: str) -> Kind:
     """Returns the kind that rows of usage.alert name so; one that knows only the name where there is none."""
-    return KINDS.get(name) or UnknownKind(name)
+    return kinds().get(name) or UnknownKind(name)
 
 
 def kinds_that(trait: Callable[[Kind], bool]) -> list[str]:
     """Returns the names of the kinds of which that is true, for a statement's parameter."""
-    return [kind.name for kind in KINDS.values() if trait(kind)]
+    return [kind.name for kind in kinds().values() if trait(kind)]
 
 
 def of_budgets() -> list[str]:
@@ -49,7 +52,6 @@ def of_budgets() -> list[str]:
     return kinds_that(lambda kind: kind.of_budget)
 
 
-def only_notes() -> Jsonb:
+def only_notes() -> list[Mapping[str, object]]:
     """Returns what calls nobody again, by kind and facts, for a statement's parameter."""
-    notes = [{"kind": kind.name, "facts": dict(facts)} for kind in KINDS.values() for facts in kind.only_notes]
-    return Jsonb(notes)
+    return [{"kind": kind.name, "facts": dict(facts)} for kind in kinds().values() for facts in kind.only_notes]

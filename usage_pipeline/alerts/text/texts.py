@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from usage_pipeline.alerts.kinds.facts import number, text
-from usage_pipeline.alerts.kinds.registry import KINDS, kind_of
+from usage_pipeline.alerts.kinds.registry import kind_of, kinds
 from usage_pipeline.alerts.message import Alert, Message
 from usage_pipeline.alerts.text.format import percent
 from usage_pipeline.alerts.text.words import WORDS
@@ -57,5 +57,5 @@ def parts_of(alert: Alert, language: str) -> Mapping[str, str]:
 
 def words_for_templates(language: str) -> Mapping[str, object]:
     """Returns every word by its name, those of all kinds among them: templates may use any."""
-    own = [kind.words_by_name(language) for kind in reversed(tuple(KINDS.values()))]
+    own = [kind.words_by_name(language) for kind in reversed(tuple(kinds().values()))]
     return {name: word for words in [*own, vars(WORDS[language])] for name, word in words.items()}

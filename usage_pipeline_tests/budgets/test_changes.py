@@ -30,6 +30,10 @@ budgets:
 """
 WORLD = World(("UTC",), ("sales-bot", "crm"))
 Run = Callable[..., Result]
+EXPLAINED = (
+    "scope_value scope_name period zone period_start period_end at measure spent limit ratio level forecast allowance"
+    " judged_by straight_line forecast_low forecast_high previous_period trailing_average totals parts story"
+)
 
 
 @pytest.fixture
@@ -162,6 +166,7 @@ def test_show_explains_a_budget(run: Run, warehouse: Connection, config: Path, n
         assert said in text, said
     found = json.loads(run("budgets", "show", "bots", "--at", "now", "--json").stdout)
     assert found[0]["totals"]["tokens"] == "600000"
+    assert found[0].keys() == set(EXPLAINED.split()), "as programs know them"
     assert [(h["kind"], h["tier_at"]) for h in found[0]["story"]] == [("reached", "80"), ("reached", "100")]
     tree = run("budgets", "show", "--tree").stdout
     assert tree.index("company") < tree.index("bots · sales-bot")

@@ -136,10 +136,9 @@ def diff(
         return
     show_rows("Changed", ("what",), [(line,) for line in lines])
     rows = [
-        (budget, (after or before or _NOWHERE).scope_name, start, *_beside(before, after, "limit"),
-         *_beside(before, after, "ratio"), *_beside(before, after, "level"))
+        (budget, (after or before or _NOWHERE).scope_name, start, *_both(before, after))
         for budget, _, start, before, after in changes
-    ]  # fmt: skip
+    ]
     columns = ("budget", "scope", "period from", "limit", "then", "ratio", "then", "level", "then")
     show_rows("Budgets that would stand otherwise", columns, rows, right=("limit", "ratio"))
     alerts = [
@@ -152,5 +151,6 @@ def diff(
 _NOWHERE = BudgetStanding("", "", Decimal(0), Decimal(0), Decimal(0), "")
 
 
-def _beside(before: BudgetStanding | None, after: BudgetStanding | None, name: str) -> tuple[object, object]:
-    return getattr(before, name) if before else None, getattr(after, name) if after else None
+def _both(before: BudgetStanding | None, after: BudgetStanding | None) -> list[object]:
+    """Limit, ratio and level, each now and then."""
+    return [getattr(side, name) if side else None for name in ("limit", "ratio", "level") for side in (before, after)]

@@ -67,21 +67,21 @@ def demo(
     with channel_servers(_show) as servers, console_of_demo(os.environ["DIFY_DATABASE_URL"]) as console:
         os.environ.update(servers.environment)
         before = call_the_agent(console, history)
-        held = run_through_dagster(lambda text: out.print(f"[dim]Dagster: {text} …[/dim]"))
+        well = run_through_dagster(lambda text: out.print(f"[dim]Dagster: {text} …[/dim]"))
         out.print()
         with connected(warehouse_url()) as connection:
             summary = run_pass(connection, config_path(), by="usage-pipeline demo")
             show_pass(connection, summary)
-        held &= _reconcile()
+        well &= _reconcile()
         if not own:
-            held &= _release(console, history, before)
+            well &= _release(console, history, before)
         if live:
-            held &= _go_on(history, seconds)
+            well &= _go_on(history, seconds)
     out.print(f"\nThat took {time.monotonic() - started:.0f} s. See it all in the Dagster UI:")
     out.print("  [bold].venv/bin/usage-pipeline up[/bold]   then open http://127.0.0.1:3000", highlight=False)
     out.print("  (Assets > Global asset lineage shows the way of the data; `alerts show ID` and `enforcement show ID`")
     out.print("  show what happened to an alert and to an action)")
-    if not (held and summary.ok):
+    if not (well and summary.ok):
         err.print(f"not every step held: {as_document(summary)}", markup=False, style="red")
         raise typer.Exit(EXIT_FAILED)
 
@@ -127,19 +127,19 @@ def _go_on(history: History, seconds: float) -> bool:
     stop, url = threading.Event(), embedded().url(DIFY_DATABASE)
     writer = threading.Thread(target=write_live, args=(url, history, seconds), kwargs={"stop": stop})
     writer.start()
-    held = True
+    well = True
     try:
         while writer.is_alive():
             writer.join(_PASS_EVERY_S)
-            held &= _one_more()
+            well &= _one_more()
     except KeyboardInterrupt:
         stop.set()
         writer.join()
-    held &= _one_more()
+    well &= _one_more()
     with connected(warehouse_url()) as connection:
         show_budgets(connection)
         show_attempts(connection)
-    return held
+    return well
 
 
 def _one_more() -> bool:

@@ -37,8 +37,15 @@ def _show_removed(name: str, removed: bool, as_json: bool) -> None:
 
 def _show_granted(reader: Reader, database: str, as_json: bool) -> None:
     if as_json:
-        print_json({"role": reader.role, "password": reader.password, "database": database,
-                    "tenant": reader.tenant.name, "tables": reader.tables})  # fmt: skip
+        print_json(
+            {
+                "role": reader.role,
+                "password": reader.password,
+                "database": database,
+                "tenant": reader.tenant.name,
+                "tables": reader.tables,
+            }
+        )
         return
     out.print(f"role      {reader.role}", markup=False)
     out.print(f"password  {reader.password or '(unchanged; --new-password sets another)'}", markup=False)

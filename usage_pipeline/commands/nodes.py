@@ -10,8 +10,20 @@ from usage_pipeline.commands.output import AsJson, for_people, print_json, show_
 from usage_pipeline.inputs import InputError
 from usage_pipeline.usage.top_nodes import has_project, top_nodes
 
-_COLUMNS = ("project", "title", "type", "models", "calls", "tokens", "tokens_before", "tokens_change_percent", "cost",
-            "cost_before", "cost_change_percent", "unpriced_tokens")  # fmt: skip
+_COLUMNS = (
+    "project",
+    "title",
+    "type",
+    "models",
+    "calls",
+    "tokens",
+    "tokens_before",
+    "tokens_change_percent",
+    "cost",
+    "cost_before",
+    "cost_change_percent",
+    "unpriced_tokens",
+)
 
 
 class By(StrEnum):

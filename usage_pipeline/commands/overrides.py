@@ -103,9 +103,14 @@ def _decided(taken: Decision, as_json: bool) -> Override:
     """Takes the decision and carries out what follows from it: what an approval opens does not wait for a pass."""
     with open_context() as (connection, configuration):
         made = decide_override(
-            connection, configuration, taken.subject, approve=taken.approve, by=taken.by, note=taken.note,
+            connection,
+            configuration,
+            taken.subject,
+            approve=taken.approve,
+            by=taken.by,
+            note=taken.note,
             now=datetime.now(UTC),
-        )  # fmt: skip
+        )
         carried = enforce(connection, configuration.settings, configuration.version, by="usage-pipeline overrides")
     if not as_json and (carried.done or carried.errors):
         show_carried(carried)

@@ -20,6 +20,7 @@ from usage_pipeline.usage.roll_up import changed_days
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline.warehouse.demo_databases import DIFY_DATABASE
 from usage_pipeline.warehouse.location import embedded, prepare_dagster_environment, warehouse_url
+from usage_pipeline.warehouse.rows import value_or_none
 from usage_pipeline.warehouse.schema import migrate
 
 SEED = 20_26
@@ -57,23 +58,23 @@ def prepare(config: Path | None, seed: int = SEED, days: int = 60) -> History:
     return history
 
 
-def run_through_dagster(tell: Callable[[str], None]) -> bool:
+def run_through_dagster(show: Callable[[str], None]) -> bool:
     """One pass, the late days it found, a pass over everything, and the delivery of its alerts; True if all is well."""
     from usage_pipeline.definitions import defs  # noqa: PLC0415  (slow to import, and only this function needs it)
     from usage_pipeline.defs.in_process import job_runner  # noqa: PLC0415
 
     with job_runner(defs) as run, connected(warehouse_url()) as connection:
-        tell("reading Dify")
+        show("reading Dify")
         well = run("usage_pass", pass_tags(load_settings(config_path()).today()))
         days = changed_days(connection)
         if days:
-            tell(f"rolling up {len(days)} past days")
+            show(f"rolling up {len(days)} past days")
             well &= run("late_days", {**Work.LATE_DAYS.tags, **range_tags(days[0], days[-1])})
-        tell("evaluating the budgets")
+        show("evaluating the budgets")
         well &= run("usage_pass", pass_tags(load_settings(config_path()).today()))
-        tell("acting on what was reached")
+        show("acting on what was reached")
         well &= run("enforce_actions")
-        tell("delivering alerts")
+        show("delivering alerts")
         return _deliver(connection, lambda: run("deliver_alerts")) and well
 
 
@@ -87,14 +88,16 @@ def reconcile_newest() -> list[DayResult]:
 
 def _deliver(connection: Connection, execute: Callable[[], bool]) -> bool:
     """Runs the delivery job until the outbox is empty, as the sensor would."""
-    held = True
+    well = True
     for _ in range(_ROUNDS_OF_DELIVERY):
-        held &= execute()
-        row = connection.execute(
-            "SELECT extract(epoch FROM min(next_attempt_at) - now()) FROM usage.delivery"
-            " WHERE state IN ('pending', 'sending')"
-        ).fetchone()
-        if row is None or row[0] is None:
-            return held
-        time.sleep(min(10.0, max(0.2, float(str(row[0])))))
+        well &= execute()
+        seconds = value_or_none(
+            connection,
+            float,
+            "SELECT extract(epoch FROM min(next_attempt_at) - now())::float8 FROM usage.delivery"
+            " WHERE state IN ('pending', 'sending')",
+        )
+        if seconds is None:
+            return well
+        time.sleep(min(10.0, max(0.2, seconds)))
     return False

@@ -38,7 +38,7 @@ def test_what_a_kind_needs_is_asked_for(kind: str) -> None:
 
 def test_a_kind_that_is_not_known_is_refused_with_those_that_are() -> None:
     with pytest.raises(SettingsError) as refused:
-        parse_settings("version: 1\nsources: [{id: a, kind: gateway}]\n", "c.yaml")
+        parse_settings("version: 1\nsources: [{id: a, kind: no_such_kind}]\n", "c.yaml")
     for kind in SOURCE_KINDS:
         assert f"'{kind}'" in str(refused.value)
 

@@ -12,7 +12,7 @@ from usage_pipeline.settings.values import Amount, Currency, Slug, StrictModel, 
 
 
 @dataclass(frozen=True)
-class SourceKind:
+class KindOfSource:
     """What the configuration knows of a kind of source: keys that only some kinds take, keys that this one needs."""
 
     is_a: str  # as errors call it
@@ -21,14 +21,14 @@ class SourceKind:
 
 
 # One line a kind: what it is called in the configuration is the name of its module in usage_pipeline/sources/.
-SOURCE_KINDS: Mapping[str, SourceKind] = {
-    "dify": SourceKind("Dify", keys={"console"}),
-    "dify_api": SourceKind(
+SOURCE_KINDS: Mapping[str, KindOfSource] = {
+    "dify": KindOfSource("Dify", keys={"console"}),
+    "dify_api": KindOfSource(
         "Dify",
         keys={"console"},
         needs={"console": "has no console; add console: {url_env: DIFY_CONSOLE_URL, admin_key_env: DIFY_ADMIN_KEY}"},
     ),
-    "completion_logs": SourceKind(
+    "completion_logs": KindOfSource(
         "a log",
         keys={"table", "columns", "timezone", "currency"},
         needs={

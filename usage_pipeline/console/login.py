@@ -48,7 +48,7 @@ def login_requests(access: ConsoleAccess) -> list[ConsoleRequest]:
 
 
 def session_from(answer: ConsoleAnswer, before: Session | None = None) -> Session | None:
-    """The session that an answer to a login or a renewal gives; None when it gives none."""
+    """The session in an answer to a login or a renewal; None when there is none."""
     cookies = {name: value for name, value in answer.cookies.items() if name.removeprefix(_PREFIX) in _TOKENS and value}
     if before and before.cookies:
         cookies = {**before.cookies, **cookies} if cookies else {}

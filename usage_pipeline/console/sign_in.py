@@ -26,7 +26,7 @@ class SignIn:
         self._refused: LoginRefusedError | None = None
 
     def session(self) -> Session:
-        """The session in force, made when there is none. Raises LoginRefusedError, the same for ever once refused."""
+        """The current session, made when there is none. Raises LoginRefusedError, the same for ever once refused."""
         if self._refused:
             raise self._refused
         self._session = self._session or self._log_in()

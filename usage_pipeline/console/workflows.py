@@ -19,7 +19,7 @@ def draft_workflow(console: Console, app_id: str) -> Workflow:
 
 
 def post_draft(console: Console, app_id: str, draft: Workflow, graph: Mapping[str, Any]) -> str:
-    """Replaces the draft's graph and gives the new hash; features and both lists of variables go back as they were
+    """Replaces the draft's graph and returns the new hash; features and both lists of variables go back as they were
     read, for Dify wipes what is left out.
 
     Raises ConflictError (draft_workflow_not_sync) when somebody edited it since ``draft`` was read.

@@ -38,14 +38,14 @@ def take_turn(
             },
         )
         for rate in channel.rates:
-            kept = 0 if urgent else rate.most // _ONE_KEPT_OF
+            kept = 0 if urgent else rate.limit // _ONE_KEPT_OF
             row = connection.execute(
                 statement("delivery/next_turn"),
                 {
                     "rate_key": key,
                     "now": now,
                     "per": rate.per,
-                    "most": rate.most - kept,
+                    "most": rate.limit - kept,
                 },
             ).fetchone()
             if row and isinstance(row[0], datetime) and row[0] > now:

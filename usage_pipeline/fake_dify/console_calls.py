@@ -1,4 +1,4 @@
-"""What a handler of the fake console is given and gives back, and the words of Dify's errors."""
+"""What a handler of the fake console is given and returns, and the words of Dify's errors."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Faults that the fake console makes when told to, and the record of what it was asked."""
+"""Faults that the fake console makes when a test asks for them, and the record of what it was asked."""
 
 import re
 import threading
@@ -51,7 +51,7 @@ class LoggedCall:
 
 @dataclass
 class Faults:
-    """The faults in force and the calls so far; safe to use from several threads."""
+    """The faults still to come and the calls so far; safe to use from several threads."""
 
     waiting: list[Fault] = field(default_factory=list)
     calls: list[LoggedCall] = field(default_factory=list)

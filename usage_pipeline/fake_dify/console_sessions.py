@@ -34,7 +34,7 @@ class _Tokens:
 
 @dataclass
 class Sessions:
-    """The logins in force. ``calls_a_token``: how many calls an access token lasts."""
+    """The current logins. ``calls_a_token``: how many calls an access token lasts."""
 
     version: Version
     accounts: dict[str, Account]

@@ -87,7 +87,7 @@ def public_addresses_only(wanted: bool = True) -> Iterator[list[str]]:
 
 @cache
 def _watch_connections() -> None:
-    """Python tells of each connection before it is made, with the address it really goes to."""
+    """Python announces each connection before it is made, with the address it really goes to."""
     sys.addaudithook(_look_at)
 
 

@@ -34,7 +34,7 @@ def post(request: HttpRequest, *, timeouts: Timeouts | None = None, public_only:
     except (NothingSentError, NoAnswerError) as error:
         return Outcome("retry", f"cannot reach {_shown(request.url)}: {error}")
     except Exception as error:
-        # The exception's own text may carry the URL, which is a secret: only its kind is told.
+        # The exception's own text may carry the URL, which is a secret: only its kind is recorded.
         return Outcome("retry", f"cannot reach {_shown(request.url)}: {type(error).__name__}")
     finally:
         client.close()

@@ -114,7 +114,7 @@ def got(name: str, message: Message, every: Settings, server: FaultyHttp, mail_s
 
 def keep_limits(name: str, raw: bytes, body: Mapping[str, Any]) -> None:
     """The limits of channels.md, on what travelled."""
-    most = CHANNELS[RECIPIENTS[name].split("channel: ")[1].split(",")[0]].most_bytes
+    most = CHANNELS[RECIPIENTS[name].split("channel: ")[1].split(",")[0]].max_bytes
     if name == "wecom":
         assert len(body["markdown"]["content"].encode()) <= 4096
     elif most is not None:

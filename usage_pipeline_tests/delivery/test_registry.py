@@ -11,7 +11,7 @@ from usage_pipeline.settings import Settings, parse_settings
 from usage_pipeline.settings.recipients import channel_names
 from usage_pipeline_tests.support.every_channel import RECIPIENTS, configuration
 
-HEAVY = ("requests", "urllib3", "jinja2", "apprise", "standardwebhooks", "httpx", "dagster", "psycopg", "pandas")
+HEAVY = ("requests", "urllib3", "jinja2", "apprise", "standardwebhooks", "httpx", "dagster", "pandas")
 READS = """
 import sys
 import usage_pipeline.settings

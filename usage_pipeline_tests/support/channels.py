@@ -11,7 +11,7 @@ from usage_pipeline_tests.support.loopback import QuietHandler, listening
 
 @dataclass
 class Robot:
-    """An HTTP server that answers with what it is told, in turn; the last answer stays."""
+    """An HTTP server that answers with these, in turn; the last answer stays."""
 
     answers: list[tuple[int, bytes, dict[str, str]]]
     url: str = ""

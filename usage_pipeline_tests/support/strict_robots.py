@@ -24,10 +24,10 @@ class Heard:
 
 @dataclass
 class StrictRobots:
-    """All robots of one server; the path tells them apart."""
+    """All robots of one server; each has a path of its own."""
 
     clock: Callable[[], datetime]
-    most: int
+    limit: int
     base: str = ""
     heard: list[Heard] = field(default_factory=list)
     overrun: int = 0
@@ -42,7 +42,7 @@ class StrictRobots:
                 taken = False
             else:
                 recent = [each for each in self.heard if each.path == path and each.at > now - MINUTE]
-                taken = len(recent) < self.most
+                taken = len(recent) < self.limit
                 if not taken:
                     self.muted[path] = now + MUTE
             self.overrun += not taken
@@ -51,9 +51,9 @@ class StrictRobots:
 
 
 @contextmanager
-def strict_robots(clock: Callable[[], datetime], most: int = 20) -> Iterator[StrictRobots]:
+def strict_robots(clock: Callable[[], datetime], limit: int = 20) -> Iterator[StrictRobots]:
     """Runs the server for the block."""
-    state = StrictRobots(clock, most)
+    state = StrictRobots(clock, limit)
 
     class Handler(QuietHandler):
         def do_POST(self) -> None:

@@ -75,8 +75,8 @@ class AppriseService(ChannelOf[AppriseRecipient]):
         return [secret(recipient.url_env, "the apprise recipient")]
 
 
-def _text(message: Message, most: int) -> Rendered:
-    room = max(min(most, _LONGEST_BODY) - _LONGEST_TITLE, 100)
+def _text(message: Message, limit: int) -> Rendered:
+    room = max(min(limit, _LONGEST_BODY) - _LONGEST_TITLE, 100)
     return fitted("apprise.txt.j2", message, markup("apprise"), room, len)
 
 

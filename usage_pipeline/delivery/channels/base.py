@@ -20,14 +20,14 @@ R = TypeVar("R", bound=Recipient)
 class Rate:
     """So many messages in so long a time, and not one more."""
 
-    most: int
+    limit: int
     per: timedelta
 
 
 class ChannelOf(ABC, Generic[R]):
     """Hands a message to one kind of recipient. Never raises for what the other side does; never shows a secret.
 
-    ``rates`` hold for each of ``rate_keys``; who sends more is not heard for ``mute``. ``most_bytes`` is what one
+    ``rates`` hold for each of ``rate_keys``; who sends more is not heard for ``mute``. ``max_bytes`` is what one
     message may hold in UTF-8. Only where ``grouped`` is true may one message speak of several alerts.
     ``recipient_class`` is what the configuration may say of a recipient; ``example`` what it must say at least, where
     that is not ``secret_env`` alone.
@@ -38,7 +38,7 @@ class ChannelOf(ABC, Generic[R]):
     example: ClassVar[Mapping[str, object]] = {}
     rates: ClassVar[tuple[Rate, ...]] = ()
     mute: ClassVar[timedelta] = timedelta(0)
-    most_bytes: ClassVar[int | None] = None
+    max_bytes: ClassVar[int | None] = None
     grouped: ClassVar[bool] = True
 
     def __call__(self, message: Message, recipient: Recipient) -> Outcome:
@@ -82,7 +82,7 @@ Channel = ChannelOf[Any]
 
 
 def hashed(text: str) -> str:
-    """A short name for a secret, which tells two apart and gives neither away."""
+    """A short name for a secret, by which two can be told apart and neither is known."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

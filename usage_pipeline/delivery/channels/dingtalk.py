@@ -47,7 +47,7 @@ class Dingtalk(WebChannel[DingtalkRecipient]):
     name = "dingtalk"
     rates = (Rate(20, per=timedelta(minutes=1)),)
     mute = _MUTE
-    most_bytes = 20_000
+    max_bytes = 20_000
     recipient_class = DingtalkRecipient
 
     def address(self, recipient: DingtalkRecipient) -> str:
@@ -70,7 +70,7 @@ class Dingtalk(WebChannel[DingtalkRecipient]):
             return {"msgtype": "markdown", "markdown": {"title": title, "text": text + end}, "at": at}
 
         text = fitted(
-            "dingtalk.md.j2", message, markup("dingtalk"), self.most_bytes, lambda text: len(as_json(body(text)))
+            "dingtalk.md.j2", message, markup("dingtalk"), self.max_bytes, lambda text: len(as_json(body(text)))
         )
         return [Draft(body(text.text), text.note)]
 

@@ -44,7 +44,7 @@ class Feishu(WebChannel[FeishuRecipient]):
 
     name = "feishu"
     rates = (Rate(100, per=timedelta(minutes=1)), Rate(5, per=timedelta(seconds=1)))
-    most_bytes = 20_000
+    max_bytes = 20_000
     recipient_class = FeishuRecipient
 
     def address(self, recipient: FeishuRecipient) -> str:
@@ -57,8 +57,8 @@ class Feishu(WebChannel[FeishuRecipient]):
         def body(text: str) -> dict[str, object]:
             return {"msg_type": "interactive", "card": _card(message, recipient, text)}
 
-        most = self.most_bytes - _SIGNED_BYTES
-        text = fitted("feishu.md.j2", message, markup("lark"), most, lambda text: len(as_json(body(text))))
+        limit = self.max_bytes - _SIGNED_BYTES
+        text = fitted("feishu.md.j2", message, markup("lark"), limit, lambda text: len(as_json(body(text))))
         return [Draft(body(text.text), text.note)]
 
     def request(self, draft: Draft, message: Message, recipient: FeishuRecipient) -> HttpRequest:

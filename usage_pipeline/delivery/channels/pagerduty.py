@@ -34,7 +34,7 @@ class Pagerduty(WebChannel[PagerdutyRecipient]):
 
     name = "pagerduty"
     rates = (Rate(120, per=timedelta(minutes=1)),)
-    most_bytes = 512_000
+    max_bytes = 512_000
     grouped = False
     recipient_class = PagerdutyRecipient
 

@@ -35,7 +35,7 @@ class Slack(WebChannel[SlackRecipient]):
 
     name = "slack"
     rates = (Rate(1, per=timedelta(seconds=1)),)
-    most_bytes = 40 * _BLOCK
+    max_bytes = 40 * _BLOCK
     recipient_class = SlackRecipient
 
     def address(self, recipient: SlackRecipient) -> str:
@@ -53,7 +53,7 @@ class Slack(WebChannel[SlackRecipient]):
             sections = [_section(part) for part in _sections(text)] + ([_section(mentions)] if mentions else [])
             return {"text": subject(message, escape), "blocks": [header, *sections]}
 
-        text = fitted("slack.md.j2", message, escape, self.most_bytes, lambda text: len(as_json(body(text))))
+        text = fitted("slack.md.j2", message, escape, self.max_bytes, lambda text: len(as_json(body(text))))
         return [Draft(body(text.text), text.note)]
 
     def evaluate(self, answer: HttpAnswer, recipient: SlackRecipient) -> Outcome:

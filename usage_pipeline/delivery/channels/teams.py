@@ -28,7 +28,7 @@ class Teams(WebChannel[TeamsRecipient]):
 
     name = "teams"
     rates = (Rate(4, per=timedelta(seconds=1)),)
-    most_bytes = 28_000
+    max_bytes = 28_000
     recipient_class = TeamsRecipient
 
     def address(self, recipient: TeamsRecipient) -> str:
@@ -41,7 +41,7 @@ class Teams(WebChannel[TeamsRecipient]):
         def body(text: str) -> dict[str, object]:
             return {"type": "message", "attachments": [_attachment(message, recipient, text)]}
 
-        text = fitted("teams.md.j2", message, markup("teams"), self.most_bytes, lambda text: len(as_json(body(text))))
+        text = fitted("teams.md.j2", message, markup("teams"), self.max_bytes, lambda text: len(as_json(body(text))))
         return [Draft(body(text.text), text.note)]
 
 

@@ -41,7 +41,7 @@ class OwnWebhook(WebChannel[WebhookRecipient]):
     example = {"url_env": "WEBHOOK_URL"}  # noqa: RUF012
 
     def send(self, message: Message, recipient: WebhookRecipient) -> Outcome:
-        """Sends; a secret that cannot be read as one is told by the variable's name."""
+        """Sends; a secret that cannot be read as one is named by its variable."""
         try:
             return super().send(message, recipient)
         except _BadSecretError as error:
@@ -54,11 +54,16 @@ class OwnWebhook(WebChannel[WebhookRecipient]):
     def drafts(self, message: Message, recipient: WebhookRecipient) -> Sequence[Draft]:
         """One document, in which names are data and stand as they are."""
         first, *others = message.alerts
-        body = {"schema": SCHEMA, "delivery_id": message.delivery_id, "event": message.event, **_told(first, message)}
-        return [Draft(body | ({"others": [_told(each, message) for each in others]} if others else {}))]
+        body = {
+            "schema": SCHEMA,
+            "delivery_id": message.delivery_id,
+            "event": message.event,
+            **_described(first, message),
+        }
+        return [Draft(body | ({"others": [_described(each, message) for each in others]} if others else {}))]
 
     def request(self, draft: Draft, message: Message, recipient: WebhookRecipient) -> HttpRequest:
-        """The document with its signature; webhook-id is the same at each attempt, so that a repeat can be told."""
+        """The document with its signature; webhook-id is the same at each attempt, so that a repeat is known as one."""
         body = json.dumps(draft.body, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace")
         signed = _signed(message, recipient, body.decode())
         return HttpRequest(self.address(recipient), body, {"Content-Type": "application/json", **signed})
@@ -68,7 +73,7 @@ class _BadSecretError(Exception):
     """The signing secret is not written as it must be."""
 
 
-def _told(alert: Alert, message: Message) -> Mapping[str, object]:
+def _described(alert: Alert, message: Message) -> Mapping[str, object]:
     return {
         "alert_id": alert.alert_id,
         "kind": alert.kind,

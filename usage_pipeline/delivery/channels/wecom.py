@@ -37,7 +37,7 @@ class Wecom(WebChannel[WecomRecipient]):
 
     name = "wecom"
     rates = (Rate(20, per=timedelta(minutes=1)),)
-    most_bytes = 4096
+    max_bytes = 4096
     recipient_class = WecomRecipient
 
     def address(self, recipient: WecomRecipient) -> str:
@@ -52,7 +52,7 @@ class Wecom(WebChannel[WecomRecipient]):
             content = {"content": text.text, "mentioned_list": list(recipient.mention)}
             return [Draft({"msgtype": "text", "text": content}, text.note)]
         mentions = _mentions(recipient.mention)
-        text = fitted("wecom.md.j2", message, escape, self.most_bytes - len(mentions.encode()))
+        text = fitted("wecom.md.j2", message, escape, self.max_bytes - len(mentions.encode()))
         return [Draft({"msgtype": "markdown", "markdown": {"content": text.text + mentions}}, text.note)]
 
     def evaluate(self, answer: HttpAnswer, recipient: WecomRecipient) -> Outcome:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Annotated
 
 import typer
@@ -14,7 +13,6 @@ from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.output import (
     EXIT_FAILED,
     AsJson,
-    as_dicts,
     err,
     for_people,
     out,
@@ -25,11 +23,23 @@ from usage_pipeline.inputs import InputError
 from usage_pipeline.reconciliation.reconcile import DayResult, reconcile
 from usage_pipeline.settings import Settings
 
-_SHOWN = ("ours", "messages", "runs", "rolled up", "thoughts", "nested", "beside total", "other day", "single steps",
-          "tools", "other", "gone", "late", "unexplained")  # fmt: skip
-_SUMS = ("our_tokens", "message_tokens", "run_tokens", "rolled_up_tokens", "thought_tokens", "nested_tokens",
-         "beside_total_tokens", "other_day_tokens", "single_step_tokens", "tool_call_tokens", "other_tokens",
-         "gone_tokens", "late_tokens", "unexplained_tokens")  # fmt: skip
+_SUMS = {
+    "our_tokens": "ours",
+    "message_tokens": "messages",
+    "run_tokens": "runs",
+    "rolled_up_tokens": "rolled up",
+    "thought_tokens": "thoughts",
+    "nested_tokens": "nested",
+    "beside_total_tokens": "beside total",
+    "other_day_tokens": "other day",
+    "single_step_tokens": "single steps",
+    "tool_call_tokens": "tools",
+    "other_tokens": "other",
+    "gone_tokens": "gone",
+    "late_tokens": "late",
+    "unexplained_tokens": "unexplained",
+}
+_ALWAYS_SHOWN = ("our_tokens", "unexplained_tokens")
 _NOT_GREEN = ("red", "healed")
 
 
@@ -43,7 +53,7 @@ def reconcile_command(
     """Hold each day against the source's own sums; what does not fit is read again and named.
 
     messages + runs + every part to their right = ours. Exit 1 when a day did not fit, also when reading again healed
-    it (figures told before were wrong; the next time it is green), or when a source could not be read.
+    it (figures printed before were wrong; the next time it is green), or when a source could not be read.
     """
     with open_context() as (connection, configuration):
         settings = configuration.settings
@@ -52,22 +62,30 @@ def reconcile_command(
             raise InputError(
                 f"there is no source {source!r}; the configuration has: {', '.join(s.id for s in settings.sources)}"
             )
-        with Progress(
-            TextColumn("reconciling {task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} days"),
-            TimeElapsedColumn(), console=err, transient=True, disable=as_json or not err.is_terminal,
-        ) as bar:  # fmt: skip
-            count = len(days) * (1 if source else len(settings.sources))
+        count = len(days) * (1 if source else len(settings.sources))
+        with _progress(as_json) as bar:
             task = bar.add_task("", total=count)
-            results = reconcile(
-                connection, settings, days, source_id=source,
-                progress=lambda r: bar.update(task, advance=1, description=f"{r.source_id} {r.usage_date}"),
-            )  # fmt: skip
+
+            def show(result: DayResult) -> None:
+                bar.update(task, advance=1, description=f"{result.source_id} {result.usage_date}")
+
+            results = reconcile(connection, settings, days, source_id=source, progress=show)
     if as_json:
         print_json({"green": not _failed(results), "days": [_document(result) for result in results]})
     else:
         _show(results)
     if _failed(results):
         raise typer.Exit(EXIT_FAILED)
+
+
+def _progress(as_json: bool) -> Progress:
+    columns = (
+        TextColumn("reconciling {task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} days"),
+        TimeElapsedColumn(),
+    )
+    return Progress(*columns, console=err, transient=True, disable=as_json or not err.is_terminal)
 
 
 def _days(first: date, last: date, settings: Settings) -> list[date]:
@@ -90,42 +108,28 @@ def _document(result: DayResult) -> dict[str, object]:
         "compared_until": result.compared_until,
         **(asdict(result.sums) if result.sums else {}),
         "misfits": [
-            dict(as_dicts(("event_id", "what", "ours", "theirs"), [(m.event_id, m.what, m.ours, m.theirs)])[0])
-            for m in result.misfits
+            {"event_id": m.event_id, "what": m.what, "ours": m.ours, "theirs": m.theirs} for m in result.misfits
         ],
     }
 
 
 def _show(results: Sequence[DayResult]) -> None:
-    columns = ("source", "day", "state", *_SHOWN)
-    rows = [(r.source_id, r.usage_date, r.state, *(getattr(r.sums, name, None) for name in _SUMS)) for r in results]
     # A column that is nothing everywhere only takes room.
-    kept = [i for i, name in enumerate(columns) if name in ("source", "day", "state", "ours", "unexplained")
-            or any(str(row[i]) not in ("0", "None") for row in rows)]  # fmt: skip
-    show_rows(
-        "Reconciliation, in tokens: messages + runs + each part = ours",
-        [columns[i] for i in kept],
-        [[_number(row[i]) for i in kept] for row in rows],
-        right=_SHOWN,
-    )
+    kept = [name for name in _SUMS if name in _ALWAYS_SHOWN or any(getattr(r.sums, name, None) for r in results)]
+    shown = [_SUMS[name] for name in kept]
+    rows = [(r.source_id, r.usage_date, r.state, *(getattr(r.sums, name, None) for name in kept)) for r in results]
+    title = "Reconciliation, in tokens: messages + runs + each part = ours"
+    show_rows(title, ("source", "day", "state", *shown), rows, right=shown)
     for result in results:
         if result.state != "green" or (result.sums and result.sums.gone_events):
             style = "red" if result.state in _NOT_GREEN else "yellow" if result.state == "not_compared" else None
-            err.print(
-                f"{result.source_id} {result.usage_date} {result.state}: {result.says}",
-                markup=False,
-                style=style,
-                soft_wrap=True,
-            )
+            text = f"{result.source_id} {result.usage_date} {result.state}: {result.says}"
+            err.print(text, markup=False, style=style, soft_wrap=True)
     for result in results:
         for m in result.misfits:
             sides = [f"ours {_side(m.ours)}" if m.ours else "", f"the source's {_side(m.theirs)}" if m.theirs else ""]
             words = "; ".join([m.what, *filter(None, sides)])
             out.print(f"  {result.usage_date} {m.event_id}: {words}", markup=False, soft_wrap=True)
-
-
-def _number(value: object) -> object:
-    return int(value) if isinstance(value, Decimal) else value
 
 
 def _side(words: Mapping[str, object]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import usage_pipeline
 
 # Pairs that are still to be told apart; this list only shrinks.
-STILL_DOUBLE = frozenset({"SourceKind"})
+STILL_DOUBLE: frozenset[str] = frozenset()
 
 
 def test_public_classes_have_names_of_their_own() -> None:

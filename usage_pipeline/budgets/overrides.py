@@ -127,11 +127,14 @@ def decide(
 ) -> Override:
     """Approves or rejects a pending override. Raises OverrideRefusedError when ``by`` may not, or it is not pending."""
     wanted = override_with_id(connection, override_id)
-    if by not in settings.approvals.approvers:
-        listed = ", ".join(settings.approvals.approvers) or "nobody: add names under approvals.approvers"
-        raise OverrideRefusedError(f"{by!r} is not an approver; the configuration has: {listed}")
-    if by == wanted.requested_by:
-        raise OverrideRefusedError(f"{by!r} asked for {override_id} and cannot decide on it: another approver must")
+    refusal = settings.approvals.refusal(by)
+    if refusal:
+        raise OverrideRefusedError(refusal)
+    if by not in settings.approvals.others(wanted.requested_by):
+        as_what = "" if by == wanted.requested_by else f" as {wanted.requested_by!r}"
+        raise OverrideRefusedError(
+            f"{by!r} asked for {override_id}{as_what} and cannot decide on it: another approver must"
+        )
     state = OverrideState.APPROVED if approve else OverrideState.REJECTED
     _change(connection, wanted, state, by, now)
     record_event(

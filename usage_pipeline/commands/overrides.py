@@ -43,7 +43,7 @@ def request(
             by=inputs.actor(by),
         )
         made = request_override(connection, configuration, asked, now)
-        approvers = [name for name in configuration.settings.approvals.approvers if name != made.requested_by]
+        approvers = configuration.settings.approvals.others(made.requested_by)
     _show(made, as_json, f"waits for one of: {', '.join(approvers) or 'nobody (add names under approvals.approvers)'}")
 
 

@@ -21,9 +21,9 @@ def decide_action(
 
     An approved action is carried out by the next run of enforcement. Of two who decide at once, the first counts.
     """
-    if by not in settings.approvals.approvers:
-        listed = ", ".join(settings.approvals.approvers) or "nobody: add names under approvals.approvers"
-        raise DecisionRefusedError(f"{by!r} is not an approver; the configuration has: {listed}")
+    refusal = settings.approvals.refusal(by)
+    if refusal:
+        raise DecisionRefusedError(refusal)
     with connection.transaction():
         action = locked(connection, action_id)
         if action.state != ActionState.PLANNED or action.release_at is not None:

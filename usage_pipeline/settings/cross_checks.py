@@ -8,6 +8,7 @@ from usage_pipeline.settings.budget_pools import check_pools
 from usage_pipeline.settings.dimensions import DAILY_KEYS, DIMENSIONS
 from usage_pipeline.settings.enforcement_checks import enforcement_findings
 from usage_pipeline.settings.model import OWNER, Settings, Tier
+from usage_pipeline.settings.person_names import same_person
 from usage_pipeline.settings.price_checks import price_findings
 from usage_pipeline.settings.yaml_positions import Path
 
@@ -42,6 +43,7 @@ def cross_check(settings: Settings) -> Iterator[ConfigurationFinding]:
     for position, anomaly in enumerate(settings.anomalies):
         yield from _names(settings, ("anomalies", position, "notify"), anomaly.notify, owner=True)
         yield from _anomaly(anomaly, ("anomalies", position))
+    yield from _approvers(settings.approvals.approvers)
     yield from _names(settings, ("approvals", "notify"), settings.approvals.notify, owner=True)
     yield from (ConfigurationFinding(*found) for found in enforcement_findings(settings))
     yield from _names(settings, ("reports", "recipients"), settings.reports.recipients, owner=False)
@@ -49,6 +51,19 @@ def cross_check(settings: Settings) -> Iterator[ConfigurationFinding]:
         yield from _names(settings, ("alerting", key), getattr(settings.alerting, key), owner=False)
     for position, hours in enumerate(settings.alerting.quiet_hours):
         yield from _names(settings, ("alerting", "quiet_hours", position, "recipients"), hours.recipients, owner=False)
+
+
+def _approvers(approvers: tuple[str, ...]) -> Iterator[ConfigurationFinding]:
+    """Two spellings of one name could ask and approve in turn."""
+    for position, name in enumerate(approvers):
+        path: Path = ("approvals", "approvers", position)
+        if not name.strip():
+            yield ConfigurationFinding(path, name, "is no name", "write the name, such as zhang.wei")
+        for first, other in enumerate(approvers[:position]):
+            if same_person(name, other):
+                fix = "name each approver once, by names that cannot be taken for each other"
+                yield ConfigurationFinding(path, name, f"reads as approvals.approvers[{first}] does", fix)
+                break
 
 
 def _anomaly(anomaly: Anomaly, path: Path) -> Iterator[ConfigurationFinding]:

@@ -190,6 +190,20 @@ def test_who_may_not_decide(story: Story, by: str, says: str) -> None:
     assert overrides(story.connection)[0].state == "pending"
 
 
+@pytest.mark.parametrize(
+    "spelling", ["Ann", " ann", "ann ", "a nn", "аnn", "ａｎｎ", "ann\u200b", "an\u00adn", "ánn", "ann."]
+)
+def test_another_spelling_of_ones_own_name_is_no_second_person(story: Story, spelling: str) -> None:
+    story.a_pass()
+    asked = story.ask(by=spelling)
+    with pytest.raises(OverrideRefusedError, match="and cannot decide on it"):
+        story.decide(asked, "ann")
+    other = story.ask(by="ann")
+    with pytest.raises(OverrideRefusedError, match=r"is not an approver; .*write 'ann' as it stands there"):
+        story.decide(other, spelling)
+    assert story.decide(asked, "bob").decided_by == "bob"
+
+
 def test_the_database_itself_refuses_that_one_approves_oneself(story: Story) -> None:
     story.a_pass()
     asked = story.ask(by="ann")

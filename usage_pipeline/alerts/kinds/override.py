@@ -228,7 +228,7 @@ def notify_override(
             reason=wanted.reason,
             requested_by=wanted.requested_by,
             decided_by=wanted.decided_by,
-            approvers=tuple(name for name in settings.approvals.approvers if name != wanted.requested_by),
+            approvers=tuple(settings.approvals.others(wanted.requested_by)),
             note=note,
             as_of=now,
             timezone=settings.timezone,

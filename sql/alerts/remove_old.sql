@@ -5,7 +5,7 @@ INSERT INTO old_alert
 SELECT a.alert_id FROM usage.alert a
 WHERE a.created_at < :'before'::timestamptz
   AND NOT EXISTS (SELECT FROM usage.delivery d WHERE d.alert_id = a.alert_id AND d.state IN ('pending', 'sending'))
-ORDER BY a.created_at LIMIT :'most'::integer
+ORDER BY a.created_at LIMIT :'limit'::integer
 ON CONFLICT DO NOTHING;
 DELETE FROM usage.alert_delivery WHERE alert_id IN (SELECT alert_id FROM old_alert);
 UPDATE usage.delivery SET fallback_for = NULL WHERE alert_id IN (SELECT alert_id FROM old_alert);

@@ -21,7 +21,8 @@ WITH lost AS (
     FROM leased
     ON CONFLICT (delivery_id, attempt) DO NOTHING
 )
-SELECT l.delivery_id, l.attempts, l.alert_id, l.recipient, l.channel, a.kind, a.level, a.facts, l.event
+SELECT l.delivery_id, l.attempts AS attempt, l.alert_id, l.recipient, l.channel, a.kind, a.level,
+       CASE jsonb_typeof(a.facts) WHEN 'object' THEN a.facts ELSE '{}' END AS facts, l.event
 FROM leased l
 JOIN usage.alert a USING (alert_id)
 ORDER BY usage.severity(a.level), a.created_at, a.tier DESC, l.delivery_id

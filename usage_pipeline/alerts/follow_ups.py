@@ -32,8 +32,8 @@ def plan(connection: Connection, settings: Settings, now: datetime) -> None:
 def _follow_up(connection: Connection, settings: Settings, now: datetime) -> None:
     alerting, notes = settings.alerting, Jsonb(only_notes())
     connection.execute(statement("followups/resolve"), {"now": now, "of_budgets": of_budgets()})
-    connection.execute(statement("followups/tell_resolved"), {"now": now, "level": alerting.resolved_from})
-    connection.execute(statement("followups/tell_acknowledged"), {"now": now})
+    connection.execute(statement("followups/notify_resolved"), {"now": now, "level": alerting.resolved_from})
+    connection.execute(statement("followups/notify_acknowledged"), {"now": now})
     connection.execute(
         statement("followups/repeat"),
         {

@@ -1,4 +1,4 @@
-"""Claims what is due: forms the message that carries it, takes the robot's turn and leases it, in one transaction."""
+"""Claims what is due: forms the message that carries it, keeps to the robot's rates, leases it; in one transaction."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -8,14 +8,15 @@ from datetime import datetime, timedelta
 from usage_pipeline.alerts.kinds.registry import kind_of, kinds_that
 from usage_pipeline.delivery.channels.base import Channel
 from usage_pipeline.delivery.channels.registry import CHANNELS
-from usage_pipeline.delivery.rate_limit import take_turn
+from usage_pipeline.delivery.rate_limit import acquire
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import row, rows, value, values
 from usage_pipeline.warehouse.statements import statement
 
 LEASE = timedelta(seconds=60)
-MOST_ALERTS = 20
-_MOST_IN_A_DIGEST = 200
+MAX_ALERTS = 20
+_MAX_IN_A_DIGEST = 200
 # A living worker holds its message by its session too, so that no step of a clock lets another send it meanwhile.
 # After this long its session is a corpse that the server has not noticed.
 _SURELY_DEAD = timedelta(hours=3)
@@ -37,29 +38,34 @@ class Claimed:
 
 
 @dataclass(frozen=True)
-class Parcel:
-    """What goes out in one message: its id, the same at each attempt, and its deliveries, the most severe first."""
+class NotificationGroup:
+    """What goes out in one message: its id, the same at each attempt, and its deliveries, the most severe first.
+
+    They share recipient, event and attempt. ``keys`` are what the channel's rates count.
+    """
 
     message_id: str
     members: tuple[Claimed, ...]
     keys: tuple[str, ...] = ()
 
     @property
-    def leader(self) -> Claimed:
-        """The delivery that stands for all: they share recipient, event and attempt."""
+    def first(self) -> Claimed:
+        """The most severe of them."""
         return self.members[0]
 
 
 @dataclass
 class Round:
-    """What a round has behind it: messages that are not to be tried again, and recipients without a turn."""
+    """What a round has behind it: messages that are not to be tried again, and recipients whose rate is used up."""
 
     tried: list[str] = field(default_factory=list)
     blocked: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
-class _Leader:
+class _First:
+    """The delivery that is due and comes first; ``message_id`` is of the message that carried it before."""
+
     delivery_id: str
     message_id: str | None
     recipient: str
@@ -78,122 +84,100 @@ def claim(
     lease: timedelta = LEASE,
     skip: Sequence[str] = (),
 ) -> list[Claimed]:
-    """Leases due deliveries to us, each alone and without a look at turns; emergencies first.
+    """Leases due deliveries to us, each alone and without a look at rates; emergencies first.
 
     Two claims at once never get the same delivery. A lease that ran out is taken over, its attempt marked unknown.
     """
     found: list[Claimed] = []
     behind = Round(tried=list(skip))
     while len(found) < limit:
-        parcel = claim_message(connection, None, by, now, behind, lease)
-        if parcel is None:
+        group = claim_group(connection, None, by, now, behind, lease)
+        if group is None:
             break
-        found += parcel.members
+        found += group.members
     return found
 
 
-def claim_message(
+def claim_group(
     connection: Connection,
     settings: Settings | None,
     by: str,
     now: datetime,
     behind: Round,
     lease: timedelta = LEASE,
-) -> Parcel | None:
-    """The next message that is due and whose robot has a turn; None when there is none. Notes what it passed over."""
+) -> NotificationGroup | None:
+    """Returns the next message that is due and whose robot takes one now; None when there is none.
+
+    What was passed over is noted in ``behind``.
+    """
     while True:
         with connection.transaction():
-            leader = _leader(connection, now, behind)
-            if leader is None:
+            parameters = {"now": now, "skip": behind.tried, "blocked": sorted(behind.blocked)}
+            first = row(connection, _First, statement("delivery/first"), parameters)
+            if first is None:
                 return None
-            parcel = _leased(connection, settings, leader, by, now, behind, lease)
-        if parcel is not None:
-            return parcel
-
-
-def _leader(connection: Connection, now: datetime, behind: Round) -> _Leader | None:
-    row = connection.execute(
-        statement("delivery/leader"), {"now": now, "skip": behind.tried, "blocked": sorted(behind.blocked)}
-    ).fetchone()
-    if row is None:
-        return None
-    delivery_id, message_id, recipient, channel, event, kind, urgent, held = row
-    return _Leader(
-        str(delivery_id),
-        None if message_id is None else str(message_id),
-        str(recipient),
-        str(channel),
-        str(event),
-        str(kind),
-        bool(urgent),
-        bool(held),
-    )
+            group = _leased(connection, settings, first, by, now, behind, lease)
+        if group is not None:
+            return group
 
 
 def _leased(
     connection: Connection,
     settings: Settings | None,
-    leader: _Leader,
+    first: _First,
     by: str,
     now: datetime,
     behind: Round,
     lease: timedelta,
-) -> Parcel | None:
-    channel, keys = _robot(settings, leader)
-    members = [] if leader.message_id else _companions(connection, leader, channel, now, behind)
-    message_id = leader.message_id or _message_id(members)
+) -> NotificationGroup | None:
+    channel, keys = _robot(settings, first)
+    members = [] if first.message_id else _new_group(connection, first, channel, now, behind)
+    message_id = first.message_id or _message_id(members)
     if not _hold(connection, message_id, now):
         behind.tried.append(message_id)
         return None
-    if leader.message_id:
-        rows = connection.execute(statement("delivery/members"), {"message_id": message_id}).fetchall()
-        members = [str(name) for (name,) in rows]
-    number = connection.execute(
-        "SELECT max(attempts) + 1 FROM usage.delivery WHERE delivery_id = ANY (%s)", [members]
-    ).fetchone()
-    attempt = int(str(number[0])) if number else 1
+    if first.message_id:
+        members = values(connection, str, statement("delivery/members"), {"message_id": message_id})
+    attempt = value(
+        connection, int, "SELECT max(attempts) + 1 FROM usage.delivery WHERE delivery_id = ANY (%s)", [members]
+    )
     if channel is not None:
-        free_at = take_turn(connection, channel, keys, (message_id, attempt), leader.urgent, now)
+        free_at = acquire(connection, channel, keys, (message_id, attempt), first.urgent, now)
         if free_at is not None:
-            _wait_for_turn(connection, leader, now, free_at, behind)
+            _wait_for_rate_limit(connection, first, now, free_at, behind)
             release(connection, message_id)
             return None
-    rows = connection.execute(
-        statement("delivery/lease"),
-        {"members": members, "message_id": message_id, "now": now, "by": by, "until": now + lease},
-    ).fetchall()
-    return Parcel(message_id, tuple(_claimed(row) for row in rows), keys)
+    parameters = {"members": members, "message_id": message_id, "now": now, "by": by, "until": now + lease}
+    leased = rows(connection, Claimed, statement("delivery/lease"), parameters)
+    return NotificationGroup(message_id, tuple(leased), keys)
 
 
-def _robot(settings: Settings | None, leader: _Leader) -> tuple[Channel | None, tuple[str, ...]]:
+def _robot(settings: Settings | None, first: _First) -> tuple[Channel | None, tuple[str, ...]]:
     """The channel and what its rates count; nothing where the recipient has left the configuration."""
-    recipient = settings.recipients.get(leader.recipient) if settings else None
+    recipient = settings.recipients.get(first.recipient) if settings else None
     channel = CHANNELS.get(recipient.channel) if recipient else None
     if recipient is None or channel is None:
         return None, ()
     return channel, channel.rate_keys(recipient)
 
 
-def _companions(
-    connection: Connection, leader: _Leader, channel: Channel | None, now: datetime, behind: Round
+def _new_group(
+    connection: Connection, first: _First, channel: Channel | None, now: datetime, behind: Round
 ) -> list[str]:
-    if channel is None or not channel.grouped or not kind_of(leader.kind).grouped:
-        return [leader.delivery_id]
-    rows = connection.execute(
-        statement("delivery/companions"),
-        {
-            "leader": leader.delivery_id,
-            "recipient": leader.recipient,
-            "channel": leader.channel,
-            "event": leader.event,
-            "urgent": leader.urgent,
-            "now": now,
-            "alone": kinds_that(lambda kind: not kind.grouped),
-            "most": _MOST_IN_A_DIGEST if leader.held else MOST_ALERTS,
-        },
-    ).fetchall()
-    names = [str(name) for (name,) in rows if str(name) not in behind.tried]
-    return names or [leader.delivery_id]
+    if channel is None or not channel.grouped or not kind_of(first.kind).grouped:
+        return [first.delivery_id]
+    parameters = {
+        "first": first.delivery_id,
+        "recipient": first.recipient,
+        "channel": first.channel,
+        "event": first.event,
+        "urgent": first.urgent,
+        "now": now,
+        "alone": kinds_that(lambda kind: not kind.grouped),
+        "limit": _MAX_IN_A_DIGEST if first.held else MAX_ALERTS,
+    }
+    found = values(connection, str, statement("delivery/group"), parameters)
+    return [name for name in found if name not in behind.tried] or [first.delivery_id]
 
 
 def _message_id(members: Sequence[str]) -> str:
@@ -205,14 +189,10 @@ def _message_id(members: Sequence[str]) -> str:
 
 def _hold(connection: Connection, message_id: str, now: datetime) -> bool:
     """Whether no living worker holds the message; it is then held by our session until ``release``."""
-    row = connection.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 11))", [message_id]).fetchone()
-    if row and row[0]:
+    if value(connection, bool, "SELECT pg_try_advisory_lock(hashtextextended(%s, 11))", [message_id]):
         return True
-    dead = connection.execute(
-        "SELECT 1 FROM usage.delivery WHERE message_id = %s AND state = 'sending' AND leased_until < %s LIMIT 1",
-        [message_id, now - _SURELY_DEAD],
-    ).fetchone()
-    return dead is not None
+    parameters = {"message_id": message_id, "before": now - _SURELY_DEAD}
+    return value(connection, bool, statement("delivery/holder_is_dead"), parameters)
 
 
 def release(connection: Connection, message_id: str) -> None:
@@ -220,24 +200,11 @@ def release(connection: Connection, message_id: str) -> None:
     connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 11))", [message_id])
 
 
-def _wait_for_turn(connection: Connection, leader: _Leader, now: datetime, free_at: datetime, behind: Round) -> None:
-    behind.blocked.add(leader.recipient + ("!" if leader.urgent else ""))
+def _wait_for_rate_limit(
+    connection: Connection, first: _First, now: datetime, free_at: datetime, behind: Round
+) -> None:
+    behind.blocked.add(first.recipient + ("!" if first.urgent else ""))
     connection.execute(
-        statement("delivery/wait_for_turn"),
-        {"recipient": leader.recipient, "urgent": leader.urgent, "now": now, "until": free_at},
-    )
-
-
-def _claimed(row: tuple[object, ...]) -> Claimed:
-    delivery_id, number, alert_id, recipient, channel, kind, level, facts, event = row
-    return Claimed(
-        delivery_id=str(delivery_id),
-        attempt=int(str(number)),
-        alert_id=str(alert_id),
-        recipient=str(recipient),
-        channel=str(channel),
-        kind=str(kind),
-        level=str(level),
-        facts=facts if isinstance(facts, dict) else {},
-        event=str(event),
+        statement("delivery/wait_for_rate_limit"),
+        {"recipient": first.recipient, "urgent": first.urgent, "now": now, "until": free_at},
     )

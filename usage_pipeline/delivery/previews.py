@@ -12,7 +12,7 @@ _STAND_IN = "(example)"
 
 
 @dataclass(frozen=True)
-class Preview:
+class ChannelPreview:
     """What one recipient would be sent."""
 
     channel: str
@@ -21,8 +21,10 @@ class Preview:
     text: str
 
 
-def previews(message: Message, settings: Settings, channel: str | None, language: str | None) -> Iterator[Preview]:
-    """One a recipient, channel by channel; the message's own language is used where nobody asks for another."""
+def previews(
+    message: Message, settings: Settings, channel: str | None, language: str | None
+) -> Iterator[ChannelPreview]:
+    """Yields one a recipient, channel by channel; the message's own language is used where nobody asks for another."""
     for name, sender in CHANNELS.items():
         if channel not in (None, name):
             continue
@@ -30,7 +32,7 @@ def previews(message: Message, settings: Settings, channel: str | None, language
         for who, recipient in configured or [(_STAND_IN, _stand_in(sender))]:
             spoken = language or recipient.language or settings.language
             text = sender.preview(replace(message, language=spoken), recipient)
-            yield Preview(name, who, spoken, text)
+            yield ChannelPreview(name, who, spoken, text)
 
 
 def _stand_in(channel: Channel) -> Recipient:

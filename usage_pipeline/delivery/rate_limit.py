@@ -1,4 +1,4 @@
-"""The turns of robots: how many messages one may be sent in what time, shared by all workers through the warehouse."""
+"""How many messages a robot may be sent in what time, counted for all workers together in the warehouse."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -6,17 +6,18 @@ from datetime import datetime, timedelta
 from usage_pipeline.delivery.attempt import LONGEST_S
 from usage_pipeline.delivery.channels.base import Channel
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import value_or_none
 from usage_pipeline.warehouse.statements import statement
 
 _LONGEST_PAUSE = timedelta(minutes=15)
-# Of so many turns one is kept for emergencies: a flood of warnings must not use up the minute in which one comes.
+# Of so many messages one is kept for emergencies: a flood of warnings must not use up the minute in which one comes.
 _ONE_KEPT_OF = 5
 
 
-def take_turn(
+def acquire(
     connection: Connection, channel: Channel, keys: Sequence[str], message: tuple[str, int], urgent: bool, now: datetime
 ) -> datetime | None:
-    """Takes a turn of every key for the message (id, attempt); None when all had one, else when there will be one.
+    """Counts the message (id, attempt) against the rates of every key; returns None, else when all take one again.
 
     Runs inside the claim's transaction: workers at once wait for each other here, for as long as a claim takes.
     """
@@ -28,7 +29,7 @@ def take_turn(
     for key in sorted(keys):
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 7))", [key])
         connection.execute(
-            statement("delivery/keep_turns"),
+            statement("delivery/tidy_rate_limit"),
             {
                 "rate_key": key,
                 "now": now,
@@ -39,28 +40,21 @@ def take_turn(
         )
         for rate in channel.rates:
             kept = 0 if urgent else rate.limit // _ONE_KEPT_OF
-            row = connection.execute(
-                statement("delivery/next_turn"),
-                {
-                    "rate_key": key,
-                    "now": now,
-                    "per": rate.per,
-                    "most": rate.limit - kept,
-                },
-            ).fetchone()
-            if row and isinstance(row[0], datetime) and row[0] > now:
-                waits.append(row[0])
+            parameters = {"rate_key": key, "now": now, "per": rate.per, "limit": rate.limit - kept}
+            free_at = value_or_none(connection, datetime, statement("delivery/free_at"), parameters)
+            if free_at is not None and free_at > now:
+                waits.append(free_at)
     if waits:
         return max(waits)
     for key in sorted(keys):
         connection.execute(
-            statement("delivery/take_turn"),
+            statement("delivery/acquire"),
             {"rate_key": key, "message_id": message[0], "attempt": message[1], "latest": latest},
         )
     return None
 
 
-def end_turn(
+def end_attempt(
     connection: Connection,
     channel: Channel | None,
     keys: Sequence[str],
@@ -68,11 +62,11 @@ def end_turn(
     now: datetime,
     asked_s: float | None,
 ) -> None:
-    """Says when the attempt ended; a robot that asks for a wait gets it for everything that would be sent to it."""
+    """Records when the attempt ended; a robot that asks for a wait gets it for everything that would be sent to it."""
     if channel is None or not channel.rates or not keys:
         return
-    connection.execute(statement("delivery/end_turn"), {"message_id": message[0], "attempt": message[1], "now": now})
+    connection.execute(statement("delivery/end_attempt"), {"message_id": message[0], "attempt": message[1], "now": now})
     if asked_s:
-        most = max(channel.mute, _LONGEST_PAUSE)
-        until = now + min(timedelta(seconds=asked_s), most)
+        longest = max(channel.mute, _LONGEST_PAUSE)
+        until = now + min(timedelta(seconds=asked_s), longest)
         connection.execute(statement("delivery/pause"), {"keys": list(keys), "until": until})

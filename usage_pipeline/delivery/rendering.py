@@ -6,10 +6,17 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from usage_pipeline.alerts.kinds.registry import kind_of
 from usage_pipeline.alerts.message import Alert, Message
 from usage_pipeline.alerts.text.escape import cut_above, cut_bytes, line, one_line
-from usage_pipeline.alerts.text.texts import lines_of, summary, title, title_of, to_acknowledge, words_for_templates
+from usage_pipeline.alerts.text.texts import (
+    facts_for_templates,
+    lines_of,
+    summary,
+    title,
+    title_of,
+    to_acknowledge,
+    words_for_templates,
+)
 from usage_pipeline.alerts.text.words import WORDS
 from usage_pipeline.settings.environment import config_path
 
@@ -124,7 +131,7 @@ def _view(alert: Alert, message: Message, escape: Escape) -> Mapping[str, Any]:
         "to_acknowledge": to_acknowledge(alert, message),
         # A report's labels may be names too.
         "lines": [(escape(label), escape(value)) for label, value in lines_of(alert, message.language)],
-        "facts": _escaped(kind_of(alert.kind).for_templates(alert.facts), escape),
+        "facts": _escaped(facts_for_templates(alert), escape),
     }
 
 

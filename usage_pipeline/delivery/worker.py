@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Literal
 
 import psycopg
@@ -17,22 +18,35 @@ from usage_pipeline.alerts.message import Alert, Message
 from usage_pipeline.delivery.attempt import Send, attempt, secrets_of
 from usage_pipeline.delivery.channels.base import Channel, shortened
 from usage_pipeline.delivery.channels.registry import CHANNELS
-from usage_pipeline.delivery.claim import LEASE, Claimed, Parcel, Round, claim, claim_message, release
-from usage_pipeline.delivery.rate_limit import end_turn
+from usage_pipeline.delivery.claim import LEASE, Claimed, NotificationGroup, Round, claim, claim_group, release
+from usage_pipeline.delivery.rate_limit import end_attempt
 from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.environment import redact
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import value_or_none
 from usage_pipeline.warehouse.statements import statement
 
 _FIRST_WAIT_S = 5.0
 _LONGEST_WAIT_S = 900.0
 _LONGEST_ASKED_S = 86_400.0
-_MOST_ATTEMPTS = 12
+_MAX_ATTEMPTS = 12
 _EVENTS: Mapping[str, Literal["trigger", "acknowledge", "resolve"]] = {
     "acknowledge": "acknowledge",
     "resolve": "resolve",
 }
+_LOST = "lost"
+
+
+class DeliveryState(StrEnum):
+    """The states that an attempt leads to."""
+
+    DELIVERED = "delivered"
+    PENDING = "pending"
+    FAILED = "failed"
+
+
+_BY_OUTCOME = {"accepted": DeliveryState.DELIVERED, "permanent": DeliveryState.FAILED}
 
 __all__ = ["LEASE", "Claimed", "DeliverySummary", "claim", "deliver_due", "record"]
 
@@ -57,27 +71,28 @@ def utc_now() -> datetime:
 
 def record(connection: Connection, claimed: Claimed, outcome: Outcome, now: datetime, settings: Settings) -> str:
     """Writes what the channel answered; returns the delivery's state. What fails for good is itself alerted."""
-    alone = Parcel(claimed.delivery_id, (claimed,))
-    return record_parcel(connection, alone, outcome, now, settings)
+    alone = NotificationGroup(claimed.delivery_id, (claimed,))
+    return record_group(connection, alone, outcome, now, settings)
 
 
-def record_parcel(connection: Connection, parcel: Parcel, outcome: Outcome, now: datetime, settings: Settings) -> str:
-    """Writes what the channel answered to every delivery of the message, in one transaction; gives their state.
+def record_group(
+    connection: Connection, group: NotificationGroup, outcome: Outcome, now: datetime, settings: Settings
+) -> str:
+    """Writes what the channel answered to every delivery of the message, in one transaction; returns their state.
 
     They have one answer and one time of the next attempt: what went together goes together again.
     """
-    leader = parcel.leader
+    first = group.first
     asked = _asked(outcome.retry_after_s)
-    following = now + _wait(leader.attempt, asked)
+    following = now + _wait(first.attempt, asked)
     with connection.transaction():
-        states = {
-            _recorded(connection, claimed, outcome, asked, following, now, settings) for claimed in parcel.members
-        }
+        states = {_recorded(connection, claimed, outcome, asked, following, now, settings) for claimed in group.members}
         asks = asked if outcome.kind == "retry" else None
-        channel = _channel_of(settings, leader)
-        end_turn(connection, channel, parcel.keys, (parcel.message_id, leader.attempt), now, asks)
-    release(connection, parcel.message_id)
-    return next((state for state in ("failed", "pending", "delivered") if state in states), "lost")
+        channel = _channel_of(settings, first)
+        end_attempt(connection, channel, group.keys, (group.message_id, first.attempt), now, asks)
+    release(connection, group.message_id)
+    by_weight = (DeliveryState.FAILED, DeliveryState.PENDING, DeliveryState.DELIVERED)
+    return next((state for state in by_weight if state in states), _LOST)
 
 
 def _recorded(
@@ -89,25 +104,23 @@ def _recorded(
     now: datetime,
     settings: Settings,
 ) -> str:
-    exhausted = claimed.attempt >= _MOST_ATTEMPTS
-    state = {"accepted": "delivered", "permanent": "failed"}.get(outcome.kind, "failed" if exhausted else "pending")
-    row = connection.execute(
-        statement("delivery/record"),
-        {
-            "delivery_id": claimed.delivery_id,
-            "attempt": claimed.attempt,
-            "outcome": outcome.kind,
-            "status": outcome.status,
-            "answer": shortened(outcome.answer),
-            "retry_after": asked,
-            "state": state,
-            "next": following,
-            "now": now,
-        },
-    ).fetchone()
-    if row and row[0] == "failed":
+    exhausted = claimed.attempt >= _MAX_ATTEMPTS
+    otherwise = DeliveryState.FAILED if exhausted else DeliveryState.PENDING
+    parameters = {
+        "delivery_id": claimed.delivery_id,
+        "attempt": claimed.attempt,
+        "outcome": outcome.kind,
+        "status": outcome.status,
+        "answer": shortened(outcome.answer),
+        "retry_after": asked,
+        "state": _BY_OUTCOME.get(outcome.kind, otherwise).value,
+        "next": following,
+        "now": now,
+    }
+    state = value_or_none(connection, str, statement("delivery/record"), parameters)
+    if state == DeliveryState.FAILED:
         _raise_failure(connection, claimed, outcome, settings)
-    return str(row[0]) if row else "lost"
+    return state or _LOST
 
 
 def _channel_of(settings: Settings, claimed: Claimed) -> Channel | None:
@@ -124,8 +137,8 @@ def _asked(retry_after_s: float | None) -> float | None:
 
 def _wait(attempt_number: int, asked_s: float | None) -> timedelta:
     """Exponential with full jitter, never before the channel allows it."""
-    most = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** (attempt_number - 1))
-    return timedelta(seconds=max(random.uniform(0.0, most), asked_s or 0.0))  # noqa: S311  (no secret)
+    longest = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** (attempt_number - 1))
+    return timedelta(seconds=max(random.uniform(0.0, longest), asked_s or 0.0))  # noqa: S311  (no secret)
 
 
 def _raise_failure(connection: Connection, claimed: Claimed, outcome: Outcome, settings: Settings) -> None:
@@ -157,7 +170,7 @@ def deliver_due(
     config_version: int | None = None,
     for_s: float | None = None,
 ) -> DeliverySummary:
-    """Delivers what is due and whose robot has a turn, each message once a round; ``by`` stands in the record.
+    """Delivers what is due and whose robot takes a message now, each message once a round; ``by`` stands in the record.
 
     At most ``limit`` messages, and none begun after ``for_s`` seconds. One at a time: a lease then covers one attempt,
     which is bounded to end before it, and never waits in a queue.
@@ -167,15 +180,15 @@ def deliver_due(
     broken = _planned(connection, settings, clock())
     behind, sent, began = Round(), 0, time.monotonic()
     while (limit is None or sent < limit) and (for_s is None or time.monotonic() - began < for_s):
-        parcel = claim_message(connection, settings, by, clock(), behind)
-        if parcel is None:
+        group = claim_group(connection, settings, by, clock(), behind)
+        if group is None:
             break
         sent += 1
-        outcome = _outcome(settings, parcel, send)
-        state = record_parcel(connection, parcel, outcome, clock(), settings)
-        if state not in ("delivered", "failed"):
-            behind.tried.append(parcel.message_id)
-        _add(summary, parcel, outcome, state)
+        outcome = _outcome(settings, group, send)
+        state = record_group(connection, group, outcome, clock(), settings)
+        if state not in (DeliveryState.DELIVERED, DeliveryState.FAILED):
+            behind.tried.append(group.message_id)
+        _add(summary, group, outcome, state)
     if broken is not None:
         raise broken
     return summary
@@ -193,26 +206,26 @@ def _planned(connection: Connection, settings: Settings, now: datetime) -> psyco
 
 
 def act_as(connection: Connection, by: str, config_version: int | None = None) -> None:
-    """Says for the record who works in this session, and by which configuration."""
+    """Sets for the audit log who works in this session, and by which configuration."""
     connection.execute(
         "SELECT set_config('usage_pipeline.acting', %s, false), set_config('usage_pipeline.config_version', %s, false)",
         [by, "" if config_version is None else str(config_version)],
     )
 
 
-def _add(summary: DeliverySummary, parcel: Parcel, outcome: Outcome, state: str) -> None:
-    answer, count = shortened(outcome.answer), len(parcel.members)
-    summary.answers += [(each.delivery_id, each.recipient, outcome.kind, answer) for each in parcel.members]
+def _add(summary: DeliverySummary, group: NotificationGroup, outcome: Outcome, state: str) -> None:
+    answer, count = shortened(outcome.answer), len(group.members)
+    summary.answers += [(each.delivery_id, each.recipient, outcome.kind, answer) for each in group.members]
     summary.messages += 1
-    summary.delivered += count * (state == "delivered")
-    summary.failed += count * (state == "failed")
-    summary.retried += count * (state == "pending")
+    summary.delivered += count * (state == DeliveryState.DELIVERED)
+    summary.failed += count * (state == DeliveryState.FAILED)
+    summary.retried += count * (state == DeliveryState.PENDING)
 
 
-def _outcome(settings: Settings, parcel: Parcel, send: Send | None) -> Outcome:
-    claimed, *others = parcel.members
-    if claimed.attempt > _MOST_ATTEMPTS:
-        return Outcome("permanent", f"{_MOST_ATTEMPTS} attempts ended without an answer on record; not sent again")
+def _outcome(settings: Settings, group: NotificationGroup, send: Send | None) -> Outcome:
+    claimed, *others = group.members
+    if claimed.attempt > _MAX_ATTEMPTS:
+        return Outcome("permanent", f"{_MAX_ATTEMPTS} attempts ended without an answer on record; not sent again")
     recipient = settings.recipients.get(claimed.recipient)
     if recipient is None:
         return Outcome("permanent", f"{claimed.recipient!r} is no longer a recipient in the configuration")
@@ -220,7 +233,7 @@ def _outcome(settings: Settings, parcel: Parcel, send: Send | None) -> Outcome:
     if channel is None:
         return Outcome("permanent", f"channel {recipient.channel!r} is not available yet")
     message = Message(
-        delivery_id=parcel.message_id,
+        delivery_id=group.message_id,
         alert_id=claimed.alert_id,
         kind=claimed.kind,
         level=claimed.level,

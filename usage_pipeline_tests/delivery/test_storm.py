@@ -214,13 +214,13 @@ def test_a_lost_lease_takes_the_whole_group_over_with_its_id(warehouse: Connecti
         clock.move(LEASE.total_seconds() + 1)
         return Outcome("accepted", "ok", 200)
 
-    real = outbox.record_parcel
+    real = outbox.record_group
     try:
-        outbox.record_parcel = lambda *_: (_ for _ in ()).throw(Killed())  # type: ignore[assignment]
+        outbox.record_group = lambda *_: (_ for _ in ()).throw(Killed())  # type: ignore[assignment]
         with pytest.raises(Killed):
             deliver_due(warehouse, settings, by="first", clock=clock, send=dies)
     finally:
-        outbox.record_parcel = real
+        outbox.record_group = real
     deliver_due(warehouse, settings, by="second", clock=clock, send=dies)
     assert len(ids) == 2
     assert len(set(ids)) == 1

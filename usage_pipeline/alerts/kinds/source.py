@@ -68,7 +68,7 @@ _WORDS: Mapping[str, _Words] = {
 }
 
 
-class SourceKind(AlertKind[SourceFacts, _Words]):
+class UnreadSourceKind(AlertKind[SourceFacts, _Words]):
     """Since when, why, and what that means."""
 
     name = "source"
@@ -100,7 +100,7 @@ class SourceKind(AlertKind[SourceFacts, _Words]):
         )
 
 
-SOURCE = SourceKind()
+SOURCE = UnreadSourceKind()
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,16 @@ def parts_of(alert: Alert, language: str) -> Mapping[str, str]:
     }
 
 
+def brings_files(message: Message) -> bool:
+    """Whether who gets mail gets the files that the alert's facts name."""
+    return kind_of(message.kind).brings_files
+
+
+def facts_for_templates(alert: Alert) -> Mapping[str, object]:
+    """Returns the alert's facts by name; those of its kind that the row lacks are there, as none."""
+    return kind_of(alert.kind).for_templates(alert.facts)
+
+
 def words_for_templates(language: str) -> Mapping[str, object]:
     """Returns every word by its name, those of all kinds among them: templates may use any."""
     own = [kind.words_by_name(language) for kind in reversed(tuple(kinds().values()))]

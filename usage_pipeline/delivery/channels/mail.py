@@ -14,9 +14,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import Field
 
-from usage_pipeline.alerts.kinds.registry import kind_of
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import line
+from usage_pipeline.alerts.text.texts import brings_files
 from usage_pipeline.delivery.channels.base import ChannelOf
 from usage_pipeline.delivery.rendering import fitted, subject
 from usage_pipeline.delivery.report_files import add_files, page_with_picture
@@ -99,10 +99,10 @@ def _compose(message: Message, recipient: EmailRecipient) -> tuple[EmailMessage,
     mail["Message-ID"] = f"<{message.delivery_id}@usage-pipeline>"
     mail["X-Usage-Pipeline-Alert"] = message.alert_id
     mail.set_content(text.text)
-    brings_files = kind_of(message.kind).brings_files
-    html = page_with_picture(page.text, message.facts) if brings_files else page.text
+    with_files = brings_files(message)
+    html = page_with_picture(page.text, message.facts) if with_files else page.text
     mail.add_alternative(html, subtype="html")
-    if brings_files:
+    if with_files:
         add_files(mail, message.facts)
     return mail, "; ".join(note for note in (text.note, page.note) if note)
 

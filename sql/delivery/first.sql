@@ -1,6 +1,6 @@
 -- The delivery that is due and comes first: emergencies, then by level and age. A lease that ran out is due again.
 -- Reads usage.delivery along delivery_due, usage.alert. Locks the row; rows that another worker holds are passed over.
--- `blocked` names recipients that have no turn now, with an exclamation mark where that holds for emergencies.
+-- `blocked` names recipients whose rate is used up, with an exclamation mark where that holds for emergencies.
 SELECT d.delivery_id, d.message_id, d.recipient, d.channel, d.event, a.kind, a.level = 'emergency' AS urgent,
        d.held_until IS NOT NULL AS held
 FROM usage.delivery d

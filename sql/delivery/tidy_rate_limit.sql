@@ -1,5 +1,5 @@
--- Turns and pauses that lie in the future were written by a clock that was set back since: they count as of now.
--- Turns that no longer count are forgotten. Writes usage.channel_turn and usage.channel_pause. Safe to run twice.
+-- Attempts and pauses that lie in the future were written by a clock that was set back since: they count as of now.
+-- Attempts that no longer count are forgotten. Writes usage.channel_turn and usage.channel_pause. Safe to run twice.
 WITH old AS (
     DELETE FROM usage.channel_turn
     WHERE rate_key = :'rate_key' AND taken_at < :'now'::timestamptz - :'longest'::interval - interval '2 hours'

@@ -1,5 +1,5 @@
--- PagerDuty is told what was acknowledged here, under the same key. Reads usage.acknowledgement, usage.resolution; writes
--- usage.delivery. Safe to run twice.
+-- PagerDuty is notified of what was acknowledged here, under the same key. Reads usage.acknowledgement, usage.resolution;
+-- writes usage.delivery. Safe to run twice.
 INSERT INTO usage.delivery (delivery_id, alert_id, recipient, channel, occasion, event, next_attempt_at)
 SELECT DISTINCT usage.delivery_id(d.alert_id, d.recipient, 'acknowledged'),
        d.alert_id, d.recipient, d.channel, 'acknowledged', 'acknowledge', :'now'::timestamptz

@@ -1,4 +1,4 @@
--- What is due for a recipient whose robot has no turn waits until it has one. Rows that another worker holds are passed
+-- What is due for a recipient whose robot takes nothing now waits until it does. Rows that another worker holds are passed
 -- over. Reads usage.alert, writes usage.delivery. Safe to run twice and at once.
 UPDATE usage.delivery d
 SET next_attempt_at = :'until'::timestamptz

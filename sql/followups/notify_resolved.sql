@@ -1,5 +1,5 @@
--- Who was told of an alert is told that it is over: PagerDuty of each, everyone else of the highest tier from a level on.
--- Nobody is told of one that was raised when its period was over already.
+-- Who was notified of an alert is notified that it is over: PagerDuty of each, everyone else of the highest tier from a level on.
+-- Nobody is notified of one that was raised when its period was over already.
 -- Reads usage.resolution, usage.alert; writes usage.delivery. Safe to run twice.
 INSERT INTO usage.delivery (delivery_id, alert_id, recipient, channel, occasion, event, next_attempt_at)
 SELECT usage.delivery_id(x.alert_id, x.recipient, 'resolved'),

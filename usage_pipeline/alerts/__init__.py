@@ -1,1 +1,1 @@
-"""What is to be told to whom: alerts and their deliveries, written before anything is sent."""
+"""Who is notified of what: alerts and their deliveries, written before anything is sent."""

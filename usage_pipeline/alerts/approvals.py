@@ -1,4 +1,4 @@
-"""The steps of a raise, each in one transaction with its message and with what it does to the budget."""
+"""The steps of an override, each in one transaction with its message and with what it does to the budget."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -29,7 +29,7 @@ def decide_override(
     note: str = "",
     now: datetime,
 ) -> Override:
-    """Approves or rejects, tells, and evaluates the budgets at once: what an approval unlocks does not wait for a pass.
+    """Approves or rejects, notifies, and evaluates the budgets at once: what is unlocked does not wait for a pass.
 
     Raises OverrideRefusedError when ``by`` may not, or when it is not pending.
     """
@@ -48,7 +48,7 @@ def decide_override(
 def withdraw_override(
     connection: Connection, configuration: ActiveConfiguration, override_id: str, *, by: str, now: datetime
 ) -> Override:
-    """Takes a pending raise back and tells. Raises OverrideRefusedError."""
+    """Takes a pending override back and notifies. Raises OverrideRefusedError."""
     return _step(connection, configuration, now, lambda: withdraw(connection, override_id, by=by, now=now))
 
 

@@ -144,7 +144,7 @@ def _escaped(value: object, escape: Escape) -> object:
 
 
 def _own(template: str, message: Message) -> Path | None:
-    """Where the user's template lies; None when there is none. A file that is named but missing is told by its use."""
+    """Where the user's template lies; None when there is none. A file that is named but missing shows by its use."""
     base, chosen = config_path().parent, message.templates
     if template in chosen.files:
         return base / chosen.files[template]

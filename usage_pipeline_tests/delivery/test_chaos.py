@@ -14,11 +14,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from usage_pipeline.alerts.kinds.registry import kinds
+from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.outbox import raise_alert
+from usage_pipeline.alerts.text.format import amount
+from usage_pipeline.alerts.text.texts import title
+from usage_pipeline.alerts.text.words import WORDS
 from usage_pipeline.delivery.worker import deliver_due
 from usage_pipeline.settings import parse_settings
 from usage_pipeline.warehouse.connection import Connection, connect
@@ -40,6 +46,10 @@ recipients:
 alerting: {repeat_most: 0}
 """
 CHANNELS = {"itsm": "webhook", "group": "dingtalk", "team": "wecom"}
+# What is imported when it is first asked for is there before a worker is born: no worker pays for it.
+for _kind in kinds().values():
+    title(Message("d", "B1", _kind.name, "info", _kind.example().stored(), "zh"))
+amount(Decimal(1), "cost", "CNY", WORDS["zh"])
 
 
 @dataclass

@@ -43,7 +43,7 @@ SICK = "\n  - {id: away, kind: dify, url_env: AWAY_URL}\n"
 PASS = """
 import sys
 import dagster as dg
-from usage_pipeline import pipeline
+from usage_pipeline import configuration, pipeline
 from usage_pipeline.definitions import defs
 from usage_pipeline.defs.shared import settings_at_load
 from usage_pipeline.run_tags import pass_tags
@@ -58,6 +58,11 @@ def shown(work, step):
     print("STEP", step.name)
     run_one(work, step)
 pipeline._run = shown
+read = configuration.active_configuration
+def read_and_shown(connection, path):
+    print("CONFIGURATION")
+    return read(connection, path)
+configuration.active_configuration = read_and_shown
 with dg.DagsterInstance.local_temp(sys.argv[1]) as instance:
     for job in sys.argv[3:]:
         tags = pass_tags(settings_at_load().today()) if job == "usage_pass" else {}
@@ -102,7 +107,11 @@ class Place:
         words = [str(self.home), breaks, "usage_pass", *jobs]
         done = subprocess.run([sys.executable, "-c", PASS, *words], env=environment, capture_output=True, text=True,
                               check=False, timeout=120)  # fmt: skip
-        lines = [line for line in done.stdout.splitlines() if line.startswith(("STEP", "SUCCESS", "FAILURE"))]
+        lines = [
+            line
+            for line in done.stdout.splitlines()
+            if line.startswith(("STEP", "SUCCESS", "FAILURE", "CONFIGURATION"))
+        ]
         assert lines, done.stderr[-3000:]
         return lines
 
@@ -187,6 +196,8 @@ def test_they_take_the_same_steps_in_one_order_and_leave_the_same_rows(
         place.command()
     assert taken == [step.name for step in STEPS]
     lines = place.dagster()
+    assert lines.count("CONFIGURATION") == 1, "read once a pass"
+    lines.remove("CONFIGURATION")
     assert lines == [*(f"STEP {step.name}" for step in STEPS if not step.own_run), "SUCCESS usage_pass"]
     place.assert_equal()
     found = tables(place.by_dagster)
@@ -236,5 +247,5 @@ def test_they_leave_the_same_rows_when_a_step_raises(
 def test_the_steps_with_a_run_of_their_own_are_taken_there(place: Place) -> None:
     lines = place.dagster("enforce_actions")
     own = [f"STEP {step.name}" for step in STEPS if step.own_run]
-    after = lines[lines.index("SUCCESS usage_pass") + 1 :]
+    after = [line for line in lines[lines.index("SUCCESS usage_pass") + 1 :] if line != "CONFIGURATION"]
     assert after == ["STEP plan_enforcement", *own, "SUCCESS enforce_actions"]

@@ -77,6 +77,12 @@ def test_a_pass_hands_over_what_is_due_itself_and_a_run_by_hand_sends_nothing(
         assert server.taken == []
         passed = dg.materialize([alert_deliveries], resources={"warehouse": Warehouse()}, tags=Work.PASS.tags)
         assert passed.success
+        (made,) = passed.asset_materializations_for_node("alert_deliveries")
+        columns = {column.name: column for column in made.metadata["dagster/column_schema"].value.columns}
+        assert columns["delivery_id"].type == "text", "columns come from the warehouse when an asset is materialized"
+        assert not columns["delivery_id"].constraints.nullable
+        assert columns["held_until"].constraints.nullable
+        assert made.metadata["dagster/row_count"].value == 1
         assert len(server.taken) == 1
     assert connection.execute("SELECT state FROM usage.delivery").fetchone() == ("delivered",)
     connection.close()

@@ -57,9 +57,12 @@ def set_trigger_enabled(console: Console, app_id: str, trigger_id: str, enabled:
 
 
 def mcp_server(console: Console, app_id: str) -> McpServer | None:
-    """The app's MCP server, if it has one (1.5.0 on)."""
+    """The app's MCP server, if it has one (1.5.0 on). Without one, Dify up to 1.13 answers a server of nulls, later
+    versions an empty object."""
     document = console.get(f"apps/{app_id}/server")
-    return shaped(McpServer, f"GET apps/{app_id}/server", document) if document else None
+    if not document or (isinstance(document, dict) and all(value is None for value in document.values())):
+        return None
+    return shaped(McpServer, f"GET apps/{app_id}/server", document)
 
 
 def set_mcp_server_active(console: Console, app_id: str, server: McpServer, active: bool) -> McpServer:
@@ -71,8 +74,9 @@ def set_mcp_server_active(console: Console, app_id: str, server: McpServer, acti
     return shaped(McpServer, "PUT server", console.change("PUT", f"apps/{app_id}/server", body))
 
 
-def throttle(console: Console, app_id: str, max_active_requests: int) -> AppDetail:
-    """Caps the calls that run at once; 0 is no cap. The rest goes back as it is: Dify resets what is left out."""
+def throttle(console: Console, app_id: str, max_active_requests: int | None) -> AppDetail:
+    """Caps the calls that run at once; 0 or None is no cap. The rest goes back as it is: Dify resets what is left out,
+    which is how a cap becomes null again."""
     detail = app_detail(console, app_id)
     body = {name: getattr(detail, name) for name in _ECHOED} | {"max_active_requests": max_active_requests}
     body = {name: value for name, value in body.items() if value is not None}

@@ -22,6 +22,13 @@ class NothingToDoError(RefusedActionError):
     """There is nothing at the app that the action could change."""
 
 
+@dataclass(frozen=True)
+class Unread:
+    """Stands for a setting that could not be read now, and why: it is left alone, and keeps no other from being set."""
+
+    reason: str
+
+
 class EnforcementAction(Protocol):
     """One way to act on an app, as it is configured now. Every method may raise ConsoleError."""
 
@@ -31,11 +38,11 @@ class EnforcementAction(Protocol):
         ...
 
     def read(self, console: Console, app_id: str) -> dict[str, Any]:
-        """Returns the settings as they are now, in the order in which they are to be set."""
+        """Returns the settings as they are now, in the order in which they are to be set; Unread for what cannot be."""
         ...
 
     def wanted(self, found: Found) -> dict[str, Any]:
-        """Returns what the action makes of them: only what it enforces. Raises NothingToDoError."""
+        """Returns what the action makes of those that were read: only what it enforces. Raises NothingToDoError."""
         ...
 
     def is_set(self, found: Any, wanted: Any) -> bool:

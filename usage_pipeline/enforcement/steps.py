@@ -19,7 +19,7 @@ from usage_pipeline.console.errors import (
     OutcomeUnknownError,
     RefusedError,
 )
-from usage_pipeline.enforcement.base import EnforcementAction, RefusedActionError
+from usage_pipeline.enforcement.base import EnforcementAction, RefusedActionError, Unread
 from usage_pipeline.enforcement.notify import notify
 from usage_pipeline.enforcement.registry import KINDS
 from usage_pipeline.enforcement.state import ActionRecord, ActionState, change, locked, others_enforced, record_step
@@ -29,6 +29,8 @@ from usage_pipeline.warehouse.rows import value
 
 MAX_ATTEMPTS = 10
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=10), timedelta(minutes=10)
+# What stands in the record for a setting whose state before us could not be read yet.
+_UNREAD = {"unread": True}
 _FOR_GOOD = (NotAllowedError, NotFoundError, RefusedError, ConflictError)
 
 
@@ -107,7 +109,9 @@ def _ready(work: ActionRun, action: EnforcementAction, record: ActionRecord, fou
         before_us |= {name: (other.before or {})[name] for name, value in (other.held or {}).items()
                       if found.get(name) == value}  # fmt: skip
     held = action.wanted(before_us)
-    before = {name: before_us[name] for name in held}
+    # What could not be read is marked as such: it is set as soon as it can be (look).
+    before = {name: _UNREAD if isinstance(now, Unread) else now for name, now in before_us.items()
+              if name in held or isinstance(now, Unread)}  # fmt: skip
     with work.connection.transaction():
         now = work.clock()
         record = locked(work.connection, record.action_id)
@@ -141,7 +145,7 @@ def _set_all(
     """Sets what differs; returns by setting what Dify refused for good. Raises ConsoleError when an end is unknown."""
     refused: dict[str, str] = {}
     for name, is_now in found.items():  # in the action's order: what most callers come through is first
-        if name not in wanted or action.is_set(is_now, wanted[name]):
+        if name not in wanted or isinstance(is_now, Unread) or action.is_set(is_now, wanted[name]):
             continue
         try:
             work.record_step(record, "call", action.set_value(console, record.app_id, name, wanted[name]))
@@ -165,7 +169,8 @@ def _conclude(
         try_later(work, record, f"not as it was set: {', '.join(missing)}")
         return
     now = work.clock()
-    problem = "; ".join(not_taken.values())
+    unread = [f"{name} ({is_now.reason})" for name, is_now in found.items() if isinstance(is_now, Unread)]
+    problem = "; ".join([*not_taken.values(), *unread])
     if not taken:
         work.end(record, "failed", "failed", problem, state=ActionState.FAILED, answer=problem, held=None)
         return
@@ -174,7 +179,8 @@ def _conclude(
         work.record_step(record, "applied")
     names = ", ".join(_shown(name, value) for name, value in taken.items())
     detail = f"{names}; not: {problem}" if problem else names
-    seen = {"verified_at": now, "looked_at": now, "held": taken, "answer": problem or None}
+    looked_at = now - _look_every(work) if unread else now  # what could not be read is looked at by the next run
+    seen = {"verified_at": now, "looked_at": looked_at, "held": taken, "answer": problem or None}
     work.end(record, "verified", "applied", detail, state=ActionState.VERIFIED, **seen)
 
 
@@ -206,9 +212,10 @@ def look(work: ActionRun, console: Console, action: EnforcementAction, record: A
         return
     held, before = dict(record.held or {}), record.before or {}
     ours = {name for name, value in held.items() if before.get(name) != value}
-    by_hand = {name for name in ours if name in found and found[name] != held[name]}
+    read = {name: value for name, value in found.items() if not isinstance(value, Unread)}
+    by_hand = {name for name in ours if name in read and read[name] != held[name]}
     if not by_hand:
-        change(work.connection, record, looked_at=now, answer=None)
+        _look_at_the_rest(work, console, action, record, found)
         return
     left = {name: value for name, value in held.items() if name not in by_hand}
     detail = ", ".join(_shown(name, found[name]) for name in sorted(by_hand))
@@ -227,10 +234,45 @@ def look(work: ActionRun, console: Console, action: EnforcementAction, record: A
         )
 
 
+def _look_at_the_rest(
+    work: ActionRun, console: Console, action: EnforcementAction, record: ActionRecord, found: dict[str, Any]
+) -> None:
+    """Nothing was changed by anybody: sets what could not be read before and can be now."""
+    before = dict(record.before or {})
+    unread = {name: value for name, value in found.items() if isinstance(value, Unread)}
+    late = _late(action, before, found)
+    if late:
+        # Written down before anything is changed, as at the beginning; a kill from here on leaves it to be applied.
+        before = {name: value for name, value in before.items() if value != _UNREAD or name in unread}
+        before |= {name: found[name] for name in late}
+        enforced = dict(record.held or {}) | late
+        apply(work, console, action, change(work.connection, record, before=before, held=enforced,
+                                            state=ActionState.APPLIED))  # fmt: skip
+        return
+    if unread:
+        look_later(work, record, "; ".join(f"{name}: {value.reason}" for name, value in unread.items()))
+        return
+    change(work.connection, record, looked_at=work.clock(), answer=None)
+
+
+def _late(action: EnforcementAction, before: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """What is wanted of settings that could not be read when it began; nothing where all were."""
+    if _UNREAD not in before.values():
+        return {}
+    try:
+        wanted = action.wanted(found)
+    except RefusedActionError:
+        return {}
+    return {name: value for name, value in wanted.items() if before.get(name, _UNREAD) == _UNREAD}
+
+
+def _look_every(work: ActionRun) -> timedelta:
+    return timedelta(minutes=work.settings.enforcement.look_every_minutes)
+
+
 def look_later(work: ActionRun, record: ActionRecord, problem: str) -> None:
     """It could not be looked at: `looked_at` stays, so that the check sees how long that is so."""
-    every = timedelta(minutes=work.settings.enforcement.look_every_minutes)
-    change(work.connection, record, next_attempt_at=work.clock() + every, answer=problem)
+    change(work.connection, record, next_attempt_at=work.clock() + _look_every(work), answer=problem)
     work.problems.append(f"{record.action} {record.target_name}: {problem}")
 
 
@@ -254,6 +296,10 @@ def release(work: ActionRun, console: Console, action: EnforcementAction, record
         return
     except ConsoleError as error:
         release_later(work, record, str(error))
+        return
+    unread = [f"{name}: {found[name].reason}" for name in mine if isinstance(found.get(name), Unread)]
+    if unread:
+        release_later(work, record, "; ".join(unread))
         return
     open_yet = [name for name in wanted if name in found and not action.is_set(found[name], wanted[name])]
     if open_yet:

@@ -15,7 +15,7 @@ _CAP = "max_active_requests"
 
 
 class Throttle:
-    """The cap; 0 is none."""
+    """The cap; 0 or null is none, and each is put back as it was."""
 
     def __init__(self, at_once: int) -> None:
         self._at_once = at_once
@@ -27,18 +27,18 @@ class Throttle:
 
     def read(self, console: Console, app_id: str) -> dict[str, Any]:
         """Returns the cap now."""
-        return {_CAP: apps.app_detail(console, app_id).max_active_requests or 0}
+        return {_CAP: apps.app_detail(console, app_id).max_active_requests}
 
     def wanted(self, found: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the configured cap. Raises NothingToDoError when there is a smaller one."""
-        now = int(found[_CAP])
+        now = int(found[_CAP] or 0)
         if 0 < now < self._at_once:
             raise NothingToDoError(f"no more than {now} calls may run at once already")
         return {_CAP: self._at_once}
 
     def is_set(self, found: Any, wanted: Any) -> bool:
-        """Whether it is as it was set."""
-        return bool(found == wanted)
+        """Whether it is as it was set; a Dify that keeps no null has 0 instead."""
+        return (found or 0) == (wanted or 0)
 
     def restored(self, before: Any, enforced: Any) -> Any:  # noqa: ARG002  (it does not matter what we had set)
         """Returns it as it was before."""
@@ -46,8 +46,8 @@ class Throttle:
 
     def set_value(self, console: Console, app_id: str, name: str, value: Any) -> str:
         """Sets the cap."""
-        apps.throttle(console, app_id, int(value))
-        return f"{name}: {value}"
+        apps.throttle(console, app_id, None if value is None else int(value))
+        return f"{name}: {'none' if value is None else value}"
 
 
 def _configured(_: Connection, settings: Settings, __: ActionRecord) -> EnforcementAction:

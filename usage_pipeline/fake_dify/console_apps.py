@@ -18,6 +18,7 @@ _CONFIG_KEYS: dict[str, object] = {
     "chat_prompt_config": {}, "completion_prompt_config": {}, "dataset_configs": {"retrieval_model": "multiple"},
     "external_data_tools": [], "file_upload": {"image": {"enabled": False}},
 }  # fmt: skip
+_SERVER_KEYS = ("id", "name", "server_code", "description", "status", "parameters", "created_at", "updated_at")
 _PLAIN = ("opening_statement", "pre_prompt", "dataset_query_variable", "prompt_type")
 
 
@@ -147,8 +148,11 @@ def _enable_trigger(call: Call) -> object:
 
 
 def _server(call: Call) -> object:
+    """An app without one: a server of nulls up to 1.13, an empty object from 1.14 on."""
     row = call.row("SELECT * FROM app_mcp_servers WHERE app_id = %s", call.app()["id"])
-    return _shown_server(row) if row else None
+    if row:
+        return _shown_server(row)
+    return {} if call.version >= (1, 14, 0) else dict.fromkeys(_SERVER_KEYS)
 
 
 def _shown_server(row: dict[str, Any]) -> dict[str, object]:

@@ -16,6 +16,7 @@ from usage_pipeline.configuration import ActiveConfiguration, active_configurati
 from usage_pipeline.enforcement.carry_out import Carried, enforce
 from usage_pipeline.enforcement.state import ActionRecord, actions
 from usage_pipeline.fake_dify.console import FakeConsole, fake_console
+from usage_pipeline.fake_dify.console_sessions import Version
 from usage_pipeline.http.exchange import Timeouts
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection, connect, connected
@@ -172,10 +173,17 @@ def written(postgres: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) 
 
 @contextmanager
 def a_place(
-    postgres: EmbeddedServer, written: Company, tmp_path: Path, set_variable: Callable[[str, str], None]
+    postgres: EmbeddedServer,
+    written: Company,
+    tmp_path: Path,
+    set_variable: Callable[[str, str], None],
+    version: Version = (1, 12, 1),
 ) -> Iterator[Place]:
     """A copy of the company with its console, for the block."""
-    with copy_of(postgres, written) as own, fake_console(own.dify_url, admin_key=ADMIN_KEY) as fake:
+    with (
+        copy_of(postgres, written) as own,
+        fake_console(own.dify_url, admin_key=ADMIN_KEY, version=version) as fake,
+    ):
         set_variable("DIFY_DATABASE_URL", own.dify_url)
         set_variable("DIFY_CONSOLE_URL", fake.url)
         set_variable("DIFY_ADMIN_KEY", ADMIN_KEY)

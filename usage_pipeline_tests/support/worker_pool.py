@@ -8,8 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-_NURSERY = """
+_POOL = """
 import importlib, os, signal, sys
+# What is imported and built late elsewhere: else a worker dies of a kill before it has begun.
+import jinja2.sandbox, standardwebhooks.webhooks, usage_pipeline.http.client
+from usage_pipeline.alerts.kinds.registry import kinds
+from usage_pipeline.settings import parse_settings
+kinds()
+parse_settings("version: 1", "warm.yaml")
 work = getattr(importlib.import_module(sys.argv[1]), sys.argv[2])
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 print("ready", flush=True)
@@ -27,7 +33,7 @@ for line in sys.stdin:
 
 
 @dataclass
-class Nursery:
+class WorkerPool:
     """Where workers are born."""
 
     process: "subprocess.Popen[str]"
@@ -42,14 +48,14 @@ class Nursery:
 
 
 @contextmanager
-def worker_pool(module: str, function: str, *arguments: str) -> Iterator[Nursery]:
+def worker_pool(module: str, function: str, *arguments: str) -> Iterator[WorkerPool]:
     """Runs for the block; workers call the function with a database's URL, the offset and the arguments."""
-    process = subprocess.Popen([sys.executable, "-c", _NURSERY, module, function, *arguments],
+    process = subprocess.Popen([sys.executable, "-c", _POOL, module, function, *arguments],
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # fmt: skip
     assert process.stdout
     assert process.stdout.readline() == "ready\n"
     try:
-        yield Nursery(process)
+        yield WorkerPool(process)
     finally:
         process.kill()
         process.wait()

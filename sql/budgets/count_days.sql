@@ -30,9 +30,10 @@ FROM (
 ) AS v (dimension, source, id, name, alias)
 JOIN stage_mask k USING (dimension)
 LEFT JOIN stage_condition c ON c.dimension = v.dimension
- AND (c.included IS NULL OR v.id LIKE ANY (c.included) OR v.name LIKE ANY (c.included)
+ AND (c.included IS NULL OR v.source || '/' || v.id = ANY (c.exact_included) OR v.id LIKE ANY (c.included)
+          OR v.name LIKE ANY (c.included)
       OR v.alias LIKE ANY (c.included))
- AND (c.excluded IS NULL OR NOT (v.id LIKE ANY (c.excluded) OR coalesce(v.name LIKE ANY (c.excluded), false)
+ AND (c.excluded IS NULL OR NOT (v.source || '/' || v.id = ANY (c.exact_excluded) OR v.id LIKE ANY (c.excluded) OR coalesce(v.name LIKE ANY (c.excluded), false)
                                    OR coalesce(v.alias LIKE ANY (c.excluded), false)))
 WHERE v.id IS NOT NULL
 GROUP BY v.dimension, v.source, v.id, k.base;

@@ -15,9 +15,10 @@ FROM jsonb_to_recordset(:'definitions'::jsonb)
 JOIN usage.budget_definition k USING (hash);
 
 INSERT INTO stage_condition
-SELECT c.dimension, c.hash, c.included, c.excluded, c.mask::varbit
+SELECT c.dimension, c.hash, c.included, c.excluded, c.exact_included, c.exact_excluded, c.mask::varbit
 FROM jsonb_to_recordset(:'conditions'::jsonb)
-     AS c (dimension text, hash text, included text[], excluded text[], mask text);
+     AS c (dimension text, hash text, included text[], excluded text[],
+          exact_included text[], exact_excluded text[], mask text);
 
 INSERT INTO stage_mask
 SELECT m.dimension, m.base::varbit, m.absent::varbit
@@ -46,9 +47,10 @@ WITH named (dimension, source, id, name, alias) AS (
     SELECT c.hash, c.dimension, v.source, v.id
     FROM stage_condition c
     JOIN named v ON v.dimension = c.dimension
-     AND (c.included IS NULL OR v.id LIKE ANY (c.included) OR v.name LIKE ANY (c.included)
+     AND (c.included IS NULL OR v.source || '/' || v.id = ANY (c.exact_included) OR v.id LIKE ANY (c.included)
+          OR v.name LIKE ANY (c.included)
           OR v.alias LIKE ANY (c.included))
-     AND (c.excluded IS NULL OR NOT (v.id LIKE ANY (c.excluded) OR coalesce(v.name LIKE ANY (c.excluded), false)
+     AND (c.excluded IS NULL OR NOT (v.source || '/' || v.id = ANY (c.exact_excluded) OR v.id LIKE ANY (c.excluded) OR coalesce(v.name LIKE ANY (c.excluded), false)
                                        OR coalesce(v.alias LIKE ANY (c.excluded), false)))
 ), known AS (
     SELECT k.hash, k.dimension, k.source, k.id FROM usage.budget_condition k JOIN stage_condition USING (hash)

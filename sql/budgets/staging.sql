@@ -6,7 +6,8 @@ CREATE TEMP TABLE IF NOT EXISTS stage_definition (
 ) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE IF NOT EXISTS stage_condition (
-    dimension text, hash text, included text[], excluded text[], mask varbit
+    dimension text, hash text, included text[], excluded text[], exact_included text[], exact_excluded text[],
+    mask varbit
 ) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE IF NOT EXISTS stage_mask (dimension text PRIMARY KEY, base varbit, absent varbit) ON COMMIT DELETE ROWS;

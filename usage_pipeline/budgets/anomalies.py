@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 from psycopg import sql
 
-from usage_pipeline.budgets.definitions import patterns_of
+from usage_pipeline.budgets.definitions import scope_parameters
 from usage_pipeline.budgets.dimension_sql import with_dimensions
+from usage_pipeline.budgets.names import ScopeNames
 from usage_pipeline.budgets.scope import fits_scope
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.anomalies import Anomaly, Window
@@ -121,8 +122,7 @@ def _unusual(connection: Connection, rule: Anomaly, spans: list[AnomalyWindow]) 
             "spans": json.dumps([vars(span) for span in spans], default=str),
             "measure": rule.measure,
             "per": rule.per or "",
-            "included": patterns_of(rule.scope.values()),
-            "excluded": patterns_of(rule.scope.excluded()),
+            **scope_parameters(ScopeNames(), rule.scope.values(), rule.scope.excluded()),
             "least": rule.at_least,
             "fewest": _FEWEST[rule.window],
             "score": rule.score,

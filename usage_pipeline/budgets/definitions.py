@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from usage_pipeline.budgets.dimension_sql import ROW, needs
+from usage_pipeline.budgets.names import Names, ScopeNames, exact_values
 from usage_pipeline.settings import Budget, Settings
 from usage_pipeline.settings.dimensions import BY_KEY, KEYS, TENANT
 from usage_pipeline.warehouse.statements import like_pattern
@@ -45,23 +46,26 @@ class _Condition:
     dimension: str
     included: tuple[str, ...] | None
     excluded: tuple[str, ...] | None
+    exact_included: tuple[str, ...] = ()
+    exact_excluded: tuple[str, ...] = ()
 
     @property
     def hash(self) -> str:
-        return _short_hash([self.dimension, self.included, self.excluded])
+        exact = [self.exact_included, self.exact_excluded] if self.exact_included or self.exact_excluded else []
+        return _short_hash([self.dimension, self.included, self.excluded, *exact])
 
 
-def definitions_of(settings: Settings) -> Definitions:
-    """Returns all budgets of a configuration."""
+def definitions_of(settings: Settings, names: Names) -> Definitions:
+    """Returns all budgets of a configuration, with what their names stand for."""
     found = Definitions()
     numbers: dict[str, int] = {}
     conditions: list[Mapping[str, _Condition]] = []
     for budget in settings.budgets:
-        own = _conditions(budget)
-        number = numbers.setdefault(definition_hash(budget), len(numbers))
+        own = _conditions(budget, names.by_budget.get(budget.id))
+        number = numbers.setdefault(_counted_hash(budget, own), len(numbers))
         if number == len(conditions):
             conditions.append(own)
-            found.definitions.append(_definition(budget, number))
+            found.definitions.append(_definition(budget, number, own))
             found.used |= set(own) | set(budget.per)
         found.budgets.append(_terms(settings, budget, number))
     _spread(found, conditions)
@@ -69,8 +73,12 @@ def definitions_of(settings: Settings) -> Definitions:
 
 
 def definition_hash(budget: Budget) -> str:
-    """Returns the same text for budgets that count the same things by the same values."""
-    conditions = sorted(condition.hash for condition in _conditions(budget).values())
+    """Returns the same text for budgets whose files say to count the same things by the same values."""
+    return _counted_hash(budget, _conditions(budget))
+
+
+def _counted_hash(budget: Budget, own: Mapping[str, _Condition]) -> str:
+    conditions = sorted(condition.hash for condition in own.values())
     return _short_hash([conditions, list(budget.per), budget.include_estimated, budget.by_the_hour, _by_event(budget)])
 
 
@@ -87,9 +95,18 @@ def zone_of(settings: Settings, budget: Budget) -> str:
     return settings.timezone
 
 
-def patterns_of(globs: Mapping[str, Sequence[str]]) -> str:
-    """Returns globs by dimension as JSON of LIKE patterns, as sql/budgets/in_scope.sql takes them."""
-    return json.dumps({dimension: [like_pattern(glob) for glob in given] for dimension, given in globs.items()})
+def scope_parameters(
+    names: ScopeNames, included: Mapping[str, Sequence[str]], excluded: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
+    """Returns the variables of sql/budgets/fits_scope.sql, JSON by dimension of LIKE patterns and of exact values."""
+    both = (("included", included), ("excluded", excluded))
+    return {
+        **{
+            word: json.dumps({d: _patterns(names.split(d, given)[0]) for d, given in globs.items()})
+            for word, globs in both
+        },
+        **{f"exact_{word}": json.dumps(exact_values(names, globs)) for word, globs in both},
+    }
 
 
 def _by_event(budget: Budget) -> bool:
@@ -97,23 +114,37 @@ def _by_event(budget: Budget) -> bool:
     return budget.by_the_hour or any(not BY_KEY[key].daily for key in (*budget.per, *_conditions(budget)))
 
 
-def _conditions(budget: Budget) -> dict[str, _Condition]:
+def _conditions(budget: Budget, names: ScopeNames | None = None) -> dict[str, _Condition]:
     included, excluded = budget.scope.values(), budget.excluded()
     return {
-        dimension: _Condition(dimension, _patterns(included.get(dimension)), _patterns(excluded.get(dimension)))
+        dimension: _condition(dimension, included.get(dimension), excluded.get(dimension), names or ScopeNames())
         for dimension in KEYS
         if dimension in included or dimension in excluded
     }
+
+
+def _condition(
+    dimension: str, included: Sequence[str] | None, excluded: Sequence[str] | None, names: ScopeNames
+) -> _Condition:
+    taken, exactly_taken = names.split(dimension, included or ())
+    left_out, exactly_left_out = names.split(dimension, excluded or ())
+    return _Condition(
+        dimension,
+        _patterns(taken) if included is not None else None,
+        _patterns(left_out) if excluded is not None else None,
+        tuple(exactly_taken),
+        tuple(exactly_left_out),
+    )
 
 
 def _patterns(globs: Sequence[str] | None) -> tuple[str, ...] | None:
     return tuple(like_pattern(glob) for glob in globs) if globs is not None else None
 
 
-def _definition(budget: Budget, number: int) -> dict[str, object]:
+def _definition(budget: Budget, number: int, own: Mapping[str, _Condition]) -> dict[str, object]:
     return {
         "n": number,
-        "hash": definition_hash(budget),
+        "hash": _counted_hash(budget, own),
         "per": list(budget.per),
         "by_event": _by_event(budget),
         "by_quarter": budget.by_the_hour,
@@ -163,6 +194,8 @@ def _spread(found: Definitions, conditions: Sequence[Mapping[str, _Condition]]) 
                     "hash": condition.hash,
                     "included": condition.included,
                     "excluded": condition.excluded,
+                    "exact_included": condition.exact_included,
+                    "exact_excluded": condition.exact_excluded,
                     "mask": _bits(one == condition for one in own),
                 }
             )

@@ -55,6 +55,11 @@ def fragments() -> dict[str, LiteralString]:
             f"SELECT '{d.key}', {by.alias}.source, {by.alias}.{d.id}, {_name_and_alias(d)} FROM {by.table} {by.alias}"
             for d, by in _NAMED
         ),
+        "named_of_tenants": _union(
+            f"SELECT '{d.key}', {by.alias}.source, {by.alias}.{d.id}, coalesce({by.alias}.tenant_id, ''),"
+            f" {_name_and_alias(d)} FROM {by.table} {by.alias}"
+            for d, by in _NAMED
+        ),
         "days_of_named": _union(
             f"SELECT '{d.key}', u.source, u.{d.id}, u.usage_date FROM {by.days} u" for d, by in _NAMED
         ),
@@ -84,7 +89,9 @@ def fragments() -> dict[str, LiteralString]:
         # Rows (d) of one value, whose `scope` is v; with the names of what they belong to.
         "names_of_row": "\n".join(_names_joined(d, "d", f"d.{d.id}") for d, _ in _NAMED),
         "in_value": "\n  AND ".join(f"(v.{column} IS NULL OR d.{column} = v.{column})" for column in COLUMNS),
-        "names_that_fit": _list(f"('{d.key}', ARRAY[{', '.join(_fitted(d))}])" for d in DIMENSIONS),
+        "names_that_fit": _list(
+            f"('{d.key}', ARRAY[{', '.join(_fitted(d))}], d.source || '/' || d.{d.id})" for d in DIMENSIONS
+        ),
         # The value of one dimension under :'per', of a row (d) with its names; and its largest ones in an explanation.
         "value_of_per": _case_of_per((d, d.anomaly_value or _joined("d", d.value)) for d in DIMENSIONS if d.daily),
         "name_of_per": _case_of_per((d, _shown_name(d, f"d.{d.id}")) for d, _ in _NAMED),

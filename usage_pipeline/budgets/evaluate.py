@@ -10,8 +10,9 @@ from typing import LiteralString
 
 from psycopg import sql
 
-from usage_pipeline.budgets.definitions import definitions_of, patterns_of
+from usage_pipeline.budgets.definitions import definitions_of, scope_parameters
 from usage_pipeline.budgets.dimension_sql import with_dimensions
+from usage_pipeline.budgets.names import Names, names_of, remember_names
 from usage_pipeline.settings import Budget, Settings
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import rows
@@ -79,7 +80,10 @@ def evaluate_budgets(connection: Connection, settings: Settings, version: int, a
     found = Evaluation()
     lock_evaluation(connection)
     hours = int(CLOSING_TIME / timedelta(hours=1))
-    evaluate(connection, settings, [as_of - timedelta(hours=number) for number in range(hours + 1)], passed_at=as_of)
+    moments = [as_of - timedelta(hours=number) for number in range(hours + 1)]
+    names = names_of(connection, settings.budgets)
+    remember_names(connection, settings.budgets, names)
+    evaluate(connection, settings, moments, passed_at=as_of, names=names)
     now = {"judged_at": as_of, "config_version": version}
     connection.execute(statement("budgets/tiers"), now)
     connection.execute(with_levels("budgets/write_status"), now)
@@ -106,6 +110,7 @@ def evaluate(
     judged_at: datetime | None = None,
     until: date | None = None,
     passed_at: datetime | None = None,
+    names: Names | None = None,
 ) -> None:
     """Fills stage_status and stage_passed for the periods that the moments lie in; notifies nobody, writes no status.
 
@@ -117,7 +122,7 @@ def evaluate(
     connection.execute(f"TRUNCATE {_STAGES}".encode())
     if not settings.budgets:
         return
-    definitions = definitions_of(settings)
+    definitions = definitions_of(settings, names or names_of(connection, settings.budgets))
     parameters = definitions.parameters()
     connection.execute(with_dimensions("budgets/definitions"), parameters)
     connection.execute(
@@ -164,10 +169,10 @@ def with_levels(name: LiteralString) -> sql.SQL:
     return sql.SQL(statement(name).replace(":levels", statement("budgets/levels")))
 
 
-def in_scope_parameters(budget: Budget, scope: Mapping[str, str]) -> dict[str, object]:
+def in_scope_parameters(connection: Connection, budget: Budget, scope: Mapping[str, str]) -> dict[str, object]:
     """Returns the variables of sql/budgets/in_scope.sql for one value of a budget."""
+    names = names_of(connection, [budget]).by_budget[budget.id]
     return {
-        "included": patterns_of(budget.scope.values()),
-        "excluded": patterns_of(budget.excluded()),
+        **scope_parameters(names, budget.scope.values(), budget.excluded()),
         "scope": json.dumps(dict(scope)),
     }

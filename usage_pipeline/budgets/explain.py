@@ -157,7 +157,7 @@ def _explained(connection: Connection, budget: Budget, at: datetime, value: _Val
 
 def _parts(connection: Connection, budget: Budget, value: _Value, span: Mapping[str, object]) -> list[_Part]:
     parameters = {
-        **in_scope_parameters(budget, value.scope),
+        **in_scope_parameters(connection, budget, value.scope),
         **span,
         "zone": value.zone,
         "measure": value.measure,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import typer
 
+from usage_pipeline.budgets.names import names_of
 from usage_pipeline.commands.output import EXIT_FAILED, AsJson, for_people, print_json, show_rows
 from usage_pipeline.console.access import console_access
 from usage_pipeline.console.apps import workspaces
@@ -54,9 +55,12 @@ def _look() -> Iterator[DoctorFinding]:
     except SettingsError as error:
         for problem in error.problems:
             yield DoctorFinding("configuration", "wrong", str(problem))
-    yield _warehouse()
+    warehouse = _warehouse()
+    yield warehouse
     if settings is None:
         return
+    if warehouse.state == "ok":
+        yield from _names(settings)
     for source in settings.sources:
         name = f"source {source.id}"
         if source.console is not None:
@@ -78,6 +82,12 @@ def _warehouse() -> DoctorFinding:
         )
     where = "WAREHOUSE_URL" if os.environ.get("WAREHOUSE_URL") else "embedded server"
     return DoctorFinding("warehouse", "ok", f"PostgreSQL {version}, {where}, schema {revision}")
+
+
+def _names(settings: Settings) -> Iterator[DoctorFinding]:
+    with connected(warehouse_url()) as connection:
+        for name in names_of(connection, settings.budgets).ambiguous:
+            yield DoctorFinding(f"budget {name.budget_id}", "wrong", str(name))
 
 
 def _console(name: str, settings: ConsoleSettings) -> Iterator[DoctorFinding]:

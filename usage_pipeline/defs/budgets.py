@@ -88,6 +88,17 @@ def budgets_valid(warehouse: Warehouse) -> dg.AssetCheckResult:
     )
 
 
+@dg.asset_check(asset=budget_status, description="Each name that a budget's scope writes is one workspace's.")
+def names_are_one_workspaces(warehouse: Warehouse) -> dg.AssetCheckResult:
+    """Red with each name that several workspaces have: what is counted meanwhile, and how it is written."""
+    from usage_pipeline.budgets.names import names_of
+
+    with warehouse.connection() as connection:
+        budgets = warehouse.configuration(connection).settings.budgets
+        problems = [str(name) for name in names_of(connection, budgets).ambiguous]
+    return dg.AssetCheckResult(passed=not problems, metadata={"problems": problems})
+
+
 @dg.asset_check(asset=budget_status, description="Nothing was used that is far outside its own history (`anomalies:`).")
 def nothing_unusual(warehouse: Warehouse) -> dg.AssetCheckResult:
     """A warning with what was found within the last day."""
@@ -155,5 +166,10 @@ def _explained(found: "Explanation") -> dict[str, dg.MarkdownMetadataValue]:
 
 defs = dg.Definitions(
     assets=[budget_status],
-    asset_checks=[budgets_valid, nothing_unusual, *([_budget_levels()] if settings_at_load().budgets else [])],
+    asset_checks=[
+        budgets_valid,
+        names_are_one_workspaces,
+        nothing_unusual,
+        *([_budget_levels()] if settings_at_load().budgets else []),
+    ],
 )

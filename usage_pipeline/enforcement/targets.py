@@ -60,7 +60,7 @@ def spenders(connection: Connection, budget: Budget, cause: Cause, now: datetime
         Target,
         in_scope("enforcement/targets", _AMOUNTS[cause.measure or "tokens"]),
         {
-            **in_scope_parameters(budget, cause.scope or {}),
+            **in_scope_parameters(connection, budget, cause.scope or {}),
             "period_start": cause.period_start,
             "period_end": cause.period_end,
             "zone": cause.zone,

@@ -346,7 +346,7 @@ def _facts(
 ) -> BudgetFacts:
     tenant = _tenant_of(connection, item)
     parameters = {
-        **in_scope_parameters(budget, item.scope),
+        **in_scope_parameters(connection, budget, item.scope),
         "budget_id": budget.id,
         "period": item.period,
         "as_of": as_of,

@@ -81,7 +81,8 @@ SET price_source = p.price_source,
     cost = CASE p.price_source WHEN 'override' THEN p.rule_cost WHEN 'dify' THEN e.logged_cost
                                WHEN 'catalog' THEN p.listed_cost END,
     currency = CASE p.price_source WHEN 'override' THEN p.rule_currency WHEN 'catalog' THEN 'USD'
-                    ELSE CASE e.logged_currency WHEN 'RMB' THEN 'CNY' ELSE e.logged_currency END END
+                    ELSE coalesce(:'currency_signs'::jsonb ->> upper(btrim(e.logged_currency)), upper(btrim(e.logged_currency)))
+                    END
 FROM priced p
 WHERE p.event_id = e.event_id;
 

@@ -1,11 +1,10 @@
 """Opens what a command works on: the migrated warehouse and the active configuration."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from usage_pipeline.configuration import ActiveConfiguration, active_configuration
-from usage_pipeline.settings.environment import config_path
+from usage_pipeline.settings.environment import config_path, variable
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline.warehouse.demo_databases import use_demo_dify
 from usage_pipeline.warehouse.location import embedded, warehouse_url
@@ -15,7 +14,7 @@ from usage_pipeline.warehouse.schema import migrate
 @contextmanager
 def open_warehouse() -> Iterator[Connection]:
     """A connection to the warehouse, its schema up to date."""
-    if not os.environ.get("WAREHOUSE_URL"):
+    if not variable("WAREHOUSE_URL"):
         use_demo_dify(embedded())
     url = warehouse_url()
     migrate(url)

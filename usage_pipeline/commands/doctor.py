@@ -1,6 +1,5 @@
 """`usage-pipeline doctor`: says what is wrong with an installation and what to do."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ from usage_pipeline.console.apps import workspaces
 from usage_pipeline.console.client import Console
 from usage_pipeline.console.errors import ConsoleError
 from usage_pipeline.settings import Settings, SettingsError, load_settings
-from usage_pipeline.settings.environment import MissingSecretError, config_path, home_dir
+from usage_pipeline.settings.environment import MissingSecretError, config_path, home_dir, is_untidy, variable
 from usage_pipeline.settings.sources import ConsoleSettings
 from usage_pipeline.sources.registry import examine
 from usage_pipeline.warehouse.connection import connected
@@ -80,7 +79,7 @@ def _warehouse() -> DoctorFinding:
         return DoctorFinding(
             "warehouse", "wrong", f"{text[-1] if text else error}; check WAREHOUSE_URL, or leave it out"
         )
-    where = "WAREHOUSE_URL" if os.environ.get("WAREHOUSE_URL") else "embedded server"
+    where = "WAREHOUSE_URL" if variable("WAREHOUSE_URL") else "embedded server"
     return DoctorFinding("warehouse", "ok", f"PostgreSQL {version}, {where}, schema {revision}")
 
 
@@ -115,9 +114,17 @@ def _console(name: str, settings: ConsoleSettings) -> Iterator[DoctorFinding]:
 
 def _secrets(settings: Settings) -> Iterator[DoctorFinding]:
     for name, recipient in settings.recipients.items():
-        variables = [str(v) for k, v in recipient.model_dump().items() if k.endswith("_env") and v]
-        for variable in variables:
-            if not os.environ.get(variable):
-                yield DoctorFinding(
-                    f"recipient {name}", "warning", f"the variable {variable} is not set: its alerts will wait"
-                )
+        for wanted in (str(v) for k, v in recipient.model_dump().items() if k.endswith("_env") and v):
+            yield from _variable(f"recipient {name}", wanted)
+
+
+def _variable(name: str, wanted: str) -> Iterator[DoctorFinding]:
+    try:
+        found = variable(wanted)
+    except MissingSecretError as error:
+        yield DoctorFinding(name, "wrong", str(error))
+        return
+    if not found:
+        yield DoctorFinding(name, "warning", f"the variable {wanted} is not set: its alerts will wait")
+    elif is_untidy(wanted):
+        yield DoctorFinding(name, "ok", f"{wanted} has blanks or a line break at its end, which are left off")

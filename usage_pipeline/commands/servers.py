@@ -1,6 +1,5 @@
 """`usage-pipeline up` and `down`: the Dagster UI and daemon, and the embedded server."""
 
-import os
 import signal
 import threading
 from typing import Annotated
@@ -10,7 +9,7 @@ import typer
 from usage_pipeline.commands.output import EXIT_FAILED, err, for_people, out
 from usage_pipeline.configuration import active_configuration
 from usage_pipeline.inputs import InputError
-from usage_pipeline.settings.environment import config_path, home_dir
+from usage_pipeline.settings.environment import config_path, home_dir, variable
 from usage_pipeline.ui.processes import Address, Running, UpError, check_address, only_one, start
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.demo_databases import use_demo_dify
@@ -41,7 +40,7 @@ def up(
     address = Address(host, port, tuple(allow_host or ()), read_only)
     try:
         check_address(address, behind_proxy=behind_proxy)
-        if not os.environ.get("WAREHOUSE_URL"):
+        if not variable("WAREHOUSE_URL"):
             use_demo_dify(embedded())
         home = prepare_dagster_environment()
         with only_one(home, address) as lock:

@@ -127,16 +127,29 @@ usage_pass = asset_job(
 )
 
 
+def _cron(every_minutes: int) -> str:
+    """Cron counts within the hour: what does not divide it is asked each minute and skipped."""
+    return f"*/{every_minutes} * * * *" if 60 % every_minutes == 0 and every_minutes < 60 else "* * * * *"
+
+
+def is_due(at: datetime | None, every_minutes: int) -> bool:
+    """Whether a minute (aware) is one of those that lie evenly ``every_minutes`` apart, whatever the hour."""
+    return at is None or int(at.timestamp()) // 60 % every_minutes == 0
+
+
 # No AutomationCondition: nothing upstream in Dagster changes before a pass has looked whether Dify has.
 @dg.schedule(
     job=usage_pass,
-    cron_schedule=f"*/{settings_at_load().schedule.every_minutes} * * * *",
+    cron_schedule=_cron(settings_at_load().schedule.every_minutes),
     default_status=dg.DefaultScheduleStatus.RUNNING,
     execution_timezone="UTC",
     description="The pass, each minute unless schedule.every_minutes says otherwise; never two at once.",
 )
 def usage_pass_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Asks for a pass unless one is waiting or running: a slow pass must not pile up a queue behind it."""
+    if not is_due(context.scheduled_execution_time, settings_at_load().schedule.every_minutes):
+        yield dg.SkipReason("not every minute (schedule.every_minutes)")
+        return
     under_way = context.instance.get_runs_count(dg.RunsFilter(tags=Work.PASS.tags, statuses=_UNFINISHED))
     if under_way:
         yield dg.SkipReason("a pass is under way")

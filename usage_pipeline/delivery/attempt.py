@@ -1,7 +1,6 @@
 """Makes one attempt: bounded in time, never raising, and without a secret in what it says."""
 
 import base64
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from queue import Empty, Queue
@@ -11,7 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import Recipient
-from usage_pipeline.settings.environment import MissingSecretError, redact
+from usage_pipeline.settings.environment import MissingSecretError, redact, variable
 
 LONGEST_S = 45.0
 _SHORTEST_PATH_SECRET = 8
@@ -53,7 +52,14 @@ def _in_time(message: Message, recipient: Recipient, send: Send) -> Outcome:
 def secrets_of(recipient: Recipient) -> set[str]:
     """The values of the recipient's variables, and those parts of them that a server may repeat by itself."""
     named = [value for name, value in recipient.model_dump().items() if name.endswith("_env") and value]
-    return {part for name in named for part in _parts(os.environ.get(str(name), ""))} - {""}
+    return {part for name in named for part in _parts(_known(str(name)))} - {""}
+
+
+def _known(name: str) -> str:
+    try:
+        return variable(name)
+    except MissingSecretError:
+        return ""
 
 
 def _parts(secret: str) -> set[str]:

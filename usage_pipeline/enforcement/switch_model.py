@@ -4,7 +4,6 @@ Only models are kept of what is read, and a fingerprint of the rest: prompts nev
 """
 
 from collections.abc import Callable, Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 
 from usage_pipeline.console import apps
@@ -26,6 +25,7 @@ from usage_pipeline.enforcement.state import ActionRecord
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.dimensions import MODEL
 from usage_pipeline.settings.enforcement import ActionName, OtherModel
+from usage_pipeline.settings.values import fits_glob
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import value_or_none
 
@@ -127,7 +127,7 @@ class SwitchModel:
         return renamed(model, other.provider or provider, other.model, other.completion_params)
 
     def _concerns(self, name: str) -> bool:
-        return any(fnmatchcase(name, glob) for glob in self._concerned)
+        return any(fits_glob(name, glob) for glob in self._concerned)
 
 
 def _put_back(console: Console, app_id: str, live: Workflow, ours: Mapping[str, Any]) -> None:

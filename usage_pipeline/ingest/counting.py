@@ -40,6 +40,7 @@ class CountingRules:
             "nested": self.nested,
             "rules": self.prices.rules,
             "rates": self.prices.rates,
+            "currency_signs": self.prices.currency_signs,
             "base_currency": self.prices.base_currency,
         }
 

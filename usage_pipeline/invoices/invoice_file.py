@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from usage_pipeline.inputs import InputError
+from usage_pipeline.settings.values import currency_code
 
 _NEEDED = ("provider", "month", "amount", "currency")
 _COLUMNS = ("provider", "model", "month", "amount", "currency")
@@ -95,5 +96,5 @@ def _line(row: Mapping[str | None, object]) -> InvoiceLine:
         model=str(row.get("model") or "").strip().lower(),
         month=date(int(month[:4]), int(month[5:7]), 1),
         amount=Decimal(amount),
-        currency={"RMB": "CNY"}.get(currency.upper(), currency.upper()),
+        currency=currency_code(currency),
     )

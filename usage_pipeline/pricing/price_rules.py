@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.model import PriceRule
+from usage_pipeline.settings.values import currency_signs
 from usage_pipeline.warehouse.statements import like_pattern
 
 
@@ -16,6 +17,7 @@ class PriceBook:
 
     rules: str
     rates: str
+    currency_signs: str  # three letters by what else is written for a currency
     base_currency: str
 
 
@@ -40,7 +42,8 @@ def price_book(settings: Settings) -> PriceBook:
         {"from": day.isoformat(), "currency": currency, "rate": str(rate)}
         for day, currency, rate in settings.rate_table()
     ]
-    return PriceBook(json.dumps(rules), json.dumps(rates), settings.currency)
+    signs = json.dumps(currency_signs(settings.currency))
+    return PriceBook(json.dumps(rules), json.dumps(rates), signs, settings.currency)
 
 
 def _rates(rule: PriceRule) -> Iterator[tuple[int, Decimal, Decimal]]:

@@ -1,11 +1,10 @@
 """Whether and how actions of tiers are carried out at Dify, and what is never touched."""
 
-from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from usage_pipeline.settings.values import Names, StrictModel
+from usage_pipeline.settings.values import Names, StrictModel, fits_glob
 
 ActionName = Literal["pause_app", "throttle", "switch_model", "lock", "webhook"]
 Mode = Literal["off", "dry_run", "approve", "auto"]
@@ -67,8 +66,8 @@ class ModelSwitch(StrictModel):
 
     def fits(self, provider: str, model: str) -> bool:
         """Whether the model is one of these; provider ids may be said by their last part."""
-        return fnmatchcase(model, self.model) and (
-            fnmatchcase(provider, self.provider) or fnmatchcase(provider.rsplit("/", 1)[-1], self.provider)
+        return fits_glob(model, self.model) and (
+            fits_glob(provider, self.provider) or fits_glob(provider.rsplit("/", 1)[-1], self.provider)
         )
 
 
@@ -96,4 +95,4 @@ class Enforcement(StrictModel):
 
 
 def _like(glob: str | None, *values: str) -> bool:
-    return glob is None or any(fnmatchcase(value, glob) for value in values)
+    return glob is None or any(fits_glob(value, glob) for value in values)

@@ -7,10 +7,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 _PROJECT = Path(__file__).resolve().parent.parent.parent
+_LARGEST_SECRET = 64 * 1024
 
 
 class MissingSecretError(Exception):
-    """An environment variable that the configuration names is not set."""
+    """An environment variable that the configuration names is not set, or its file cannot be read."""
 
 
 def config_path() -> Path:
@@ -33,12 +34,47 @@ def project_dir() -> Path:
     return _PROJECT
 
 
-def secret(name: str, needed_by: str) -> str:
-    """The variable's value. Raises MissingSecretError that says who needs it."""
+def variable(name: str) -> str:
+    """Returns a variable's value, or what the file says that NAME_FILE names; empty when neither is set.
+
+    Blanks and line breaks at the ends are left off: files and secret stores end with them, addresses and keys never do.
+    Raises MissingSecretError that says what is wrong with the file, or that both are set.
+    """
+    value, path = os.environ.get(name, ""), os.environ.get(f"{name}_FILE", "").strip()
+    if value and path:
+        raise MissingSecretError(f"both {name} and {name}_FILE are set; leave one of them out")
+    return (_content(name, Path(path)) if path else value).strip()
+
+
+def is_untidy(name: str) -> bool:
+    """Whether a variable has blanks or line breaks at its ends, which are left off."""
     value = os.environ.get(name, "")
+    return value != value.strip()
+
+
+def secret(name: str, needed_by: str) -> str:
+    """Returns the variable's value. Raises MissingSecretError that says who needs it."""
+    value = variable(name)
     if not value:
         raise MissingSecretError(f"the environment variable {name} is not set; {needed_by} needs it")
     return value
+
+
+def _content(name: str, path: Path) -> str:
+    try:
+        if not path.is_file():
+            raise MissingSecretError(f"{name}_FILE names {str(path)!r}, which is not a file")
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_SECRET + 1)
+        text = data.decode()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise MissingSecretError(f"{name}_FILE names {str(path)!r}, which cannot be read ({reason})") from None
+    except UnicodeDecodeError:
+        raise MissingSecretError(f"{name}_FILE names {str(path)!r}, which is no text in UTF-8") from None
+    if len(data) > _LARGEST_SECRET:
+        raise MissingSecretError(f"{name}_FILE names {str(path)!r}, which is larger than a secret can be")
+    return text
 
 
 def safe_url(url: str) -> str:

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from usage_pipeline.settings.cross_checks import cross_check
 from usage_pipeline.settings.model import Settings
 from usage_pipeline.settings.problem_words import problem_words
+from usage_pipeline.settings.values import currency_code
 from usage_pipeline.settings.yaml_positions import Document, YamlError, dotted, read_yaml
 from usage_pipeline.settings.yaml_positions import Path as FieldPath
 
@@ -135,7 +136,7 @@ def _rates_of(
         if code == "from":
             continue
         where = (*path, code)
-        name = {"RMB": "CNY"}.get(code.upper(), code.upper())
+        name = currency_code(code)
         try:
             rate = Decimal(str(value)) if isinstance(value, int | Decimal | str) else Decimal(0)
         except InvalidOperation:

@@ -2,7 +2,6 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from fnmatch import fnmatchcase
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -18,7 +17,7 @@ from usage_pipeline.settings.enforcement import Enforcement, Mode
 from usage_pipeline.settings.recipients import AnyRecipient
 from usage_pipeline.settings.reports import Reports
 from usage_pipeline.settings.sources import ReadingSettings, SourceSettings
-from usage_pipeline.settings.values import Count, Currency, Names, Price, Slug, StrictModel, Zone
+from usage_pipeline.settings.values import Count, Currency, Names, Price, Slug, StrictModel, Zone, fits_glob
 
 __all__ = ["DEFAULT_TIERS", "OWNER", "Budget", "Level", "ProjectFacts", "Settings", "SourceSettings", "Tier"]
 
@@ -106,7 +105,7 @@ class KeyRule(StrictModel):
 class Schedule(StrictModel):
     """How often a pass runs when the daemon runs."""
 
-    every_minutes: Annotated[int, Field(ge=1, le=60)] = 1
+    every_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 1
 
 
 class Delivery(StrictModel):
@@ -208,4 +207,4 @@ def _fits(when: EnvironmentConditions, facts: ProjectFacts) -> bool:
 
 
 def _like(glob: str, *values: str) -> bool:
-    return any(fnmatchcase(value, glob) for value in values)
+    return any(fits_glob(value, glob) for value in values)

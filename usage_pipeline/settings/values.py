@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from functools import cache
 from typing import Annotated
 from zoneinfo import available_timezones
@@ -23,11 +24,40 @@ def _zone(name: str) -> str:
     return name
 
 
-def _currency(code: str) -> str:
+# What sources, invoices and people write for a currency, in capitals; ¥ is the yen only where yen are counted.
+_CURRENCY_SIGNS = {
+    "CNY": ("RMB", "CNH", "CN¥", "¥", "￥", "元", "人民币"),
+    "USD": ("$", "＄", "US$", "USD$", "美元", "DOLLAR", "DOLLARS"),
+    "EUR": ("€", "欧元", "EURO", "EUROS"),
+    "GBP": ("£", "英镑"),
+    "JPY": ("JP¥", "円", "日元", "YEN"),
+    "HKD": ("HK$", "港元", "港币"),
+    "TWD": ("NT$", "新台币"),
+}
+
+
+def currency_signs(base: str) -> dict[str, str]:
+    """Returns the three letters by whatever else is written for a currency, in capitals, where ``base`` is counted."""
+    signs = {sign: code for code, written in _CURRENCY_SIGNS.items() for sign in written}
+    return signs | ({"¥": "JPY", "￥": "JPY"} if base == "JPY" else {})
+
+
+def currency_code(text: str, base: str = "CNY") -> str:
+    """Returns a currency's three letters; what is not known comes back in capitals."""
+    plain = text.strip().upper()
+    return currency_signs(base).get(plain, plain)
+
+
+def _currency(text: str) -> str:
+    code = currency_code(text)
     if not (len(code) == 3 and code.isascii() and code.isalpha()):
         raise ValueError("is not a currency; write its three letters, such as CNY, USD or EUR")
-    # Dify's Chinese plugins say RMB; it is one currency with CNY.
-    return {"RMB": "CNY"}.get(code.upper(), code.upper())
+    return code
+
+
+def fits_glob(value: str, glob: str) -> bool:
+    """Whether a name fits a glob of * and ?. A bracket may stand for itself, as names of apps have it, or for a set."""
+    return fnmatchcase(value, glob) or fnmatchcase(value, glob.replace("[", "[[]"))
 
 
 def one_or_more(value: object) -> object:

@@ -1,6 +1,5 @@
 """A Dify whose database can be reached, PostgreSQL or MySQL by its URL: opens it, and looks at it for doctor."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 
 from usage_pipeline.settings import Settings, SourceSettings
+from usage_pipeline.settings.environment import MissingSecretError, variable
 from usage_pipeline.sources.base import Driver, Examined, Source, SourceError, url_of
 from usage_pipeline.sources.dify_mysql import DifyMysql
 from usage_pipeline.sources.dify_mysql.schema import tables_it_may_write
@@ -45,7 +45,11 @@ def open_source(source: SourceSettings, settings: Settings) -> Source:
 
 def examine(source: SourceSettings, settings: Settings) -> Iterator[Examined]:  # noqa: ARG001  (all kinds take both)
     """Yields what is well, odd or wrong with a Dify database."""
-    url = os.environ.get(source.url_env)
+    try:
+        url = variable(source.url_env)
+    except MissingSecretError as error:
+        yield Examined("wrong", str(error))
+        return
     if not url:
         yield Examined(
             "wrong",

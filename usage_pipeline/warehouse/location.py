@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from usage_pipeline.settings.environment import home_dir, project_dir
+from usage_pipeline.settings.environment import home_dir, project_dir, variable
 from usage_pipeline.warehouse.connection import plain_url
 from usage_pipeline.warehouse.embedded import DAGSTER_DATABASE, WAREHOUSE_DATABASE, EmbeddedServer, start_embedded
 
@@ -15,12 +15,12 @@ def warehouse_url() -> str:
 
     Raises EmbeddedServerError when that server does not start.
     """
-    return os.environ.get("WAREHOUSE_URL") or embedded().url(WAREHOUSE_DATABASE)
+    return variable("WAREHOUSE_URL") or embedded().url(WAREHOUSE_DATABASE)
 
 
 def dagster_storage_url() -> str:
     """DAGSTER_POSTGRES_URL, else the embedded server's database for Dagster; with the driver that Dagster speaks."""
-    url = os.environ.get("DAGSTER_POSTGRES_URL") or embedded().url(DAGSTER_DATABASE)
+    url = variable("DAGSTER_POSTGRES_URL") or embedded().url(DAGSTER_DATABASE)
     return plain_url(url).replace("postgresql://", "postgresql+psycopg2://", 1)
 
 
@@ -40,6 +40,7 @@ def prepare_dagster_environment() -> Path:
             theirs.write_text(text, encoding="utf-8")
     # A run over many days notes each of its partitions: together, not one transaction and connection after the other.
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", _EVENTS_AT_ONCE)
-    os.environ["DAGSTER_POSTGRES_URL"] = dagster_storage_url()
-    os.environ["WAREHOUSE_URL"] = warehouse_url()
+    for name, url in (("DAGSTER_POSTGRES_URL", dagster_storage_url()), ("WAREHOUSE_URL", warehouse_url())):
+        os.environ[name] = url
+        os.environ.pop(f"{name}_FILE", None)  # it was read; both at once would contradict each other
     return home

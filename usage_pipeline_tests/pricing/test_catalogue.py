@@ -6,11 +6,12 @@ from decimal import Decimal
 
 import pytest
 from genai_prices import Usage, calc_price
+from genai_prices.data_snapshot import get_snapshot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from usage_pipeline.ingest.counting import open_staging
-from usage_pipeline.pricing.catalogue import catalogue_rules
+from usage_pipeline.pricing.catalogue import _CATALOGUE_NAME, catalogue_rules
 from usage_pipeline.pricing.price_rules import price_book
 from usage_pipeline.settings import parse_settings
 from usage_pipeline.warehouse.connection import Connection, connect
@@ -52,9 +53,14 @@ def price(connection: Connection, call: Call, config: str = CONFIG, **more: obje
         unpriced = [(str(p), str(m)) for p, m in cursor.fetchall()]
         connection.execute(
             statement("pricing/price_events"),
-            {"rules": book.rules, "rates": book.rates, "base_currency": book.base_currency,
-             "catalogue": catalogue_rules(unpriced)},
-        )  # fmt: skip
+            {
+                "rules": book.rules,
+                "rates": book.rates,
+                "currency_signs": book.currency_signs,
+                "base_currency": book.base_currency,
+                "catalogue": catalogue_rules(unpriced),
+            },
+        )
         row = connection.execute("SELECT price_source, cost, currency, base_cost FROM stage_event").fetchone()
     assert row
     return row
@@ -118,3 +124,31 @@ def test_without_a_rate_the_cost_is_known_and_the_base_cost_is_not(staged: Conne
 
 def test_an_unknown_model_has_no_rules() -> None:
     assert json.loads(catalogue_rules([("openai", "nobody-made-this"), ("nobody", "gpt-4o")])) == []
+
+
+# A model of each provider of Dify's marketplace that the catalogue prices, by the last part of its id there.
+_ON_THE_MARKETPLACE = {
+    "anthropic": "claude-3-5-sonnet-20241022",
+    "azure_openai": "gpt-4o",
+    "bedrock": "anthropic.claude-3-5-sonnet-20241022-v2:0",
+    "cohere": "command-r-plus",
+    "deepseek": "deepseek-chat",
+    "google": "gemini-2.0-flash",
+    "groq": "llama-3.3-70b-versatile",
+    "mistralai": "mistral-large-latest",
+    "openai": "gpt-4o-mini",
+    "openrouter": "openai/gpt-4o",
+    "perplexity": "sonar",
+    "vertex_ai": "gemini-2.0-flash",
+    "x": "grok-3",
+}
+
+
+@pytest.mark.parametrize("provider", sorted(_ON_THE_MARKETPLACE))
+def test_each_provider_of_the_marketplace_that_the_catalogue_knows_is_priced(provider: str) -> None:
+    assert json.loads(catalogue_rules([(provider, _ON_THE_MARKETPLACE[provider])])), "unpriced"
+
+
+def test_every_name_leads_to_a_provider_of_the_catalogue() -> None:
+    known = {provider.id for provider in get_snapshot().providers}
+    assert set(_CATALOGUE_NAME.values()) <= known

@@ -60,6 +60,9 @@ STEPS_OF_ACTIONS = {
     "rejected": 8, "expired": 9, "release_failed": 10, "asked": 11, "no_more": 12,
 }  # fmt: skip
 STEPS_OF_OVERRIDES = {"requested": 1, "approved": 2, "rejected": 3, "withdrawn": 4, "expired": 5, "ended": 6}
+OLD_KINDS = {
+    "budget", "anomaly", "override", "enforcement", "source", "watch", "configuration", "delivery", "report", "test",
+}  # fmt: skip
 FIRST = ("spent", 0)
 KEYS: list[tuple[AlertKey, Columns]] = [
     (BudgetKey("b", "project=main/a", AT, Decimal("80.0")), ("budget", "b", "project=main/a", AT, "80.0", *FIRST)),
@@ -92,8 +95,9 @@ def first_formula(columns: Columns) -> str:
     return kind[0].upper() + base64.b32encode(hashlib.sha256(key.encode()).digest()).decode()[:10].lower()
 
 
-def test_every_kind_and_every_step_has_its_key_here() -> None:
-    assert {columns[0] for _, columns in KEYS} == set(kinds())
+def test_every_kind_that_an_old_warehouse_holds_and_every_step_has_its_key_here() -> None:
+    assert {columns[0] for _, columns in KEYS} == OLD_KINDS
+    assert set(kinds()) >= OLD_KINDS
     assert set(STEPS_OF_ACTIONS) == set(EnforcementStep)
     assert set(STEPS_OF_OVERRIDES) == set(OverrideStep)
 

@@ -341,6 +341,38 @@ def test_the_fallback_of_the_tier_comes_before_that_of_the_configuration(house: 
     assert sorted(at.later(minutes=3)) == [("boss", "trigger", "b100"), ("lead", "trigger", "a100")]
 
 
+@pytest.mark.parametrize(
+    ("kind", "facts", "calls"),
+    [("enforcement", {"what": "failed"}, True), ("enforcement", {"what": "applied"}, False),
+     ("enforcement", {"what": "dry_run"}, False), ("test", {"recipient": "ops"}, False), ("source", {}, True)],
+)  # fmt: skip
+@pytest.mark.parametrize("heard", [True, False])
+def test_what_only_notes_that_something_was_done_calls_nobody_again(
+    kind: str, facts: dict[str, object], calls: bool, heard: bool, house: Callable[[str], House]
+) -> None:
+    at = house("{repeat_after_hours: 1, repeat_most: 1, escalate_to: [lead], escalate_after_minutes: 20}")
+    taken: list[str] = []
+
+    def send(message: Message, recipient: Recipient) -> Outcome:
+        taken.append(recipient.channel)
+        return Outcome("accepted", "ok", 200) if heard or recipient.channel != "webhook" else REFUSED
+
+    def later(**time: float) -> list[str]:
+        at.clock.now += timedelta(**time)
+        taken.clear()
+        deliver_due(at.connection, at.settings, by="t", clock=at.clock, send=send)
+        return sorted(taken)
+
+    alert = alert_of(kind, "about", at.clock(), None, "0", "emergency", facts)
+    with at.connection.transaction():
+        raise_alert(at.connection, alert, [("ops", "webhook")])
+    assert later(seconds=1) == ["webhook"]
+    assert ("sms" in later(minutes=3)) == (calls and not heard)
+    assert ("email" in later(minutes=18)) == calls
+    if heard:
+        assert later(hours=2) == (["webhook"] if calls else [])
+
+
 def test_an_emergency_that_one_recipient_got_needs_no_fallback(house: Callable[[str], House]) -> None:
     at = house("{repeat_after_hours: 100}")
     at.refusing.add("webhook")

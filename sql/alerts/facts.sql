@@ -1,9 +1,10 @@
 -- What a person wants to know when a budget's value reaches a tier: the last hour's burn and who burnt it, and how the
--- same value did before. Reads usage.usage_event along occurred_at, usage.budget_status. Writes nothing.
+-- same value did before; each part says whose it is, by ids and names, for what recipients may see. Reads usage.usage_event along occurred_at, usage.budget_status. Writes nothing.
 WITH recent AS MATERIALIZED (
     SELECT d.total_tokens, coalesce(d.base_cost, 0) AS base_cost, d.input_tokens, d.output_tokens,
            d.caller_kind || coalesce(': ' || d.caller_id, '') AS caller, coalesce(p.name, d.app_id) AS project,
-           d.model, d.node_title, d.app_mode
+           d.model, d.node_title, d.app_mode,
+           jsonb_build_array(d.tenant_id, coalesce(t.name, d.tenant_id)) AS tenant
     :in_scope
       AND d.occurred_at > :'as_of'::timestamptz - interval '1 hour' AND d.occurred_at <= :'as_of'::timestamptz + interval '5 minutes'
       AND d.basis = 'logged'
@@ -12,7 +13,7 @@ WITH recent AS MATERIALIZED (
            coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(output_tokens), 0) AS output_tokens
     FROM recent
 ), ranked AS (
-    SELECT kind, name, sum(total_tokens) AS tokens, sum(base_cost) AS cost,
+    SELECT kind, name, sum(total_tokens) AS tokens, sum(base_cost) AS cost, jsonb_agg(DISTINCT tenant) AS tenants,
            row_number() OVER (PARTITION BY kind ORDER BY sum(total_tokens) DESC, name) AS place
     FROM recent
     CROSS JOIN LATERAL (
@@ -22,7 +23,7 @@ WITH recent AS MATERIALIZED (
     GROUP BY kind, name
 ), top AS (
     SELECT kind, jsonb_agg(jsonb_build_object(
-               'name', left(name, 200), 'tokens', tokens::text, 'cost', cost::text,
+               'name', left(name, 200), 'tokens', tokens::text, 'cost', cost::text, 'tenants', tenants,
                'share', round(tokens / greatest((SELECT tokens FROM total), 1), 4)::text) ORDER BY place) AS rows
     FROM ranked WHERE place <= 3 AND tokens > 0
     GROUP BY kind

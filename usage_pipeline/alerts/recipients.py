@@ -31,7 +31,13 @@ def operators(settings: Settings) -> list[Addressee]:
     if settings.alerting.ops:
         return addressees(settings, settings.alerting.ops)
     named = dict.fromkeys(name for tier in settings.tiers for name in tier.notify)
-    return addressees(settings, named) or addressees(settings, settings.recipients)
+    return addressees(settings, named) or addressees(settings, _of_no_tenant(settings))
+
+
+def _of_no_tenant(settings: Settings) -> list[str]:
+    """All recipients but those of tenants, who are not to see all; those too where there is no other."""
+    of_tenants = {name for rule in settings.tenants for name in rule.recipients}
+    return [name for name in settings.recipients if name not in of_tenants] or list(settings.recipients)
 
 
 def recipients_of_tier(settings: Settings, budget: Budget, tier: Tier, tenant: TenantName | None) -> list[Addressee]:
@@ -39,7 +45,7 @@ def recipients_of_tier(settings: Settings, budget: Budget, tier: Tier, tenant: T
     names = resolved_names(settings, tier.notify, tenant)
     if not names:
         every = [name for other in settings.tiers_of(budget) for name in other.notify]
-        names = resolved_names(settings, every, tenant) or list(settings.recipients)
+        names = resolved_names(settings, every, tenant) or _of_no_tenant(settings)
     return addressees(settings, names)
 
 

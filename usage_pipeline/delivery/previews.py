@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from usage_pipeline.alerts.message import Message
+from usage_pipeline.alerts.recipient_view import facts_for
 from usage_pipeline.delivery.channels.base import Channel
 from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.settings import Recipient, Settings
@@ -31,7 +32,8 @@ def previews(
         configured = [(who, r) for who, r in settings.recipients.items() if r.channel == name]
         for who, recipient in configured or [(_STAND_IN, _stand_in(sender))]:
             spoken = language or recipient.language or settings.language
-            text = sender.preview(replace(message, language=spoken), recipient)
+            facts = facts_for(settings, who, message.facts, spoken)
+            text = sender.preview(replace(message, facts=facts, language=spoken), recipient)
             yield ChannelPreview(name, who, spoken, text)
 
 

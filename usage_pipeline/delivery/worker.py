@@ -15,6 +15,7 @@ from usage_pipeline.alerts.follow_ups import plan
 from usage_pipeline.alerts.kinds.delivery import FailedDelivery, raise_delivery_alert
 from usage_pipeline.alerts.kinds.registry import kind_of
 from usage_pipeline.alerts.message import Alert, Message
+from usage_pipeline.alerts.recipient_view import facts_for
 from usage_pipeline.delivery.attempt import Send, attempt, secrets_of
 from usage_pipeline.delivery.channels.base import Channel, shortened
 from usage_pipeline.delivery.channels.registry import CHANNELS
@@ -232,14 +233,19 @@ def _outcome(settings: Settings, group: NotificationGroup, send: Send | None) ->
     channel = send or CHANNELS.get(recipient.channel)
     if channel is None:
         return Outcome("permanent", f"channel {recipient.channel!r} is not available yet")
+    language = recipient.language or settings.language
+
+    def seen(facts: Mapping[str, object]) -> Mapping[str, object]:
+        return facts_for(settings, claimed.recipient, facts, language)
+
     message = Message(
         delivery_id=group.message_id,
         alert_id=claimed.alert_id,
         kind=claimed.kind,
         level=claimed.level,
-        facts=claimed.facts,
-        language=recipient.language or settings.language,
-        others=tuple(Alert(each.alert_id, each.kind, each.level, each.facts) for each in others),
+        facts=seen(claimed.facts),
+        language=language,
+        others=tuple(Alert(each.alert_id, each.kind, each.level, seen(each.facts)) for each in others),
         event=_EVENTS.get(claimed.event, "trigger"),
         templates=settings.templates,
     )

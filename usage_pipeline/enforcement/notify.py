@@ -10,10 +10,12 @@ from usage_pipeline.alerts.kinds.enforcement import (
     enforcement_alert,
 )
 from usage_pipeline.alerts.outbox import raise_alert
+from usage_pipeline.alerts.recipient_view import sees_all, tenants_of
 from usage_pipeline.alerts.recipients import Addressee, addressees, operators
 from usage_pipeline.enforcement.state import ActionRecord
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import value_or_none
 
 _UNDOABLE = (EnforcementStep.APPLIED, EnforcementStep.RELEASE_FAILED, EnforcementStep.FAILED)
 _WHAT_IT_DOES_NOT_STOP = (EnforcementStep.APPLIED, EnforcementStep.WAITING)
@@ -52,12 +54,23 @@ def notify(
     )
     key = EnforcementKey(action.action_id, action.scope_value, action.requested_at, step)
     alert = enforcement_alert(key, facts, action.level, action.config_version, now)
-    raise_alert(connection, alert, _recipients(settings, action, step))
+    raise_alert(connection, alert, _recipients(connection, settings, action, step))
 
 
-def _recipients(settings: Settings, action: ActionRecord, step: EnforcementStep) -> list[Addressee]:
-    """Who is notified of the alert is notified of what was done about it; approvers and outside systems are asked."""
-    names: Sequence[str] = action.recipients
+def _recipients(
+    connection: Connection, settings: Settings, action: ActionRecord, step: EnforcementStep
+) -> list[Addressee]:
+    """Who is notified of the alert is notified of what was done about it; approvers and outside systems are asked.
+
+    Recipients of other tenants than the app's are not: a budget of all tenants has the owners of all.
+    """
+    query = "SELECT name FROM usage.tenant WHERE source = %s AND tenant_id = %s"
+    tenant = {action.tenant_id, value_or_none(connection, str, query, [action.source, action.tenant_id])}
+    names: Sequence[str] = [
+        name
+        for name in action.recipients
+        if sees_all(settings, name, action.budget_id) or tenants_of(settings, name) & tenant
+    ]
     if step == EnforcementStep.WAITING:
         names = settings.approvals.notify
     elif action.action == "webhook" and step in (EnforcementStep.ASKED, EnforcementStep.NO_MORE):

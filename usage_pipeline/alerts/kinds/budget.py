@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Literal
 
 from usage_pipeline.alerts.kinds.base import AlertFacts, AlertKind, Identity, Lines, NewAlert
-from usage_pipeline.alerts.kinds.facts import as_json, number
+from usage_pipeline.alerts.kinds.facts import as_json, number, pairs
 from usage_pipeline.alerts.outbox import raise_alert
 from usage_pipeline.alerts.recipients import TenantName, addressees, recipients_of_tier, resolved_names
 from usage_pipeline.alerts.text.escape import plain
@@ -24,12 +24,16 @@ _TOP = ("callers", "projects", "models", "nodes")
 
 @dataclass(frozen=True)
 class Share:
-    """Who burnt how much in the last hour; ``share`` is of all that was burnt then, 1 for everything."""
+    """Who burnt how much in the last hour; ``share`` is of all that was burnt then, 1 for everything.
+
+    ``tenants`` are the id and name of each tenant that it is of.
+    """
 
     name: str
     tokens: Decimal | None
     cost: Decimal | None
     share: Decimal | None
+    tenants: tuple[tuple[str, str], ...] = ()
 
 
 Top = Mapping[str, Sequence[Share]]
@@ -50,6 +54,7 @@ def _shares(entries: object) -> tuple[Share, ...]:
             tokens=number(entry.get("tokens")),
             cost=number(entry.get("cost")),
             share=number(entry.get("share")),
+            tenants=pairs(entry.get("tenants")),
         )
         for entry in listed
     )

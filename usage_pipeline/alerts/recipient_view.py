@@ -1,0 +1,75 @@
+"""What a recipient may see of an alert: a tenant's own recipients get no project, caller or node of another tenant."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from usage_pipeline.settings import Settings
+from usage_pipeline.settings.model import OWNER
+
+# Names of models are the providers'; callers, projects and nodes are somebody's.
+_OWNED = ("callers", "projects", "nodes")
+_OTHERS = {"zh": "其他工作空间", "en": "other workspaces"}
+
+
+def tenants_of(settings: Settings, recipient: str) -> set[str]:
+    """Returns the names or ids of the tenants whose recipient it is."""
+    return {rule.tenant for rule in settings.tenants if recipient in rule.recipients}
+
+
+def sees_all(settings: Settings, recipient: str, budget_id: str | None = None) -> bool:
+    """Returns whether a recipient is an operator, or is named by a tier itself, or belongs to no tenant."""
+    alerting = settings.alerting
+    if not tenants_of(settings, recipient) or recipient in (*alerting.ops, *alerting.escalate_to, *alerting.fallback):
+        return True
+    budget = next((budget for budget in settings.budgets if budget.id == budget_id), None)
+    tiers = settings.tiers_of(budget) if budget else ()
+    return any(recipient in (*tier.notify, *tier.fallback) and recipient != OWNER for tier in tiers)
+
+
+def facts_for(settings: Settings, recipient: str, facts: Mapping[str, object], language: str) -> Mapping[str, object]:
+    """Returns an alert's facts as they stand in usage.alert, cut to what the recipient may see.
+
+    What is another tenant's is summed up without its name; the names of other recipients are left out.
+    """
+    budget_id = facts.get("budget_id")
+    everything = sees_all(settings, recipient, str(budget_id) if budget_id else None)
+    own = None if everything else tenants_of(settings, recipient)
+    found = dict(facts)
+    if isinstance(facts.get("top"), Mapping):
+        found["top"] = _top(facts["top"], own, _OTHERS.get(language, _OTHERS["en"]))
+    if own is not None:
+        found |= {key: [recipient] for key in ("recipients",) if key in facts}
+        found |= {key: [] for key in ("fallback",) if key in facts}
+    return found
+
+
+def _top(top: Any, own: set[str] | None, others: str) -> dict[str, object]:
+    return {
+        str(kind): _shares(shares, own if kind in _OWNED else None, others) if isinstance(shares, list | tuple) else []
+        for kind, shares in top.items()
+    }
+
+
+def _shares(shares: Sequence[object], own: set[str] | None, others: str) -> list[object]:
+    """Whose a share is stays in the row: no message needs it."""
+    listed = [share for share in shares if isinstance(share, Mapping)]
+    seen = [share for share in listed if own is None or _is_of(share, own)]
+    hidden = [share for share in listed if not (own is None or _is_of(share, own))]
+    shown: list[object] = [{key: part for key, part in share.items() if key != "tenants"} for share in seen]
+    if hidden:
+        shown.append({"name": others, **{key: _sum(hidden, key) for key in ("tokens", "cost", "share")}})
+    return shown
+
+
+def _is_of(share: Mapping[str, object], own: set[str]) -> bool:
+    """Whether all of it is of these tenants; what does not say whose it is is nobody's."""
+    tenants = share.get("tenants")
+    if not isinstance(tenants, list | tuple) or not tenants:
+        return False
+    return all(isinstance(names, list | tuple) and bool(own & {str(name) for name in names}) for names in tenants)
+
+
+def _sum(shares: Sequence[Mapping[str, object]], key: str) -> str | None:
+    amounts = [Decimal(str(share[key])) for share in shares if share.get(key) is not None]
+    return f"{sum(amounts):f}" if amounts else None

@@ -1,0 +1,96 @@
+"""No message to a tenant's own recipient holds a name of another tenant; operators see everything."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from usage_pipeline.alerts.kinds.budget import BUDGET
+from usage_pipeline.alerts.kinds.registry import kinds
+from usage_pipeline.alerts.message import Message
+from usage_pipeline.alerts.recipient_view import facts_for, sees_all
+from usage_pipeline.delivery.channels.registry import CHANNELS
+from usage_pipeline.delivery.previews import previews
+from usage_pipeline.settings import Settings
+from usage_pipeline.settings.load import load_settings
+
+CONFIG = """
+version: 1
+recipients:
+  ops: {channel: wecom, secret_env: OPS}
+  sales: {channel: wecom, secret_env: SALES}
+  legal: {channel: wecom, secret_env: LEGAL}
+alerting: {ops: [ops]}
+tenants:
+  - {tenant: Sales, recipients: [sales]}
+  - {tenant: t2, recipients: [legal]}
+budgets:
+  - {id: company, period: day, limit: {tokens: 1000}}
+  - {id: named, period: day, limit: {tokens: 1000}, tiers: [{at: 100, level: warning, notify: [sales]}]}
+"""
+SALES, LEGAL = [["t1", "Sales"]], [["t2", "Legal"]]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "c.yaml").write_text(CONFIG)
+    return load_settings(tmp_path / "c.yaml")
+
+
+def _facts(budget_id: str = "company") -> Mapping[str, object]:
+    def shares(word: str) -> list[Mapping[str, object]]:
+        rows = ((f"sales-{word}", "60", "0.6", SALES), (f"legal-{word}", "30", "0.3", LEGAL),
+                (f"both-{word}", "10", "0.1", SALES + LEGAL), (f"old-{word}", "1", "0.01", None))  # fmt: skip
+        return [
+            {"name": n, "tokens": t, "cost": None, "share": s} | ({"tenants": w} if w else {}) for n, t, s, w in rows
+        ]
+
+    top = {kind: shares(kind) for kind in ("callers", "projects", "nodes")}
+    top["models"] = [{"name": "gpt-5", "tokens": "101", "cost": "1", "share": "1", "tenants": SALES + LEGAL}]
+    stored = {**BUDGET.example().stored(), "budget_id": budget_id, "top": top, "scope_name": "", "tenant_name": None}
+    return {**stored, "recipients": ["ops", "sales", "legal"], "fallback": ["legal"]}
+
+
+def test_a_tenants_recipient_sees_its_own_and_the_sum_of_the_others(settings: Settings) -> None:
+    seen = facts_for(settings, "sales", _facts(), "en")
+    assert seen["recipients"] == ["sales"]
+    assert seen["fallback"] == []
+    top = seen["top"]
+    assert isinstance(top, Mapping)
+    assert top["projects"] == [
+        {"name": "sales-projects", "tokens": "60", "cost": None, "share": "0.6"},
+        {"name": "other workspaces", "tokens": "41", "cost": None, "share": "0.41"},
+    ]
+    assert top["models"] == [{"name": "gpt-5", "tokens": "101", "cost": "1", "share": "1"}]
+
+
+def test_operators_and_whom_a_tier_names_see_all(settings: Settings) -> None:
+    assert sees_all(settings, "ops", "company")
+    assert not sees_all(settings, "sales", "company")
+    assert sees_all(settings, "sales", "named")
+    assert not sees_all(settings, "legal", "named")
+    assert "legal-projects" in str(facts_for(settings, "ops", _facts(), "en"))
+
+
+@pytest.mark.parametrize("recipient", ["sales", "legal"])
+def test_no_channel_shows_another_tenants_names(settings: Settings, recipient: str) -> None:
+    """Every channel of the registry, in both languages, is asked what it would send to the tenant's recipient."""
+    foreign = {"sales": "legal", "legal": "sales"}[recipient]
+    for language in ("en", "zh"):
+        message = Message("d", "B1", "budget", "emergency", _facts(), language)
+        for name, channel in CHANNELS.items():
+            values = channel.example or {"secret_env": "X"}
+            its = channel.recipient_class.model_validate({"channel": name, **values})
+            only = settings.model_copy(update={"recipients": {**settings.recipients, recipient: its}})
+            shown = [each.text for each in previews(message, only, name, language) if each.recipient == recipient]
+            assert shown, name
+            for text in shown:
+                assert f"{foreign}-" not in text, name
+                assert "both-" not in text, name
+                assert "tenants" not in text, name
+
+
+def test_every_kind_is_cut_without_losing_its_facts(settings: Settings) -> None:
+    for kind in kinds().values():
+        stored = kind.example().stored()
+        assert set(facts_for(settings, "sales", stored, "en")) == set(stored)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from usage_pipeline.console.client import Console
 from usage_pipeline.console.errors import UnreadableAnswerError
 
-_NOT_DIFY = "check that the address is Dify's console, and its version (0.15 to 1.15 are known)"
+_NOT_DIFY = "check that the address is Dify's console, and its version (0.15 to 1.16 are known)"
 
 
 class Said(BaseModel):

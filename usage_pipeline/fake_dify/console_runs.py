@@ -115,7 +115,12 @@ def _nodes(call: Call) -> object:
         ' ORDER BY "index" DESC, id',
         run["id"],
     )
-    return {"data": [_node(call, row) for row in rows]}
+    shown = [_node(call, row) for row in rows]
+    if call.version >= (1, 16, 0):
+        shown += [
+            node | {"id": f"{node['id']}:retry:1", "status": "retry"} for node in shown if node["execution_metadata"]
+        ]
+    return {"data": shown}
 
 
 def _node(call: Call, row: dict[str, Any]) -> dict[str, object]:

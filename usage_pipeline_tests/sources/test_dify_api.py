@@ -26,7 +26,8 @@ def test_the_same_history_gives_the_same_events_but_for_what_the_console_does_no
             assert_as_shown(connection, shown)
             names = connection.execute("SELECT kind, row_id FROM usage.source_problem ORDER BY 1, 2").fetchall()
         assert [name for kind, name in names if kind == "not_visible"] == [
-            "agent thoughts", "entry points", "message prices", "read marks", "single steps", "stopped answers",
+            "agent apps", "agent thoughts", "entry points", "message prices", "read marks", "single steps",
+            "stopped answers",
         ]  # fmt: skip
         # The same Dify through its database, beside it in a warehouse of its own.
         other = new_database()
@@ -132,3 +133,14 @@ def test_an_older_console_that_lists_only_what_was_debugged_shows_chatflows_by_t
             shown = [unit for unit in read.shown_truth() if debugged or unit.caller_kind != "debug"]
             assert {unit.app_mode for unit in shown} >= {"workflow", "advanced-chat"}
             assert_as_shown(connection, shown)
+
+
+def test_attempts_that_a_newer_console_lists_beside_their_node_are_no_calls_of_their_own(
+    new_database: Callable[[], str], warehouse_url: str, tmp_path: Path
+) -> None:
+    with console_company(
+        new_database, warehouse_url, tmp_path, seed=25, days=1, calls_a_day=4, version=(1, 16, 0)
+    ) as read:
+        assert not read.run().source_errors
+        with connected(warehouse_url) as connection:
+            assert_as_shown(connection, read.shown_truth())

@@ -9,6 +9,7 @@ from usage_pipeline.console.answers import named_model
 from usage_pipeline.sources.node_json import node_figures
 
 Answer = Mapping[str, Any]
+_RETRY = ":retry:"
 _CALLING = ("llm", "question-classifier", "parameter-extractor", "knowledge-retrieval", "agent", "tool", "iteration",
             "loop")  # fmt: skip
 _SHORTEST_SECRET = 20
@@ -111,7 +112,13 @@ def asker_of(answer: Answer) -> Asker:
 
 
 def node_row_of(run: Run, node: Answer) -> tuple[object, ...] | None:
-    """Returns a row of stage_node; None for a node that calls no model and says nothing of tokens."""
+    """Returns a row of stage_node; None for a node that calls no model and says nothing of tokens.
+
+    From 1.16 on the console lists each attempt of a retried node beside the node (`<execution>:retry:1`): the node is
+    the call, as it is one row in the database, and what its failed attempts used stands in the run's total.
+    """
+    if _RETRY in str(node.get("id")):
+        return None
     metadata = _object(node.get("execution_metadata"))
     if node.get("node_type") not in _CALLING and "total_tokens" not in metadata:
         return None

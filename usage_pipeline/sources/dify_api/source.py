@@ -43,6 +43,10 @@ _LONGEST_LOOKBACK = timedelta(days=32)
 _NOT_VISIBLE = (
     ("message prices", "messages of chat, agent and completion apps are priced by `prices:` or the catalogue"),
     ("entry points", "their callers are told apart as outside (unknown) and console only; nested runs count as api"),
+    (
+        "agent apps",
+        "apps of mode agent (Dify 1.15 and later) are not listed by the console: only its database has them",
+    ),
     ("agent thoughts", "what an agent used before it failed is not shown"),
     ("stopped answers", "a stopped answer looks like one without tokens"),
     ("single steps", "nodes tried by themselves, tools' own model calls, RAG pipelines and deleted apps are not shown"),
@@ -369,7 +373,7 @@ def _failures_in_words() -> Iterator[None]:
         raise SourceError(f"Dify's console: {error}") from None
     except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
         # The error's own text may hold what somebody wrote into a prompt.
-        way_out = "check that the address is Dify's console, and its version (0.15 to 1.15 are known)"
+        way_out = "check that the address is Dify's console, and its version (0.15 to 1.16 are known)"
         raise SourceError(f"Dify's console answers in an unknown shape ({type(error).__name__}); {way_out}") from None
 
 

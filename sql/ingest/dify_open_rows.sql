@@ -21,6 +21,7 @@ WITH staged AS (
             WHEN m.status = 'normal' AND NOT m.has_answer AND m.created_at > :'give_up'::timestamptz THEN 'unfinished'
         END AS reason
     FROM stage_message m
+    WHERE NOT EXISTS (SELECT FROM aside a WHERE a.open_kind = 'message' AND a.open_id = m.id)
     UNION ALL
     SELECT 'run', f.id, f.created_at,
         CASE
@@ -29,10 +30,12 @@ WITH staged AS (
             WHEN f.active_at <= :'give_up'::timestamptz AND coalesce(o.since, f.active_at) <= :'give_up'::timestamptz
                  AND o.reason IS DISTINCT FROM 'paused' THEN NULL
             WHEN NOT f.finished THEN 'unfinished'
-            WHEN f.residual_tokens > 0 THEN 'leaves below total'
+            WHEN f.residual_tokens + f.unexplained_tokens > 0 THEN 'leaves below total'
         END
     FROM run_figure f
     LEFT JOIN usage.open_row o ON o.source = :'source' AND o.kind = 'run' AND o.row_id = f.id
+    -- What is set aside of a run is read again with it (note_set_aside.sql).
+    WHERE NOT EXISTS (SELECT FROM aside a WHERE a.open_kind = 'run' AND a.open_id = f.id)
 ), closed AS (
     DELETE FROM usage.open_row o
     USING staged s

@@ -11,9 +11,9 @@ SELECT DISTINCT ON (r.id)
     coalesce(leaf.tokens, 0),
     greatest(coalesce(part.nested, 0), coalesce(known.nested_tokens, 0)),
     greatest(coalesce(part.containers, 0), coalesce(known.container_tokens, 0)),
-    c.kind, c.caller_id, least(r.created_at, known.created_at), r.finished_at, coalesce(part.unsaid, false),
+    c.kind, c.caller_id, least(r.created_at, known.created_at), r.finished_at, coalesce(part.unsaid, 0),
     coalesce(part.largest_container, 0), 0, greatest(r.created_at, part.newest), r.creator_id, r.user_app_id,
-    known.run_id IS NULL
+    known.run_id IS NULL, coalesce(leaf.leaves, 0), coalesce(leaf.largest, 0), 0
 FROM stage_run r
 JOIN run_caller c ON c.id = r.id
 LEFT JOIN usage.run_ledger known ON known.source = :'source' AND known.run_id = r.id
@@ -23,13 +23,13 @@ LEFT JOIN (
            sum(total_tokens) FILTER (WHERE kind = 'container') AS containers,
            max(total_tokens) FILTER (WHERE kind = 'container') AS largest_container,
            max(created_at) AS newest,
-           bool_or(status IN ('running', 'pending') OR (total_tokens = 0 AND status <> 'succeeded'))
-               FILTER (WHERE kind = 'leaf') AS unsaid
+           count(*) FILTER (WHERE kind = 'leaf' AND (status IN ('running', 'pending')
+                                                     OR (total_tokens = 0 AND status <> 'succeeded'))) AS unsaid
     FROM staged_figure WHERE run_id IS NOT NULL GROUP BY run_id
 ) AS part ON part.run_id = r.id
 LEFT JOIN (
     -- Leaves counted once whose rows are gone at the source by now are still leaves of their run.
-    SELECT run_id, sum(total_tokens) AS tokens
+    SELECT run_id, sum(total_tokens) AS tokens, count(*) AS leaves, max(total_tokens) AS largest
     FROM (
         SELECT s.run_id, s.total_tokens FROM stage_event s WHERE s.run_id IS NOT NULL
         UNION ALL
@@ -42,35 +42,41 @@ LEFT JOIN (
 ORDER BY r.id;
 
 UPDATE run_figure f
-SET residual_tokens = left_over.tokens
-FROM (
-    SELECT id, total_tokens - leaf_tokens - nested_tokens AS tokens FROM run_figure
-) AS left_over
-WHERE left_over.id = f.id AND f.finished AND left_over.tokens > 0
-  AND NOT (left_over.tokens = f.container_tokens AND f.leaf_tokens + f.nested_tokens >= f.largest_container
-           AND NOT f.leaf_unsaid);
+SET residual_tokens = believed.tokens, unexplained_tokens = f.total_tokens - parts.tokens - believed.tokens
+FROM run_figure g
+CROSS JOIN LATERAL (SELECT g.leaf_tokens + g.nested_tokens AS tokens) AS parts
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN :'unexplained' = 'count' THEN g.total_tokens - parts.tokens
+                ELSE usage.believed_residual(g.total_tokens - parts.tokens, parts.tokens, g.container_tokens,
+                                             g.largest_container, g.leaves, g.largest_leaf, g.unsaid_leaves) END AS tokens
+) AS believed
+WHERE g.id = f.id AND f.finished AND f.total_tokens > parts.tokens
+  AND NOT usage.containers_doubled(g.total_tokens - parts.tokens, parts.tokens, g.container_tokens, g.largest_container,
+                                   g.unsaid_leaves);
 
 INSERT INTO usage.run_ledger AS known (
     source, run_id, tenant_id, app_id, app_mode, triggered_from, status, total_tokens, leaf_tokens, nested_tokens,
-    container_tokens, caller_kind, caller_id, created_at, finished_at, creator_id, user_app_id
+    container_tokens, caller_kind, caller_id, created_at, finished_at, creator_id, user_app_id,
+    unexplained_tokens
 )
 SELECT :'source', f.id, f.tenant_id, f.app_id, f.app_mode, f.triggered_from, f.status, f.total_tokens, f.leaf_tokens,
        f.nested_tokens, f.container_tokens, f.kind, f.caller_id, f.created_at, f.finished_at,
-       f.creator_id, f.user_app_id
+       f.creator_id, f.user_app_id, f.unexplained_tokens
 FROM run_figure f
 ON CONFLICT (source, run_id) DO UPDATE
 SET status = excluded.status, total_tokens = excluded.total_tokens, leaf_tokens = excluded.leaf_tokens,
     nested_tokens = excluded.nested_tokens, container_tokens = excluded.container_tokens,
     caller_kind = excluded.caller_kind, caller_id = excluded.caller_id, created_at = excluded.created_at,
     finished_at = excluded.finished_at, creator_id = coalesce(excluded.creator_id, known.creator_id),
-    user_app_id = coalesce(excluded.user_app_id, known.user_app_id)
+    user_app_id = coalesce(excluded.user_app_id, known.user_app_id), unexplained_tokens = excluded.unexplained_tokens
 WHERE (known.status, known.total_tokens, known.leaf_tokens, known.nested_tokens, known.container_tokens,
-       known.caller_kind, known.caller_id, known.created_at, known.finished_at, known.creator_id, known.user_app_id)
+       known.caller_kind, known.caller_id, known.created_at, known.finished_at, known.creator_id, known.user_app_id,
+       known.unexplained_tokens)
       IS DISTINCT FROM
       (excluded.status, excluded.total_tokens, excluded.leaf_tokens, excluded.nested_tokens,
        excluded.container_tokens, excluded.caller_kind, excluded.caller_id, excluded.created_at,
        excluded.finished_at, coalesce(excluded.creator_id, known.creator_id),
-       coalesce(excluded.user_app_id, known.user_app_id));
+       coalesce(excluded.user_app_id, known.user_app_id), excluded.unexplained_tokens);
 
 INSERT INTO stage_event (
     event_id, tenant_id, app_id, app_mode, run_id, caller_kind, caller_id, input_tokens, output_tokens, total_tokens,

@@ -4,15 +4,22 @@
 -- Safe to run twice: rows change only where the source's words changed (usage.api_key_use notes each look).
 -- What the configuration says of them (zone, environment, name) is set by apply_configuration.sql, which runs next.
 -- :seen_at lies before the source was asked, :now after it: a key missing from the list was deleted before :now.
+-- A key's time that makes no sense is taken as unknown: it was there since ever, or never used.
+UPDATE stage_api_key
+SET created_at = CASE WHEN usage.can_be_time(created_at, :'now'::timestamptz) THEN created_at
+                      WHEN created_at > :'now'::timestamptz THEN :'seen_at'::timestamptz ELSE '2000-01-01 00:00:00+00' END,
+    last_used_at = CASE WHEN usage.can_be_time(last_used_at, :'now'::timestamptz) THEN last_used_at END
+WHERE NOT usage.can_be_time(created_at, :'now'::timestamptz) OR NOT usage.can_be_time(last_used_at, :'now'::timestamptz);
+
 INSERT INTO usage.tenant AS known (source, tenant_id, name, timezone)
-SELECT :'source', s.tenant_id, s.name, :'zone'
+SELECT :'source', s.tenant_id, coalesce(s.name, s.tenant_id), :'zone'
 FROM stage_tenant s
 ON CONFLICT (source, tenant_id) DO UPDATE
 SET name = excluded.name, gone_at = NULL
 WHERE (known.name, known.gone_at) IS DISTINCT FROM (excluded.name, NULL);
 
 INSERT INTO usage.project AS known (source, app_id, tenant_id, name, mode, tags, environment)
-SELECT :'source', s.app_id, s.tenant_id, s.name, s.mode, s.tags, :'default_environment'
+SELECT :'source', s.app_id, coalesce(s.tenant_id, 'unknown'), coalesce(s.name, s.app_id), coalesce(s.mode, 'unknown'), s.tags, :'default_environment'
 FROM stage_project s
 ON CONFLICT (source, app_id) DO UPDATE
 SET name = excluded.name, mode = excluded.mode, tags = excluded.tags, tenant_id = excluded.tenant_id, gone_at = NULL

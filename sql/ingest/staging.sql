@@ -90,8 +90,15 @@ CREATE TEMP TABLE IF NOT EXISTS staged_figure (
 CREATE TEMP TABLE IF NOT EXISTS run_figure (
     id text, tenant_id text, app_id text, app_mode text, triggered_from text, status text, finished boolean,
     total_tokens bigint, leaf_tokens bigint, nested_tokens bigint, container_tokens bigint, kind text, caller_id text,
-    created_at timestamptz, finished_at timestamptz, leaf_unsaid boolean, largest_container bigint,
-    residual_tokens bigint, active_at timestamptz, creator_id text, user_app_id text, first_read boolean
+    created_at timestamptz, finished_at timestamptz, unsaid_leaves bigint, largest_container bigint,
+    residual_tokens bigint, active_at timestamptz, creator_id text, user_app_id text, first_read boolean,
+    leaves bigint, largest_leaf bigint, unexplained_tokens bigint
+) ON COMMIT DELETE ROWS;
+
+-- Rows that cannot be counted, why, and by which row of its own each is read again; `stays`: only a hint was taken away.
+CREATE TEMP TABLE IF NOT EXISTS aside (
+    kind text, row_id text, open_kind text, open_id text, occurred_at timestamptz, detail text,
+    stays boolean NOT NULL DEFAULT false
 ) ON COMMIT DELETE ROWS;
 
 -- Events of the ledger that are booked once more, and events that must go from it.

@@ -5,17 +5,21 @@
 -- them.
 INSERT INTO own_run
 SELECT r.id, r.status, r.finished, r.total_tokens, r.leaf_tokens, r.nested_tokens, r.container_tokens, r.created_at,
-       CASE WHEN r.finished AND r.left_over > 0
-                 AND NOT (r.left_over = r.container_tokens
-                          AND r.all_leaf_tokens + r.nested_tokens >= r.largest_container AND NOT r.unsaid)
-            THEN r.left_over ELSE 0 END
+       CASE WHEN NOT r.finished OR r.left_over <= 0
+                 OR usage.containers_doubled(r.left_over, r.parts, r.container_tokens, r.largest_container, r.unsaid)
+            THEN 0
+            WHEN :'unexplained' = 'count' THEN r.left_over
+            ELSE usage.believed_residual(r.left_over, r.parts, r.container_tokens, r.largest_container, r.leaves,
+                                         r.largest_leaf, r.unsaid) END
 FROM (
     SELECT s.id, s.status, s.status IN ('succeeded', 'failed', 'stopped', 'partial-succeeded') AS finished,
            s.total_tokens, coalesce(leaf.tokens, 0) AS leaf_tokens, held.nested AS nested_tokens,
            held.containers AS container_tokens, coalesce(part.largest_container, 0) AS largest_container,
-           coalesce(part.unsaid, false) AS unsaid, s.created_at,
-           coalesce(leaf.tokens, 0) + coalesce(gone.tokens, 0) AS all_leaf_tokens,
-           s.total_tokens - coalesce(leaf.tokens, 0) - coalesce(gone.tokens, 0) - held.nested AS left_over
+           coalesce(part.unsaid, 0) AS unsaid, s.created_at,
+           (coalesce(leaf.tokens, 0) + coalesce(gone.tokens, 0) + held.nested)::bigint AS parts,
+           coalesce(leaf.leaves, 0) + coalesce(gone.leaves, 0) AS leaves,
+           greatest(leaf.largest, gone.largest, 0) AS largest_leaf,
+           (s.total_tokens - coalesce(leaf.tokens, 0) - coalesce(gone.tokens, 0) - held.nested)::bigint AS left_over
     FROM (SELECT DISTINCT ON (id) * FROM stage_run ORDER BY id) AS s
     LEFT JOIN usage.tenant t ON t.source = :'source' AND t.tenant_id = s.tenant_id
     LEFT JOIN usage.run_ledger l ON l.source = :'source' AND l.run_id = s.id
@@ -23,19 +27,21 @@ FROM (
         SELECT run_id, sum(total_tokens) FILTER (WHERE kind = 'nested') AS nested,
                sum(total_tokens) FILTER (WHERE kind = 'container') AS containers,
                max(total_tokens) FILTER (WHERE kind = 'container') AS largest_container,
-               bool_or(status IN ('running', 'pending') OR (total_tokens = 0 AND status <> 'succeeded'))
-                   FILTER (WHERE kind = 'leaf') AS unsaid
+               count(*) FILTER (WHERE kind = 'leaf' AND (status IN ('running', 'pending')
+                                                         OR (total_tokens = 0 AND status <> 'succeeded'))) AS unsaid
         FROM staged_figure WHERE run_id IS NOT NULL GROUP BY run_id
     ) AS part ON part.run_id = s.id
     CROSS JOIN LATERAL (
         SELECT greatest(coalesce(part.nested, 0), coalesce(l.nested_tokens, 0)) AS nested,
-               greatest(coalesce(part.containers, 0), coalesce(l.container_tokens, 0)) AS containers
+               greatest(coalesce(part.containers, 0), coalesce(l.container_tokens, 0))::bigint AS containers
     ) AS held
     LEFT JOIN (
-        SELECT run_id, sum(total_tokens) AS tokens FROM stage_event GROUP BY run_id
+        SELECT run_id, sum(total_tokens) AS tokens, count(*) AS leaves, max(total_tokens) AS largest
+        FROM stage_event GROUP BY run_id
     ) AS leaf ON leaf.run_id = s.id
     LEFT JOIN (
-        SELECT e.run_id, sum(e.total_tokens) AS tokens FROM usage.usage_event e
+        SELECT e.run_id, sum(e.total_tokens) AS tokens, count(*) AS leaves, max(e.total_tokens) AS largest
+        FROM usage.usage_event e
         WHERE e.source = :'source' AND e.run_id IN (SELECT id FROM stage_run) AND e.event_id LIKE 'node:%'
           AND NOT EXISTS (SELECT FROM stage_event x WHERE x.event_id = e.event_id)
         GROUP BY e.run_id

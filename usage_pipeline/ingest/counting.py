@@ -25,6 +25,7 @@ class CountingRules:
     prices: PriceBook
     default_environment: str
     nested: str  # child or caller: where a workflow called as a tool is booked
+    unexplained: str  # ignore or count: what only a run's own total says
 
     def parameters(self, now: datetime, give_up: datetime) -> Mapping[str, object]:
         """Returns the variables of the SQL files."""
@@ -38,6 +39,7 @@ class CountingRules:
             "key_rules": self.key_rules,
             "default_environment": self.default_environment,
             "nested": self.nested,
+            "unexplained": self.unexplained,
             "rules": self.prices.rules,
             "rates": self.prices.rates,
             "currency_signs": self.prices.currency_signs,
@@ -64,6 +66,7 @@ def counting_rules(settings: Settings, source_id: str) -> CountingRules:
         prices=price_book(settings),
         default_environment=settings.default_environment,
         nested=settings.counting.nested,
+        unexplained=settings.counting.unexplained,
     )
 
 
@@ -82,7 +85,7 @@ def make_events(warehouse: Connection, family: Family, parameters: Mapping[str, 
     """Turns the staged rows into attributed and priced events in stage_event."""
     # Temporary tables have no statistics of their own until somebody asks.
     warehouse.execute(f"ANALYZE {', '.join(family.staged)}".encode())
-    for name in family.events:
+    for name in (*family.set_aside, *family.events):
         warehouse.execute(statement(name), parameters)
     _attribute_and_price(warehouse, parameters)
 

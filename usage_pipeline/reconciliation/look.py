@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
 from usage_pipeline.ingest.read_source import source_state
+from usage_pipeline.settings import Settings
 from usage_pipeline.sources.base import ReadsAgain, Reconcilable, Source, Window
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import rows, values
@@ -34,6 +35,8 @@ class SourceDay:
     end: datetime
     until: datetime
     settled: datetime
+    now: datetime
+    unexplained: str  # ignore or count, as the configuration says
 
     def parameters(self) -> Mapping[str, object]:
         """Returns the variables of the SQL files."""
@@ -45,6 +48,8 @@ class SourceDay:
             "until": self.until,
             "day_end": self.end,
             "settled": self.settled,
+            "now": self.now,
+            "unexplained": self.unexplained,
         }
 
 
@@ -106,8 +111,9 @@ class Found:
         return not (self.slots or self.runs or self.events)
 
 
-def day_of(warehouse: Connection, source: Source, day: date, zone: str) -> SourceDay | None:
+def day_of(warehouse: Connection, source: Source, day: date, settings: Settings) -> SourceDay | None:
     """Returns the day as far as the source has been read; None when it has not been read into that day."""
+    zone = settings.timezone
     of_tenants = "SELECT DISTINCT timezone FROM usage.tenant WHERE source = %s"
     zones = {zone, *values(warehouse, str, of_tenants, [source.source_id])}
     starts = [datetime.combine(day, time(), ZoneInfo(name)).astimezone(UTC) for name in zones]
@@ -115,12 +121,23 @@ def day_of(warehouse: Connection, source: Source, day: date, zone: str) -> Sourc
     state = source_state(warehouse, source.source_id)
     if state.read_up_to is None:
         return None
-    read = min(state.read_up_to, source.clock()) - SETTLING
+    now = source.clock()
+    read = min(state.read_up_to, now) - SETTLING
     swept = state.last_sweep_at or datetime(1970, 1, 1, tzinfo=UTC)
     since, end = min(starts), max(ends)
     if read <= since:
         return None
-    return SourceDay(source.source_id, day, zone, since, end, min(end, read), min(read, swept - SETTLING))
+    return SourceDay(
+        source.source_id,
+        day,
+        zone,
+        since,
+        end,
+        until=min(end, read),
+        settled=min(read, swept - SETTLING),
+        now=now,
+        unexplained=settings.counting.unexplained,
+    )
 
 
 def look(warehouse: Connection, source: Comparable, day: SourceDay) -> Found:
@@ -137,6 +154,7 @@ def look(warehouse: Connection, source: Comparable, day: SourceDay) -> Found:
             source.stage_own_sums(warehouse, window)
         source.stage_runs(warehouse, windows)
         warehouse.execute("ANALYZE stage_run, stage_node")
+        warehouse.execute(statement("ingest/set_aside"), parameters)
         warehouse.execute(statement("ingest/dify_nodes"), parameters)
         warehouse.execute(statement("reconciliation/own_runs"), parameters)
         warehouse.execute(statement("reconciliation/our_side"), parameters)

@@ -97,7 +97,7 @@ def _of_source(
 def _days(warehouse: Connection, source: Comparable, settings: Settings, days: Sequence[date]) -> list[DayResult]:
     open_staging(warehouse)
     warehouse.execute(statement("reconciliation/staging"))
-    spans = {day: day_of(warehouse, source, day, settings.timezone) for day in days}
+    spans = {day: day_of(warehouse, source, day, settings) for day in days}
     read = [span for span in spans.values() if span]
     if read:
         _stage_units(warehouse, source, settings, min(span.since for span in read))

@@ -66,11 +66,13 @@ class Family:
     staged: tuple[str, ...]  # the large staging tables, which counting wants statistics of
     events: tuple[str, ...]  # from the staged rows to stage_event
     afterwards: tuple[str, ...]  # when the events are merged
+    set_aside: tuple[str, ...] = ()  # before these: takes out what cannot be counted, and notes it
     names_in_rows: bool = False  # workspaces, projects and keys are known by the rows alone
 
 
 DIFY = Family(
     staged=("stage_message", "stage_run", "stage_node"),
+    set_aside=("ingest/set_aside", "ingest/note_set_aside"),
     events=(
         "ingest/dify_callers",
         "ingest/dify_messages",

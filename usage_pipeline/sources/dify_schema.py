@@ -35,6 +35,7 @@ class DifySchema:
     has_pipelines: bool
     app_log_by_run: bool  # workflow_app_logs can be read by run
     has_tool_calls: bool  # model calls of tools can be read
+    run_by_time: bool  # runs can be read by time
     node_by_run: bool  # node executions can be read by run alone
     node_by_workflow: bool  # node executions can be walked by workflow and node
     has_workflow_tools: bool  # workflows published as tools are listed
@@ -68,6 +69,7 @@ def schema_of(columns: Mapping[str, set[str]], indexes: set[tuple[str, tuple[str
         has_pipelines="pipelines" in columns,
         has_tool_calls=columns.get("tool_model_invokes", set()) >= _TOOL_CALLS,
         app_log_by_run=("workflow_app_logs", ("workflow_run_id",)) in indexes,
+        run_by_time=any(table == "workflow_runs" and names[0] == "created_at" for table, names in indexes),
         node_by_run=any(
             table == "workflow_node_executions" and names[0] == "workflow_run_id" for table, names in indexes
         ),

@@ -69,4 +69,11 @@ def _figure(value: object) -> str | None:
     """A number or word as text, as PostgreSQL's ``->>`` would give it; no longer than a name may be."""
     if value is None or isinstance(value, dict | list):
         return None
-    return str(value).replace("\x00", "")[:255]
+    return plain_text(str(value))[:255]
+
+
+def plain_text(text: str) -> str:
+    """Returns a text as PostgreSQL can keep it: without zero characters, and with � for half a surrogate pair."""
+    if "\x00" in text:
+        text = text.replace("\x00", "")
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -41,7 +41,7 @@ FROM (
                thoughts.*
         FROM messages m
         LEFT JOIN LATERAL (
-            SELECT sum(coalesce(t.tokens, coalesce(t.message_token, 0) + coalesce(t.answer_token, 0)))
+            SELECT sum(coalesce(t.tokens, coalesce(t.message_token, 0)::bigint + coalesce(t.answer_token, 0)))
                        AS thought_tokens,
                    sum(coalesce(t.message_token, 0)) AS thought_input_tokens,
                    sum(coalesce(t.answer_token, 0)) AS thought_output_tokens,
@@ -51,5 +51,10 @@ FROM (
         ) AS thoughts ON workflow_run_id IS NULL
         WHERE m.created_at >= :'since'::timestamp AND m.created_at < :'until'::timestamp
     ) AS m
+    -- What cannot be counted is set aside (sql/ingest/set_aside.sql): no sum holds it.
+    WHERE m.run_id IS NOT NULL
+       OR (m.input_tokens >= 0 AND m.output_tokens >= 0 AND m.price BETWEEN 0 AND 1000000000
+           AND coalesce(m.thought_tokens, 0) >= 0 AND coalesce(m.thought_input_tokens, 0) >= 0
+           AND coalesce(m.thought_output_tokens, 0) >= 0 AND coalesce(m.thought_price, 0) BETWEEN 0 AND 1000000000)
 ) AS f
 GROUP BY f.app_id, slot

@@ -43,10 +43,15 @@ CROSS JOIN LATERAL (
         CASE WHEN stopped.yes THEN coalesce(
             (SELECT sum(octet_length(part.json ->> 'text'))
              FROM json_array_elements(
-                 -- Zero characters and halves of surrogate pairs are JSON that cannot be turned into text: a line break
-                 -- stands for each, also after a backslash.
+                 -- Zero characters and halves of surrogate pairs are JSON that cannot be turned into text, nor is in a
+                 -- database without an encoding what is beyond ASCII: a line break stands for each, also after a
+                 -- backslash.
                  CASE WHEN json_typeof(m.message) = 'array'
-                      THEN regexp_replace(m.message::text, '\\u(0000|d[89a-f][0-9a-f]{2})', '\\n', 'gi')::json
+                      THEN regexp_replace(
+                          m.message::text,
+                          CASE WHEN current_setting('server_encoding') = 'UTF8' THEN '\\u(0000|d[89a-f][0-9a-f]{2})'
+                               ELSE '\\u(0000|00[89a-f][0-9a-f]|0[1-9a-f][0-9a-f]{2}|[1-9a-f][0-9a-f]{3})' END,
+                          '\\n', 'gi')::json
                       ELSE '[]'::json END
              ) AS part (json) WHERE json_typeof(part.json) = 'object'),
             octet_length(m.query)) END::bigint AS prompt_octets,
@@ -57,7 +62,7 @@ CROSS JOIN LATERAL (
         SELECT e.type, e.session_id, e.app_id FROM end_users e WHERE e.id = from_end_user_id
     ) AS caller ON true
     LEFT JOIN LATERAL (
-        SELECT sum(coalesce(t.tokens, coalesce(t.message_token, 0) + coalesce(t.answer_token, 0))) AS sum_tokens,
+        SELECT sum(coalesce(t.tokens, coalesce(t.message_token, 0)::bigint + coalesce(t.answer_token, 0))) AS sum_tokens,
                sum(coalesce(t.message_token, 0)) AS sum_input_tokens,
                sum(coalesce(t.answer_token, 0)) AS sum_output_tokens,
                sum(coalesce(t.total_price, 0)) AS sum_price,

@@ -3,17 +3,17 @@
 -- In psql: psql -v workflow_ids="{...}" -f node_models.sql
 SELECT
     w.id::text AS workflow_id,
-    (node.json ->> 'id')::text AS node_id,
-    coalesce(
+    left(node.json ->> 'id', 255)::text AS node_id,
+    left(coalesce(
         node.json #>> '{data,agent_parameters,model,value,provider}',
         node.json #>> '{data,single_retrieval_config,model,provider}',
         node.json #>> '{data,metadata_model_config,provider}'
-    )::text AS provider,
-    coalesce(
+    ), 255)::text AS provider,
+    left(coalesce(
         node.json #>> '{data,agent_parameters,model,value,model}',
         node.json #>> '{data,single_retrieval_config,model,name}',
         node.json #>> '{data,metadata_model_config,name}'
-    )::text AS model
+    ), 255)::text AS model
 FROM workflows w
 CROSS JOIN LATERAL json_array_elements(
     CASE WHEN left(ltrim(w.graph, E' \t\r\n'), 1) = '{' AND json_typeof(w.graph::json -> 'nodes') = 'array'

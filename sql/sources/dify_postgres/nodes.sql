@@ -19,19 +19,19 @@ SELECT
     CASE WHEN n.triggered_from = 'single-step' THEN
         (SELECT a.email::text FROM accounts a WHERE a.id = n.created_by)
     END AS account_email,
-    meta.total_tokens::text AS meta_tokens,
-    meta.total_price::text AS meta_price,
-    meta.currency::text AS meta_currency,
-    (meta.tool_info ->> 'provider_type')::text AS tool_kind,
-    (usage.json ->> 'prompt_tokens')::text AS usage_input,
-    (usage.json ->> 'completion_tokens')::text AS usage_output,
-    (usage.json ->> 'total_tokens')::text AS usage_tokens,
-    (usage.json ->> 'total_price')::text AS usage_price,
-    (usage.json ->> 'currency')::text AS usage_currency,
-    process.model_provider::text AS provider,
-    process.model_name::text AS model,
+    left(meta.total_tokens, 255)::text AS meta_tokens,
+    left(meta.total_price, 255)::text AS meta_price,
+    left(meta.currency, 255)::text AS meta_currency,
+    left(meta.tool_info ->> 'provider_type', 255)::text AS tool_kind,
+    left(usage.json ->> 'prompt_tokens', 255)::text AS usage_input,
+    left(usage.json ->> 'completion_tokens', 255)::text AS usage_output,
+    left(usage.json ->> 'total_tokens', 255)::text AS usage_tokens,
+    left(usage.json ->> 'total_price', 255)::text AS usage_price,
+    left(usage.json ->> 'currency', 255)::text AS usage_currency,
+    left(process.model_provider, 255)::text AS provider,
+    left(process.model_name, 255)::text AS model,
     true AS readable,
-    (meta.tool_info ->> 'provider_id')::text AS tool_provider_id,
+    left(meta.tool_info ->> 'provider_id', 255)::text AS tool_provider_id,
     (n.finished_at AT TIME ZONE 'UTC')::timestamptz AS finished_at
 FROM workflow_node_executions n
 LEFT JOIN LATERAL json_to_record(

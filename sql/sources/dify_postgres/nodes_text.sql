@@ -12,11 +12,11 @@ SELECT
     n.node_type::text,
     n.title::text,
     n.status::text,
-    (n.created_at AT TIME ZONE 'UTC')::timestamptz AS created_at,
+    (n.created_at AT TIME ZONE 'UTC')::timestamptz::text AS created_at, -- as text: it may be infinite
     CASE WHEN n.triggered_from = 'single-step' THEN
         (SELECT a.email::text FROM accounts a WHERE a.id = n.created_by)
     END AS account_email,
-    (n.finished_at AT TIME ZONE 'UTC')::timestamptz AS finished_at,
+    (n.finished_at AT TIME ZONE 'UTC')::timestamptz::text AS finished_at,
     n.execution_metadata::text,
     n.process_data::text,
     n.outputs::text

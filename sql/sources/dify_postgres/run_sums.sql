@@ -7,7 +7,8 @@ SELECT
     r.app_id::text,
     to_timestamp(floor(extract(epoch FROM r.created_at) / 900) * 900)::timestamptz AS slot,
     count(*)::bigint AS rows,
-    coalesce(sum(r.total_tokens), 0)::bigint AS tokens,
+    -- A total that can be no count is taken as not said.
+    coalesce(sum(r.total_tokens) FILTER (WHERE r.total_tokens BETWEEN 0 AND 1000000000000), 0)::bigint AS tokens,
     0::bigint AS rolled_up_tokens,
     0::bigint AS thought_tokens,
     count(*)::bigint AS units,

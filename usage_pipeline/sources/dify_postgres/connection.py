@@ -26,6 +26,7 @@ def connect_read_only(url: str, *, statement_timeout: timedelta) -> Connection:
             cursor_factory=ClientCursor,
             application_name="usage-pipeline (read-only)",
             connect_timeout=_CONNECT_SECONDS,
+            client_encoding="UTF8",
         )
         end_reading_with(lambda: hang_up(connection))
         connection.execute(

@@ -1,17 +1,19 @@
 """Reads a Dify database on PostgreSQL: short read-only statements along indexes that Dify has, streamed by COPY."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import codecs
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import LiteralString
 from uuid import UUID
 
-import psycopg
 from psycopg import sql
 
 from usage_pipeline.sources.base import DIFY, Family, Window, batches
 from usage_pipeline.sources.dify_postgres.connection import connect_read_only
 from usage_pipeline.sources.dify_postgres.schema import read_schema
 from usage_pipeline.sources.dify_schema import DifySchema, schema_problems
+from usage_pipeline.sources.halving import FAULT_OF_A_ROW, stage_in_halves
 from usage_pipeline.sources.node_json import node_row
 from usage_pipeline.sources.watchdog import heard_from_source
 from usage_pipeline.warehouse.connection import Connection
@@ -29,9 +31,19 @@ _IDS_A_BATCH = 1_000
 _MESSAGE_OVERLAP = timedelta(minutes=2)
 
 _MESSAGES_BY_TIME = "m.created_at >= %(since)s::timestamp AND m.created_at < %(until)s::timestamp"
+_MESSAGES_SINCE = "m.created_at >= %(since)s::timestamp"
 _MESSAGES_BY_ID = "m.id = ANY(%(ids)s::uuid[])"
 _RUNS_BY_TIME = "r.created_at >= %(since)s::timestamp AND r.created_at < %(until)s::timestamp"
+_RUNS_SINCE = "r.created_at >= %(since)s::timestamp"
+# Times before any Dify, such as -infinity: no window holds them. A few are enough to be said.
+_STRAY = (
+    "{0}.id IN (SELECT x.id FROM {1} x WHERE x.created_at < '2000-01-01'::timestamp ORDER BY x.created_at LIMIT 100)"
+)
+_STRAY_MESSAGES = _STRAY.format("m", "messages")
+_STRAY_RUNS = _STRAY.format("r", "workflow_runs")
 _RUNS_BY_ID = "r.id = ANY(%(ids)s::uuid[])"
+_NODES_BY_ID = "n.id = ANY(%(ids)s::uuid[])"
+_IDS = "SELECT {0}.id::text FROM {1} {0} WHERE {2}"
 _NODES_BY_RUN = "n.workflow_run_id = ANY(%(ids)s::uuid[])"
 _CREATED_FROM = "(SELECT l.created_from FROM workflow_app_logs l WHERE l.workflow_run_id = r.id LIMIT 1)"
 _PIPELINES = "SELECT p.id, p.tenant_id, p.name FROM pipelines p"
@@ -48,6 +60,7 @@ class DifyPostgres:
         self._source_id = source_id
         self._connection = connect_read_only(url, statement_timeout=statement_timeout)
         self._schema = read_schema(self._connection)
+        self._has_encoding = value(self._connection, str, "SELECT current_setting('server_encoding')") != "SQL_ASCII"
 
     @property
     def source_id(self) -> str:
@@ -97,8 +110,16 @@ class DifyPostgres:
     def stage_window(self, warehouse: Connection, window: Window) -> None:
         """Fills the staging tables with what was created in the window, and with its runs' node executions."""
         messages = _between(Window(window.since - _MESSAGE_OVERLAP, window.until))
-        self._stage(warehouse, "stage_message", _select("messages", selection=_MESSAGES_BY_TIME), messages)
-        self.stage_runs(warehouse, [window])
+        if window.until is None:
+            self._stage_messages(warehouse, _MESSAGES_SINCE, messages)
+            self._stage_messages(warehouse, _STRAY_MESSAGES, {})
+            self._stage_runs(warehouse, _RUNS_SINCE, _between(window))
+            if self._schema.run_by_time:
+                self._stage_runs(warehouse, _STRAY_RUNS, {})
+            self._stage_nodes_of_runs(warehouse)
+        else:
+            self._stage_messages(warehouse, _MESSAGES_BY_TIME, messages)
+            self.stage_runs(warehouse, [window])
         self.stage_single_steps(warehouse, window.since)
         self._stage_node_models(warehouse)
         self._stage_key_records(warehouse)
@@ -106,9 +127,9 @@ class DifyPostgres:
     def stage_rows(self, warehouse: Connection, message_ids: Sequence[str], run_ids: Sequence[str]) -> None:
         """The same for single rows, by primary key."""
         for ids in batches(message_ids, _IDS_A_BATCH):
-            self._stage(warehouse, "stage_message", _select("messages", selection=_MESSAGES_BY_ID), {"ids": ids})
+            self._stage_messages(warehouse, _MESSAGES_BY_ID, {"ids": ids})
         for ids in batches(run_ids, _IDS_A_BATCH):
-            self._stage(warehouse, "stage_run", self._runs(_RUNS_BY_ID), {"ids": ids})
+            self._stage_runs(warehouse, _RUNS_BY_ID, {"ids": ids})
         self._stage_nodes_of_runs(warehouse)
         self._stage_node_models(warehouse)
         self._stage_key_records(warehouse)
@@ -131,7 +152,7 @@ class DifyPostgres:
     def stage_runs(self, warehouse: Connection, windows: Sequence[Window]) -> None:
         """Fills stage_run with the runs of the windows, and stage_node with their node executions."""
         for window in windows:
-            self._stage(warehouse, "stage_run", self._runs(_RUNS_BY_TIME), _between(window))
+            self._stage_runs(warehouse, _RUNS_BY_TIME, _between(window))
         self._stage_nodes_of_runs(warehouse)
 
     def stage_single_steps(self, warehouse: Connection, since: datetime) -> None:
@@ -168,16 +189,63 @@ class DifyPostgres:
             parameters = {"ids": list(ids), "tenants": list(tenants), "apps": list(apps), "workflows": list(workflows)}
             self._stage_nodes(warehouse, selection, parameters)
 
+    def _stage_messages(self, warehouse: Connection, selection: LiteralString, parameters: Parameters) -> None:
+        self._stage_rows(
+            warehouse,
+            "message",
+            _IDS.format("m", "messages", selection),
+            parameters,
+            lambda: self._stage(warehouse, "stage_message", _select("messages", selection=selection), parameters),
+            lambda ids: self._stage(
+                warehouse, "stage_message", _select("messages", selection=_MESSAGES_BY_ID), {"ids": ids}
+            ),
+        )
+
+    def _stage_runs(self, warehouse: Connection, selection: LiteralString, parameters: Parameters) -> None:
+        self._stage_rows(
+            warehouse,
+            "run",
+            _IDS.format("r", "workflow_runs", selection),
+            parameters,
+            lambda: self._stage(warehouse, "stage_run", self._runs(selection), parameters),
+            lambda ids: self._stage(warehouse, "stage_run", self._runs(_RUNS_BY_ID), {"ids": ids}),
+        )
+
     def _stage_nodes(self, warehouse: Connection, selection: LiteralString, parameters: Parameters) -> None:
         try:
             with warehouse.transaction():
                 self._stage(warehouse, "stage_node", _select("nodes", selection=selection), parameters)
-        except psycopg.DataError:
+        except FAULT_OF_A_ROW:
             # A row's JSON is broken. Its batch is read again as text, row by row on this side.
-            self._stage_nodes_as_text(warehouse, selection, parameters)
+            self._stage_rows(
+                warehouse,
+                "node",
+                _IDS.format("n", "workflow_node_executions", selection),
+                parameters,
+                lambda: self._stage_nodes_as_text(warehouse, selection, parameters),
+                lambda ids: self._stage_nodes_as_text(warehouse, _NODES_BY_ID, {"ids": ids}),
+            )
+
+    def _stage_rows(
+        self,
+        warehouse: Connection,
+        kind: str,
+        select_ids: LiteralString,
+        parameters: Parameters,
+        stage_all: Callable[[], None],
+        stage_ids: Callable[[list[str]], None],
+    ) -> None:
+        """Stages rows at once; where one of them stops the statement, without that one."""
+        try:
+            with warehouse.transaction():
+                stage_all()
+        except FAULT_OF_A_ROW:
+            ids = values(self._connection, str, select_ids, parameters)
+            stage_in_halves(warehouse, kind, ids, stage_ids)
 
     def _stage_nodes_as_text(self, warehouse: Connection, selection: LiteralString, parameters: Parameters) -> None:
         with (
+            self._reading(),
             self._connection.cursor() as cursor,
             warehouse.cursor() as sink,
             sink.copy("COPY stage_node FROM STDIN") as copy,
@@ -185,14 +253,24 @@ class DifyPostgres:
             cursor.execute(_select("nodes_text", selection=selection), parameters)
             for row in cursor:
                 heard_from_source()
-                copy.write_row(node_row(row))
+                copy.write_row(node_row([_decoded(value) for value in row]))
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """A database without an encoding sends its bytes as they are; they may be no text at all."""
+        if self._has_encoding:
+            yield
+            return
+        with self._connection.transaction():
+            self._connection.execute("SET LOCAL client_encoding TO 'SQL_ASCII'")
+            yield
 
     def _stage_node_models(self, warehouse: Connection) -> None:
         for batch in batches(values(warehouse, str, statement("ingest/workflows_without_models")), _RUNS_A_BATCH):
             try:
                 with warehouse.transaction():
                     self._stage(warehouse, "stage_node_model", _select("node_models"), {"workflow_ids": batch})
-            except psycopg.DataError:
+            except FAULT_OF_A_ROW:
                 # A graph that cannot be read leaves its nodes without a model, nothing else.
                 continue
 
@@ -208,9 +286,12 @@ class DifyPostgres:
         self, warehouse: Connection, table: LiteralString, select: sql.SQL, parameters: Parameters | None = None
     ) -> None:
         """Streams a SELECT of the source into a staging table, block by block; both sides must agree on the types."""
-        copy_out = sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(select)
-        copy_in = sql.SQL("COPY {} FROM STDIN (FORMAT BINARY)").format(sql.Identifier(table))
+        binary = " (FORMAT BINARY)" if self._has_encoding else ""
+        copy_out = sql.SQL("COPY ({}) TO STDOUT" + binary).format(select)
+        copy_in = sql.SQL("COPY {} FROM STDIN" + binary).format(sql.Identifier(table))
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
         with (
+            self._reading(),
             self._connection.cursor() as reader,
             warehouse.cursor() as writer,
             writer.copy(copy_in) as sink,
@@ -218,8 +299,12 @@ class DifyPostgres:
         ):
             for block in stream:
                 heard_from_source()
-                sink.write(block)
+                sink.write(block if self._has_encoding else decoder.decode(block))
         heard_from_source()
+
+
+def _decoded(value: object) -> object:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 def _select(name: str, **raw: LiteralString) -> sql.SQL:
@@ -258,6 +343,11 @@ def iter_extraction_statements(schema: DifySchema) -> Iterator[tuple[str, sql.SQ
     yield "window_end", sql.SQL(statement(f"{_FOLDER}/window_end"))
     yield "messages by time", _select("messages", selection=_MESSAGES_BY_TIME)
     yield "messages by id", _select("messages", selection=_MESSAGES_BY_ID)
+    yield "messages to the end", _select("messages", selection=_MESSAGES_SINCE)
+    yield "messages of no time", _select("messages", selection=_STRAY_MESSAGES)
+    yield "runs to the end", _select("runs", selection=_RUNS_SINCE, created_from=created_from)
+    if schema.run_by_time:
+        yield "runs of no time", _select("runs", selection=_STRAY_RUNS, created_from=created_from)
     yield "runs by time", _select("runs", selection=_RUNS_BY_TIME, created_from=created_from)
     yield "runs by id", _select("runs", selection=_RUNS_BY_ID, created_from=created_from)
     yield "nodes by run", _select("nodes", selection=_nodes_by_run(schema))

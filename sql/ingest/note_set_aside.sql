@@ -9,6 +9,11 @@ USING (
 WHERE p.source = :'source' AND p.kind = 'set_aside' AND p.row_id = s.id
   AND NOT EXISTS (SELECT FROM aside a WHERE a.row_id = s.id);
 
+DELETE FROM usage.source_problem p
+USING stage_run r
+WHERE p.source = :'source' AND p.kind = 'set_aside' AND r.id = substring(p.detail FROM ', of run (.+)$')
+  AND NOT EXISTS (SELECT FROM aside a WHERE a.row_id = p.row_id);
+
 INSERT INTO usage.source_problem AS known (source, kind, row_id, detail)
 SELECT DISTINCT ON (a.row_id) :'source', 'set_aside', a.row_id,
        CASE WHEN a.stays THEN 'taken as not said: ' ELSE 'not counted until it is right: ' END

@@ -58,14 +58,15 @@ def place(postgres: EmbeddedServer) -> Iterator[Place]:
             source.close()
 
 
+_DATED = ("messages", "workflow_runs", "workflow_node_executions", "tool_model_invokes", "documents")
+_RECENT = "WHERE created_at > now() AT TIME ZONE 'UTC' - interval '40 hours'"
+
+
 def _some_row(dify: Connection, table: str, number: int) -> str | None:
     """The id of a row that a pass reads again."""
-    found = dify.execute(
-        sql.SQL("SELECT id::text FROM {} WHERE created_at > now() AT TIME ZONE 'UTC' - interval '40 hours' ORDER BY md5(id::text || %s)"
-                " LIMIT 1" if table in ("messages", "workflow_runs", "workflow_node_executions", "tool_model_invokes", "documents")
-                else "SELECT id::text FROM {} ORDER BY md5(id::text || %s) LIMIT 1").format(sql.Identifier(table)),
-        [str(number)],
-    ).fetchone()  # fmt: skip
+    recent = sql.SQL(_RECENT if table in _DATED else "")
+    select = sql.SQL("SELECT id::text FROM {} {} ORDER BY md5(id::text || %s) LIMIT 1")
+    found = dify.execute(select.format(sql.Identifier(table), recent), [str(number)]).fetchone()
     return str(found[0]) if found else None
 
 

@@ -1,4 +1,4 @@
-"""Values that no well-meaning Dify writes, by the type of their column; one of them, in one row, must cost only itself."""
+"""Values that no well-meaning Dify writes, by the type of their column: one of them must cost only its own row."""
 
 import csv
 import os

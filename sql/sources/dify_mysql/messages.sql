@@ -8,7 +8,9 @@
 SELECT
     m.id,
     m.app_id,
-    COALESCE(m.app_mode, (SELECT c.mode FROM conversations c WHERE c.id = m.conversation_id)) AS mode,
+    COALESCE(CONVERT(m.app_mode USING utf8mb4) COLLATE utf8mb4_bin,
+             (SELECT CONVERT(c.mode USING utf8mb4) COLLATE utf8mb4_bin FROM conversations c
+              WHERE c.id = m.conversation_id)) AS mode,
     m.workflow_run_id AS run_id,
     m.model_provider AS provider,
     m.model_id AS model,

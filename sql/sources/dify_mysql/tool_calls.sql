@@ -13,7 +13,8 @@ SELECT
     COALESCE(i.total_price, 0) AS price,
     i.currency,
     i.created_at AS created_at_server,
-    COALESCE((SELECT e.session_id FROM end_users e WHERE e.id = i.user_id),
-             (SELECT a.email FROM accounts a WHERE a.id = i.user_id)) AS caller_id
+    COALESCE((SELECT CONVERT(e.session_id USING utf8mb4) COLLATE utf8mb4_bin FROM end_users e WHERE e.id = i.user_id),
+             (SELECT CONVERT(a.email USING utf8mb4) COLLATE utf8mb4_bin FROM accounts a
+              WHERE a.id = i.user_id)) AS caller_id
 FROM tool_model_invokes i
 WHERE i.created_at >= @since

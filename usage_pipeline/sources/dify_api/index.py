@@ -7,7 +7,7 @@ from typing import Any
 from usage_pipeline.console import logs
 from usage_pipeline.console.answers import AppSummary, named_model
 from usage_pipeline.console.client import Console
-from usage_pipeline.sources.dify_api.rows import Asker, Place, Run, Talk, asker_of, moment_of, run_of
+from usage_pipeline.sources.dify_api.rows import Asker, Place, Run, Talk, asker_of, moment_of, run_of, word
 
 # A log is written moments after its run began, and its time is rounded.
 _LOG_AFTER_RUN = timedelta(minutes=2)
@@ -67,7 +67,7 @@ def _logged_runs(console: Console, place: Place, since: datetime) -> Iterator[Ru
         run = row.get("workflow_run")
         if not isinstance(run, dict) or moment_of(run.get("created_at")) < since:
             continue
-        origin = str(run.get("triggered_from") or "app-run")
+        origin = word(run.get("triggered_from")) or "app-run"
         yield run_of(place, run, origin, row.get("created_from"), asker_of(row))
 
 
@@ -90,12 +90,12 @@ def _talk(place: Place, app: AppSummary, emails: Mapping[str, str], row: Mapping
     if model is None:
         # Older versions do not say what the conversation began with: what the app is set to now is the nearest.
         provider, model = app.model()
-    from_source = str(row.get("from_source") or "api")
+    from_source = word(row.get("from_source")) or "api"
     email = emails.get(str(row.get("from_account_id"))) if from_source == "console" else None
     session = row.get("from_end_user_session_id")
     return Talk(
-        place, str(row["id"]), moment, provider, model, from_source,
-        str(session) if session else None, email,
+        place, str(row["id"]), moment, word(provider), word(model), from_source,
+        word(session) if session else None, email,
     )  # fmt: skip
 
 

@@ -6,13 +6,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from usage_pipeline.console.answers import named_model
-from usage_pipeline.sources.node_json import node_figures
+from usage_pipeline.sources.node_json import node_figures, plain_text
 
 Answer = Mapping[str, Any]
 _RETRY = ":retry:"
 _CALLING = ("llm", "question-classifier", "parameter-extractor", "knowledge-retrieval", "agent", "tool", "iteration",
             "loop")  # fmt: skip
 _SHORTEST_SECRET = 20
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+NO_TIME = datetime(9999, 1, 1, tzinfo=UTC)  # read with what is newest, so that it is seen
+_NO_COUNT = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Run:
     run_id: str
     moment: datetime
     status: str
-    total_tokens: int
+    total_tokens: int | None
     finished_at: datetime | None
     triggered_from: str
     version: str
@@ -85,9 +88,9 @@ class Talk:
         """Returns a row of stage_message. The console shows neither prices nor entry points nor what thoughts used."""
         failed = message.get("status") == "error" or bool(message.get("error"))
         return (
-            str(message["id"]), self.place.app_id, self.place.mode, None, self.provider, self.model,
-            int(message.get("message_tokens") or 0), int(message.get("answer_tokens") or 0), 0, None,
-            "error" if failed else str(message.get("status") or "normal"), None, self.from_source,
+            word(message["id"]), self.place.app_id, self.place.mode, None, self.provider, self.model,
+            count_of(message.get("message_tokens")), count_of(message.get("answer_tokens")), 0, None,
+            "error" if failed else word(message.get("status") or "normal"), None, self.from_source,
             bool(message.get("answer")), False, moment_of(message.get("created_at")), None, self.session, None,
             self.email, None, None, None, None, None, None, None, None, None,
         )  # fmt: skip
@@ -96,10 +99,10 @@ class Talk:
 def run_of(place: Place, answer: Answer, triggered_from: str, created_from: str | None, asker: Asker) -> Run:
     """Returns a run out of a list or a detail."""
     return Run(
-        place, str(answer["id"]), moment_of(answer.get("created_at")), str(answer.get("status") or "running"),
-        int(answer.get("total_tokens") or 0),
+        place, word(answer["id"]) or "", moment_of(answer.get("created_at")), word(answer.get("status")) or "running",
+        count_of(answer.get("total_tokens")),
         moment_of(answer["finished_at"]) if answer.get("finished_at") else None,
-        triggered_from, str(answer.get("version") or ""), created_from, asker,
+        triggered_from, word(answer.get("version")) or "", word(created_from), asker,
     )  # fmt: skip
 
 
@@ -107,8 +110,8 @@ def asker_of(answer: Answer) -> Asker:
     """Returns the creator that a log, a run or a node execution names."""
     user, account = answer.get("created_by_end_user"), answer.get("created_by_account")
     if isinstance(user, dict) and user.get("session_id"):
-        return Asker(user_type=_word(user.get("type")), user_session=_word(user["session_id"]))
-    return Asker(account_email=_word(account.get("email"))) if isinstance(account, dict) else Asker()
+        return Asker(user_type=word(user.get("type")), user_session=word(user["session_id"]))
+    return Asker(account_email=word(account.get("email"))) if isinstance(account, dict) else Asker()
 
 
 def node_row_of(run: Run, node: Answer) -> tuple[object, ...] | None:
@@ -123,8 +126,8 @@ def node_row_of(run: Run, node: Answer) -> tuple[object, ...] | None:
     if node.get("node_type") not in _CALLING and "total_tokens" not in metadata:
         return None
     plain = (
-        str(node["id"]), run.run_id, run.place.tenant_id, run.place.app_id, run.workflow_id, "workflow-run",
-        _word(node.get("node_id")), _word(node.get("node_type")), _word(node.get("title")), _word(node.get("status")),
+        word(node["id"]), run.run_id, run.place.tenant_id, run.place.app_id, run.workflow_id, "workflow-run",
+        word(node.get("node_id")), word(node.get("node_type")), word(node.get("title")), word(node.get("status")),
         moment_of(node.get("created_at")), None,
     )  # fmt: skip
     return node_figures(
@@ -144,7 +147,7 @@ def configured_models(run: Run, graph: object) -> list[tuple[object, ...]]:
         agent = _object(_object(_object(data.get("agent_parameters")).get("model")).get("value"))
         retrieval = _object(_object(data.get("single_retrieval_config")).get("model"))
         named = next((model for model in (agent, retrieval, _object(data.get("metadata_model_config"))) if model), {})
-        found.append((run.workflow_id, str(node.get("id")), *named_model(named)))
+        found.append((run.workflow_id, word(node.get("id")), *map(word, named_model(named))))
     return found
 
 
@@ -160,13 +163,27 @@ def key_row(place: Place, key: Answer) -> tuple[object, ...]:
 
 
 def moment_of(value: object) -> datetime:
-    """Returns an aware time out of the console's unix seconds."""
-    return datetime.fromtimestamp(int(value) if isinstance(value, int | float | str) else 0, UTC)
+    """Returns an aware time out of the console's unix seconds; what can be no time is NO_TIME, and set aside by it."""
+    try:
+        moment = datetime.fromtimestamp(int(value) if isinstance(value, int | float | str) else -1, UTC)
+    except (ValueError, OverflowError, OSError):
+        return NO_TIME
+    return moment if moment >= _EARLIEST else NO_TIME
+
+
+def count_of(value: object) -> int | None:
+    """Returns a count as the console gives it; None, which is set aside, for what can be none."""
+    try:
+        count = int(value) if isinstance(value, int | float | str) else 0 if not value else None
+    except (ValueError, OverflowError):
+        return None
+    return count if count is None or abs(count) < _NO_COUNT else None
 
 
 def _object(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _word(value: object) -> str | None:
-    return None if value is None else str(value).replace("\x00", "")[:255]
+def word(value: object) -> str | None:
+    """Returns a name or word as PostgreSQL can keep it; None for none."""
+    return None if value is None else plain_text(str(value))[:255]

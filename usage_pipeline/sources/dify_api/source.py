@@ -25,7 +25,9 @@ from usage_pipeline.sources.dify_api.rows import (
     key_row,
     node_row_of,
     run_of,
+    word,
 )
+from usage_pipeline.sources.node_json import plain_text
 from usage_pipeline.sources.watchdog import heard_from_source
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import rows, value, value_or_none
@@ -147,10 +149,9 @@ class DifyApi:
                     place = Place(workspace.id, app.id, app.mode)
                     self._apps[app.id] = (place, app)
                     keys += self._keys(place)
-        _copy(warehouse, "stage_tenant", ((workspace.id, workspace.name) for workspace in self._workspaces))
+        _copy(warehouse, "stage_tenant", ((workspace.id, word(workspace.name)) for workspace in self._workspaces))
         _copy(warehouse, "stage_project", (
-            (app.id, place.tenant_id, app.name, app.mode, sorted({t.name for t in app.tags if t.type in (None, "app")}))
-            for place, app in self._apps.values()
+            (app.id, place.tenant_id, word(app.name), app.mode, _tags(app)) for place, app in self._apps.values()
         ))  # fmt: skip
         _copy(warehouse, "stage_api_key", keys)
         self._remember_what_was_read(warehouse)

@@ -2,7 +2,8 @@
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from usage_pipeline.sources.base import SourceError
 from usage_pipeline.sources.dify_mysql.connection import MysqlReader
@@ -27,19 +28,26 @@ class MysqlTables:
     nodes_by_origin_and_run: str | None  # the same and workflow_run_id
     thoughts_by_message: str | None
     app_logs_by_run: str | None
+    # (character set, collation) of text columns by (table, column): a database may hold several.
+    collations: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class _MysqlColumn:
     table_name: str
     column_name: str
+    character_set_name: str | None
+    collation_name: str | None
 
 
 def read_mysql_schema(reader: MysqlReader) -> tuple[DifySchema, MysqlTables]:
     """Probes columns and indexes. Raises SourceError when the database is not Dify's or may not be read."""
     columns: dict[str, set[str]] = defaultdict(set)
+    collations: dict[tuple[str, str], tuple[str, str]] = {}
     for found in reader.rows(_MysqlColumn, statement(f"{_FOLDER}/columns")):
         columns[found.table_name].add(found.column_name)
+        if found.character_set_name and found.collation_name:
+            collations[found.table_name, found.column_name] = (found.character_set_name, found.collation_name)
     if not is_dify(columns):
         raise SourceError(_not_dify(reader))
     indexes = _index_columns(reader)
@@ -53,6 +61,7 @@ def read_mysql_schema(reader: MysqlReader) -> tuple[DifySchema, MysqlTables]:
         nodes_by_origin_and_run=_led_by(indexes, "workflow_node_executions", (*_BY_ORIGIN, "workflow_run_id")),
         thoughts_by_message=_led_by(indexes, "message_agent_thoughts", ("message_id",)),
         app_logs_by_run=_led_by(indexes, "workflow_app_logs", ("workflow_run_id",)),
+        collations=collations,
     )
 
 

@@ -13,7 +13,7 @@ from usage_pipeline.sources.dify_mysql.schema import read_mysql_schema
 from usage_pipeline.sources.dify_mysql.statements import MysqlStatements, NodeStatements
 from usage_pipeline.sources.dify_mysql.zone import ServerZone, server_zone
 from usage_pipeline.sources.dify_schema import DifySchema, schema_problems
-from usage_pipeline.sources.node_json import node_row
+from usage_pipeline.sources.node_json import node_row, plain_text
 from usage_pipeline.sources.watchdog import heard_from_source
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import values
@@ -25,10 +25,11 @@ _IDS_A_BATCH = 1_000
 # window, so that a run always meets the message that says who asked.
 _MESSAGE_OVERLAP = timedelta(minutes=2)
 _LEAST_WINDOW = timedelta(minutes=1)
-_FOREVER = datetime(9999, 1, 1)  # noqa: DTZ001  (Dify's times are naive)
+_FOREVER = datetime(9999, 12, 31, 23, 59, 59, 999999)  # noqa: DTZ001  (Dify's times are naive)
 
 # Columns with this ending hold the server's local time; all other times are UTC.
 _SERVER_TIME = "_server"
+_TIMES = ("created_at", "finished_at", "last_used_at")
 _UNREAD_TEXT = "?"
 
 Parameters = Mapping[str, object]
@@ -136,6 +137,11 @@ class DifyMysql:
         runs = {"since": _naive(window.since), "until": _naive(window.until) if window.until else _FOREVER}
         self._stage(warehouse, "stage_message", self._statements.messages_by_time(), messages)
         self._stage(warehouse, "stage_run", self._statements.runs_by_time(), runs)
+        if window.until is None:
+            if stray_messages := self._statements.stray_messages():
+                self._stage(warehouse, "stage_message", stray_messages)
+            if stray_runs := self._statements.stray_runs():
+                self._stage(warehouse, "stage_run", stray_runs)
         self._stage_nodes_of_runs(warehouse)
         self._stage_nodes(warehouse, self._statements.single_steps(), {"since": _naive(window.since)})
         self._stage_node_models(warehouse)
@@ -223,13 +229,22 @@ class DifyMysql:
 
     def _converted(self, name: str, value: object) -> object:
         """A value as PostgreSQL takes it."""
+        if isinstance(value, bytes | bytearray):
+            value = bytes(value).decode(errors="replace")
         if isinstance(value, str):
             if name == "tags":
-                return sorted(set(value.split("\n")))
-            return value.replace("\x00", "") if "\x00" in value else value
+                return sorted({plain_text(tag) for tag in value.split("\n")})
+            # The driver leaves a date of zeros as it is written.
+            return None if name.removesuffix(_SERVER_TIME) in _TIMES else plain_text(value)
         if isinstance(value, datetime):
-            return self._zone.to_utc(value) if name.endswith(_SERVER_TIME) else value.replace(tzinfo=UTC)
+            return self._in_utc(value) if name.endswith(_SERVER_TIME) else value.replace(tzinfo=UTC)
         return [] if value is None and name == "tags" else value
+
+    def _in_utc(self, value: datetime) -> datetime | None:
+        try:
+            return self._zone.to_utc(value)
+        except OverflowError:
+            return None
 
 
 def _naive(moment: datetime) -> datetime:

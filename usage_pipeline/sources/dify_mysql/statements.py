@@ -14,6 +14,13 @@ RUNS_A_WINDOW = 5_000
 _CREATED_FROM = "(SELECT l.created_from FROM workflow_app_logs l {0} WHERE l.workflow_run_id = r.id LIMIT 1)"
 _PIPELINES = "SELECT p.id, p.tenant_id, p.name FROM pipelines p"
 _NO_PIPELINES = "SELECT NULL AS id, NULL AS tenant_id, NULL AS name FROM DUAL WHERE FALSE"
+# Times before any Dify, such as zero dates: no window holds them. A few are enough to be said.
+_STRAY = (
+    "{0}.id IN (SELECT stray.id FROM (SELECT x.id FROM {1} x {2} WHERE x.created_at < '2000-01-01'"
+    " ORDER BY x.created_at LIMIT 100) AS stray)"
+)
+_ALIAS = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)\s+(\w+)\b|^(\w+)\s+(\w+)\b", re.MULTILINE)
+_EQUATION = re.compile(r"\b(\w+)\.(\w+) = (\w+)\.(\w+)")
 _TIME = "{0}.created_at >= @since AND {0}.created_at < @until"
 
 
@@ -38,7 +45,8 @@ class MysqlStatements:
 
     def projects(self) -> str:
         """Apps and RAG pipelines."""
-        return _select("projects", pipelines=_PIPELINES if self._schema.has_pipelines else _NO_PIPELINES)
+        pipelines = _PIPELINES if self._schema.has_pipelines else _NO_PIPELINES
+        return self._fitted(_select("projects", pipelines=pipelines))
 
     def api_keys(self) -> str:
         """API keys, masked."""
@@ -50,7 +58,7 @@ class MysqlStatements:
 
     def tool_calls(self) -> str:
         """Model calls of tools, from ``since`` in the server's time on."""
-        return _select("tool_calls")
+        return self._fitted(_select("tool_calls"))
 
     def window_end(self) -> str:
         """Where a window should end; ``since`` in UTC and ``since_server`` in the server's time."""
@@ -70,6 +78,16 @@ class MysqlStatements:
         """Messages by ``ids``."""
         return self._messages("m.id IN @ids", "PRIMARY")
 
+    def stray_messages(self) -> str | None:
+        """Returns what reads messages of a time that no call was made at; None where it would read all."""
+        index = self._tables.messages_by_time
+        return self._messages(_STRAY.format("m", "messages", _forced(index)), "PRIMARY") if index else None
+
+    def stray_runs(self) -> str | None:
+        """Returns what reads runs of a time that none began at; None where it would read all."""
+        index = self._tables.runs_by_time
+        return self._runs(_STRAY.format("r", "workflow_runs", _forced(index)), "PRIMARY") if index else None
+
     def runs_by_time(self) -> str:
         """Runs from ``since`` to ``until``, in UTC."""
         return self._runs(_TIME.format("r"), self._tables.runs_by_time)
@@ -81,19 +99,19 @@ class MysqlStatements:
     def nodes_by_run(self) -> NodeStatements:
         """Node executions of runs by ``ids`` of the runs."""
         if self._tables.nodes_by_run:
-            return _nodes(f"workflow_node_executions n {_forced(self._tables.nodes_by_run)}",
+            return self._nodes(f"workflow_node_executions n {_forced(self._tables.nodes_by_run)}",
                           "n.workflow_run_id IN @ids")  # fmt: skip
         index = self._tables.nodes_by_origin_and_run
-        return _nodes(_select("nodes_of_runs", index=_forced(index)), "r.id IN @ids")
+        return self._nodes(_select("nodes_of_runs", index=_forced(index)), "r.id IN @ids")
 
     def nodes_by_id(self) -> NodeStatements:
         """Node executions by ``ids``."""
-        return _nodes("workflow_node_executions n", "n.id IN @ids")
+        return self._nodes("workflow_node_executions n", "n.id IN @ids")
 
     def single_steps(self) -> NodeStatements:
         """Single-step debugging of drafts, from ``since`` in UTC on."""
         source = _select("single_step_nodes", index=_forced(self._tables.nodes_by_origin))
-        return _nodes(source, "d.version = 'draft' AND n.created_at >= @since")
+        return self._nodes(source, "d.version = 'draft' AND n.created_at >= @since")
 
     def node_models(self) -> str:
         """Models that graphs configure, by ``ids`` of the workflows."""
@@ -115,16 +133,35 @@ class MysqlStatements:
         thoughts = _forced(self._tables.thoughts_by_message)
         text = _select("messages", selection=selection, index=_forced(index), thought_index=thoughts)
         known = self._tables.message_columns
+        text = self._fitted(text)
         return re.sub(r"\bm\.(\w+)", lambda found: found[0] if found[1] in known else "NULL", text)
 
     def _runs(self, selection: str, index: str | None) -> str:
         app_logs = self._tables.app_logs_by_run
         created_from = _CREATED_FROM.format(_forced(app_logs)) if app_logs else "NULL"
-        return _select("runs", selection=selection, index=_forced(index), created_from=created_from)
+        return self._fitted(_select("runs", selection=selection, index=_forced(index), created_from=created_from))
 
+    def _fitted(self, text: str) -> str:
+        """Returns a statement whose joins compare text of one collation: a server refuses to compare two.
 
-def _nodes(nodes: str, selection: str) -> NodeStatements:
-    return NodeStatements(*(_select(name, nodes=nodes, selection=selection) for name in ("nodes", "nodes_text")))
+        The side that is looked up keeps its own, for its index is sorted by it.
+        """
+        collations = self._tables.collations
+        tables = {alias or second: table or first for table, alias, first, second in _ALIAS.findall(text)}
+
+        def equation(found: re.Match[str]) -> str:
+            looked_up = collations.get((tables.get(found[1], ""), found[2]))
+            given = collations.get((tables.get(found[3], ""), found[4]))
+            if looked_up is None or looked_up == given or (given is None and found[3] in tables):
+                return found[0]
+            return f"{found[1]}.{found[2]} = CONVERT({found[3]}.{found[4]} USING {looked_up[0]}) COLLATE {looked_up[1]}"
+
+        return _EQUATION.sub(equation, text)
+
+    def _nodes(self, nodes: str, selection: str) -> NodeStatements:
+        return NodeStatements(
+            *(self._fitted(_select(name, nodes=nodes, selection=selection)) for name in ("nodes", "nodes_text"))
+        )
 
 
 def _forced(index: str | None) -> str:

@@ -17,7 +17,7 @@ READ = (*COUNTED,
         "conversations", "end_users", "accounts", "apps", "tenants", "api_tokens", "tool_model_invokes", "documents",
         "datasets", "workflow_app_logs", "workflows", "tags", "tag_bindings", "tool_workflow_providers")  # fmt: skip
 
-_NAME = (
+NAMES = (
     "",
     " ",
     "x" * 255,
@@ -42,8 +42,8 @@ JSON_TEXTS = (
 )  # fmt: skip
 _POSTGRES: Mapping[str, Sequence[str | None]] = {
     "uuid": (None, "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"),
-    "character varying": (None, *_NAME),
-    "text": (None, *_NAME, *JSON_TEXTS),
+    "character varying": (None, *NAMES),
+    "text": (None, *NAMES, *JSON_TEXTS),
     "json": (None, "null", "[]", "{}", '"\\ud83d"', '[{"text": "\\u0000\\ud83d", "role": 1}, 7, null]', _DEEP, "1e999"),
     "jsonb": (None, "null", "[]", "{}", "1e99"),
     "integer": (None, "-2147483648", "2147483647", "-1"),

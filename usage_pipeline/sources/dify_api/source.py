@@ -383,3 +383,7 @@ def _copy(warehouse: Connection, table: LiteralString, rows: Iterable[Sequence[o
     with warehouse.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
+
+
+def _tags(app: AppSummary) -> list[str]:
+    return sorted({plain_text(tag.name) for tag in app.tags if tag.type in (None, "app")})

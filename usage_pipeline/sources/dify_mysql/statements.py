@@ -19,7 +19,7 @@ _STRAY = (
     "{0}.id IN (SELECT stray.id FROM (SELECT x.id FROM {1} x {2} WHERE x.created_at < '2000-01-01'"
     " ORDER BY x.created_at LIMIT 100) AS stray)"
 )
-_ALIAS = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)\s+(\w+)\b|^(\w+)\s+(\w+)\b", re.MULTILINE)
+_ALIAS = re.compile(r"\b(?:FROM|JOIN|STRAIGHT_JOIN)\s+(\w+)\s+(\w+)\b")
 _EQUATION = re.compile(r"\b(\w+)\.(\w+) = (\w+)\.(\w+)")
 _TIME = "{0}.created_at >= @since AND {0}.created_at < @until"
 
@@ -147,7 +147,7 @@ class MysqlStatements:
         The side that is looked up keeps its own, for its index is sorted by it.
         """
         collations = self._tables.collations
-        tables = {alias or second: table or first for table, alias, first, second in _ALIAS.findall(text)}
+        tables = {alias: table for table, alias in _ALIAS.findall(text)}
 
         def equation(found: re.Match[str]) -> str:
             looked_up = collations.get((tables.get(found[1], ""), found[2]))

@@ -23,6 +23,7 @@ from usage_pipeline.ingest.read_source import IngestResult, Progress
 from usage_pipeline.ingest.recount import recount
 from usage_pipeline.usage.roll_up import Difference, changed_days, differences, roll_up
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.reader_limits import keep_readers_in_bounds
 
 # Long enough for what a pass has just raised; a channel that hangs must not hold up the next pass.
 _DELIVERS_FOR_S = 10.0
@@ -94,6 +95,7 @@ def _now() -> datetime:
 
 
 def _begin(work: Pass) -> None:
+    keep_readers_in_bounds(work.connection)
     begin_pass(work.connection, work.pass_id, _now())
     configuration = work.configuration
     raise_configuration_alert(work.connection, configuration)

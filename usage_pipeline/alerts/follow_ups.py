@@ -11,6 +11,7 @@ from usage_pipeline.alerts.recipients import Addressee, addressees
 from usage_pipeline.alerts.silences import apply_silences
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.locks import Lock, lock_until_commit
 from usage_pipeline.warehouse.rows import rows
 from usage_pipeline.warehouse.statements import statement
 
@@ -21,7 +22,7 @@ def plan(connection: Connection, settings: Settings, now: datetime) -> None:
     What is sent besides comes first, so that silences and quiet hours hold for it too.
     """
     with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('usage.plan', 3))")
+        lock_until_commit(connection, Lock.PLAN)
         _follow_up(connection, settings, now)
         _fall_back(connection, settings, now)
         apply_silences(connection, now)

@@ -15,6 +15,7 @@ from usage_pipeline.budgets.dimension_sql import with_dimensions
 from usage_pipeline.budgets.names import Names, names_of, remember_names
 from usage_pipeline.settings import Budget, Settings
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.locks import Lock, lock_until_commit
 from usage_pipeline.warehouse.rows import rows
 from usage_pipeline.warehouse.statements import statement
 
@@ -97,7 +98,7 @@ def evaluate_budgets(connection: Connection, settings: Settings, version: int, a
 def lock_evaluation(connection: Connection) -> None:
     """Waits for another evaluation to end; held until the transaction ends."""
     connection.execute(with_dimensions("budgets/staging"))
-    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('usage_pipeline.budgets', 0))")
+    lock_until_commit(connection, Lock.BUDGETS)
     # Sums of ten thousand values fit; the default would sort on disk.
     connection.execute("SET LOCAL work_mem = '32MB'")
 

@@ -20,6 +20,7 @@ from usage_pipeline.sources.registry import examine
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.embedded import EmbeddedServerError
 from usage_pipeline.warehouse.location import warehouse_url
+from usage_pipeline.warehouse.reader_limits import open_to_public
 from usage_pipeline.warehouse.schema import WarehouseError, migrate
 
 _CLOCKS_APART = timedelta(minutes=5)
@@ -59,6 +60,7 @@ def _look() -> Iterator[DoctorFinding]:
     if settings is None:
         return
     if warehouse.state == "ok":
+        yield from _readers()
         yield from _names(settings)
     for source in settings.sources:
         name = f"source {source.id}"
@@ -81,6 +83,19 @@ def _warehouse() -> DoctorFinding:
         )
     where = "WAREHOUSE_URL" if variable("WAREHOUSE_URL") else "embedded server"
     return DoctorFinding("warehouse", "ok", f"PostgreSQL {version}, {where}, schema {revision}")
+
+
+def _readers() -> Iterator[DoctorFinding]:
+    with connected(warehouse_url()) as connection:
+        readers = connection.execute("SELECT FROM usage.reader LIMIT 1").fetchone()
+        can = open_to_public(connection) if readers is not None else []
+    if can:
+        yield DoctorFinding(
+            "readers",
+            "warning",
+            f"logins of tenants can {', '.join(can)}: run grant-reader once as a superuser of the warehouse's database"
+            " (their sessions are ended when they hold a lock or take too long)",
+        )
 
 
 def _names(settings: Settings) -> Iterator[DoctorFinding]:

@@ -25,6 +25,7 @@ from usage_pipeline.enforcement.registry import KINDS
 from usage_pipeline.enforcement.state import ActionRecord, ActionState, change, locked, others_enforced, record_step
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.locks import Lock, lock_until_commit
 from usage_pipeline.warehouse.rows import value
 
 MAX_ATTEMPTS = 10
@@ -128,7 +129,7 @@ def _may_begin(connection: Connection, settings: Settings, now: datetime) -> boo
 
     The caller's transaction, which writes that it has begun, holds back others until then.
     """
-    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('usage.enforcement_cap', 0))")
+    lock_until_commit(connection, Lock.ENFORCEMENT_CAP)
     query = "SELECT count(*) FROM usage.enforcement_action WHERE began_at > %s"
     begun = value(connection, int, query, [now - timedelta(hours=1)])
     return begun < settings.enforcement.most_actions_per_hour

@@ -10,6 +10,7 @@ from usage_pipeline.inputs import InputError
 from usage_pipeline.reports.document import Tenant
 from usage_pipeline.reports.files import file_name
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.reader_limits import keep_from_public, let_us_end_sessions, limit_readers
 
 _LONGEST = 63  # PostgreSQL's own limit for names
 _CONNECTIONS = 10
@@ -49,8 +50,7 @@ def grant_reader(connection: Connection, tenant: Tenant, *, new_password: bool =
                 connection.execute(
                     sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, _hashed(connection, role, password))
                 )
-            for setting in ("default_transaction_read_only = on", "statement_timeout = '60s'"):
-                connection.execute(sql.SQL("ALTER ROLE {} SET ").format(name) + sql.SQL(setting))
+            limit_readers(connection, [role])
             tables = _readable(connection)
             _take_all(connection, name)
             connection.execute(sql.SQL("GRANT USAGE ON SCHEMA usage TO {}").format(name))
@@ -63,6 +63,8 @@ def grant_reader(connection: Connection, tenant: Tenant, *, new_password: bool =
             )
     except psycopg.errors.InsufficientPrivilege as error:
         raise ReaderError(_not_allowed(connection)) from error
+    keep_from_public(connection)
+    let_us_end_sessions(connection, role)
     return Reader(role, tenant, password, tuple(tables))
 
 

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.locks import Lock, lock_until_commit
 from usage_pipeline.warehouse.rows import rows, values
 from usage_pipeline.warehouse.statements import statement
 
@@ -56,7 +57,7 @@ def roll_up(
 
 def _roll_up_together(connection: Connection, days: list[date]) -> None:
     # One roll-up at a time: two that make the same day would both insert it.
-    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('usage_pipeline.roll_up', 0))")
+    lock_until_commit(connection, Lock.ROLL_UP)
     seen = connection.execute(
         "SELECT source, usage_date, change FROM usage.changed_day WHERE usage_date = ANY(%s)", [days]
     ).fetchall()

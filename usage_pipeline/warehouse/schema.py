@@ -1,11 +1,13 @@
 """Brings the warehouse's schema up to date."""
 
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
 import psycopg
 
 from usage_pipeline.warehouse.connection import connected, plain_url
+from usage_pipeline.warehouse.reader_limits import end_long_sessions
 from usage_pipeline.warehouse.statements import newest_migration
 
 _OLDEST_SERVER = 140000
@@ -51,6 +53,15 @@ def migrate_once(url: str) -> None:
     migrate(url)
 
 
+def _end_sessions_of_readers(connection: object) -> None:
+    """A reader's open transaction would hold up the migration, and all that waits behind it."""
+    if not isinstance(connection, psycopg.Connection):
+        return
+    known = connection.execute("SELECT to_regclass('usage.reader') IS NOT NULL").fetchone()
+    if known and known[0]:
+        end_long_sessions(connection, timedelta(0))
+
+
 def _run_alembic(url: str) -> None:
     import sqlalchemy  # noqa: PLC0415  (only a migration needs these two, and they are slow to import)
     from alembic import command, config  # noqa: PLC0415
@@ -66,6 +77,7 @@ def _run_alembic(url: str) -> None:
             connection.execute(sqlalchemy.text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
             connection.execute(sqlalchemy.text("CREATE SCHEMA IF NOT EXISTS usage"))
             settings.attributes["connection"] = connection
+            _end_sessions_of_readers(connection.connection.driver_connection)
             command.upgrade(settings, "head")
     finally:
         engine.dispose()

@@ -1,7 +1,9 @@
 """A tenant's login sees its own rows in every table and view, and the pipeline works on as before."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlencode
 
 import psycopg
 import pytest
@@ -11,6 +13,8 @@ from usage_pipeline.reports.scope import find_tenant
 from usage_pipeline.usage.roll_up import differences, roll_up
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer
+from usage_pipeline.warehouse.reader_limits import end_long_sessions, keep_readers_in_bounds, open_to_public
+from usage_pipeline.warehouse.schema import migrate
 from usage_pipeline_tests.support.dashboard import queries
 from usage_pipeline_tests.support.report_books import ACME, GLOBEX, days, write_books
 
@@ -156,3 +160,82 @@ def test_every_query_of_the_dashboard_runs_as_a_reader(log_in: Callable[[str], C
     assert len(found) >= 6
     for title, query in found.items():
         assert reader.execute(query.encode()).fetchall() or "alert" in title.lower(), title
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "SELECT pg_advisory_lock(hashtextextended('usage_pipeline.roll_up', 0))",
+        "SELECT pg_try_advisory_lock(1, 2)",
+        "SELECT pg_advisory_xact_lock_shared(1)",
+        "SELECT lo_create(0)",
+        "SELECT lo_from_bytea(0, 'x')",
+        "CREATE TEMPORARY TABLE mine (x int)",
+        "SELECT FROM usage.lock FOR UPDATE",
+        "LOCK TABLE usage.lock",
+        "LOCK TABLE usage.daily_usage IN EXCLUSIVE MODE",
+    ],
+)
+def test_a_reader_takes_nothing_but_rows(log_in: Callable[[str], Connection], attack: str) -> None:
+    reader = log_in(ACME)
+    reader.execute("SET default_transaction_read_only = off")
+    with reader.transaction(), pytest.raises(psycopg.errors.InsufficientPrivilege):
+        reader.execute(attack.encode())
+
+
+def test_limits_that_a_reader_took_off_come_back(ledger: Connection, log_in: Callable[[str], Connection]) -> None:
+    reader = log_in(ACME)
+    reader.execute("SET default_transaction_read_only = off")
+    reader.execute(f'ALTER ROLE "{reader.info.user}" RESET ALL'.encode())
+    here = f'ALTER ROLE "{reader.info.user}" IN DATABASE "{reader.info.dbname}" SET statement_timeout = 0'
+    reader.execute(here.encode())
+    query = "SELECT rolconfig FROM pg_roles WHERE rolname = %s"
+    assert ledger.execute(query, [reader.info.user]).fetchone() == (None,)
+    keep_readers_in_bounds(ledger)
+    row = ledger.execute(query, [reader.info.user]).fetchone()
+    assert row is not None
+    assert {"statement_timeout=60s", "lock_timeout=5s", "default_transaction_read_only=on"} <= set(row[0])
+    of_databases = "SELECT FROM pg_db_role_setting s WHERE s.setrole = %s::regrole AND s.setdatabase <> 0"
+    assert ledger.execute(of_databases, [reader.info.user]).fetchone() is None
+
+
+def test_a_session_beyond_the_limits_is_ended(ledger: Connection, log_in: Callable[[str], Connection]) -> None:
+    holds, quiet = log_in(ACME), log_in(GLOBEX)
+    holds.execute("BEGIN")
+    holds.execute("SELECT count(*) FROM usage.daily_usage")
+    assert end_long_sessions(ledger) == 0
+    assert end_long_sessions(ledger, timedelta(0)) == 1
+    with pytest.raises(psycopg.OperationalError):
+        holds.execute("SELECT 1")
+    assert quiet.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_server_of_which_we_are_no_superuser_is_kept_as_far_as_we_may(postgres: EmbeddedServer) -> None:
+    """The role that owns the database takes temporary tables, ends who holds a lock, and says what it cannot take."""
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as admin:
+        admin.execute("CREATE ROLE plain_owner LOGIN CREATEROLE PASSWORD 'x'")
+        admin.execute("CREATE DATABASE of_plain_owner OWNER plain_owner")
+    parts = psycopg.conninfo.conninfo_to_dict(postgres.url("of_plain_owner"))
+    place = urlencode({key: parts[key] for key in ("host", "port") if key in parts})
+    own = f"postgresql://plain_owner:x@/of_plain_owner?{place}"
+    try:
+        migrate(own)
+        with connected(own) as owner:
+            write_books(owner, calls_a_day=1)
+            reader = grant_reader(owner, find_tenant(owner, ACME))
+            assert open_to_public(owner) == ["take advisory locks", "write large objects"]
+            url = psycopg.conninfo.make_conninfo("", **{**parts, "user": reader.role, "password": reader.password})
+            with psycopg.connect(url, autocommit=True) as login:
+                login.execute("SET default_transaction_read_only = off")
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    login.execute("CREATE TEMPORARY TABLE mine (x int)")
+                login.execute("SELECT pg_advisory_lock(hashtextextended('usage_pipeline.roll_up', 0))")
+                roll_up(owner, days())
+                keep_readers_in_bounds(owner)
+                with pytest.raises(psycopg.OperationalError):
+                    login.execute("SELECT 1")
+            revoke_reader(owner, find_tenant(owner, ACME))
+    finally:
+        with psycopg.connect(postgres.url("postgres"), autocommit=True) as admin:
+            admin.execute("DROP DATABASE of_plain_owner WITH (FORCE)")
+            admin.execute("DROP ROLE plain_owner")

@@ -1,13 +1,13 @@
-"""Runs sql/migrations/0015_locks.sql."""
+"""Runs sql/migrations/0016_locks.sql."""
 
 from alembic import op
 
 from usage_pipeline.warehouse.statements import migration
 
-revision = "0015"
-down_revision = "0014"
+revision = "0016"
+down_revision = "0015"
 
 
 def upgrade() -> None:
     """Forward only: there is no way down."""
-    op.execute(migration("0015_locks"))
+    op.execute(migration("0016_locks"))

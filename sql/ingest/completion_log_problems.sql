@@ -5,7 +5,7 @@ WITH figure AS (
     SELECT l.id, l.created_at,
            (l.input_tokens IS NOT NULL AND usage.as_tokens(l.input_tokens) IS NULL)
            OR (l.output_tokens IS NOT NULL AND usage.as_tokens(l.output_tokens) IS NULL) AS bad_tokens,
-           l.cost IS NOT NULL AND usage.as_number(l.cost) IS NULL AS bad_cost
+           l.cost IS NOT NULL AND NOT usage.can_cost(usage.as_number(l.cost)) AS bad_cost
     FROM stage_log l WHERE l.id IS NOT NULL
 ), problem AS (
     (SELECT 'unreadable_time' AS kind, id, 'its time cannot be read, so it is not counted' AS detail
@@ -17,7 +17,7 @@ WITH figure AS (
     (SELECT 'missing_id', 'id', 'rows without an id are not counted: they could not be told apart'
      FROM stage_log WHERE id IS NULL LIMIT 1)
     UNION ALL
-    (SELECT 'unreadable_cost', id, 'its cost is no number: priced as if the log named none'
+    (SELECT 'unreadable_cost', id, 'its cost is no number that a call can cost: priced as if the log named none'
      FROM figure WHERE bad_cost ORDER BY id LIMIT 20)
 ), mended AS (
     DELETE FROM usage.source_problem p

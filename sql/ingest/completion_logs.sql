@@ -7,7 +7,7 @@ INSERT INTO stage_event (
 )
 SELECT DISTINCT ON (l.id)
     l.id, l.tenant, l.app, 'log', 'api', l.caller, l.provider, l.model, figure.input_tokens, figure.output_tokens,
-    figure.input_tokens + figure.output_tokens, coalesce(usage.as_number(l.cost), 0), l.currency, 'logged',
+    figure.input_tokens + figure.output_tokens, CASE WHEN usage.can_cost(usage.as_number(l.cost)) THEN usage.as_number(l.cost) ELSE 0 END, l.currency, 'logged',
     CASE
         WHEN l.status ~ '^[1-5][0-9][0-9]$' THEN CASE WHEN l.status < '400' THEN 'succeeded' ELSE 'failed' END
         WHEN l.status IN ('failed', 'fail', 'failure', 'error', 'exception', 'timeout', 'false') THEN 'failed'

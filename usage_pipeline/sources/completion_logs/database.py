@@ -1,15 +1,18 @@
 """A session to the database of a completion log that can only read: SQLite, PostgreSQL, MySQL or MariaDB."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
 import pymysql
 import sqlalchemy as sa
+from psycopg.abc import Buffer
+from psycopg.types.datetime import DateLoader, TimestampLoader, TimestamptzLoader
 from pymysql.cursors import Cursor
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -25,6 +28,43 @@ from usage_pipeline.sources.watchdog import end_reading_with, heard_from_source
 from usage_pipeline.warehouse.connection import hang_up, with_addresses
 
 _CONNECT_SECONDS = 10
+
+
+class _AnyTimestamp(TimestampLoader):
+    """A time that Python has none for (infinity, before Christ) comes as its text: only its own row is unreadable."""
+
+    of = "timestamp"
+
+    def load(self, data: Buffer) -> Any:
+        """Returns a datetime, else the text."""
+        return _loaded(super().load, data)
+
+
+class _AnyTimestamptz(TimestamptzLoader):
+    """The same with a zone."""
+
+    of = "timestamptz"
+
+    def load(self, data: Buffer) -> Any:
+        """Returns a datetime, else the text."""
+        return _loaded(super().load, data)
+
+
+class _AnyDate(DateLoader):
+    """The same without a time of day."""
+
+    of = "date"
+
+    def load(self, data: Buffer) -> Any:
+        """Returns a date, else the text."""
+        return _loaded(super().load, data)
+
+
+def _loaded(load: Callable[[Buffer], object], data: Buffer) -> object:
+    try:
+        return load(data)
+    except psycopg.DataError:
+        return bytes(data).decode()
 
 
 @contextmanager
@@ -74,6 +114,8 @@ def _postgres(url: str, seconds: int) -> sa.Engine:
             with_addresses(url), connect_timeout=_CONNECT_SECONDS, application_name="usage-pipeline (read-only)"
         )
         end_reading_with(lambda: hang_up(connection))
+        for loader in (_AnyTimestamp, _AnyTimestamptz, _AnyDate):
+            connection.adapters.register_loader(loader.of, loader)
         connection.execute(
             f"SET default_transaction_read_only = on; SET TimeZone = 'UTC'; SET lock_timeout = '2s';"
             f" SET statement_timeout = '{seconds}s'; SET idle_in_transaction_session_timeout = '60s'".encode()

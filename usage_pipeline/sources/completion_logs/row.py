@@ -9,12 +9,14 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 
 from usage_pipeline.sources.completion_logs.times import moment_of
+from usage_pipeline.sources.node_json import plain_text
 
 # What is longer is no name: a column mapped by mistake must not bring texts of users along.
 _LONGEST_NAME = 200
 _SECRET_PREFIX = re.compile(r"^(bearer\s+)?([a-z]{2,8}[-_])*", re.IGNORECASE)
 _SHORTEST_SHOWN = 20
 _LONGEST_KEY_NAME = 40
+_LONGEST_ID = 500
 UNNAMED = "(unnamed)"
 
 StagedRow = tuple[
@@ -30,7 +32,7 @@ def staged_row(source_id: str, values: Mapping[str, object], zone: tzinfo, curre
     app = (name["app"] or UNNAMED) if "app" in values else source_id
     status = name.get("status")
     return (
-        text_of(values["id"]),
+        id_of(values["id"]),
         moment_of(values["created_at"], zone),
         tenant,
         # Two workspaces may each have a project of the same name.
@@ -64,6 +66,14 @@ def text_of(value: object) -> str | None:
         except UnicodeDecodeError:
             return str(uuid.UUID(bytes=raw)) if len(raw) == 16 else raw.hex()
     return _clean(str(value))
+
+
+def id_of(value: object) -> str | None:
+    """Returns an id as text; one that is too long for an index keeps its beginning and a fingerprint of it all."""
+    text = text_of(value)
+    if text is None or len(text) <= _LONGEST_ID:
+        return text
+    return f"{text[:100]}…sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def name_of(value: object) -> str | None:
@@ -102,4 +112,4 @@ def _masked(secret: str) -> str:
 
 
 def _clean(text: str) -> str | None:
-    return text.replace("\0", "").strip() or None
+    return plain_text(text).strip() or None

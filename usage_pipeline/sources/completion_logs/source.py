@@ -18,6 +18,7 @@ from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 
 _ROWS_A_WINDOW = 20_000
+_SAMPLES = 50
 _ROWS_A_FETCH = 1_000
 _SMALLEST_STEP = timedelta(minutes=1)
 _MYSQL_TIMESTAMP = "TIMESTAMP"
@@ -189,8 +190,12 @@ class CompletionLogs:
 
     def _time_form(self) -> TimeForm | None:
         at = self._table.c[self._columns["created_at"]]
-        ends = [self._first_row(sa.select(end(at))) for end in (sa.func.max, sa.func.min)]
-        present = [row[0] for row in ends if row and row[0] is not None]
+        # Those at the ends may be what no time is written as: a few of each tell.
+        present = [
+            row[0]
+            for order in (at.desc(), at.asc())
+            for row in self._rows(sa.select(at).where(at.is_not(None)).order_by(order).limit(_SAMPLES))
+        ]
         form = form_of(present, self._zone)
         if present and form is None:
             raise SourceError(

@@ -63,9 +63,7 @@ def test_any_value_in_any_row_costs_only_its_own_row(log: Log, warehouse_url: st
             log.do(f"UPDATE completion_logs SET {column} = {value} WHERE id = 'c5'")
             read(warehouse, settings)
             assert _rest(warehouse) == before, (column, value)
-            log.do(
-                "DELETE FROM completion_logs WHERE id NOT IN (SELECT 'c' || n FROM generate_series(1, 10) n) OR id = 'c5'"
-            )
+            log.do("DELETE FROM completion_logs WHERE id !~ '^c[0-9]+$' OR id = 'c5'")
             log.do("INSERT INTO completion_logs SELECT * FROM kept")
             log.do("DROP TABLE kept")
             read(warehouse, settings)

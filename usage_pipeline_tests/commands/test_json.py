@@ -15,7 +15,7 @@ from usage_pipeline.budgets.overrides import Override
 from usage_pipeline.budgets.past_days import WhatIf
 from usage_pipeline.cli import app
 from usage_pipeline.commands.doctor import DoctorFinding
-from usage_pipeline.delivery.previews import Preview
+from usage_pipeline.delivery.previews import ChannelPreview
 from usage_pipeline.enforcement.carry_out import Carried
 from usage_pipeline.enforcement.state import ActionRecord
 from usage_pipeline.invoices.coverage import Coverage
@@ -28,7 +28,7 @@ NAMES: dict[type, str] = {
     ListedAlert: "alert raised level kind about scope tier delivered waiting failed",
     RecordedAlert: "alert_id kind budget_id scope_value level tier created_at facts",
     Attempt: "recipient channel attempt started outcome status answer by",
-    Preview: "channel recipient language text",
+    ChannelPreview: "channel recipient language text",
     CurrentStatus: "budget_id scope_value scope period period_start period_end measure spent limit ratio level forecast"
     " as_of config_version scope_ids straight_line forecast_low forecast_high previous_period trailing_average"
     " week_before",

@@ -1,6 +1,7 @@
 """A report by mail: the summary in the body with its picture, the files attached, nothing from elsewhere."""
 
 import sys
+from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def mail_of(facts: dict[str, object]) -> EmailMessage:
     """The mail that would go out."""
     mail, note = _compose(Message("d1", "R1", "report", "info", facts, "en"), FINANCE)
     assert note == ""
-    return mail
+    return message_from_bytes(mail, policy=policy.SMTP)
 
 
 def attached(mail: EmailMessage) -> list[str | None]:

@@ -18,6 +18,7 @@ from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import line
 from usage_pipeline.alerts.text.texts import brings_files
 from usage_pipeline.delivery.channels.base import ChannelOf
+from usage_pipeline.delivery.mail_headers import address_header, header, message_id_header
 from usage_pipeline.delivery.rendering import fitted, subject
 from usage_pipeline.delivery.report_files import add_files, page_with_picture
 from usage_pipeline.http.clock import one_clock, timed_reader
@@ -58,7 +59,10 @@ class Mail(ChannelOf[EmailRecipient]):
     def send(self, message: Message, recipient: EmailRecipient) -> Outcome:
         """Hands the mail over to the server that the variable names."""
         url = secret(recipient.smtp_url_env, "the email recipient")
-        mail, note = _compose(message, recipient)
+        try:
+            mail, note = _compose(message, recipient)
+        except ValueError as error:
+            return Outcome("permanent", f"an address of the recipient {error}")
         try:
             parts = urlsplit(url)
             if parts.scheme not in ("smtp", "smtps"):
@@ -76,9 +80,9 @@ class Mail(ChannelOf[EmailRecipient]):
 
     def shown(self, message: Message, recipient: EmailRecipient) -> str:
         """Subject and plain part, then the HTML part."""
-        mail, note = _compose(message, recipient)
+        mail, note = _body(message)
         parts = [mail.get_body((kind,)) for kind in ("plain", "html")]
-        shown = [f"Subject: {mail['Subject']}", *(part.get_content() for part in parts if part)]
+        shown = [f"Subject: {_subject(message)}", *(part.get_content() for part in parts if part)]
         return "\n\n".join(([note] if note else []) + shown)
 
     def counted(self, recipient: EmailRecipient) -> Sequence[str]:
@@ -86,18 +90,30 @@ class Mail(ChannelOf[EmailRecipient]):
         return [recipient.smtp_url_env]
 
 
-def _compose(message: Message, recipient: EmailRecipient) -> tuple[EmailMessage, str]:
-    """The mail, and what there is to say about its templates."""
+def _compose(message: Message, recipient: EmailRecipient) -> tuple[bytes, str]:
+    """The mail as it travels, and what there is to say about its templates. Raises ValueError for a wrong address."""
+    body, note = _body(message)
+    headers = (
+        header("Subject", _subject(message)),
+        address_header("From", [recipient.sender]),
+        address_header("To", recipient.to),
+        header("Date", formatdate(localtime=False)),
+        # The same at each attempt: a mail server or reader that sees it twice can tell.
+        message_id_header(f"{message.delivery_id}@usage-pipeline"),
+        header("X-Usage-Pipeline-Alert", message.alert_id),
+    )
+    return b"".join(headers) + body.as_bytes(), note
+
+
+def _subject(message: Message) -> str:
+    return subject(message, line, _LONGEST_SUBJECT)
+
+
+def _body(message: Message) -> tuple[EmailMessage, str]:
+    """Both parts and the files, with headers of their own kind only; and what there is to say about the templates."""
     text = fitted("mail.txt.j2", message, line, _MOST_PART_BYTES)
     page = fitted("mail.html.j2", message, line, _MOST_PART_BYTES)
     mail = EmailMessage(policy=_POLICY)
-    mail["Subject"] = subject(message, line, _LONGEST_SUBJECT)
-    mail["From"] = recipient.sender
-    mail["To"] = ", ".join(recipient.to)
-    mail["Date"] = formatdate(localtime=False)
-    # The same at each attempt: a mail server or reader that sees it twice can tell.
-    mail["Message-ID"] = f"<{message.delivery_id}@usage-pipeline>"
-    mail["X-Usage-Pipeline-Alert"] = message.alert_id
     mail.set_content(text.text)
     with_files = brings_files(message)
     html = page_with_picture(page.text, message.facts) if with_files else page.text
@@ -107,7 +123,7 @@ def _compose(message: Message, recipient: EmailRecipient) -> tuple[EmailMessage,
     return mail, "; ".join(note for note in (text.note, page.note) if note)
 
 
-def _hand_over(parts: SplitResult, mail: EmailMessage, recipient: EmailRecipient) -> Outcome:
+def _hand_over(parts: SplitResult, mail: bytes, recipient: EmailRecipient) -> Outcome:
     server = _connected(parts)
     try:
         if parts.username:
@@ -157,7 +173,7 @@ def _is_loopback(server: smtplib.SMTP) -> bool:
     return bool(server.sock and ip_address(server.sock.getpeername()[0].partition("%")[0]).is_loopback)
 
 
-def _transaction(server: smtplib.SMTP, mail: EmailMessage, recipient: EmailRecipient) -> Outcome:
+def _transaction(server: smtplib.SMTP, mail: bytes, recipient: EmailRecipient) -> Outcome:
     code, reply = server.mail(parseaddr(recipient.sender)[1])
     if code not in _OK:
         return _by_code(code, _text(reply))
@@ -168,7 +184,7 @@ def _transaction(server: smtplib.SMTP, mail: EmailMessage, recipient: EmailRecip
             refused[address] = (code, _text(reply))
     if len(refused) == len(recipient.to):
         return _refused(refused)
-    code, reply = server.data(mail.as_bytes())
+    code, reply = server.data(mail)
     if code != 250:
         return _by_code(code, _text(reply))
     taken = ", ".join(address for address in recipient.to if address not in refused)

@@ -109,14 +109,15 @@ def show_records(
 
 
 def _cell(value: object) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, Decimal):
-        return f"{value:,.2f}" if value % 1 else f"{value:,.0f}"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%S")
+    match value:
+        case None:
+            return "-"
+        case Decimal():
+            return f"{value:,.2f}" if value % 1 else f"{value:,.0f}"
+        case int():
+            return f"{value:,}"
+        case datetime():
+            return value.strftime("%Y-%m-%d %H:%M:%S")
     return escape("".join(c if c.isprintable() else " " for c in str(value)))
 
 

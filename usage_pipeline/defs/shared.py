@@ -132,9 +132,12 @@ def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> 
 
 
 def _cell(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    text = "" if value is None else str(value)
+    match value:
+        case datetime():
+            return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        case None:
+            return ""
+    text = str(value)
     return " ".join(text.translate(_ESCAPED).split())[:_LONGEST_CELL]
 
 

@@ -20,12 +20,15 @@ def cell(text: str) -> str:
 
 def plain(value: object) -> str:
     """Returns a cell of a text file: digits without exponents, ISO 8601 dates, UTC times with a Z, safe names."""
-    if value is None:
-        return ""
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    if isinstance(value, date):
-        return value.isoformat()
-    return str(value) if isinstance(value, int) else cell(str(value))
+    match value:
+        case None:
+            return ""
+        case Decimal():
+            return format(value, "f")
+        case datetime():
+            return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        case date():
+            return value.isoformat()
+        case int():
+            return str(value)
+    return cell(str(value))

@@ -116,12 +116,13 @@ def _key(name: str, metadata: Mapping[str, Any]) -> str:
 
 def as_json(value: object) -> object:
     """A value as it stands in usage.alert: numbers as decimal text, times as ISO 8601."""
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return {str(key): as_json(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [as_json(part) for part in value]
+    match value:
+        case Decimal():
+            return f"{value:f}"
+        case datetime():
+            return value.isoformat()
+        case Mapping():
+            return {str(key): as_json(part) for key, part in value.items()}
+        case list() | tuple():
+            return [as_json(part) for part in value]
     return value

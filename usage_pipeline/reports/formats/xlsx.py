@@ -133,18 +133,19 @@ def _exact(value: object) -> str:
 def _write(
     sheet: Worksheet, row: int, at: int, value: object, kind: ColumnKind, styles: dict[ColumnKind, Format], zone: str
 ) -> None:
-    if value is None:
-        return
-    if isinstance(value, datetime):
-        # A workbook knows no zones: times are the report's.
-        local = value.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
-        sheet.write_datetime(row, at, local, styles["time"])
-    elif isinstance(value, date):
-        sheet.write_datetime(row, at, value, styles["date"])
-    elif isinstance(value, int | Decimal):
-        sheet.write_number(row, at, float(value), styles[kind])
-    else:
-        sheet.write_string(row, at, cell(str(value)))
+    match value:
+        case None:
+            return
+        case datetime():
+            # A workbook knows no zones: times are the report's.
+            local = value.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+            sheet.write_datetime(row, at, local, styles["time"])
+        case date():
+            sheet.write_datetime(row, at, value, styles["date"])
+        case int() | Decimal():
+            sheet.write_number(row, at, float(value), styles[kind])
+        case _:
+            sheet.write_string(row, at, cell(str(value)))
 
 
 FORMAT = FormatWriter(".xlsx", write_xlsx)

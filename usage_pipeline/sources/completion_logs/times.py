@@ -51,12 +51,13 @@ def form_of(samples: list[object], zone: ZoneInfo) -> TimeForm | None:
     for value in samples:
         if moment_of(value, zone) is None:
             continue
-        if isinstance(value, datetime):
-            return TimeForm("aware" if value.tzinfo else "local", zone)
-        if isinstance(value, date):
-            return TimeForm("day", zone)
-        if isinstance(value, int | float | Decimal):
-            return TimeForm("number", zone, scale=_scale(Decimal(str(value))))
+        match value:
+            case datetime():
+                return TimeForm("aware" if value.tzinfo else "local", zone)
+            case date():
+                return TimeForm("day", zone)
+            case int() | float() | Decimal():
+                return TimeForm("number", zone, scale=_scale(Decimal(str(value))))
         text = _text(value)
         parsed = _parsed(text)
         if parsed is not None:
@@ -76,14 +77,15 @@ def moment_of(value: object, zone: tzinfo) -> datetime | None:
 
 
 def _moment(value: object, zone: tzinfo) -> datetime | None:
-    if isinstance(value, bool) or value is None:
-        return None
-    if isinstance(value, datetime):
-        return _in_utc(value, zone)
-    if isinstance(value, date):
-        return _in_utc(datetime.combine(value, time()), zone)
-    if isinstance(value, int | float | Decimal):
-        return _since_1970(Decimal(str(value)))
+    match value:
+        case None | bool():
+            return None
+        case datetime():
+            return _in_utc(value, zone)
+        case date():
+            return _in_utc(datetime.combine(value, time()), zone)
+        case int() | float() | Decimal():
+            return _since_1970(Decimal(str(value)))
     parsed = _parsed(_text(value))
     return None if parsed is None else _in_utc(parsed, zone)
 

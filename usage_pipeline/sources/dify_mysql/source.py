@@ -231,13 +231,14 @@ class DifyMysql:
         """A value as PostgreSQL takes it."""
         if isinstance(value, bytes | bytearray):
             value = bytes(value).decode(errors="replace")
-        if isinstance(value, str):
-            if name == "tags":
+        match value:
+            case str() if name == "tags":
                 return sorted({plain_text(tag) for tag in value.split("\n")})
-            # The driver leaves a date of zeros as it is written.
-            return None if name.removesuffix(_SERVER_TIME) in _TIMES else plain_text(value)
-        if isinstance(value, datetime):
-            return self._in_utc(value) if name.endswith(_SERVER_TIME) else value.replace(tzinfo=UTC)
+            case str():
+                # The driver leaves a date of zeros as it is written.
+                return None if name.removesuffix(_SERVER_TIME) in _TIMES else plain_text(value)
+            case datetime():
+                return self._in_utc(value) if name.endswith(_SERVER_TIME) else value.replace(tzinfo=UTC)
         return [] if value is None and name == "tags" else value
 
     def _in_utc(self, value: datetime) -> datetime | None:

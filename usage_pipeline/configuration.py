@@ -7,8 +7,9 @@ from pathlib import Path
 from usage_pipeline.settings import Settings, SettingsError, parse_settings
 from usage_pipeline.settings.authorship import changed_by
 from usage_pipeline.settings.differences import differences
+from usage_pipeline.settings.files import bounded_bytes
 from usage_pipeline.settings.last_valid import keep_last_valid
-from usage_pipeline.settings.load import Problem
+from usage_pipeline.settings.load import LARGEST_FILE, Problem
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import row, value
 from usage_pipeline.warehouse.statements import statement
@@ -68,7 +69,7 @@ def _what_changed(connection: Connection, path: Path, digest: str, after: Settin
 
 def _read(path: Path) -> tuple[bytes, SettingsError | None]:
     try:
-        return path.read_bytes(), None
+        return bounded_bytes(path, LARGEST_FILE), None
     except OSError as error:
         fix = "set USAGE_PIPELINE_CONFIG to the file, or copy config/usage_pipeline.yaml of the project"
         return b"", SettingsError([Problem(str(path), 0, "", "", f"cannot be read ({error.strerror})", fix)])

@@ -10,8 +10,11 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from usage_pipeline.inputs import InputError
+from usage_pipeline.settings.files import bounded_bytes
 from usage_pipeline.settings.values import currency_code
 
+# A line a model and month: years of a company fit into a tenth of it.
+_LARGEST = 64_000_000
 _NEEDED = ("provider", "month", "amount", "currency")
 _COLUMNS = ("provider", "model", "month", "amount", "currency")
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])(-01)?")
@@ -36,7 +39,7 @@ class InvoiceLine:
 def read_invoice_file(path: Path) -> list[InvoiceLine]:
     """Every line of the file, or InvoiceFileError that names every mistake in it; nothing is taken from a bad file."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = bounded_bytes(path, _LARGEST).decode("utf-8-sig")
     except OSError as error:
         raise InvoiceFileError(f"{path}: cannot be read ({error.strerror}): check its name") from None
     except UnicodeDecodeError:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from usage_pipeline.settings.cross_checks import cross_check
+from usage_pipeline.settings.files import bounded_bytes
 from usage_pipeline.settings.model import Settings
 from usage_pipeline.settings.problem_words import problem_words
 from usage_pipeline.settings.values import currency_code
@@ -45,10 +46,14 @@ class SettingsError(Exception):
         super().__init__("\n".join(str(problem) for problem in problems))
 
 
+# Thousands of budgets fit into a tenth of it.
+LARGEST_FILE = 4_000_000
+
+
 def load_settings(path: Path) -> Settings:
     """The configuration in a file. Raises SettingsError with every problem found, in file order."""
     try:
-        data = path.read_bytes()
+        data = bounded_bytes(path, LARGEST_FILE)
     except OSError as error:
         fix = "set USAGE_PIPELINE_CONFIG to the file, or copy config/usage_pipeline.yaml of the project"
         raise SettingsError([Problem(str(path), 0, "", "", f"cannot be read ({error.strerror})", fix)]) from None

@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 TESTS ?=
-# Tests wait for servers and clocks as often as for the processor: three workers on two cores are seldom idle.
-WORKERS ?= 3
+# Tests wait for servers and clocks as often as for the processor: four workers on two cores are seldom idle.
+WORKERS ?= 4
 SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help install install-dev demo test nightly check lock clean

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,10 @@ class TrueUnit:
     occurred_at: datetime
     api_key_id: str | None = None
     key_attribution: str = "none"
+
+    def usage_date(self, zone: str) -> date:
+        """Returns the unit's day in a zone."""
+        return self.occurred_at.astimezone(ZoneInfo(zone)).date()
 
 
 @dataclass

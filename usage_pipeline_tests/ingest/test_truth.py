@@ -7,7 +7,6 @@ from decimal import Decimal
 
 import pytest
 
-from usage_pipeline.fake_dify.truth import usage_date
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline_tests.support.company import KEY_RULES, Company, assert_events_equal, build_company, expected
 
@@ -40,7 +39,7 @@ def assert_table_equals(connection: Connection, company: Company, table: str, co
     wanted: dict[tuple[object, ...], list[Decimal]] = defaultdict(lambda: [Decimal(0)] * 7)
     for unit in company.history.truth(company.history.now, KEY_RULES):
         row = expected(unit)
-        key = (usage_date(unit, company.history.zone_of(unit.tenant_id)), *(row[name] for name in columns))
+        key = (unit.usage_date(company.history.zone_of(unit.tenant_id)), *(row[name] for name in columns))
         is_call = not unit.event_id.startswith("residual:")
         values = (is_call, is_call and unit.status == "failed", unit.input_tokens, unit.output_tokens,
                   unit.total_tokens, row["cost"] or 0, row["base_cost"] or 0)  # fmt: skip

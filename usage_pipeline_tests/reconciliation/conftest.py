@@ -12,7 +12,6 @@ from usage_pipeline.fake_dify.callers import caller_for
 from usage_pipeline.fake_dify.calls_workflow import single_step
 from usage_pipeline.fake_dify.history import History
 from usage_pipeline.fake_dify.scripts import CallScript, TrueUnit
-from usage_pipeline.fake_dify.truth import usage_date
 from usage_pipeline.reconciliation.reconcile import DayResult, reconcile
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection, connected
@@ -45,7 +44,7 @@ class Reconciled:
 
     def day_of(self, unit: TrueUnit) -> date:
         """The unit's usage date."""
-        return usage_date(unit, self.company.history.zone_of(unit.tenant_id))
+        return unit.usage_date(self.company.history.zone_of(unit.tenant_id))
 
     def an_old(self, prefix: str, *, skip: int = 0, tenant: str | None = None) -> TrueUnit:
         """A unit with tokens and a price, which no pass will read again; of one workspace where that matters."""

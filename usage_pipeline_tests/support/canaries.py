@@ -15,7 +15,7 @@ MARKS = (SECRET, TEXT)
 # The warehouse, and Dagster's storage where a database is one.
 _OURS = """
 SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'r' AND (n.nspname = 'usage'
+WHERE c.relkind = 'r' AND pg_relation_size(c.oid) > 0 AND (n.nspname = 'usage'
     OR n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' AND to_regclass('event_logs') IS NOT NULL)
 """
 

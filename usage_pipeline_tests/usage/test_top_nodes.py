@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 
 from usage_pipeline.cli import app
 from usage_pipeline.fake_dify.scripts import TrueUnit
-from usage_pipeline.fake_dify.truth import usage_date
 from usage_pipeline.usage.top_nodes import top_nodes
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline_tests.support.company import KEY_RULES, Company, build_company, expected
@@ -36,8 +35,7 @@ def company(new_database: Callable[[], str], warehouse_url: str, monkeypatch: py
 def full_days(company: Company, unit: TrueUnit, now: datetime) -> int:
     """How many days of its tenant's zone the unit's day lies before today."""
     zone = company.history.zone_of(unit.tenant_id)
-    day: date = usage_date(unit, zone)
-    return (now.astimezone(ZoneInfo(zone)).date() - day).days
+    return (now.astimezone(ZoneInfo(zone)).date() - unit.usage_date(zone)).days
 
 
 def test_every_node_has_its_true_figures_of_both_periods(company: Company, warehouse: Connection) -> None:

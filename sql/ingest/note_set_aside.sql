@@ -11,11 +11,11 @@ WHERE p.source = :'source' AND p.kind = 'set_aside' AND p.row_id = s.id
 
 DELETE FROM usage.source_problem p
 USING stage_run r
-WHERE p.source = :'source' AND p.kind = 'set_aside' AND r.id = substring(p.detail FROM ', of run (.+)$')
+WHERE p.source = :'source' AND p.kind = 'set_aside' AND r.id = p.run_id
   AND NOT EXISTS (SELECT FROM aside a WHERE a.row_id = p.row_id);
 
-INSERT INTO usage.source_problem AS known (source, kind, row_id, detail)
-SELECT DISTINCT ON (a.row_id) :'source', 'set_aside', a.row_id,
+INSERT INTO usage.source_problem AS known (source, kind, row_id, row_kind, run_id, detail)
+SELECT DISTINCT ON (a.row_id) :'source', 'set_aside', a.row_id, a.kind, CASE WHEN a.kind = 'node' THEN a.open_id END,
        CASE WHEN a.stays THEN 'taken as not said: ' ELSE 'not counted until it is right: ' END
        || CASE a.kind WHEN 'message' THEN 'messages.' WHEN 'run' THEN 'workflow_runs.'
                       WHEN 'node' THEN 'workflow_node_executions.' WHEN 'tool_call' THEN 'tool_model_invokes.'
@@ -23,7 +23,9 @@ SELECT DISTINCT ON (a.row_id) :'source', 'set_aside', a.row_id,
        || CASE WHEN a.kind = 'node' AND a.open_id IS NOT NULL THEN ', of run ' || a.open_id ELSE '' END
 FROM aside a
 ORDER BY a.row_id, a.stays
-ON CONFLICT (source, kind, row_id) DO UPDATE SET detail = excluded.detail WHERE known.detail <> excluded.detail;
+ON CONFLICT (source, kind, row_id) DO UPDATE
+SET detail = excluded.detail, row_kind = excluded.row_kind, run_id = excluded.run_id
+WHERE (known.detail, known.row_kind, known.run_id) IS DISTINCT FROM (excluded.detail, excluded.row_kind, excluded.run_id);
 
 INSERT INTO usage.open_row AS known (source, kind, row_id, occurred_at, reason, since, next_read_at)
 SELECT DISTINCT ON (a.open_kind, a.open_id)

@@ -4,9 +4,9 @@
 DELETE FROM usage.source_problem p
 WHERE p.source = :'source' AND p.kind = 'set_aside'
   AND ((p.row_id = ANY(:'messages'::text[]) AND NOT EXISTS (SELECT FROM stage_message m WHERE m.id = p.row_id))
-    OR (coalesce(substring(p.detail FROM ', of run (.+)$'), p.row_id) = ANY(:'runs'::text[])
+    OR (coalesce(p.run_id, p.row_id) = ANY(:'runs'::text[])
         AND NOT EXISTS (SELECT FROM stage_run r
-                        WHERE r.id = coalesce(substring(p.detail FROM ', of run (.+)$'), p.row_id))))
+                        WHERE r.id = coalesce(p.run_id, p.row_id))))
   AND NOT EXISTS (SELECT FROM aside a WHERE a.row_id = p.row_id);
 
 DELETE FROM usage.open_row o

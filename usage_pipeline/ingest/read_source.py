@@ -20,16 +20,28 @@ from usage_pipeline.sources.base import (
 )
 from usage_pipeline.sources.watchdog import working_in_warehouse
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.rows import row, rows, value
+from usage_pipeline.warehouse.rows import row, rows, value, values
 from usage_pipeline.warehouse.statements import statement
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _SWEEP_EVERY = timedelta(hours=1)
 _OPEN_ROWS_A_BATCH = 2_000
-_UNREAD = {
-    "tool_calls_unread": ("tool_model_invokes", "the tools' own model calls took too long to read"),
-    "documents_unread": ("documents", "the embedded documents took too long to read"),
-}
+
+
+@dataclass(frozen=True)
+class _WholeTable:
+    """A table of Dify that has no index on its times."""
+
+    name: str
+    row_kind: str  # as in sql/ingest/set_aside.sql
+    problem: str
+    detail: str
+
+
+_TOOL_CALLS = _WholeTable(
+    "tool_model_invokes", "tool_call", "tool_calls_unread", "the tools' own model calls took too long to read"
+)
+_DOCUMENTS = _WholeTable("documents", "document", "documents_unread", "the embedded documents took too long to read")
 
 
 @dataclass
@@ -194,23 +206,25 @@ class _Windows:
         # These can only be found by reading their tables whole: once an hour is soon enough.
         if not self._sweep:
             return
-        self._read_whole("tool_calls_unread", source.stage_tool_calls, since)
-        self._read_whole("documents_unread", source.stage_documents, since)
+        self._read_whole(_TOOL_CALLS, source.stage_tool_calls, since)
+        self._read_whole(_DOCUMENTS, source.stage_documents, since)
 
-    def _read_whole(self, problem: str, stage: Callable[[Connection, datetime], None], since: datetime) -> None:
-        table, detail = _UNREAD[problem]
+    def _read_whole(self, table: _WholeTable, stage: Callable[..., None], since: datetime) -> None:
+        known = {"source": self._source.source_id, "row_kind": table.row_kind}
         try:
             with self._warehouse.transaction():
-                stage(self._warehouse, since)
+                again = values(self._warehouse, str, statement("ingest/set_aside_again"), known)
+                stage(self._warehouse, since, **({"ids": again} if again else {}))
+                self._warehouse.execute(statement("ingest/set_aside_gone"), {**known, "ids": again})
                 self._warehouse.execute(statement("ingest/own_projects"), self._rules.booking_parameters())
                 apply_configuration(self._warehouse, self._source.source_id, self._settings)
                 self._count()
                 self._warehouse.execute(
                     "DELETE FROM usage.source_problem WHERE source = %s AND kind = %s",
-                    [self._source.source_id, problem],
+                    [self._source.source_id, table.problem],
                 )
         except (psycopg.errors.QueryCanceled, SourceTooSlowError):
-            self._note_problem(problem, table, f"{detail}: raise lookback.statement_timeout_seconds")
+            self._note_problem(table.problem, table.name, f"{table.detail}: raise lookback.statement_timeout_seconds")
 
     def _read_open_rows(self, source: ReadsAgain, started: datetime) -> bool:
         """Returns whether every row that is due was read."""

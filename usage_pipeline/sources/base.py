@@ -151,12 +151,15 @@ class ReadsAgain(Protocol):
         """What stage_window does, for single rows by primary key."""
         ...
 
-    def stage_tool_calls(self, warehouse: Connection, since: datetime) -> None:
-        """Fills stage_tool_call with the model calls that tools made by themselves from ``since`` on."""
+    def stage_tool_calls(self, warehouse: Connection, since: datetime, ids: Sequence[str] = ()) -> None:
+        """Fills stage_tool_call with model calls that tools made by themselves: from ``since`` on, and by ``ids``."""
         ...
 
-    def stage_documents(self, warehouse: Connection, since: datetime) -> None:
-        """Fills stage_document with what was embedded from ``since`` on; nothing where the source cannot know."""
+    def stage_documents(self, warehouse: Connection, since: datetime, ids: Sequence[str] = ()) -> None:
+        """Fills stage_document with what was embedded from ``since`` on, and by ``ids``.
+
+        Nothing where the source cannot know.
+        """
         ...
 
 

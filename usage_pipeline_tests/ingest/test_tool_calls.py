@@ -120,3 +120,22 @@ def test_a_table_too_slow_to_read_is_said_and_the_rest_is_counted(
         assert kinds == [("tool_calls_unread",)]
         company.run()
         assert connection.execute("SELECT kind FROM usage.source_problem").fetchall() == []
+
+
+def test_one_set_aside_long_ago_is_counted_when_it_becomes_right(company: Company) -> None:
+    with connected(company.dify_url) as dify:
+        moment = datetime.now(UTC) - timedelta(days=60)
+        mended, deleted = (call(dify, tokens=-5, price="0", moment=moment) for _ in range(2))
+        company.run()
+        with connected(company.warehouse_url) as connection:
+            aside = connection.execute(
+                "SELECT row_id, row_kind, run_id, detail FROM usage.source_problem WHERE kind = 'set_aside'"
+            ).fetchall()
+            says = "not counted until it is right: tool_model_invokes.answer_tokens is -5"
+            assert sorted(aside) == sorted((row_id, "tool_call", None, says) for row_id in (mended, deleted))
+            assert not counted(connection)
+            dify.execute("UPDATE tool_model_invokes SET answer_tokens = 5 WHERE id = %s", [mended])
+            dify.execute("DELETE FROM tool_model_invokes WHERE id = %s", [deleted])
+            company.run()
+            assert [row[:2] for row in counted(connection)] == [(f"tool_call:{mended}", 5)]
+            assert not connection.execute("SELECT FROM usage.source_problem WHERE kind = 'set_aside'").fetchall()

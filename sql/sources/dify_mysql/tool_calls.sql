@@ -1,7 +1,7 @@
 -- One row a model call that a builtin tool or plugin made by itself with the workspace's default model; never a text.
 -- Reads tool_model_invokes whole, for it has no index on created_at and is small (the caller reads it once an hour),
 -- end_users and accounts by primary key. Writes nothing. created_at and @since are the server's local time.
--- In the mysql client: SET @since = '2026-11-24'; SOURCE tool_calls.sql
+-- Rows with the ids come whatever their time is. @ids is a list in brackets.
 SELECT
     i.id,
     i.tenant_id,
@@ -17,4 +17,4 @@ SELECT
              (SELECT CONVERT(a.email USING utf8mb4) COLLATE utf8mb4_bin FROM accounts a
               WHERE a.id = i.user_id)) AS caller_id
 FROM tool_model_invokes i
-WHERE i.created_at >= @since
+WHERE i.created_at >= @since OR i.id IN @ids

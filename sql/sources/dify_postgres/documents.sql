@@ -1,7 +1,7 @@
 -- One row a document of a knowledge base that was embedded, with the tokens that Dify estimates for it; never a text.
 -- Reads documents whole, for it has no index on a time (the caller reads it once an hour), and datasets by primary key.
 -- Writes nothing. An index made again overwrites its tokens and its time.
--- In psql: psql -v since=2026-11-24 -f documents.sql
+-- Rows with the ids come whatever their time is. In psql: psql -v since=2026-11-24 -v ids={} -f documents.sql
 SELECT
     d.id::text,
     d.tenant_id::text,
@@ -11,4 +11,4 @@ SELECT
     d.tokens::bigint,
     (coalesce(d.completed_at, d.created_at) AT TIME ZONE 'UTC')::timestamptz AS occurred_at
 FROM documents d
-WHERE d.tokens > 0 AND coalesce(d.completed_at, d.created_at) >= :'since'::timestamp
+WHERE d.tokens <> 0 AND (coalesce(d.completed_at, d.created_at) >= :'since'::timestamp OR d.id = ANY(:'ids'::uuid[]))

@@ -1,7 +1,7 @@
 -- One row a model call that a builtin tool or plugin made by itself with the workspace's default model; never a text.
 -- Reads tool_model_invokes whole, for it has no index on created_at and is small (the caller reads it once an hour),
 -- end_users and accounts by primary key. Writes nothing.
--- In psql: psql -v since=2026-11-24 -f tool_calls.sql
+-- Rows with the ids come whatever their time is. In psql: psql -v since=2026-11-24 -v ids={} -f tool_calls.sql
 SELECT
     i.id::text,
     i.tenant_id::text,
@@ -16,4 +16,4 @@ SELECT
     coalesce((SELECT e.session_id FROM end_users e WHERE e.id = i.user_id),
              (SELECT a.email FROM accounts a WHERE a.id = i.user_id))::text AS caller_id
 FROM tool_model_invokes i
-WHERE i.created_at >= :'since'::timestamp
+WHERE i.created_at >= :'since'::timestamp OR i.id = ANY(:'ids'::uuid[])

@@ -196,10 +196,10 @@ class DifyApi:
             self._stage_messages_again(warehouse, message_ids)
             self._stage_runs_again(warehouse, run_ids)
 
-    def stage_tool_calls(self, warehouse: Connection, since: datetime) -> None:
+    def stage_tool_calls(self, warehouse: Connection, since: datetime, ids: Sequence[str] = ()) -> None:
         """Nothing: the console does not show what tools call by themselves."""
 
-    def stage_documents(self, warehouse: Connection, since: datetime) -> None:
+    def stage_documents(self, warehouse: Connection, since: datetime, ids: Sequence[str] = ()) -> None:
         """Nothing: the console does not list what was embedded."""
 
     def close(self) -> None:

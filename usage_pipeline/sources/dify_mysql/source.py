@@ -155,14 +155,14 @@ class DifyMysql:
         self._stage_nodes_of_runs(warehouse)
         self._stage_node_models(warehouse)
 
-    def stage_tool_calls(self, warehouse: Connection, since: datetime) -> None:
-        """Fills stage_tool_call with the model calls that tools made by themselves from ``since`` on."""
+    def stage_tool_calls(self, warehouse: Connection, since: datetime, ids: Sequence[str] = ()) -> None:
+        """Fills stage_tool_call with model calls that tools made by themselves: from ``since`` on, and by ``ids``."""
         if self._schema.has_tool_calls:
-            self._stage(
-                warehouse, "stage_tool_call", self._statements.tool_calls(), {"since": self._zone.earliest(since)}
-            )
+            # A list without an entry is no list to the server.
+            parameters = {"since": self._zone.earliest(since), "ids": [*ids] or [""]}
+            self._stage(warehouse, "stage_tool_call", self._statements.tool_calls(), parameters)
 
-    def stage_documents(self, warehouse: Connection, since: datetime) -> None:
+    def stage_documents(self, warehouse: Connection, since: datetime, ids: Sequence[str] = ()) -> None:
         """Nothing: estimates of embedded documents are made for Dify on PostgreSQL alone."""
 
     def close(self) -> None:

@@ -57,7 +57,7 @@ class MysqlStatements:
         return _select("workflow_tools")
 
     def tool_calls(self) -> str:
-        """Model calls of tools, from ``since`` in the server's time on."""
+        """Model calls of tools, from ``since`` in the server's time on, and by ``ids``."""
         return self._fitted(_select("tool_calls"))
 
     def window_end(self) -> str:

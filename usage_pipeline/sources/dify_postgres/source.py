@@ -134,15 +134,17 @@ class DifyPostgres:
         self._stage_node_models(warehouse)
         self._stage_key_records(warehouse)
 
-    def stage_tool_calls(self, warehouse: Connection, since: datetime) -> None:
-        """Fills stage_tool_call with the model calls that tools made by themselves from ``since`` on."""
+    def stage_tool_calls(self, warehouse: Connection, since: datetime, ids: Sequence[str] = ()) -> None:
+        """Fills stage_tool_call with model calls that tools made by themselves: from ``since`` on, and by ``ids``."""
         if self._schema.has_tool_calls:
-            self._stage(warehouse, "stage_tool_call", _select("tool_calls"), {"since": _naive(since)})
+            parameters = {"since": _naive(since), "ids": list(ids)}
+            self._stage(warehouse, "stage_tool_call", _select("tool_calls"), parameters)
 
-    def stage_documents(self, warehouse: Connection, since: datetime) -> None:
-        """Fills stage_document with what was embedded from ``since`` on."""
+    def stage_documents(self, warehouse: Connection, since: datetime, ids: Sequence[str] = ()) -> None:
+        """Fills stage_document with what was embedded from ``since`` on, and by ``ids``."""
         if self._schema.has_documents:
-            self._stage(warehouse, "stage_document", _select("documents"), {"since": _naive(since)})
+            parameters = {"since": _naive(since), "ids": list(ids)}
+            self._stage(warehouse, "stage_document", _select("documents"), parameters)
 
     def stage_own_sums(self, warehouse: Connection, window: Window) -> None:
         """Fills own_sum with Dify's sums over the messages and runs that were created in the window."""

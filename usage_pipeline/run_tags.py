@@ -33,8 +33,16 @@ class Work(StrEnum):
 
 # What runs made before bear; a run that is executed again takes its tags along.
 _FORMER = {"morning": Work.CLOSE_YESTERDAY, "morning_report": Work.DAILY_REPORT}
-# One of thousands each; backfills, late days and what people launched are history that is looked up.
-_REMOVABLE = {Work.PASS, Work.RECONCILE, Work.ENFORCE, Work.DELIVERY, Work.MAINTENANCE, Work.WATCH}
+# One of thousands each; backfills, reports and what people launched are history that is looked up.
+_REMOVABLE = (
+    Work.PASS,
+    Work.LATE_DAYS,
+    Work.RECONCILE,
+    Work.ENFORCE,
+    Work.DELIVERY,
+    Work.MAINTENANCE,
+    Work.WATCH,
+)
 
 
 def work_of(tags: Mapping[str, str]) -> Work | None:
@@ -55,9 +63,9 @@ def is_backfill(tags: Mapping[str, str]) -> bool:
     return not is_scheduled(tags, Work.PASS) and work_of(tags) is not Work.LATE_DAYS
 
 
-def may_be_removed(tags: Mapping[str, str]) -> bool:
-    """Whether a run that ended days ago may go from Dagster's storage."""
-    return work_of(tags) in _REMOVABLE
+def removable_works() -> list[str]:
+    """Returns the values of WORK_TAG whose runs may go from Dagster's storage days after they ended."""
+    return [work.value for work in _REMOVABLE]
 
 
 def range_tags(first: date, last: date) -> dict[str, str]:

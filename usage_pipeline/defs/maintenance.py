@@ -6,25 +6,24 @@ import dagster as dg
 
 from usage_pipeline.defs.resources import Warehouse
 from usage_pipeline.defs.shared import one_op_job, settings_at_load
-from usage_pipeline.run_tags import Work, may_be_removed
-
-_KEPT_RUNS_FOR = timedelta(days=2)
-_RUNS_REMOVED_AT_ONCE = 500
-_FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+from usage_pipeline.run_tags import Work
 
 
-@dg.op(description="Removes runs older than two days of which there are thousands: the pass, delivery, enforcement.")
+@dg.op(description="Removes runs of which there are thousands: passes, late days, deliveries, enforcement, watching.")
 def delete_old_runs(context: dg.OpExecutionContext) -> None:
     """Keeps Dagster's storage small: a pass a minute is half a million runs a year."""
-    old = context.instance.get_run_records(
-        dg.RunsFilter(statuses=_FINISHED, created_before=datetime.now(UTC) - _KEPT_RUNS_FOR),
-        limit=_RUNS_REMOVED_AT_ONCE,
-        ascending=True,
+    from usage_pipeline.defs.old_runs import remove_old, storage_url
+
+    url = storage_url(context.instance)
+    if url is None:
+        context.log.warning("Dagster's storage is not PostgreSQL: its runs stay; dagster.yaml of the project has one")
+        return
+    days = settings_at_load().schedule.keep_runs_days
+    before = datetime.now(UTC) - timedelta(days=days)
+    removed = remove_old(url, before=before, progress=lambda runs: context.log.info(f"{runs} runs removed so far"))
+    context.add_output_metadata(
+        {"runs_removed": removed.runs, "keep_runs_days": days, "storage_mb": round(removed.bytes_left / 1e6, 1)}
     )
-    removable = [record.dagster_run.run_id for record in old if may_be_removed(record.dagster_run.tags)]
-    for run_id in removable:
-        context.instance.delete_run(run_id)
-    context.log.info(f"{len(removable)} of {len(old)} old runs removed")
 
 
 remove_old_runs = one_op_job(
@@ -36,7 +35,7 @@ remove_old_runs_hourly = dg.ScheduleDefinition(
     job=remove_old_runs,
     cron_schedule="23 * * * *",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Removes runs of the pass and of delivery that are older than two days.",
+    description="Removes runs of passes, deliveries and the like that are older than schedule.keep_runs_days.",
 )
 
 

@@ -103,9 +103,10 @@ class KeyRule(StrictModel):
 
 
 class Schedule(StrictModel):
-    """How often a pass runs when the daemon runs."""
+    """How often a pass runs when the daemon runs, and how long its run can be looked at."""
 
     every_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 1
+    keep_runs_days: Annotated[int, Field(ge=1, le=365)] = 2
 
 
 class Delivery(StrictModel):

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from usage_pipeline.run_tags import Work, days_of, is_backfill, is_scheduled, may_be_removed, work_of
+from usage_pipeline.run_tags import Work, days_of, is_backfill, is_scheduled, removable_works, work_of
 from usage_pipeline_tests.support.definitions_snapshot import SNAPSHOT
 
 
@@ -36,10 +36,8 @@ def test_only_a_pass_and_late_days_are_no_backfill_and_history_is_not_removed() 
     assert not is_backfill(Work.LATE_DAYS.tags)
     assert is_backfill({})
     assert is_backfill({**Work.PASS.tags, "dagster/backfill": "b"})
-    assert may_be_removed(Work.DELIVERY.tags)
-    kept = (Work.LATE_DAYS, Work.DAILY_REPORT, Work.CLOSE_YESTERDAY, Work.OVERRIDE, Work.ACKNOWLEDGE)
-    assert not any(may_be_removed(work.tags) for work in kept)
-    assert not may_be_removed({})
+    assert Work.DELIVERY in removable_works()
+    assert not {Work.DAILY_REPORT, Work.CLOSE_YESTERDAY, Work.OVERRIDE, Work.ACKNOWLEDGE} & {*removable_works()}
 
 
 def test_the_days_of_a_run_are_its_range_or_its_partition() -> None:

@@ -1,6 +1,6 @@
 -- Attributes each staged event: its project, its environment, its day in the tenant's zone and, for calls by the API, its
--- key. Reads stage_event, usage.project, usage.tenant, usage.api_key, usage.api_key_use, usage.run_ledger,
--- usage.usage_event by primary key. Writes stage_event and the temporary table staged_call. Safe to run twice.
+-- key. Reads stage_event, known_event, usage.project, usage.tenant, usage.api_key, usage.api_key_use, usage.run_ledger by
+-- primary key. Writes stage_event, each row once, and the temporary tables key_period and staged_call.
 -- :nested is 'child' (a workflow called as a tool is booked to its own project) or 'caller' (to the topmost one).
 -- :key_rules is a JSON list in order: [{"project": LIKE pattern, "caller": LIKE pattern, "api_key": name, id or masked}].
 -- The ways to tell a key, the surest first (docs/counting.md holds the proofs):
@@ -9,90 +9,125 @@
 --   observed  of several keys only one was seen used around it;
 --   declared  a rule of the configuration says so;
 --   shared    none of these: no key is named.
-UPDATE stage_event e
-SET logged_app_id = e.app_id, app_id = l.calling_app_id
-FROM usage.run_ledger l
-WHERE :'nested' = 'caller' AND l.source = :'source' AND l.run_id = e.run_id AND l.calling_app_id <> e.app_id;
+-- What the source recorded once of a key stays known when it no longer says so.
+-- OFFSET 0 keeps a look-up by key what it is: statistics of tables that have just been filled mislead the planner.
+DELETE FROM key_period;
 
-UPDATE stage_event e
-SET environment = coalesce(p.environment, :'default_environment'),
-    usage_date = (e.occurred_at AT TIME ZONE coalesce(t.timezone, :'zone'))::date
-FROM (
-    SELECT DISTINCT app_id, tenant_id FROM stage_event
-) AS seen
-LEFT JOIN usage.project p ON p.source = :'source' AND p.app_id = seen.app_id
-LEFT JOIN usage.tenant t ON t.source = :'source' AND t.tenant_id = seen.tenant_id
-WHERE e.app_id = seen.app_id AND e.tenant_id = seen.tenant_id;
+DELETE FROM staged_call;
 
-UPDATE stage_event SET key_attribution = 'none' WHERE caller_kind <> 'api' AND key_attribution IS NULL;
+-- Which keys may have been alive, from one change to the next. Times of creation are rounded to the second; the
+-- application's clock may be five minutes ahead of the one that a key's end was read on.
+INSERT INTO key_period
+WITH alive AS (
+    SELECT k.app_id, k.api_key_id, k.created_at - interval '1 second' AS since, k.gone_at + interval '5 minutes' AS until
+    FROM usage.api_key k
+    -- A log shows only the keys that it names: that one was seen does not make it the only one.
+    WHERE k.source = :'source'
+      AND k.app_id IN (SELECT coalesce(s.logged_app_id, s.app_id) FROM stage_event s
+                       WHERE s.caller_kind = 'api' AND s.logged_api_key_id IS NULL AND s.app_mode IS DISTINCT FROM 'log')
+), change AS (
+    SELECT app_id, since AS at FROM alive UNION SELECT app_id, until FROM alive WHERE until IS NOT NULL
+), period AS (
+    SELECT app_id, at AS since, coalesce(lead(at) OVER (PARTITION BY app_id ORDER BY at), 'infinity') AS until FROM change
+)
+SELECT p.app_id, p.since, p.until, count(*), CASE WHEN count(*) = 1 THEN min(a.api_key_id) END
+FROM period p
+JOIN alive a ON a.app_id = p.app_id AND a.since <= p.since AND (a.until IS NULL OR a.until > p.since)
+GROUP BY p.app_id, p.since, p.until;
 
--- What the source recorded once stays known when it no longer says so.
-UPDATE stage_event s SET logged_api_key_id = e.logged_api_key_id
-FROM usage.usage_event e
-WHERE s.caller_kind = 'api' AND s.logged_api_key_id IS NULL
-  AND e.source = :'source' AND e.event_id = s.event_id AND e.logged_api_key_id IS NOT NULL;
-
--- The keys that may have been alive when a call began. Times of creation are rounded to the second; the application's
--- clock may be five minutes ahead of the one that a key's end was read on.
+-- Of several keys: each was looked at after the call, and one alone had been used since shortly before it.
 INSERT INTO staged_call
 WITH call AS (
-    SELECT DISTINCT coalesce(s.logged_app_id, s.app_id) AS app_id, coalesce(l.created_at, s.occurred_at) AS called_at
+    SELECT DISTINCT p.app_id, begun.at AS called_at, p.since
     FROM stage_event s
-    LEFT JOIN usage.run_ledger l ON l.source = :'source' AND l.run_id = s.run_id
-    -- A log shows only the keys that it names: that one was seen does not make it the only one.
-    WHERE s.caller_kind = 'api' AND s.logged_api_key_id IS NULL AND s.app_mode IS DISTINCT FROM 'log'
-), alive AS (
-    SELECT c.app_id, c.called_at, k.api_key_id, count(*) OVER (PARTITION BY c.app_id, c.called_at) AS keys
-    FROM call c
-    JOIN usage.api_key k ON k.source = :'source' AND k.app_id = c.app_id
-                        AND k.created_at <= c.called_at + interval '1 second'
-                        AND (k.gone_at IS NULL OR k.gone_at + interval '5 minutes' > c.called_at)
+    LEFT JOIN LATERAL (
+        SELECT l.created_at FROM usage.run_ledger l WHERE l.source = :'source' AND l.run_id = s.run_id OFFSET 0
+    ) AS run ON s.run_id IS NOT NULL
+    CROSS JOIN LATERAL (SELECT coalesce(run.created_at, s.occurred_at) AS at) AS begun
+    JOIN key_period p ON p.app_id = coalesce(s.logged_app_id, s.app_id) AND p.since <= begun.at AND begun.at < p.until
+    WHERE p.keys > 1 AND s.caller_kind = 'api' AND s.logged_api_key_id IS NULL AND s.app_mode IS DISTINCT FROM 'log'
 )
-SELECT a.app_id, a.called_at,
-       CASE WHEN max(a.keys) = 1 THEN min(a.api_key_id) END,
-       -- Each key was looked at afterwards, and one alone had been used since shortly before the call.
+SELECT c.app_id, c.called_at,
        CASE WHEN bool_and(look.taken IS NOT NULL) AND count(*) FILTER (WHERE look.used) = 1
-            THEN min(a.api_key_id) FILTER (WHERE look.used) END
-FROM alive a
+            THEN min(k.api_key_id) FILTER (WHERE look.used) END
+FROM call c
+JOIN usage.api_key k ON k.source = :'source' AND k.app_id = c.app_id
+                    AND k.created_at <= c.called_at + interval '1 second'
+                    AND (k.gone_at IS NULL OR k.gone_at + interval '5 minutes' > c.called_at)
 LEFT JOIN LATERAL (
-    SELECT true AS taken, u.last_used_at >= a.called_at - interval '7 minutes' AS used
+    SELECT true AS taken, u.last_used_at >= c.called_at - interval '7 minutes' AS used
     FROM usage.api_key_use u
-    WHERE a.keys > 1 AND u.source = :'source' AND u.api_key_id = a.api_key_id
-      AND u.seen_until >= a.called_at + interval '2 minutes'
+    WHERE u.source = :'source' AND u.api_key_id = k.api_key_id
+      AND u.seen_until >= c.called_at + interval '2 minutes'
       AND (u.prompt
-           OR (u.seen_until >= a.called_at + interval '60 minutes'
+           OR (u.seen_until >= c.called_at + interval '60 minutes'
                -- Written in batches: one that was written after the call must have been seen by then.
                AND u.seen_until >= (SELECT min(f.seen_from) FROM usage.api_key_use f
                                     WHERE f.source = :'source'
-                                      AND f.last_used_at >= a.called_at + interval '7 minutes')))
+                                      AND f.last_used_at >= c.called_at + interval '7 minutes')))
     ORDER BY u.seen_until
     LIMIT 1
 ) AS look ON true
-GROUP BY a.app_id, a.called_at;
+GROUP BY c.app_id, c.called_at;
 
 UPDATE stage_event e
-SET api_key_id = coalesce(s.logged_api_key_id, known.sole, known.observed, declared.api_key),
-    key_attribution = CASE WHEN s.logged_api_key_id IS NOT NULL THEN 'exact'
-                           WHEN known.sole IS NOT NULL THEN 'sole'
-                           WHEN known.observed IS NOT NULL THEN 'observed'
-                           WHEN declared.api_key IS NOT NULL THEN 'declared'
+SET app_id = a.app_id,
+    logged_app_id = nullif(a.ran, a.app_id),
+    environment = a.environment,
+    usage_date = a.usage_date,
+    logged_api_key_id = a.logged_api_key_id,
+    api_key_id = CASE WHEN e.caller_kind = 'api'
+                      THEN coalesce(e.api_key_id, a.logged_api_key_id, a.sole, a.observed, a.declared) ELSE e.api_key_id END,
+    key_attribution = CASE WHEN e.key_attribution IS NOT NULL THEN e.key_attribution
+                           WHEN e.caller_kind IS DISTINCT FROM 'api' THEN 'none'
+                           WHEN a.logged_api_key_id IS NOT NULL THEN 'exact'
+                           WHEN a.sole IS NOT NULL THEN 'sole'
+                           WHEN a.observed IS NOT NULL THEN 'observed'
+                           WHEN a.declared IS NOT NULL THEN 'declared'
                            ELSE 'shared' END
-FROM stage_event s
-LEFT JOIN usage.run_ledger l ON l.source = :'source' AND l.run_id = s.run_id
-LEFT JOIN staged_call known ON known.app_id = coalesce(s.logged_app_id, s.app_id)
-                           AND known.called_at = coalesce(l.created_at, s.occurred_at)
-LEFT JOIN LATERAL (
-    SELECT coalesce(
-               (SELECT k.api_key_id FROM usage.api_key k
-                WHERE k.source = :'source' AND k.app_id = s.app_id
-                  AND rule.json ->> 'api_key' IN (k.api_key_id, k.masked, k.name)
-                ORDER BY k.api_key_id
-                LIMIT 1),
-               rule.json ->> 'api_key') AS api_key
-    FROM jsonb_array_elements(:'key_rules'::jsonb) WITH ORDINALITY AS rule (json, position)
-    JOIN usage.project p ON p.source = :'source' AND p.app_id = s.app_id
-    WHERE p.name LIKE rule.json ->> 'project' AND coalesce(s.caller_id, '') LIKE rule.json ->> 'caller'
-    ORDER BY rule.position
-    LIMIT 1
-) AS declared ON true
-WHERE e.event_id = s.event_id AND s.caller_kind = 'api' AND s.key_attribution IS NULL;
+FROM (
+    SELECT s.ctid AS row, call.ran, call.app_id, coalesce(p.environment, :'default_environment') AS environment,
+           (s.occurred_at AT TIME ZONE coalesce(t.timezone, :'zone'))::date AS usage_date,
+           recorded.api_key_id AS logged_api_key_id, period.sole, several.observed, declared.api_key AS declared
+    FROM stage_event s
+    LEFT JOIN LATERAL (
+        SELECT l.created_at, l.calling_app_id FROM usage.run_ledger l
+        WHERE l.source = :'source' AND l.run_id = s.run_id
+        OFFSET 0
+    ) AS run ON s.run_id IS NOT NULL
+    CROSS JOIN LATERAL (
+        SELECT coalesce(s.logged_app_id, s.app_id) AS ran,
+               coalesce(CASE WHEN :'nested' = 'caller' THEN run.calling_app_id END, s.logged_app_id, s.app_id) AS app_id,
+               coalesce(run.created_at, s.occurred_at) AS begun_at
+    ) AS call
+    LEFT JOIN usage.project p ON p.source = :'source' AND p.app_id = call.app_id
+    LEFT JOIN usage.tenant t ON t.source = :'source' AND t.tenant_id = s.tenant_id
+    LEFT JOIN known_event known ON known.event_id = s.event_id AND s.caller_kind = 'api'
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN s.caller_kind = 'api' THEN coalesce(s.logged_api_key_id, known.logged_api_key_id)
+                    ELSE s.logged_api_key_id END AS api_key_id
+    ) AS recorded
+    LEFT JOIN LATERAL (
+        SELECT k.sole, k.until FROM key_period k
+        WHERE k.app_id = call.ran AND k.since <= call.begun_at
+        ORDER BY k.since DESC
+        LIMIT 1
+    ) AS period ON s.caller_kind = 'api' AND recorded.api_key_id IS NULL AND s.app_mode IS DISTINCT FROM 'log'
+               AND call.begun_at < period.until
+    LEFT JOIN staged_call several ON several.app_id = call.ran AND several.called_at = call.begun_at
+                                 AND s.caller_kind = 'api' AND recorded.api_key_id IS NULL
+    LEFT JOIN LATERAL (
+        SELECT coalesce(
+                   (SELECT k.api_key_id FROM usage.api_key k
+                    WHERE k.source = :'source' AND k.app_id = call.app_id
+                      AND rule.json ->> 'api_key' IN (k.api_key_id, k.masked, k.name)
+                    ORDER BY k.api_key_id
+                    LIMIT 1),
+                   rule.json ->> 'api_key') AS api_key
+        FROM jsonb_array_elements(:'key_rules'::jsonb) WITH ORDINALITY AS rule (json, position)
+        WHERE p.name LIKE rule.json ->> 'project' AND coalesce(s.caller_id, '') LIKE rule.json ->> 'caller'
+        ORDER BY rule.position
+        LIMIT 1
+    ) AS declared ON s.caller_kind = 'api'
+) AS a
+WHERE e.ctid = a.row;

@@ -1,8 +1,7 @@
 -- One estimated event an answer that was stopped and for which Dify logs no tokens (since 1.3.0): a token is four bytes of
 -- the prompt's and the answer's text in UTF-8, at the prices that Dify noted. The message's own event stays as logged,
 -- with zero.
--- Reads stage_message, stage_event. Writes stage_event and gone_event (estimates of messages that have tokens by now).
--- Safe to run twice.
+-- Reads stage_message, stage_event. Writes stage_event. Safe to run twice.
 INSERT INTO stage_event (
     event_id, tenant_id, app_id, app_mode, caller_kind, caller_id, provider, model, input_tokens, output_tokens,
     total_tokens, logged_cost, logged_currency, logged_api_key_id, basis, status, occurred_at
@@ -18,9 +17,3 @@ CROSS JOIN LATERAL (
 ) AS about
 WHERE m.answer_octets IS NOT NULL
 ORDER BY m.id;
-
-INSERT INTO gone_event
-SELECT 'stopped:' || substr(e.event_id, length('message:') + 1)
-FROM stage_event e
-WHERE e.event_id LIKE 'message:%'
-  AND NOT EXISTS (SELECT FROM stage_event s WHERE s.event_id = 'stopped:' || substr(e.event_id, length('message:') + 1));

@@ -1,6 +1,9 @@
 -- The tables that a source fills for one window: what its rows say, as far as counting needs it.
 -- Temporary, so never written to the log and never shared: two sources or two tries cannot meet in them, and a killed
 -- pass leaves nothing behind. Emptied at each commit. Safe to run twice in a session.
+-- A window is sorted and joined in memory.
+SET work_mem = '64MB';
+
 CREATE TEMP TABLE IF NOT EXISTS stage_tenant (tenant_id text, name text) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE IF NOT EXISTS stage_project (
@@ -73,8 +76,17 @@ CREATE TEMP TABLE IF NOT EXISTS message_caller (
 
 CREATE TEMP TABLE IF NOT EXISTS run_caller (id text, kind text, caller_id text) ON COMMIT DELETE ROWS;
 
+CREATE TEMP TABLE IF NOT EXISTS key_period (
+    app_id text, since timestamptz, until timestamptz, keys bigint, sole text, UNIQUE (app_id, since)
+) ON COMMIT DELETE ROWS;
+
 CREATE TEMP TABLE IF NOT EXISTS staged_call (
-    app_id text, called_at timestamptz, sole text, observed text
+    app_id text, called_at timestamptz, observed text
+) ON COMMIT DELETE ROWS;
+
+-- What the ledger says of the staged events, as far as booking them again needs it.
+CREATE TEMP TABLE IF NOT EXISTS known_event (
+    event_id text PRIMARY KEY, usage_date date, total_tokens bigint, logged_api_key_id text
 ) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE IF NOT EXISTS asked_run (run_id text) ON COMMIT DELETE ROWS;

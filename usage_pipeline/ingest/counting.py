@@ -83,9 +83,8 @@ def count_staged(warehouse: Connection, family: Family, parameters: Mapping[str,
 
 def make_events(warehouse: Connection, family: Family, parameters: Mapping[str, object]) -> None:
     """Turns the staged rows into attributed and priced events in stage_event."""
-    # Temporary tables have no statistics of their own until somebody asks.
-    warehouse.execute(f"ANALYZE {', '.join(family.staged)}".encode())
-    for name in (*family.set_aside, *family.events):
+    _analyze(warehouse, *family.staged)
+    for name in (*family.set_aside, *family.events, "ingest/known_events", *family.known):
         warehouse.execute(statement(name), parameters)
     _attribute_and_price(warehouse, parameters)
 
@@ -100,17 +99,22 @@ def merge_events(warehouse: Connection, family: Family, parameters: Mapping[str,
 
 def book_staged(warehouse: Connection, parameters: Mapping[str, object]) -> int:
     """Attributes and prices the staged events and merges them into the ledger; returns how many changed."""
+    warehouse.execute(statement("ingest/known_events"), parameters)
     _attribute_and_price(warehouse, parameters)
     return _merge(warehouse, parameters)
 
 
 def _attribute_and_price(warehouse: Connection, parameters: Mapping[str, object]) -> None:
-    # The ledger is looked up for what is staged: how much that is decides the way.
-    warehouse.execute("ANALYZE stage_event")
+    _analyze(warehouse, "stage_event")
     warehouse.execute(statement("ingest/attribute_events"), parameters)
     unpriced = rows(warehouse, _UnpricedModel, statement("pricing/unpriced_models"))
     catalogue = catalogue_rules((found.provider, found.model) for found in unpriced)
     warehouse.execute(statement("pricing/price_events"), {**parameters, "catalogue": catalogue})
+
+
+def _analyze(warehouse: Connection, *tables: str) -> None:
+    # Temporary tables have no statistics of their own until somebody asks; how many rows they have is enough.
+    warehouse.execute(f"SET LOCAL default_statistics_target = 10; ANALYZE {', '.join(tables)}".encode())
 
 
 def _merge(warehouse: Connection, parameters: Mapping[str, object]) -> int:

@@ -65,7 +65,8 @@ class Family:
 
     staged: tuple[str, ...]  # the large staging tables, which counting wants statistics of
     events: tuple[str, ...]  # from the staged rows to stage_event
-    afterwards: tuple[str, ...]  # when the events are merged
+    known: tuple[str, ...] = ()  # when the ledger's word on the staged events is known
+    afterwards: tuple[str, ...] = ()  # when the events are merged
     set_aside: tuple[str, ...] = ()  # before these: takes out what cannot be counted, and notes it
     names_in_rows: bool = False  # workspaces, projects and keys are known by the rows alone
 
@@ -86,6 +87,7 @@ DIFY = Family(
         "ingest/dify_nested",
         "ingest/restage",
     ),
+    known=("ingest/dify_estimates_over",),
     afterwards=("ingest/dify_open_rows", "ingest/dify_problems"),
 )
 LOG = Family(

@@ -1,4 +1,4 @@
-"""How fast a first reading is, against the least that any loader does: COPY of the same rows, merged into a keyed table.
+"""How fast a first reading is, against the least that any loader does: COPY of the rows, merged into a keyed table.
 
 Run: .venv/bin/python benchmarks/first_read.py [messages, default 200000] [workflow runs of five nodes, default 0]
 Prints seconds and ratios of one run, interleaved, so that a slow machine does not look like a slow program.
@@ -33,21 +33,9 @@ budgets:
   - {id: callers, scope: {caller: "*"}, per: caller, period: day, limit: {tokens: 900000000}}
   - {id: models, scope: {model: "*"}, per: model, period: week, limit: {cost: 9000000}}
 """
-PIPE = {
-    "messages": (
-        "SELECT id, app_id, model_provider, model_id, message_tokens, answer_tokens, total_price, currency, status,"
-        " invoke_from, from_source, workflow_run_id, created_at, from_end_user_id, from_account_id, app_mode FROM messages"
-    ),
-    "workflow_node_executions": (
-        "SELECT id, tenant_id, app_id, workflow_id, workflow_run_id, node_id, node_type, title, status, created_at,"
-        " finished_at, process_data::json -> 'usage' ->> 'prompt_tokens', process_data::json -> 'usage' ->> 'completion_tokens',"
-        " execution_metadata::json ->> 'total_tokens', execution_metadata::json ->> 'total_price',"
-        " process_data::json ->> 'model_name' FROM workflow_node_executions"
-    ),
-}
 
 
-def floor(dify_url: str, warehouse_url: str, table: str) -> tuple[float, float]:
+def floor(dify_url: str, warehouse_url: str, piped_rows: str) -> tuple[float, float]:
     """Seconds of a COPY of 16 columns from Dify into an unlogged table, and of its merge into a keyed one."""
     with psycopg.connect(dify_url) as dify, psycopg.connect(warehouse_url) as warehouse:
         columns = ", ".join(f"c{number} text" for number in range(1, 16))
@@ -56,7 +44,7 @@ def floor(dify_url: str, warehouse_url: str, table: str) -> tuple[float, float]:
         warehouse.commit()
         began = time.perf_counter()
         with (
-            dify.cursor().copy(f"COPY ({PIPE[table]}) TO STDOUT".encode()) as out,
+            dify.cursor().copy(f"COPY ({statement_of(piped_rows)}) TO STDOUT".encode()) as out,
             warehouse.cursor().copy("COPY piped FROM STDIN") as into,
         ):
             for block in out:
@@ -78,8 +66,8 @@ def measure(server: EmbeddedServer, folder: Path, messages: int, runs: int) -> N
     with connect(server.url("dify")) as dify:
         create_dify_schema(dify)
         dify.execute(statement_of("made_dify"), {"messages": messages, "runs": runs})
-    table = "messages" if messages > runs else "workflow_node_executions"
-    limits = [floor(server.url("dify"), server.url("floor"), table)]
+    rows_of = "piped_messages" if messages > runs else "piped_nodes"
+    limits = [floor(server.url("dify"), server.url("floor"), rows_of)]
     os.environ["DIFY_DATABASE_URL"] = server.url("dify")
     config = folder / "config.yaml"
     config.write_text(CONFIG, encoding="utf-8")
@@ -93,7 +81,7 @@ def measure(server: EmbeddedServer, folder: Path, messages: int, runs: int) -> N
         run_pass(warehouse, config, by="benchmark", deliver=False, sweep=False)
         second = time.perf_counter() - began
         row = warehouse.execute("SELECT count(*), sum(total_tokens) FROM usage.usage_event").fetchone()
-    limits.append(floor(server.url("dify"), server.url("floor"), table))
+    limits.append(floor(server.url("dify"), server.url("floor"), rows_of))
     piped, merged = (sum(values) / len(limits) for values in zip(*limits, strict=True))
     rows = messages + 5 * runs
     print(f"{row} from {rows:,} rows: first pass {first:.1f} s, {rows / first:,.0f} rows/s; a second {second:.2f} s")
@@ -102,7 +90,8 @@ def measure(server: EmbeddedServer, folder: Path, messages: int, runs: int) -> N
 
 def statement_of(name: str) -> str:
     """Returns a benchmark's own SQL with parameters as the driver takes them."""
-    text = "\n".join(line for line in (SQL / f"{name}.sql").read_text().splitlines() if not line.startswith("--"))
+    lines = (SQL / f"{name}.sql").read_text(encoding="utf-8").splitlines()
+    text = "\n".join(line for line in lines if not line.startswith("--"))
     return text.replace("%", "%%").replace(":'messages'", "%(messages)s").replace(":'runs'", "%(runs)s")
 
 

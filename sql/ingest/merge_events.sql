@@ -66,8 +66,8 @@ WITH added AS (
         logged_cost, logged_currency, cost, currency, base_cost, price_source, basis, status, occurred_at,
         usage_date, logged_app_id, logged_api_key_id, seal
     )
-    SELECT :'source', s.event_id, s.tenant_id, s.environment, s.app_id, s.app_mode, s.run_id, s.node_id, s.node_type, s.node_title,
-           s.api_key_id, s.key_attribution, s.caller_kind, s.caller_id, s.provider, s.model, s.input_tokens,
+    SELECT :'source', s.event_id, s.tenant_id, s.environment, s.app_id, s.app_mode, s.run_id, s.node_id, s.node_type,
+           s.node_title, s.api_key_id, s.key_attribution, s.caller_kind, s.caller_id, s.provider, s.model, s.input_tokens,
            s.output_tokens, s.total_tokens, s.logged_cost, s.logged_currency, s.cost, s.currency, s.base_cost,
            s.price_source, s.basis, s.status, s.occurred_at, s.usage_date, s.logged_app_id, s.logged_api_key_id,
            usage.seal_of(:'source', s.event_id, s.tenant_id, s.app_id, s.input_tokens, s.output_tokens, s.total_tokens,

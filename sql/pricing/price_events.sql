@@ -16,7 +16,9 @@
 --           the newest that has begun and the highest `above` that the call exceeds is in force.
 -- :rates  [{"from": date, "currency": "USD", "rate": "7.10"}]; the newest that has begun is in force.
 WITH named AS MATERIALIZED (
-    SELECT e.ctid AS row, nullif(CASE WHEN e.provider LIKE '%/%' THEN regexp_replace(e.provider, '^.*/', '') ELSE e.provider END, '') AS provider,
+    SELECT e.ctid AS row,
+           nullif(CASE WHEN e.provider LIKE '%/%' THEN regexp_replace(e.provider, '^.*/', '') ELSE e.provider END, '')
+               AS provider,
            e.model, e.usage_date, e.occurred_at, e.status, e.input_tokens, e.output_tokens, e.total_tokens, e.logged_cost,
            upper(btrim(e.logged_currency)) AS logged_currency
     FROM stage_event e
@@ -74,7 +76,8 @@ WITH named AS MATERIALIZED (
     OFFSET 0
 ), priced AS (
     SELECT w.row, w.provider, w.usage_date,
-           coalesce(w.price_source, CASE WHEN listed.input_price IS NULL THEN 'unpriced' ELSE 'catalog' END) AS price_source,
+           coalesce(w.price_source, CASE WHEN listed.input_price IS NULL THEN 'unpriced' ELSE 'catalog' END)
+               AS price_source,
            CASE WHEN w.price_source = 'override' THEN w.rule_cost
                 WHEN w.price_source = 'dify' THEN w.logged_cost
                 ELSE (w.input_tokens * listed.input_price + w.output_tokens * listed.output_price) * 0.000001

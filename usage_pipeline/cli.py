@@ -2,6 +2,7 @@
 
 import typer
 
+from usage_pipeline.commands.entry import Entry
 from usage_pipeline.commands.lazy import Command, Group, lazy_group
 
 COMMANDS: dict[str, Command | Group] = {
@@ -173,7 +174,7 @@ COMMANDS: dict[str, Command | Group] = {
 }
 
 app = typer.Typer(
-    cls=lazy_group(COMMANDS), no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    cls=lazy_group(COMMANDS, Entry), no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )  # fmt: skip
 
 

@@ -168,6 +168,12 @@ def new_warehouse(postgres: EmbeddedServer, migrated: str) -> Iterator[Callable[
     yield from _databases(postgres, migrated)
 
 
+@pytest.fixture(scope="module")
+def module_warehouse(postgres: EmbeddedServer, migrated: str) -> Iterator[Callable[[], str]]:
+    """The same for warehouses that all tests of a file share."""
+    yield from _databases(postgres, migrated)
+
+
 def _databases(postgres: EmbeddedServer, pattern: str = "template1") -> Iterator[Callable[[], str]]:
     names: list[str] = []
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from usage_pipeline.commands.output import err, out, show_rows
+from usage_pipeline.commands.output import complain, say, show_rows
 from usage_pipeline.enforcement.carry_out import Carried
 from usage_pipeline.enforcement.state import ActionRecord
 
@@ -29,11 +29,11 @@ def show_actions(found: Sequence[ActionRecord], title: str = "Actions") -> None:
 def show_carried(carried: Carried) -> None:
     """What one run of enforcement did, for people."""
     for done in carried.done:
-        out.print(f"enforcement: {done}", markup=False)
+        say(f"enforcement: {done}")
     for source, error in carried.errors.items():
-        err.print(f"source {source!r}: {error}", markup=False, style="red")
+        complain(f"source {source!r}: {error}", style="red")
     if not carried.done and not carried.errors:
-        out.print("enforcement: nothing to do")
+        say("enforcement: nothing to do")
 
 
 def _row(action: ActionRecord) -> tuple[object, ...]:

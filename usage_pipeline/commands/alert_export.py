@@ -1,12 +1,11 @@
 """`usage-pipeline alerts export`: the whole history of alerts, for auditors."""
 
 import csv
-import json
-import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -15,9 +14,10 @@ import typer
 from usage_pipeline import inputs
 from usage_pipeline.alerts.history import history
 from usage_pipeline.commands.context import open_context
-from usage_pipeline.commands.output import err, for_people
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from usage_pipeline.commands.files import written_to
+from usage_pipeline.commands.output import complain, for_people, standard_output
+from usage_pipeline.commands.visible import as_json, visible
+from usage_pipeline.reports.cells import is_formula
 
 
 class Format(StrEnum):
@@ -43,15 +43,9 @@ def export(
         if begin >= end:
             raise inputs.InputError(f"--from {from_time} is not before --to {to_time}")
         names, rows = history(connection, begin, end)
-        if target is None:
-            count = _write(sys.stdout, form, names, rows)
-        else:
-            try:
-                with target.open("w", encoding="utf-8", newline="") as file:
-                    count = _write(file, form, names, rows)
-            except OSError as error:
-                raise inputs.InputError(f"{target} cannot be written ({error.strerror})") from None
-    err.print(f"{count} rows", markup=False)
+        write = partial(_write, form=form, names=names, rows=rows)
+        count = write(standard_output()) if target is None else written_to(target, write)
+    complain(f"{count} rows")
 
 
 def _write(file: TextIO, form: Format, names: Sequence[str], rows: Iterable[tuple[object, ...]]) -> int:
@@ -64,19 +58,19 @@ def _write(file: TextIO, form: Format, names: Sequence[str], rows: Iterable[tupl
         if form is Format.CSV:
             writer.writerow([_cell(value) for value in row])
         else:
-            file.write(json.dumps(dict(zip(names, row, strict=True)), default=_text, ensure_ascii=False) + "\n")
+            file.write(as_json(dict(zip(names, row, strict=True)), indent=None) + "\n")
     return count
 
 
-def _text(value: object) -> str:
-    if isinstance(value, date):
-        return value.isoformat()
-    return format(value, "f") if isinstance(value, Decimal) else str(value)
-
-
 def _cell(value: object) -> str:
-    """A cell that no spreadsheet takes for a formula: names come from Dify's users."""
-    if value is None:
-        return ""
-    text = _text(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+    """A cell that no spreadsheet takes for a formula and no terminal for a command: names come from Dify's users."""
+    match value:
+        case None:
+            return ""
+        case date():
+            return value.isoformat()
+        case Decimal():
+            return format(value, "f")
+        case str() if is_formula(value):
+            return f"'{visible(value)}"
+    return visible(str(value))

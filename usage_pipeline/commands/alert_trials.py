@@ -11,7 +11,7 @@ from usage_pipeline.alerts.kinds.test import raise_test_alert
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.preview import would_be_alert
 from usage_pipeline.commands.context import open_context
-from usage_pipeline.commands.output import EXIT_FAILED, AsJson, for_people, out, print_json, show_records
+from usage_pipeline.commands.output import EXIT_FAILED, AsJson, for_people, out, print_json, say, show_records
 from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.delivery.previews import previews
 from usage_pipeline.delivery.worker import deliver_due
@@ -44,7 +44,7 @@ def send_test(
         print_json({"alert_id": alert_id, "accepted": accepted, "attempts": attempts})
     else:
         show_records(f"Test {alert_id}", Attempt, attempts, right=("attempt",))
-        out.print("Accepted." if accepted else "Not accepted; what is only refused for now is tried again by the pass.")
+        say("Accepted." if accepted else "Not accepted; what is only refused for now is tried again by the pass.")
     if not accepted:
         raise typer.Exit(EXIT_FAILED)
 
@@ -81,7 +81,7 @@ def preview(
         return
     for each in shown:
         out.rule(f"{each.channel} · {each.recipient} · {each.language}")
-        out.print(each.text, markup=False, soft_wrap=True)
+        out.print(each.text, soft_wrap=True)
 
 
 def _first_attempts(connection: Connection, alert_id: str) -> list[Attempt]:

@@ -16,7 +16,7 @@ from usage_pipeline.alerts.history import (
 )
 from usage_pipeline.alerts.silences import acknowledge
 from usage_pipeline.commands.context import open_warehouse
-from usage_pipeline.commands.output import AsJson, By, for_people, out, print_json, show_records, show_rows
+from usage_pipeline.commands.output import AsJson, By, for_people, print_json, say, show_records, show_rows
 
 AlertId = Annotated[str, typer.Argument(help="The alert's id, as its message shows it.")]
 
@@ -64,4 +64,4 @@ def ack(
     with open_warehouse() as connection:
         first = acknowledge(connection, alert_id, actor, note or None, datetime.now(UTC))
         earlier = acknowledged_by(connection, alert_id)
-    out.print(f"{alert_id} acknowledged by {actor}." if first else f"{alert_id} was acknowledged by {earlier} before.")
+    say(f"{alert_id} acknowledged by {actor}." if first else f"{alert_id} was acknowledged by {earlier} before.")

@@ -12,10 +12,11 @@ from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.output import (
     EXIT_FAILED,
     AsJson,
+    complain,
     err,
     for_people,
-    out,
     print_json,
+    say,
     show_records,
 )
 from usage_pipeline.pipeline import backfill as backfill_days
@@ -51,11 +52,11 @@ def backfill(
     if as_json:
         print_json({"days": len(days), "differences": found, "waiting": waiting, "sent": 0})
     else:
-        out.print(f"{len(days)} day(s) from {days[0]} to {days[-1]} were made again; nothing was sent")
+        say(f"{len(days)} day(s) from {days[0]} to {days[-1]} were made again; nothing was sent")
         if waiting:
-            out.print(f"events moved to or from days that were not named; the next pass makes them: {_words(waiting)}")
+            say(f"events moved to or from days that were not named; the next pass makes them: {_words(waiting)}")
         for difference in found:
-            err.print(f"does not add up: {difference}", markup=False, style="red")
+            complain(f"does not add up: {difference}", style="red")
     if found:
         raise typer.Exit(EXIT_FAILED)
 
@@ -73,4 +74,4 @@ def _show_what_if(days: list[date], as_json: bool) -> None:
         print_json({"days": len(days), "would_have_alerted": found, "sent": 0})
         return
     show_records(f"Days that would have alerted under version {configuration.version}", WhatIf, found, right=_NUMBERS)
-    out.print("Nothing was sent, and how the budgets stood then is still on record.")
+    say("Nothing was sent, and how the budgets stood then is still on record.")

@@ -5,12 +5,13 @@ from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from rich.markup import escape
+from rich.text import Text
 from rich.tree import Tree
 
 from usage_pipeline.budgets.current import CurrentStatus
 from usage_pipeline.budgets.explain import Explanation
-from usage_pipeline.commands.output import out, show_rows
+from usage_pipeline.commands.output import bold, out, say, show_rows
+from usage_pipeline.commands.visible import one_line
 from usage_pipeline.settings import Budget, Settings
 
 _COLOURS = {"ok": "green", "info": "blue", "warning": "yellow", "critical": "dark_orange", "emergency": "red"}
@@ -19,9 +20,9 @@ _VALUES_SHOWN = 20
 
 def show_terms(settings: Settings, budget: Budget) -> None:
     """What the budget says, in words."""
-    out.print(f"[bold]{escape(budget.name or budget.id)}[/bold] ({budget.id})")
+    say(bold(budget.name or budget.id), f" ({budget.id})")
     for label, text in _terms(settings, budget):
-        out.print(f"  {label:<10} {text}", markup=False, soft_wrap=True)
+        say(f"  {label:<10} {text}")
     out.print()
 
 
@@ -55,7 +56,7 @@ def show_explanation(settings: Settings, found: Explanation) -> None:
     zone = ZoneInfo(found.zone)
     unit = _unit(found.measure, settings)
     colour = _COLOURS.get(found.level, "white")
-    out.print(f"[bold]{escape(found.scope_name or 'all of it')}[/bold] [{colour}]{found.level}[/]")
+    say(bold(found.scope_name or "all of it"), " ", Text(found.level, style=colour))
     lines = [
         ("period", f"{_local(found.period_start, zone)} to {_local(found.period_end, zone)} ({found.zone})"),
         (
@@ -68,7 +69,7 @@ def show_explanation(settings: Settings, found: Explanation) -> None:
         ("evaluated by", _version(found, zone)),
     ]
     for label, text in lines:
-        out.print(f"  {label:<10} {text}", markup=False, soft_wrap=True)
+        say(f"  {label:<10} {text}")
     out.print()
     for kind, parts in found.parts.items():
         rows = [
@@ -127,7 +128,7 @@ def show_tree(budgets: Sequence[Budget], found: Sequence[CurrentStatus]) -> None
     by_budget: dict[str, list[CurrentStatus]] = {}
     for status in found:
         by_budget.setdefault(status.budget_id, []).append(status)
-    root = Tree("[bold]Budgets[/bold]", hide_root=False)
+    root = Tree(bold("Budgets"), hide_root=False)
     for budget in budgets:
         if budget.parent is None:
             _branch(root, budget, budgets, by_budget, within={})
@@ -144,7 +145,7 @@ def _branch(
     children = [child for child in budgets if child.parent == budget.id]
     values = [status for status in by_budget.get(budget.id, ()) if _lies_in(status, within)]
     if not values:
-        empty = above.add(f"{escape(budget.name or budget.id)}: [dim]nothing spent yet[/dim]")
+        empty = above.add(Text.assemble(one_line(f"{budget.name or budget.id}: "), ("nothing spent yet", "dim")))
         for child in children:
             _branch(empty, child, budgets, by_budget, within)
     for status in values[:_VALUES_SHOWN]:
@@ -152,7 +153,7 @@ def _branch(
         for child in children:
             _branch(branch, child, budgets, by_budget, status.scope_ids or {})
     if len(values) > _VALUES_SHOWN:
-        above.add(f"[dim]and {len(values) - _VALUES_SHOWN} more of {escape(budget.id)}[/dim]")
+        above.add(Text(f"and {len(values) - _VALUES_SHOWN} more of {budget.id}", style="dim"))
 
 
 def _lies_in(status: CurrentStatus, within: Mapping[str, object]) -> bool:
@@ -161,8 +162,8 @@ def _lies_in(status: CurrentStatus, within: Mapping[str, object]) -> bool:
     return all(own.get(name, part) == part for name, part in within.items())
 
 
-def _line(budget: Budget, status: CurrentStatus) -> str:
+def _line(budget: Budget, status: CurrentStatus) -> Text:
     name = " · ".join(part for part in (budget.name or budget.id, status.scope) if part)
     colour = _COLOURS.get(status.level, "white")
     spent = f"{status.spent:,.2f} of {status.limit:,.2f} {status.measure}, by {status.period}"
-    return f"{escape(name)}: [{colour}]{status.ratio * 100:.1f}%[/] [dim]{spent}[/dim]"
+    return Text.assemble(one_line(f"{name}: "), (f"{status.ratio * 100:.1f}%", colour), " ", (spent, "dim"))

@@ -15,7 +15,7 @@ from usage_pipeline.budgets.explain import Explanation, explain
 from usage_pipeline.budgets.preview import BudgetStanding, preview
 from usage_pipeline.commands.budget_pages import show_explanation, show_terms, show_tree
 from usage_pipeline.commands.context import open_context
-from usage_pipeline.commands.output import EXIT_MISTAKE, AsJson, as_dicts, for_people, out, print_json, show_rows
+from usage_pipeline.commands.output import EXIT_MISTAKE, AsJson, as_dicts, for_people, print_json, say, show_rows
 from usage_pipeline.inputs import InputError
 from usage_pipeline.settings import SettingsError, load_settings
 from usage_pipeline.settings.differences import differences
@@ -52,7 +52,7 @@ def validate(
     if as_json:
         print_json({"valid": True, "budgets": [budget.id for budget in settings.budgets]})
         return
-    out.print(f"{path} is valid: {len(settings.budgets)} budgets, {len(settings.recipients)} recipients", markup=False)
+    say(f"{path} is valid: {len(settings.budgets)} budgets, {len(settings.recipients)} recipients")
 
 
 @for_people
@@ -88,7 +88,7 @@ def show(
         for each in explained:
             show_explanation(settings, each)
         if at is not None and not explained:
-            out.print(f"{budget_id} was not evaluated at {moment.isoformat()}", markup=False)
+            say(f"{budget_id} was not evaluated at {moment.isoformat()}")
     if at is None:
         _show_status(found + unspent(asked, found))
 

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.panel import Panel
+from rich.text import Text
 
 from usage_pipeline.commands.action_pages import show_actions
-from usage_pipeline.commands.output import EXIT_FAILED, err, for_people, out
+from usage_pipeline.commands.output import EXIT_FAILED, bold, complain, for_people, out, say
 from usage_pipeline.commands.run import as_document
 from usage_pipeline.commands.summary import show_attempts, show_budgets, show_pass
+from usage_pipeline.commands.visible import visible
 from usage_pipeline.configuration import active_configuration
 from usage_pipeline.delivery.worker import deliver_due
 from usage_pipeline.demo.channel_servers import channel_servers
@@ -55,10 +56,10 @@ def demo(
         return
     need("aiosmtpd", "demo", "the demo's mailbox")
     started = time.monotonic()
-    out.print("[bold]A made-up Dify[/bold]: two workspaces, 14 apps, 60 days; today an agent runs away.")
+    say(bold("A made-up Dify"), ": two workspaces, 14 apps, 60 days; today an agent runs away.")
     wait = time_to_wait(datetime.now(UTC)).total_seconds()
     if wait:
-        out.print(f"  It is about midnight in Shanghai, where its day begins: the demo starts in {wait:.0f} s.")
+        say(f"  It is about midnight in Shanghai, where its day begins: the demo starts in {wait:.0f} s.")
         time.sleep(wait)
     own = bool(os.environ.get("USAGE_PIPELINE_CONFIG"))
     example = project_dir() / "config" / "usage_pipeline.yaml"
@@ -67,7 +68,7 @@ def demo(
     with channel_servers(_show) as servers, console_of_demo(os.environ["DIFY_DATABASE_URL"]) as console:
         os.environ.update(servers.environment)
         before = call_the_agent(console, history)
-        well = run_through_dagster(lambda text: out.print(f"[dim]Dagster: {text} …[/dim]"))
+        well = run_through_dagster(lambda text: say(f"Dagster: {text} …", style="dim"))
         out.print()
         with connected(warehouse_url()) as connection:
             summary = run_pass(connection, config_path(), by="usage-pipeline demo")
@@ -78,16 +79,17 @@ def demo(
         if live:
             well &= _go_on(history, seconds)
     out.print(f"\nThat took {time.monotonic() - started:.0f} s. See it all in the Dagster UI:")
-    out.print("  [bold].venv/bin/usage-pipeline up[/bold]   then open http://127.0.0.1:3000", highlight=False)
+    say("  ", bold(".venv/bin/usage-pipeline up"), "   then open http://127.0.0.1:3000")
     out.print("  (Assets > Global asset lineage shows the way of the data; `alerts show ID` and `enforcement show ID`")
     out.print("  show what happened to an alert and to an action)")
     if not (well and summary.ok):
-        err.print(f"not every step held: {as_document(summary)}", markup=False, style="red")
+        complain(f"not every step held: {as_document(summary)}", style="red")
         raise typer.Exit(EXIT_FAILED)
 
 
 def _show(channel: str, text: str) -> None:
-    out.print(Panel(escape(text.strip()), title=f"arrived: {escape(channel)}", title_align="left", border_style="cyan"))
+    title = Text(f"arrived: {channel}")
+    out.print(Panel(Text(visible(text.strip())), title=title, title_align="left", border_style="cyan"))
 
 
 def _release(console: FakeConsole, history: History, before: Answer) -> bool:
@@ -99,11 +101,11 @@ def _release(console: FakeConsole, history: History, before: Answer) -> bool:
         carried = enforce(connection, configuration.settings, configuration.version, by="usage-pipeline demo")
         deliver_due(connection, configuration.settings, by="usage-pipeline demo", config_version=configuration.version)
         after = call_the_agent(console, history)
-        out.print(f"\n[bold]Stopped and released[/bold]: callers of {RUNAWAY} got {before.status} before,")
-        out.print(f"  {paused.status} while it was paused ({paused.said})", markup=False)
-        out.print(
-            f"  {after.status} after {approved.decided_by} approved an override of {approved.amount}\n", markup=False
-        )
+        out.print()
+        say(bold("Stopped and released"), f": callers of {RUNAWAY} got {before.status} before,")
+        say(f"  {paused.status} while it was paused ({paused.said})")
+        say(f"  {after.status} after {approved.decided_by} approved an override of {approved.amount}")
+        out.print()
         show_actions(actions(connection))
     return (before.status, paused.status, after.status) == (200, 403, 200) and not carried.errors
 
@@ -113,7 +115,7 @@ def _reconcile() -> bool:
     tokens = sum(result.sums.our_tokens for result in results if result.sums)
     wrong = [result for result in results if result.state != "green"]
     for result in wrong:
-        err.print(f"reconciliation: {result.usage_date} {result.state}: {result.says}", markup=False, style="red")
+        complain(f"reconciliation: {result.usage_date} {result.state}: {result.says}", style="red")
     if not wrong:
         out.print(f"Reconciliation: green; {tokens:,} tokens of {len(results)} days fit Dify's own sums.")
     return not wrong
@@ -121,9 +123,8 @@ def _reconcile() -> bool:
 
 def _go_on(history: History, seconds: float) -> bool:
     """Writes calls for so long, with a pass every ten seconds; Ctrl-C ends it early."""
-    out.print(
-        f"\n[bold]Live[/bold]: calls go on for {seconds:.0f} s, a pass every {_PASS_EVERY_S:.0f} s; Ctrl-C ends it"
-    )
+    out.print()
+    say(bold("Live"), f": calls go on for {seconds:.0f} s, a pass every {_PASS_EVERY_S:.0f} s; Ctrl-C ends it")
     stop, url = threading.Event(), embedded().url(DIFY_DATABASE)
     writer = threading.Thread(target=write_live, args=(url, history, seconds), kwargs={"stop": stop})
     writer.start()
@@ -146,5 +147,5 @@ def _one_more() -> bool:
     with connected(warehouse_url()) as connection:
         summary = run_pass(connection, config_path(), by="usage-pipeline demo --live", sweep=False)
     changed = sum(result.events_changed for result in summary.ingested)
-    out.print(f"[dim]pass: {changed} events changed, levels {summary.evaluation.levels}[/dim]")
+    say(f"pass: {changed} events changed, levels {summary.evaluation.levels}", style="dim")
     return summary.ok

@@ -10,7 +10,17 @@ from usage_pipeline import inputs
 from usage_pipeline.commands.action_pages import show_actions, show_carried
 from usage_pipeline.commands.context import open_context, open_warehouse
 from usage_pipeline.commands.decisions import Decision, Why, decision
-from usage_pipeline.commands.output import EXIT_FAILED, AsJson, By, as_dicts, for_people, out, print_json, show_rows
+from usage_pipeline.commands.output import (
+    EXIT_FAILED,
+    AsJson,
+    By,
+    as_dicts,
+    bold,
+    for_people,
+    print_json,
+    say,
+    show_rows,
+)
 from usage_pipeline.enforcement.carry_out import carry_out_due, enforce
 from usage_pipeline.enforcement.decisions import decide_action, release_action
 from usage_pipeline.enforcement.state import ActionRecord, action_with_id, actions, audit_log
@@ -53,7 +63,7 @@ def show(action_id: ActionId, as_json: AsJson = False) -> None:
     show_actions([action], f"Action {action_id}")
     for title, state in (("found at Dify", action.before), ("enforced at Dify", action.held)):
         if state is not None:
-            out.print(f"[bold]{title}[/bold]: {', '.join(f'{k} {v}' for k, v in state.items())}", highlight=False)
+            say(bold(title), f": {', '.join(f'{k} {v}' for k, v in state.items())}")
     show_rows("What happened", _EVENT_COLUMNS, events)
 
 
@@ -120,7 +130,7 @@ def _decided(action_id: str, as_json: bool, decide: Callable[[Connection, Settin
         print_json(action)
     else:
         show_carried(carried)
-        out.print(f"{action_id} is {action.state}{f': {action.answer}' if action.answer else ''}", markup=False)
+        say(f"{action_id} is {action.state}{f': {action.answer}' if action.answer else ''}")
     unfinished = action.state == "approved" or (action.release_at and action.held and not action.released_at)
     if unfinished or action.state == "failed":
         raise typer.Exit(EXIT_FAILED)

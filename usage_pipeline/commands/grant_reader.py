@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from usage_pipeline.commands.context import open_warehouse
-from usage_pipeline.commands.output import AsJson, for_people, out, print_json
+from usage_pipeline.commands.output import AsJson, for_people, print_json, say
 from usage_pipeline.reports.readers import Reader, grant_reader, revoke_reader
 from usage_pipeline.reports.scope import find_tenant
 
@@ -32,7 +32,7 @@ def _show_removed(name: str, removed: bool, as_json: bool) -> None:
     if as_json:
         print_json({"tenant": name, "removed": removed})
     else:
-        out.print(f"{name} has no login any more" if removed else f"{name} had no login", markup=False)
+        say(f"{name} has no login any more" if removed else f"{name} had no login")
 
 
 def _show_granted(reader: Reader, database: str, as_json: bool) -> None:
@@ -47,9 +47,7 @@ def _show_granted(reader: Reader, database: str, as_json: bool) -> None:
             }
         )
         return
-    out.print(f"role      {reader.role}", markup=False)
-    out.print(f"password  {reader.password or '(unchanged; --new-password sets another)'}", markup=False)
-    out.print(f"database  {database}", markup=False)
-    out.print(
-        f"sees      the rows of {reader.tenant.name} in {len(reader.tables)} tables of schema usage", markup=False
-    )
+    say(f"role      {reader.role}")
+    say(f"password  {reader.password or '(unchanged; --new-password sets another)'}")
+    say(f"database  {database}")
+    say(f"sees      the rows of {reader.tenant.name} in {len(reader.tables)} tables of schema usage")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from usage_pipeline.commands.context import open_context, open_warehouse
-from usage_pipeline.commands.output import AsJson, err, for_people, out, print_json, show_rows
+from usage_pipeline.commands.output import AsJson, complain, for_people, print_json, say, show_rows
 from usage_pipeline.invoices.coverage import COLUMNS, coverage, keep_invoices
 from usage_pipeline.invoices.invoice_file import read_invoice_file
 
@@ -27,7 +27,7 @@ def import_file(
     if as_json:
         print_json(counts)
         return
-    out.print(f"{counts['new']} new, {counts['corrected']} corrected, {counts['unchanged']} known already")
+    say(f"{counts['new']} new, {counts['corrected']} corrected, {counts['unchanged']} known already")
 
 
 @for_people
@@ -45,7 +45,7 @@ def show(as_json: AsJson = False) -> None:
     show_rows(f"Coverage: invoiced and counted in {currency}", COLUMNS, shown, right=_RIGHT)
     missing = sorted({str(row.currency) for row in rows if row.lacks_exchange_rate})
     if missing:
-        err.print(f"no exchange rate for {', '.join(missing)}: add it to exchange_rates:", markup=False, style="yellow")
+        complain(f"no exchange rate for {', '.join(missing)}: add it to exchange_rates:", style="yellow")
 
 
 def _per_cent(ratio: Decimal | None) -> str | None:

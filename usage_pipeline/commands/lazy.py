@@ -48,10 +48,10 @@ class _LazyCommand(TyperCommand):
         return get_command(self._command.load()).make_context(info_name, args, parent, **extra)
 
 
-def lazy_group(tree: Mapping[str, Command | Group]) -> type[TyperGroup]:
-    """Returns the class of a Typer whose commands are those of ``tree``."""
+def lazy_group(tree: Mapping[str, Command | Group], base: type[TyperGroup] = TyperGroup) -> type[TyperGroup]:
+    """Returns the class of a Typer, a kind of ``base``, whose commands are those of ``tree``."""
 
-    class LazyGroup(TyperGroup):
+    class LazyGroup(base):  # type: ignore[misc,valid-type]
         def __init__(self, **arguments: Any) -> None:
             super().__init__(**arguments)
             for name, entry in tree.items():

@@ -1,96 +1,128 @@
-"""How every command speaks: tables for people, JSON for programs, one line and a way out for mistakes."""
+"""How every command speaks: tables for people, JSON for programs, one line and a way out for mistakes.
 
-import json
+All that reaches a terminal goes through here: names come from Dify's users, and nothing in them steers a terminal.
+"""
+
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, fields, is_dataclass
-from datetime import date, datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime
 from decimal import Decimal
 from functools import wraps
-from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TextIO, TypeVar
 
-import psycopg
 import typer
-from rich.console import Console
-from rich.markup import escape
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
 
-from usage_pipeline.inputs import InputError
-from usage_pipeline.settings import SettingsError
-from usage_pipeline.settings.environment import MissingSecretError
-from usage_pipeline.settings.extras import MissingExtraError
-from usage_pipeline.sources.base import SourceError
-from usage_pipeline.warehouse.embedded import EmbeddedServerError
-from usage_pipeline.warehouse.schema import WarehouseError
+from usage_pipeline.commands.failures import EXIT_FAILED, EXIT_MISTAKE, failure_of
+from usage_pipeline.commands.visible import as_json, one_line, visible
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+__all__ = [
+    "EXIT_FAILED",
+    "EXIT_MISTAKE",
+    "AsJson",
+    "By",
+    "as_dicts",
+    "bold",
+    "complain",
+    "err",
+    "for_people",
+    "out",
+    "print_json",
+    "say",
+    "show_records",
+    "show_rows",
+    "standard_output",
+]
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# A pipe or a CI log has no width of its own; 80 columns would cut names.
-_WIDTH = None if sys.stdout.isatty() else 140
-out = Console(width=_WIDTH, highlight=False)
-err = Console(stderr=True, width=_WIDTH, highlight=False)
+
+class _VisibleConsole(Console):
+    """A console on which text is text: no markup, no emoji codes, and hidden characters are written out."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        # A pipe or a CI log has no width of its own; 80 columns would cut names.
+        width = None if sys.stdout is not None and sys.stdout.isatty() else 140
+        super().__init__(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
+
+    def render_str(self, text: str, **arguments: Any) -> Text:
+        """Returns the text to render; rich itself drops some controls without a trace."""
+        return super().render_str(visible(text), **arguments)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yields what is written, whatever it was made of; segments of control are rich's own."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(visible(segment.text), segment.style)
+
+
+out = _VisibleConsole()
+err = _VisibleConsole(stderr=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 By = Annotated[
     str | None, typer.Option("--by", help="Who you are; left out: USAGE_PIPELINE_USER, else your login name.")
 ]
 
-EXIT_FAILED = 1
-EXIT_MISTAKE = 2
-
 
 def for_people(command: Callable[P, R]) -> Callable[P, R]:
-    """Turns what a user can put right into one readable text and exit code 2; never a traceback."""
+    """Turns every error into a readable text and an exit code; never a traceback."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except (
-            InputError,
-            SettingsError,
-            SourceError,
-            MissingSecretError,
-            MissingExtraError,
-            EmbeddedServerError,
-            WarehouseError,
-        ) as error:
-            err.print(str(error), markup=False, style="red")
-            raise typer.Exit(EXIT_MISTAKE) from None
-        except psycopg.OperationalError as error:
-            text = str(error).strip().splitlines()
-            err.print(f"the warehouse cannot be reached: {text[-1] if text else type(error).__name__}", markup=False)
-            err.print("check WAREHOUSE_URL, or leave it out to use the embedded server", markup=False)
-            raise typer.Exit(EXIT_MISTAKE) from None
+        except BrokenPipeError:
+            raise  # nobody reads on: there is nobody to say it to
+        except (typer.Exit, typer.Abort, typer.TyperException):
+            raise
+        except Exception as error:
+            failure = failure_of(error)
+            err.print(failure.text, style="red", soft_wrap=True)
+            raise typer.Exit(failure.code) from None
 
     return run
 
 
+def say(*parts: str | Text, style: str | None = None) -> None:
+    """One line to standard output; line ends within the parts become blanks."""
+    line = Text.assemble(*(part if isinstance(part, Text) else one_line(part) for part in parts))
+    out.print(line, style=style, soft_wrap=True)
+
+
+def complain(text: str, *, style: str | None = None) -> None:
+    """One line to standard error; line ends within it become blanks."""
+    err.print(one_line(text), style=style, soft_wrap=True)
+
+
 def print_json(value: object) -> None:
     """One JSON document; money stays exact as text, times are ISO 8601."""
-    print(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))  # noqa: T201
+    standard_output().write(f"{as_json(value)}\n")
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, date):
-        return value.isoformat()
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    return str(value)
+def standard_output() -> TextIO:
+    """Returns where the result of a command goes. What is written to it must have been made visible."""
+    return sys.stdout
+
+
+def bold(text: str) -> Text:
+    """A heading, on one line."""
+    return Text(one_line(text), style="bold")
 
 
 def show_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[str] = ()) -> None:
     """A table; an empty one says so."""
     if not rows:
-        out.print(f"[bold]{title}[/bold]: none")
+        say(bold(title), ": none")
         return
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
+    table = Table(title=bold(title), title_justify="left", header_style="dim", box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
@@ -118,7 +150,7 @@ def _cell(value: object) -> str:
             return f"{value:,}"
         case datetime():
             return value.strftime("%Y-%m-%d %H:%M:%S")
-    return escape("".join(c if c.isprintable() else " " for c in str(value)))
+    return one_line(str(value))
 
 
 def as_dicts(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[Mapping[str, object]]:

@@ -11,7 +11,7 @@ from usage_pipeline.budgets.overrides import NewOverride, Override, overrides
 from usage_pipeline.commands.action_pages import show_carried
 from usage_pipeline.commands.context import open_context, open_warehouse
 from usage_pipeline.commands.decisions import Decision, decision
-from usage_pipeline.commands.output import AsJson, By, for_people, out, print_json, show_rows
+from usage_pipeline.commands.output import AsJson, By, for_people, print_json, say, show_rows
 from usage_pipeline.enforcement.carry_out import enforce
 
 OverrideId = Annotated[str, typer.Argument(help="The override's id.")]
@@ -122,4 +122,4 @@ def _show(made: Override, as_json: bool, outcome: str) -> None:
         print_json(made)
         return
     scope = f" ({made.scope_name})" if made.scope_name else ""
-    out.print(f"override {made.override_id}: {made.budget_id}{scope} {made.amount}, {outcome}", markup=False)
+    say(f"override {made.override_id}: {made.budget_id}{scope} {made.amount}, {outcome}")

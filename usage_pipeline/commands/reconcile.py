@@ -13,10 +13,11 @@ from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.output import (
     EXIT_FAILED,
     AsJson,
+    complain,
     err,
     for_people,
-    out,
     print_json,
+    say,
     show_rows,
 )
 from usage_pipeline.inputs import InputError
@@ -80,7 +81,7 @@ def reconcile_command(
 
 def _progress(as_json: bool) -> Progress:
     columns = (
-        TextColumn("reconciling {task.description}"),
+        TextColumn("reconciling {task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.completed}/{task.total} days"),
         TimeElapsedColumn(),
@@ -124,12 +125,12 @@ def _show(results: Sequence[DayResult]) -> None:
         if result.state != "green" or (result.sums and result.sums.gone_events):
             style = "red" if result.state in _NOT_GREEN else "yellow" if result.state == "not_compared" else None
             text = f"{result.source_id} {result.usage_date} {result.state}: {result.says}"
-            err.print(text, markup=False, style=style, soft_wrap=True)
+            complain(text, style=style)
     for result in results:
         for m in result.misfits:
             sides = [f"ours {_side(m.ours)}" if m.ours else "", f"the source's {_side(m.theirs)}" if m.theirs else ""]
             words = "; ".join([m.what, *filter(None, sides)])
-            out.print(f"  {result.usage_date} {m.event_id}: {words}", markup=False, soft_wrap=True)
+            say(f"  {result.usage_date} {m.event_id}: {words}")
 
 
 def _side(words: Mapping[str, object]) -> str:

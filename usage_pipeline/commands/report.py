@@ -10,7 +10,8 @@ import typer
 
 from usage_pipeline import inputs
 from usage_pipeline.commands.context import open_context
-from usage_pipeline.commands.output import AsJson, for_people, out, print_json, show_rows
+from usage_pipeline.commands.files import unwritable
+from usage_pipeline.commands.output import AsJson, for_people, print_json, say, show_rows
 from usage_pipeline.inputs import InputError
 from usage_pipeline.reports.chargeback import write_statements
 from usage_pipeline.reports.document import Tenant
@@ -81,7 +82,7 @@ def report(
             right=("value",),
         )
         for path in written:
-            out.print(str(path), markup=False, soft_wrap=True)
+            say(str(path))
     if open_page:
         page = next(path for path in written if path.suffix == ".html")
         webbrowser.open(page.resolve().as_uri())
@@ -114,7 +115,7 @@ def _into(folder: Path, write: Callable[[Path], list[Written]]) -> list[Written]
     try:
         return write(folder)
     except OSError as error:
-        raise InputError(f"{folder} cannot be written ({error.strerror}); give another folder with --out") from None
+        raise unwritable(folder, error, "give another folder with --out") from None
 
 
 def _chargeback(

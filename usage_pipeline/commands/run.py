@@ -1,6 +1,5 @@
 """`usage-pipeline run`: one whole pass without a daemon."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -52,10 +51,10 @@ def as_document(summary: PassSummary) -> dict[str, object]:
 @contextmanager
 def reading_progress(*, quiet: bool) -> Iterator[Callable[[ReadingProgress], None] | None]:
     """Shows how far the reading of a source has come; nothing where nobody looks."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or not err.is_terminal:
         yield None
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True) as bar:
         task = bar.add_task("reading", total=None)
 

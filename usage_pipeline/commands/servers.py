@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from usage_pipeline.commands.output import EXIT_FAILED, err, for_people, out
+from usage_pipeline.commands.output import EXIT_FAILED, err, for_people, say
 from usage_pipeline.configuration import active_configuration
 from usage_pipeline.inputs import InputError
 from usage_pipeline.settings.environment import config_path, home_dir, variable
@@ -49,9 +49,9 @@ def up(
                 # Also keeps the copy that runs load by while the file is refused.
                 active_configuration(connection, config_path())
             log = home / "dagster.log"
-            out.print(f"What Dagster writes is in {log}", markup=False)
+            say(f"What Dagster writes is in {log}")
             running = start(home, log, address, lock)
-            out.print(f"The UI is up at {address.url}; Ctrl-C ends it, the embedded server goes on until `down`.")
+            say(f"The UI is up at {address.url}; Ctrl-C ends it, the embedded server goes on until `down`.")
             _stay(running)
     except UpError as error:
         raise InputError(str(error)) from None
@@ -67,7 +67,7 @@ def _stay(running: Running) -> None:
         pass
     running.end()
     if ended and not asked.is_set():
-        err.print(running.why(ended), markup=False)
+        err.print(running.why(ended))
         raise typer.Exit(EXIT_FAILED)
 
 
@@ -75,4 +75,4 @@ def _stay(running: Running) -> None:
 def down() -> None:
     """Stop the embedded server; nothing that it holds is lost."""
     stopped = stop_embedded(home_dir())
-    out.print("the embedded server is stopped" if stopped else "no embedded server was running")
+    say("the embedded server is stopped" if stopped else "no embedded server was running")

@@ -10,7 +10,7 @@ import typer
 from usage_pipeline import inputs
 from usage_pipeline.alerts.silences import Silence, end_silence, make_silence, silences
 from usage_pipeline.commands.context import open_context, open_warehouse
-from usage_pipeline.commands.output import AsJson, By, as_dicts, for_people, out, print_json, show_rows
+from usage_pipeline.commands.output import AsJson, By, as_dicts, for_people, print_json, say, show_rows
 from usage_pipeline.inputs import InputError
 
 app = typer.Typer(
@@ -63,7 +63,7 @@ def silence(
             number = make_silence(connection, made, now)
         except ValueError as error:
             raise InputError(f"--until {until}: {error}") from None
-    out.print(f"Silence {number} until {made.until:%Y-%m-%d %H:%M} UTC; end it with: alerts silence end {number}")
+    say(f"Silence {number} until {made.until:%Y-%m-%d %H:%M} UTC; end it with: alerts silence end {number}")
 
 
 @app.command(name="list")
@@ -92,4 +92,4 @@ def end(
         ended = end_silence(connection, number, inputs.actor(by), datetime.now(UTC))
     if not ended:
         raise InputError(f"no silence {number} holds; `usage-pipeline alerts silence list` shows them")
-    out.print(f"Silence {number} ended.")
+    say(f"Silence {number} ended.")

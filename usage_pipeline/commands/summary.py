@@ -1,6 +1,6 @@
 """What a pass prints: usage by project, budgets with their levels, alerts and what their channels answered."""
 
-from usage_pipeline.commands.output import as_dicts, err, out, show_rows
+from usage_pipeline.commands.output import as_dicts, bold, complain, err, out, say, show_rows
 from usage_pipeline.pipeline import PassSummary
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
@@ -13,26 +13,28 @@ _ATTEMPT_COLUMNS = ("alert", "level", "budget", "scope", "recipient", "attempt",
 def show_pass(connection: Connection, summary: PassSummary) -> None:
     """The whole summary for people."""
     changed = sum(result.events_changed for result in summary.ingested)
-    out.print(
-        f"[bold]Read[/bold] {len(summary.ingested)} source(s): {changed:,} events changed on {len(summary.days)} day(s)"
-    )
+    read = f" {len(summary.ingested)} source(s): {changed:,} events changed on {len(summary.days)} day(s)"
+    say(bold("Read"), read)
     for error in (*summary.source_errors.values(), summary.configuration_error):
         if error:
-            err.print(error, markup=False, style="red")
+            err.print(error, style="red")
     out.print()
     rows = connection.execute(statement("reports/projects_this_month")).fetchall()
     show_rows("Usage by project, this month", _PROJECT_COLUMNS, rows, right=_PROJECT_COLUMNS[3:])
     show_budgets(connection)
     show_attempts(connection)
     for done in summary.enforcement.done:
-        out.print(f"enforcement: {done}", markup=False)
+        say(f"enforcement: {done}")
     for error in summary.enforcement.errors.values():
-        err.print(f"enforcement: {error}", markup=False, style="red")
+        complain(f"enforcement: {error}", style="red")
     for difference in summary.differences:
-        err.print(f"does not add up: {difference}", markup=False, style="red")
+        complain(f"does not add up: {difference}", style="red")
     if summary.delivery and summary.delivery.retried:
         out.print(f"{summary.delivery.retried} attempt(s) were refused for now and will be repeated")
-    out.print("Every step held." if summary.ok else "[red]Not every step held: see above.[/red]")
+    if summary.ok:
+        say("Every step held.")
+    else:
+        say("Not every step held: see above.", style="red")
 
 
 def usage_by_project(connection: Connection) -> list[object]:

@@ -15,7 +15,12 @@ def cell(text: str) -> str:
     Spaces before it do not hide it. Characters that no file format keeps (controls) become spaces.
     """
     plain = "".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)[:_LONGEST_CELL]
-    return "'" + plain if text.lstrip(" ").startswith(_FORMULA) else plain
+    return "'" + plain if is_formula(text) else plain
+
+
+def is_formula(text: str) -> bool:
+    """Returns whether a spreadsheet would take the text for a formula."""
+    return text.lstrip(" ").startswith(_FORMULA)
 
 
 def plain(value: object) -> str:

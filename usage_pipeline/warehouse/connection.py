@@ -15,6 +15,10 @@ _UNKNOWN_PARAMETER = re.compile(r'invalid URI query parameter: "(\w{1,40})"')
 _HOW_TO_WRITE = "write postgresql://user:password@host:5432/database, special characters %-encoded"
 
 
+class UnreachableError(psycopg.OperationalError):
+    """The server cannot be reached by the URL, or does not let us in. Its text holds no secret."""
+
+
 def plain_url(url: str) -> str:
     """Returns the URL without SQLAlchemy's driver name, as libpq reads it."""
     return re.sub(r"^postgres(ql)?\+\w+://", "postgresql://", url)
@@ -24,16 +28,19 @@ def connect(url: str, *, application_name: str = "usage-pipeline") -> Connection
     """Returns a connection in autocommit whose work is grouped by ``with connection.transaction()``; times are UTC.
 
     Parameters are merged on this side (ClientCursor), so that one SQL file may hold several statements.
-    Raises psycopg.OperationalError when the URL cannot be read or the server cannot be reached.
+    Raises UnreachableError when the URL cannot be read or the server cannot be reached.
     """
     url_parts(url)
-    connection = psycopg.connect(
-        plain_url(url),
-        autocommit=True,
-        cursor_factory=ClientCursor,
-        application_name=application_name,
-        connect_timeout=10,
-    )
+    try:
+        connection = psycopg.connect(
+            plain_url(url),
+            autocommit=True,
+            cursor_factory=ClientCursor,
+            application_name=application_name,
+            connect_timeout=10,
+        )
+    except psycopg.OperationalError as error:
+        raise UnreachableError(str(error)) from None
     connection.execute("SET TimeZone = 'UTC'; SET jit = off; SET client_min_messages = warning")
     return connection
 
@@ -41,17 +48,17 @@ def connect(url: str, *, application_name: str = "usage-pipeline") -> Connection
 def url_parts(url: str) -> Mapping[str, str | int | None]:
     """Returns the parts of a URL by libpq's names for them (host, port, password, ...).
 
-    Raises psycopg.OperationalError in words of ours: libpq's own show a part of the URL, which may be the password.
+    Raises UnreachableError in words of ours: libpq's own show a part of the URL, which may be the password.
     """
     try:
         parts = conninfo_to_dict(plain_url(url))
     except psycopg.Error as error:
         parameter = _UNKNOWN_PARAMETER.search(str(error))
         wrong = f"has a parameter that is not known: {parameter[1]}" if parameter else "cannot be read"
-        raise psycopg.OperationalError(f"the URL {wrong}; {_HOW_TO_WRITE}") from None
+        raise UnreachableError(f"the URL {wrong}; {_HOW_TO_WRITE}") from None
     ports = str(parts.get("port") or "").split(",")
     if not all(port.isdecimal() or not port for port in ports):
-        raise psycopg.OperationalError(f"the port in the URL is not a number; {_HOW_TO_WRITE}")
+        raise UnreachableError(f"the port in the URL is not a number; {_HOW_TO_WRITE}")
     return parts
 
 
@@ -87,7 +94,7 @@ def with_addresses(url: str) -> str:
     """The URL with its host's addresses looked up, so that a name server without an answer stops no other thread.
 
     The driver's own look-up holds the interpreter's lock.
-    Raises psycopg.OperationalError when the URL cannot be read or there is no such host.
+    Raises UnreachableError when the URL cannot be read or there is no such host.
     """
     parts = url_parts(url)
     host = str(parts.get("host") or "")
@@ -96,7 +103,7 @@ def with_addresses(url: str) -> str:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:
-        raise psycopg.OperationalError(f'could not translate host name "{host}" to address') from None
+        raise UnreachableError(f'could not translate host name "{host}" to address') from None
     addresses = list(dict.fromkeys(str(place[4][0]) for place in found))
     port = str(parts.get("port") or 5432)
     return make_conninfo(

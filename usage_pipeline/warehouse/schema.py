@@ -32,7 +32,8 @@ def schema_revision(url: str) -> str | None:
 def migrate(url: str) -> str:
     """Runs the migrations that are missing, forward only; two processes may do it at once. Returns the revision.
 
-    Raises WarehouseError when the server is older than PostgreSQL 14 or newer software has migrated it.
+    Raises WarehouseError when the server is older than PostgreSQL 14 or newer software has migrated it, psycopg.Error
+    when it cannot be reached, may not be written or goes away: nothing of a migration that did not end is kept.
     """
     newest = newest_migration()
     current = schema_revision(url)
@@ -66,7 +67,8 @@ def _run_alembic(url: str) -> None:
     import sqlalchemy  # noqa: PLC0415  (only a migration needs these two, and they are slow to import)
     from alembic import command, config  # noqa: PLC0415
 
-    engine = sqlalchemy.create_engine(plain_url(url).replace("postgresql://", "postgresql+psycopg://", 1))
+    # libpq reads the URL, as for every other connection: it knows forms that SQLAlchemy does not.
+    engine = sqlalchemy.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(plain_url(url)))
     settings = config.Config()
     settings.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     try:
@@ -79,5 +81,7 @@ def _run_alembic(url: str) -> None:
             settings.attributes["connection"] = connection
             _end_sessions_of_readers(connection.connection.driver_connection)
             command.upgrade(settings, "head")
+    except sqlalchemy.exc.DBAPIError as error:
+        raise (error.orig if isinstance(error.orig, psycopg.Error) else error) from None
     finally:
         engine.dispose()

@@ -17,6 +17,7 @@ from usage_pipeline.settings import Settings, SettingsError, load_settings
 from usage_pipeline.settings.environment import MissingSecretError, config_path, home_dir, is_untidy, variable
 from usage_pipeline.settings.sources import ConsoleSettings
 from usage_pipeline.sources.registry import examine
+from usage_pipeline.warehouse.audit_chain import links, verify
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.embedded import EmbeddedServerError
 from usage_pipeline.warehouse.location import warehouse_url
@@ -61,6 +62,7 @@ def _look() -> Iterator[DoctorFinding]:
         return
     if warehouse.state == "ok":
         yield from _readers()
+        yield _audit()
         yield from _names(settings)
     for source in settings.sources:
         name = f"source {source.id}"
@@ -96,6 +98,18 @@ def _readers() -> Iterator[DoctorFinding]:
             f"logins of tenants can {', '.join(can)}: run grant-reader once as a superuser of the warehouse's database"
             " (their sessions are ended when they hold a lock or take too long)",
         )
+
+
+def _audit() -> DoctorFinding:
+    with connected(warehouse_url()) as connection:
+        misfit, length = verify(connection), links(connection)
+    if misfit is None:
+        return DoctorFinding("audit", "ok", f"all {length:,} links of its chain fit, and each row is as it was sealed")
+    return DoctorFinding(
+        "audit",
+        "wrong",
+        f"{misfit}: somebody changed the history past its guards; hold it against a backup (docs/operations.md)",
+    )
 
 
 def _names(settings: Settings) -> Iterator[DoctorFinding]:

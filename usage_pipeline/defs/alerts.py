@@ -112,6 +112,27 @@ def alerts_delivered(warehouse: Warehouse) -> dg.AssetCheckResult:
     )
 
 
+@dg.asset_check(asset=alert_audit, description="Nobody has rewritten the audit: each row is as its chain sealed it.")
+def audit_is_whole(warehouse: Warehouse) -> dg.AssetCheckResult:
+    """Red with the first row or link that does not fit; its newest link stands in the metadata, outside the warehouse.
+
+    A pass looks at the newest links and at some older ones, others each minute; `usage-pipeline doctor` at all.
+    """
+    from usage_pipeline.warehouse.audit_chain import head, verify_part
+
+    with warehouse.connection() as connection:
+        misfit = verify_part(connection, int(datetime.now(UTC).timestamp()) // 60)
+        newest = head(connection)
+    return dg.AssetCheckResult(
+        passed=misfit is None,
+        metadata={
+            "does_not_fit": str(misfit or ""),
+            "links": newest.seq if newest else 0,
+            "newest_link": newest.hash if newest else "",
+        },
+    )
+
+
 @dg.op(description="Hands every alert that is due to its channel; each attempt is a row with the channel's answer.")
 def send_due_alerts(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
     """One claim, send and record for each delivery that is due; two runs at once never send the same delivery."""
@@ -216,7 +237,7 @@ acknowledge_alert = one_op_job(
 
 defs = dg.Definitions(
     assets=[alert_deliveries, alert_audit, pass_record],
-    asset_checks=[alerts_delivered],
+    asset_checks=[alerts_delivered, audit_is_whole],
     jobs=[deliver_alerts, watch_pipeline, acknowledge_alert],
     schedules=[watch_pipeline_schedule],
     sensors=[alerts_due],

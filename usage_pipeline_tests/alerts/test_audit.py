@@ -22,6 +22,7 @@ from usage_pipeline.settings import Recipient, parse_settings
 from usage_pipeline.warehouse.connection import Connection, connect
 from usage_pipeline_tests.delivery.test_outbox import FACTS, Clock
 from usage_pipeline_tests.support.alerts import alert_of
+from usage_pipeline_tests.support.rewriting import rewrite
 
 CONFIG = "version: 1\nrecipients:\n  itsm: {channel: webhook, url_env: ITSM_URL}\n"
 SETTINGS = parse_settings(CONFIG, "c.yaml")
@@ -93,11 +94,18 @@ def test_the_database_refuses_to_rewrite_history(change: str, warehouse: Connect
 def test_history_leaves_only_by_the_retention_job_and_only_when_it_is_old(warehouse: Connection) -> None:
     first = told_at_the_second_attempt(warehouse)
     acknowledge(warehouse, first, "zhang", None, datetime.now(UTC))
-    assert remove_old_alerts(warehouse, SETTINGS, datetime.now(UTC) + timedelta(days=729)) == 0
-    assert remove_old_alerts(warehouse, SETTINGS, datetime.now(UTC) + timedelta(days=731)) == 1
+    assert remove_old_alerts(warehouse, SETTINGS, datetime.now(UTC) + timedelta(days=731)) == 0, (
+        "by a clock put forward"
+    )
+    rewrite(warehouse, "UPDATE usage.alert SET created_at = created_at - interval '731 days'")
+    assert remove_old_alerts(warehouse, SETTINGS, datetime.now(UTC) - timedelta(days=2)) == 0
+    assert remove_old_alerts(warehouse, SETTINGS, datetime.now(UTC)) == 1
     for table in ("alert", "delivery", "alert_delivery", "alert_event", "acknowledgement"):
         left = warehouse.execute(f"SELECT count(*) FROM usage.{table}".encode()).fetchone()
         assert left == (0,), table
+    counted = warehouse.execute("SELECT table_name, rows FROM usage.removed_history ORDER BY 1").fetchall()
+    assert counted == [("acknowledgement", 1), ("alert", 1), ("alert_delivery", 2), ("alert_event", 7), ("delivery", 1)]
+    assert remove_old_alerts(warehouse, SETTINGS, datetime.now(UTC)) == 0
     second = told_at_the_second_attempt(warehouse, "b")
     with pytest.raises(psycopg.errors.RestrictViolation):
         warehouse.execute("DELETE FROM usage.alert_event WHERE alert_id = %s", [second])

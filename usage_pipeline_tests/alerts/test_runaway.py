@@ -11,6 +11,7 @@ from usage_pipeline.demo.channel_servers import channel_servers
 from usage_pipeline.pipeline import backfill
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline_tests.support.company import EXAMPLE, Company, build_company
+from usage_pipeline_tests.support.rewriting import forget
 
 
 @pytest.fixture
@@ -62,9 +63,7 @@ def test_a_backfill_sends_nothing(company: Company) -> None:
     """Days are evaluated again under the file in force, and nobody is told; the next pass tells as always."""
     company.run()
     with connected(company.warehouse_url) as connection:
-        with connection.transaction():
-            connection.execute("SET LOCAL usage_pipeline.retention = 'on'")
-            connection.execute("TRUNCATE usage.alert, usage.budget_status CASCADE")
+        forget(connection, "alert", "budget_status")
         configuration = active_configuration(connection, EXAMPLE)
         days = [configuration.settings.today() - timedelta(days=number) for number in range(5)]
         assert backfill(connection, configuration, days) == []

@@ -18,6 +18,7 @@ from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection, connect
 from usage_pipeline.warehouse.rows import values
 from usage_pipeline.warehouse.schema import migrate
+from usage_pipeline_tests.support.rewriting import forget
 
 ZONE = "Asia/Shanghai"
 NOW = datetime(2026, 3, 18, 3, 7, tzinfo=UTC)  # a Wednesday, 11:07 there
@@ -51,10 +52,7 @@ def books(empty: Connection) -> Iterator[Connection]:
 
 
 def _clean(connection: Connection) -> None:
-    with connection.transaction():
-        connection.execute("SET LOCAL usage_pipeline.retention = 'on'")
-        for table in ("usage_event", "daily_usage", "anomaly", "anomaly_look", "alert"):
-            connection.execute(f"TRUNCATE usage.{table} CASCADE".encode())
+    forget(connection, "usage_event", "daily_usage", "anomaly", "anomaly_look", "alert")
 
 
 def put(connection: Connection, app: str, at: datetime, tokens: int) -> None:

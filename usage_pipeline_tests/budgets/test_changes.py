@@ -18,6 +18,7 @@ from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import value
 from usage_pipeline_tests.support.plain_budgets import Event, World, write_events, write_world
+from usage_pipeline_tests.support.rewriting import forget
 
 TEXT = """version: 1
 recipients: {ops: {channel: wecom, secret_env: OPS}}
@@ -71,9 +72,7 @@ def run(
     in_force = active_configuration(warehouse, config)
     for day in reversed(days):
         evaluate_and_alert(warehouse, in_force, day)
-    with warehouse.transaction():
-        warehouse.execute("SET LOCAL usage_pipeline.retention = 'on'")
-        warehouse.execute("TRUNCATE usage.alert, usage.budget_tier, usage.budget_event CASCADE")
+    forget(warehouse, "alert", "budget_tier", "budget_event")
 
     def command(*words: str) -> Result:
         return CliRunner().invoke(app, list(words), env={"COLUMNS": "200"})

@@ -20,9 +20,9 @@ from usage_pipeline.warehouse.connection import Connection, connect
 from usage_pipeline.warehouse.embedded import EmbeddedServer, create_database
 from usage_pipeline.warehouse.schema import migrate
 from usage_pipeline_tests.delivery.test_outbox import Clock, put
-from usage_pipeline_tests.delivery.test_rounds import rewrite
 from usage_pipeline_tests.support.every_channel import MARK, RECIPIENTS, TAKES, configuration, environment
 from usage_pipeline_tests.support.fault_servers import HUGE, FaultyHttp, FaultySmtp, Mood, answers
+from usage_pipeline_tests.support.rewriting import rewrite
 
 PAGE = project_dir() / "docs" / "delivery.md"
 BEGIN, END = "<!-- what was observed: begin -->", "<!-- what was observed: end -->"

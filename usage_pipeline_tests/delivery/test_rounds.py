@@ -3,9 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import LiteralString
 
 import pytest
 
@@ -17,6 +15,7 @@ from usage_pipeline.settings import Recipient, Settings, parse_settings
 from usage_pipeline.warehouse.connection import Connection, connect
 from usage_pipeline_tests.delivery.test_outbox import CONFIG, Clock, attempts, put
 from usage_pipeline_tests.support.channels import robot
+from usage_pipeline_tests.support.rewriting import rewrite
 
 KEY = "s3cr3t-robot-key"
 
@@ -166,13 +165,6 @@ def test_a_secret_that_is_no_url_is_one_deliverys_trouble_and_stays_secret(
     assert [who for _, who, kind, _ in summary.answers if kind != "accepted"].count(name) == 1
     assert KEY not in everything(warehouse)
     assert KEY not in str(summary)
-
-
-def rewrite(connection: Connection, statement: LiteralString, parameters: Sequence[object] = ()) -> None:
-    """Changes what is history, which only a test may: the triggers that guard it are off meanwhile."""
-    with connection.transaction():
-        connection.execute("SET LOCAL session_replication_role = replica")
-        connection.execute(statement, parameters)
 
 
 def waiting(connection: Connection) -> int:

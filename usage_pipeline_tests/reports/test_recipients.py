@@ -18,9 +18,9 @@ from usage_pipeline.settings.model import Settings, TenantRule
 from usage_pipeline.settings.reports import ReportFormat, Reports
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline.warehouse.rows import value
-from usage_pipeline_tests.delivery.test_rounds import rewrite
 from usage_pipeline_tests.support.channels import robot, wecom_answer
 from usage_pipeline_tests.support.report_books import ACME, AFTERWARDS, DAY, GLOBEX, SETTINGS, write_books
+from usage_pipeline_tests.support.rewriting import rewrite
 
 ROBOTS = {"finance": "FINANCE_URL", "acme-owner": "ACME_URL", "globex-owner": "GLOBEX_URL"}
 TELLING = SETTINGS.model_copy(

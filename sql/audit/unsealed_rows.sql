@@ -1,0 +1,17 @@
+-- A row of the audit without a link, which was written behind the triggers; and a table of which more or fewer rows left than
+-- their removals say. Reads usage.audit_chain, usage.removed_history and the tables that are sealed. Writes nothing.
+SELECT 0::bigint AS seq, r.table_name, r.row_key, 'unsealed' AS problem
+FROM (SELECT 'alert' AS table_name, alert_id AS row_key FROM usage.alert
+      UNION ALL SELECT 'alert_delivery', delivery_id || '/' || attempt FROM usage.alert_delivery
+      UNION ALL SELECT 'budget_override', override_id FROM usage.budget_override
+      UNION ALL SELECT 'enforcement_action', action_id FROM usage.enforcement_action
+      UNION ALL SELECT 'config_version', version_id::text FROM usage.config_version
+      UNION ALL SELECT 'removed_history', removal_id::text FROM usage.removed_history) AS r
+WHERE NOT EXISTS (SELECT FROM usage.audit_chain c WHERE c.table_name = r.table_name AND c.row_key = r.row_key)
+UNION ALL
+SELECT 0, coalesce(l.table_name, said.table_name), coalesce(l.rows, 0) || ' rows', 'uncounted'
+FROM (SELECT table_name, count(*) AS rows FROM usage.audit_chain WHERE digest IS NULL GROUP BY 1) AS l
+FULL JOIN (SELECT table_name, sum(rows) AS rows FROM usage.removed_history
+           WHERE table_name IN ('alert', 'alert_delivery') GROUP BY 1) AS said USING (table_name)
+WHERE coalesce(l.rows, 0) <> coalesce(said.rows, 0)
+LIMIT 1

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 WORK_TAG = "usage_pipeline/work"
 BACKFILL_TAG = "dagster/backfill"
+# Dagster's own, of a run that a schedule asked for; a run that is tried again takes it along.
+_SCHEDULE_TAG = "dagster/schedule_name"
 _PARTITION = "dagster/partition"
 _RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
@@ -56,6 +58,11 @@ def work_of(tags: Mapping[str, str]) -> Work | None:
 def is_scheduled(tags: Mapping[str, str], work: Work) -> bool:
     """Whether a run is this work itself, no backfill with its tags: only such a run may lead to a message."""
     return work_of(tags) is work and BACKFILL_TAG not in tags
+
+
+def was_asked_for_by_schedule(tags: Mapping[str, str], work: Work) -> bool:
+    """Whether a schedule asked for a run of this work: what people launch bears the job's tags too, not the schedule's."""
+    return _SCHEDULE_TAG in tags and is_scheduled(tags, work)
 
 
 def is_backfill(tags: Mapping[str, str]) -> bool:

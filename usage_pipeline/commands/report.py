@@ -14,13 +14,17 @@ from usage_pipeline.commands.files import unwritable
 from usage_pipeline.commands.output import AsJson, for_people, print_json, say, show_rows
 from usage_pipeline.inputs import InputError
 from usage_pipeline.reports.chargeback import write_statements
+from usage_pipeline.reports.days_with_usage import check_usage
 from usage_pipeline.reports.document import Tenant
-from usage_pipeline.reports.edition import EDITION_KINDS, edition_of
+from usage_pipeline.reports.edition import EDITION_KINDS, edition_of, month_of
 from usage_pipeline.reports.files import reports_folder, write_report
 from usage_pipeline.reports.make import key_figures, make_report
+from usage_pipeline.reports.recipients import notify_recipients
+from usage_pipeline.reports.said import keep_said
 from usage_pipeline.reports.scope import find_tenant
+from usage_pipeline.settings import Settings
 from usage_pipeline.settings.environment import home_dir
-from usage_pipeline.settings.reports import ReportFormat
+from usage_pipeline.settings.reports import FOCUS_VERSIONS, ReportFormat
 from usage_pipeline.warehouse.connection import Connection
 
 _LANGUAGES = ("zh", "en")
@@ -42,36 +46,45 @@ def report(
         Path | None, typer.Option("--out", help="A folder; left out: reports/ of USAGE_PIPELINE_HOME.")
     ] = None,
     language: Annotated[str | None, typer.Option(help="zh or en; left out: the configuration's.")] = None,
+    focus_version: Annotated[
+        str, typer.Option("--focus-version", help=f"Of the format focus: {' or '.join(FOCUS_VERSIONS)}.")
+    ] = FOCUS_VERSIONS[0],
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    send: Annotated[
+        bool, typer.Option("--send", help="Put it into the outbox for its recipients too; whoever has it gets it once.")
+    ] = False,
     month: Annotated[
         str | None,
         typer.Option("--chargeback", help="A month (YYYY-MM): its statements instead of a report.", metavar="MONTH"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the report of a day, week or month, or a month's chargeback statements. Writes files, sends nothing."""
+    """Write the report of a day, week or month, or a month's chargeback statements. Sends nothing unless told to."""
     of_day = None if day is None else inputs.day("--date", day)
     of_month = None if month is None else inputs.month("--chargeback", month)
     with open_context() as (connection, configuration):
         settings = configuration.settings
         whose = _tenant(connection, tenant)
         if of_month is not None:
-            _chargeback(connection, of_month, settings.currency, whose, folder, as_json)
+            _chargeback(connection, settings, of_month, whose, folder, as_json)
             return
-        asked = of_day or settings.today() - timedelta(days=1)
-        made = make_report(
-            connection,
-            settings,
-            edition_of(_one_of(period, EDITION_KINDS, "--period"), asked),
-            tenant=whose,
-            now=datetime.now(UTC),
+        edition = edition_of(
+            _one_of(period, EDITION_KINDS, "--period"), of_day or settings.today() - timedelta(days=1)
         )
         wanted = _formats(formats, settings.reports.formats)
         if open_page and ReportFormat.HTML not in wanted:
             wanted.append(ReportFormat.HTML)
         spoken = _one_of(language or settings.language, _LANGUAGES, "--language")
-        written = _into(folder or reports_folder(made), lambda place: write_report(made, wanted, place, spoken))
+        versions = {ReportFormat.FOCUS: _one_of(focus_version, FOCUS_VERSIONS, "--focus-version")}
+        check_usage(connection, "--date", edition.period, settings.today(), whose)
+        made = make_report(connection, settings, edition, tenant=whose, now=datetime.now(UTC))
+        place = folder or reports_folder(made)
+        written = _into(place, lambda target: write_report(made, wanted, target, spoken, versions))
+        keep_said(connection, made)
+        sent_to = notify_recipients(connection, configuration, made) if send else []
     figures = {**key_figures(made), "tenant": whose.name if whose else None}
+    if send:
+        figures["sent_to"] = ", ".join(sent_to) or "nobody who has not got it already"
     if as_json:
         print_json({**figures, "files": written})
     else:
@@ -119,10 +132,11 @@ def _into(folder: Path, write: Callable[[Path], list[Written]]) -> list[Written]
 
 
 def _chargeback(
-    connection: Connection, month: date, currency: str, whose: Tenant | None, folder: Path | None, as_json: bool
+    connection: Connection, settings: Settings, month: date, whose: Tenant | None, folder: Path | None, as_json: bool
 ) -> None:
     place = folder or home_dir() / "reports" / f"{month:%Y-%m}"
-    written = _into(place, lambda target: write_statements(connection, month, currency, target, whose))
+    check_usage(connection, "--chargeback", month_of(month), settings.today(), whose)
+    written = _into(place, lambda target: write_statements(connection, month, settings.currency, target, whose))
     rows = [
         (found.tenant.name, found.period.first, found.period.last, found.amount, found.base_cost, found.currency, path)
         for found, path in written

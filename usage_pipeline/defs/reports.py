@@ -15,7 +15,7 @@ from usage_pipeline.defs.shared import (
     today_at,
     usage_days,
 )
-from usage_pipeline.run_tags import Work, is_scheduled, range_tags
+from usage_pipeline.run_tags import Work, range_tags, was_asked_for_by_schedule
 from usage_pipeline.settings.extras import MissingExtraError
 
 if TYPE_CHECKING:
@@ -36,14 +36,15 @@ _PROJECTS_SHOWN = 15
 def daily_report(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[None]:
     """The finance report of a day, in the formats of the configuration's `reports:`.
 
-    Made of what the daily tables say now: a day can be made again after a re-pricing or a budget change. It says
-    provisional until the day is over, read to its end and reconciled. With the last day of a week or month, that
-    edition is written too, and the month's chargeback statements. The schedule's own run puts the editions that ended
-    yesterday into the outbox for their recipients; a backfill or a manual run notifies nobody.
+    Made of what the daily tables say now, budgets as they stood when the day ended; made again later, it marks what was
+    corrected since. It says provisional until the day is over, read to its end and reconciled. With the last day of a
+    week or month, that edition is written too, and the month's chargeback statements. Only a run that the schedule
+    asked for puts the editions that ended yesterday into the outbox: Materialize and backfills notify nobody, and
+    `usage-pipeline report --send` does when somebody wants to.
     """
     from usage_pipeline.reports.daily import send_day, write_day
 
-    scheduled = is_scheduled(context.run.tags, Work.DAILY_REPORT)
+    scheduled = was_asked_for_by_schedule(context.run.tags, Work.DAILY_REPORT)
     with warehouse.connection() as connection:
         configuration = warehouse.configuration(connection)
         for day in partition_days(context):

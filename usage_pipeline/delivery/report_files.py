@@ -7,6 +7,7 @@ from pathlib import Path
 
 from usage_pipeline.alerts.text.escape import plain
 from usage_pipeline.delivery.mail_headers import file_name
+from usage_pipeline.reports.media_types import media_type
 from usage_pipeline.settings.environment import home_dir
 
 # Many servers take 10 MB, and Base64 makes a third more of it. What is larger is named, and linked, in the text.
@@ -33,7 +34,8 @@ def add_files(mail: EmailMessage, facts: Mapping[str, object]) -> None:
     if sum(path.stat().st_size for path in paths) > MOST_BYTES:
         return
     for path in paths:
-        mail.add_attachment(path.read_bytes(), "application", "octet-stream", filename=file_name(path.name))
+        kind, subtype = media_type(path)
+        mail.add_attachment(path.read_bytes(), kind, subtype, filename=file_name(path.name))
 
 
 def _within(name: object) -> Path | None:

@@ -11,6 +11,7 @@ from usage_pipeline.reports.edition import Edition, EditionKind, edition_of, end
 from usage_pipeline.reports.files import reports_folder, write_report
 from usage_pipeline.reports.make import make_report
 from usage_pipeline.reports.recipients import notify_recipients
+from usage_pipeline.reports.said import keep_said
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
 
@@ -30,6 +31,7 @@ class WrittenDay:
 def write_day(connection: Connection, settings: Settings, day: date) -> WrittenDay:
     """Writes the day's report; with the last day of a week or month that edition, the month's with its statements."""
     report = make_report(connection, settings, edition_of("day", day))
+    keep_said(connection, report)
     folder = reports_folder(report)
     files = write_report(report, settings.reports.formats, folder, settings.language)
     longer = [_write_longer(connection, settings, edition) for edition in ended_with(day, _LONGER)]
@@ -47,6 +49,7 @@ def send_day(connection: Connection, configuration: ActiveConfiguration, written
 
 def _write_longer(connection: Connection, settings: Settings, edition: Edition) -> Report:
     report = make_report(connection, settings, edition)
+    keep_said(connection, report)
     write_report(report, settings.reports.formats, reports_folder(report), settings.language)
     if edition.kind == "month":
         write_statements(connection, edition.period.first, settings.currency, reports_folder(report))

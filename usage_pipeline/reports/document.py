@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from usage_pipeline.reports.edition import Edition, ReportPeriod
+from usage_pipeline.reports.happened import ActionLine, AlertLine, LockLine, OverrideLine
 
 _SIX = Decimal("0.000001")
 ZERO = Decimal(0)
@@ -83,7 +84,11 @@ class ReportDay(Measures):
 
 @dataclass(frozen=True)
 class BudgetLine:
-    """Where a budget stood when it was last evaluated."""
+    """Where a budget's value stood when the edition ended, and how full it was at its fullest within it.
+
+    ``base_limit`` is the configured one; ``limit`` holds what overrides and rollover added. Amounts are in the measure's
+    unit, ratios 1 at the limit. ``name`` is the budget's own, as people call it.
+    """
 
     budget_id: str
     scope_value: str
@@ -93,11 +98,20 @@ class BudgetLine:
     last: date
     measure: str
     spent: Decimal
+    base_limit: Decimal
     limit: Decimal
     ratio: Decimal
     level: str
+    highest_ratio: Decimal
+    highest_level: str
     forecast: Decimal | None
     as_of: datetime
+    name: str = ""
+
+    @property
+    def added(self) -> Decimal:
+        """Returns what overrides and rollover added to the configured limit."""
+        return self.limit - self.base_limit
 
 
 @dataclass(frozen=True)
@@ -123,33 +137,6 @@ class Mover:
         """Returns the part that weighs most: calls, length or price."""
         parts = {"calls": self.by_calls, "length": self.by_length, "price": self.by_price}
         return max(parts, key=lambda name: (abs(parts[name]), name))
-
-
-@dataclass(frozen=True)
-class AlertLine:
-    """An alert raised in the report's days."""
-
-    created_at: datetime
-    alert_id: str
-    kind: str
-    level: str
-    budget_id: str
-    scope_name: str
-    tier: Decimal
-    measure: str | None
-    spent: Decimal | None
-    limit: Decimal | None
-
-
-@dataclass(frozen=True)
-class ActionLine:
-    """Something that enforcement did, or would have done."""
-
-    at: datetime
-    action: str
-    target: str
-    state: str
-    detail: str
 
 
 @dataclass(frozen=True)
@@ -182,6 +169,32 @@ class OpenReason:
     reason: str  # not_over, not_read, changed, not_compared, not_compared_to_end, unreconciled
     source: str
     usage_date: date
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A figure that is not what the report said when it was sent, or first was final.
+
+    ``what`` is base_cost, total_tokens, spent, limit, ...; ``about`` the project or budget, empty for everything;
+    ``said`` and ``now`` are exact, as text, None for what was not there or is no more.
+    """
+
+    what: str
+    about: str
+    measure: str
+    said: str | None
+    now: str | None
+
+
+@dataclass(frozen=True)
+class DayPart:
+    """What one tenant, project or model spent on a day; the lesser ones stand together under an empty key."""
+
+    dimension: str
+    key: str
+    name: str
+    usage_date: date
+    base_cost: Decimal
 
 
 @dataclass(frozen=True)
@@ -278,11 +291,17 @@ class Report:
     movers: Sequence[Mover]
     alerts: Sequence[AlertLine]
     actions: Sequence[ActionLine]
+    overrides: Sequence[OverrideLine]
+    locks: Sequence[LockLine]
     gaps: Sequence[Gap]
     unreconciled: Sequence[Unreconciled]
     savings: Sequence[Saving]
     savings_period: ReportPeriod
     rows: Sequence[UsageRow]
+    history: Sequence[DayPart] = ()  # of the trend's days
+    config_version: int | None = None  # that was active when the edition ended; None where none is kept
+    corrections: Sequence[Correction] = ()
+    said_at: datetime | None = None  # when the figures were said that the corrections are of
 
     @property
     def provisional(self) -> bool:

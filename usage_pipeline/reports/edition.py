@@ -3,8 +3,9 @@
 import calendar
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 EditionKind = Literal["day", "week", "month"]
 EDITION_KINDS: tuple[EditionKind, ...] = ("day", "week", "month")
@@ -47,6 +48,14 @@ class Edition:
             year, week, _ = first.isocalendar()
             return f"{year}-W{week:02d}"
         return f"{first:%Y-%m}" if self.kind == "month" else first.isoformat()
+
+    def begins_at(self, zone: str) -> datetime:
+        """Returns its first moment in a zone, aware UTC."""
+        return datetime.combine(self.period.first, time(), ZoneInfo(zone)).astimezone(UTC)
+
+    def ends_at(self, zone: str) -> datetime:
+        """Returns the first moment after it in a zone, aware UTC."""
+        return datetime.combine(self.period.last + timedelta(days=1), time(), ZoneInfo(zone)).astimezone(UTC)
 
     def earlier(self) -> list[Earlier]:
         """Returns what it is compared with; the edition before it stands first."""

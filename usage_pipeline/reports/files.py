@@ -5,7 +5,7 @@ import os
 import re
 import tempfile
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -22,19 +22,25 @@ def reports_folder(report: Report) -> Path:
     return home_dir() / "reports" / report.edition.name
 
 
-def write_report(report: Report, formats: Sequence[ReportFormat], folder: Path, language: str) -> list[Path]:
+def write_report(
+    report: Report,
+    formats: Sequence[ReportFormat],
+    folder: Path,
+    language: str,
+    versions: Mapping[ReportFormat, str] | None = None,
+) -> list[Path]:
     """Returns the files of the formats asked for, in that order; a file that was there is replaced in one step.
 
-    Raises MissingExtraError when a format needs what is not installed (nothing is written then), and OSError when the
+    ``versions`` are of formats that have several; left out: the newest of each. Raises MissingExtraError when a format needs what is not installed (nothing is written then), and OSError when the
     folder cannot be written.
     """
     wanted = writers(formats)
     folder.mkdir(parents=True, exist_ok=True)
     name = base_name(report)
     written = []
-    for writer in wanted.values():
+    for wish, writer in wanted.items():
         path = folder / f"{name}{writer.ending}"
-        atomically(path, partial(writer.write, report, language))
+        atomically(path, partial(writer.of_version((versions or {}).get(wish)), report, language))
         written.append(path)
     return written
 

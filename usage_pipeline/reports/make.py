@@ -7,12 +7,12 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from usage_pipeline.reports.budgets_then import at_their_fullest, evaluated_then, moment_of, version_then
 from usage_pipeline.reports.document import (
     ZERO,
-    ActionLine,
-    AlertLine,
     BudgetLine,
     Comparison,
+    DayPart,
     Gap,
     Measures,
     MonthToDate,
@@ -27,7 +27,9 @@ from usage_pipeline.reports.document import (
     ratio,
 )
 from usage_pipeline.reports.edition import Edition, ReportPeriod, month_of
+from usage_pipeline.reports.happened import ActionLine, AlertLine, LockLine, OverrideLine
 from usage_pipeline.reports.movers import movers
+from usage_pipeline.reports.said import corrections, said_before
 from usage_pipeline.reports.savings import savings
 from usage_pipeline.reports.scope import scoped
 from usage_pipeline.settings import Settings
@@ -36,7 +38,7 @@ from usage_pipeline.warehouse.rows import rows
 from usage_pipeline.warehouse.statements import statement
 
 DIMENSIONS = ("tenant", "environment", "project", "api_key", "user", "model", "node")
-TREND_DAYS = 30
+TREND_DAYS = 60
 SAVINGS_DAYS = 28
 _SIX = Decimal("0.000001")
 R = TypeVar("R")
@@ -50,23 +52,31 @@ def make_report(
     tenant: Tenant | None = None,
     now: datetime | None = None,
 ) -> Report:
-    """Returns the report of an edition, of one tenant or of all. Reads one state of the warehouse, writes nothing.
+    """Returns the report of an edition, of one tenant or of all, as of the edition's end. Writes nothing.
 
     ``now`` (aware UTC) decides whether the edition's days are over. Made again for an old day, it is made of what the
-    daily tables say of it today.
+    daily tables say of it today, its budgets by the configuration that was active then; what differs from what was
+    said before is among its corrections. All but the budgets are read from one state of the warehouse.
     """
     moment = now or datetime.now(UTC)
     zone = tenant.zone if tenant else settings.timezone
     sources = [source.id for source in settings.sources]
     days = edition.period
+    said = said_before(connection, edition, tenant)
+    then = version_then(connection, moment_of(edition, zone, moment), said.config_version if said else None)
+    budgets = evaluated_then(connection, then, edition, moment_of(edition, zone, moment), tenant) if then else None
+    span = {"begins": edition.begins_at(zone), "ends": edition.ends_at(zone)}
     with scoped(connection, tenant):
+        if budgets is None:
+            budgets = _read(connection, BudgetLine, "budgets", days)
         spent = _spent_by_dimension(connection, days)
         before = _spent_by_dimension(connection, edition.earlier()[0].period)
         totals = _measures(spent["total"])
         # An edition that is not over yet looks back from today.
         until = min(days.last, moment.astimezone(ZoneInfo(zone)).date())
         since = ReportPeriod(until - timedelta(days=SAVINGS_DAYS - 1), until)
-        return Report(
+        trend = ReportPeriod(until - timedelta(days=TREND_DAYS - 1), until)
+        made = Report(
             edition=edition,
             tenant=tenant,
             zone=zone,
@@ -77,17 +87,22 @@ def make_report(
             comparisons=_comparisons(connection, edition, totals),
             month=_month(connection, until),
             spent={name: _with_before(spent[name], before[name]) for name in DIMENSIONS},
-            trend=_days(connection, ReportPeriod(until - timedelta(days=TREND_DAYS - 1), until)),
-            budgets=_read(connection, BudgetLine, "budgets", days),
+            trend=_days(connection, trend),
+            history=_read(connection, DayPart, "history", trend),
+            budgets=at_their_fullest(connection, budgets, edition, zone, then.settings if then else settings),
             movers=movers(spent["project"], before["project"]),
-            alerts=_read(connection, AlertLine, "alerts", days, zone=zone),
-            actions=_read(connection, ActionLine, "actions", days, zone=zone, everybody=tenant is None),
+            alerts=_read(connection, AlertLine, "alerts", days, **span),
+            actions=_read(connection, ActionLine, "actions", days, **span, everybody=tenant is None),
+            overrides=_read(connection, OverrideLine, "overrides", days, **span),
+            locks=_read(connection, LockLine, "locks", days, **span),
             gaps=_read(connection, Gap, "gaps", days),
             unreconciled=_read(connection, Unreconciled, "unreconciled", days),
             savings=savings(_read(connection, ProjectModel, "project_models", since), settings, until),
             savings_period=since,
             rows=_read(connection, UsageRow, "rows", days),
+            config_version=then.version if then else None,
         )
+    return replace(made, corrections=corrections(said, made), said_at=(said.sent_at or said.made_at) if said else None)
 
 
 def _read(connection: Connection, row_type: type[R], name: str, period: ReportPeriod, **more: object) -> list[R]:

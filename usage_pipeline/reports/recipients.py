@@ -13,6 +13,7 @@ from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.reports.document import Report
 from usage_pipeline.reports.files import atomically, base_name, reports_folder, write_report
 from usage_pipeline.reports.make import make_report
+from usage_pipeline.reports.said import keep_said
 from usage_pipeline.reports.scope import tenants
 from usage_pipeline.reports.summary import summary_lines, summary_title
 from usage_pipeline.reports.trend_picture import trend_png
@@ -85,7 +86,12 @@ def _raise(
         tenant=(whose.source, whose.tenant_id) if whose else None,
     )
     facts = _facts(report, configuration.settings, language)
-    return raise_report_alert(connection, key, facts, configuration.version, recipients)
+    # Either both stand or neither: what was sent is what a later report is held against.
+    with connection.transaction():
+        raised = raise_report_alert(connection, key, facts, configuration.version, recipients)
+        if raised:
+            keep_said(connection, report, sent=True)
+    return raised
 
 
 def _facts(report: Report, settings: Settings, language: Language) -> ReportFacts:

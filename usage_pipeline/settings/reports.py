@@ -18,6 +18,10 @@ class ReportFormat(StrEnum):
     FOCUS = "focus"
 
 
+# Of the format focus; the first where nothing else is asked for.
+FOCUS_VERSIONS = ("1.2", "1.0")
+
+
 class Reports(StrictModel):
     """The morning report: the day's, on Mondays also the week's, on the first of a month also the month's."""
 

@@ -38,13 +38,27 @@ WHERE :'tenant_id'::text IS NULL
 CREATE OR REPLACE TEMP VIEW report_alert AS
 SELECT a.alert_id, a.kind, a.budget_id, a.scope_value, a.period_start, a.tier, a.level, a.created_at,
        coalesce(a.facts ->> 'scope_name', a.budget_id) AS scope_name, a.facts ->> 'tenant_name' AS tenant,
-       (a.facts ->> 'spent')::text AS spent, (a.facts ->> 'limit')::text AS "limit", a.facts ->> 'measure' AS measure
+       (a.facts ->> 'spent')::text AS spent, (a.facts ->> 'limit')::text AS "limit", a.facts ->> 'measure' AS measure,
+       a.facts
 FROM usage.alert a
 WHERE a.kind <> ALL (:'not_reported'::text[]) AND (:'tenant_id'::text IS NULL OR EXISTS (
     SELECT FROM usage.budget_status b
     WHERE a.kind = 'budget' AND b.budget_id = a.budget_id AND b.scope_value = a.scope_value
       AND b.period_start = a.period_start
       AND b.scope ->> 'source' = :'source'::text AND b.scope ->> 'tenant_id' = :'tenant_id'::text));
+
+-- An override or a lock is a tenant's when the value that it is of is.
+CREATE OR REPLACE TEMP VIEW report_override AS
+SELECT o.*
+FROM usage.budget_override o
+WHERE :'tenant_id'::text IS NULL OR EXISTS (
+    SELECT FROM report_budget b WHERE b.budget_id = o.budget_id AND b.scope_value = o.scope_value);
+
+CREATE OR REPLACE TEMP VIEW report_lock AS
+SELECT l.*
+FROM usage.budget_lock l
+WHERE :'tenant_id'::text IS NULL
+   OR (l.scope ->> 'source' = :'source'::text AND l.scope ->> 'tenant_id' = :'tenant_id'::text);
 
 -- Per source: a tenant's report learns whether its source was read and compared, never another tenant's figures.
 CREATE OR REPLACE TEMP VIEW report_source AS

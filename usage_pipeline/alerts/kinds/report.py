@@ -55,6 +55,7 @@ class ReportKind(AlertKind[ReportFacts, _Words]):
 
     name = "report"
     acknowledgeable = False
+    grouped = False  # one mail a report, with its own files
     reported = False
     brings_files = True
     facts_class = ReportFacts

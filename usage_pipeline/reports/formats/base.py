@@ -13,8 +13,8 @@
    sums equal to usage.daily_usage, no cell that begins a formula, nothing of another tenant, a day without usage.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from usage_pipeline.reports.document import Report
@@ -29,17 +29,25 @@ class Requirement:
     extra: str
 
 
+Write = Callable[[Report, str, Path], object]
+
+
 @dataclass(frozen=True)
 class FormatWriter:
     """How a report is written in one format.
 
     ``write`` takes the report, the language (zh or en) and the path of the file. ``ending`` is the file's, unlike that
-    of every other format.
+    of every other format. ``former`` has what writes former versions of the format, by their names.
     """
 
     ending: str
-    write: Callable[[Report, str, Path], object]
+    write: Write
     requires: Requirement | None = None
+    former: Mapping[str, Write] = field(default_factory=dict)
+
+    def of_version(self, version: str | None) -> Write:
+        """Returns what writes a version of the format; the newest for None, and for what is no former one."""
+        return self.former.get(version or "", self.write)
 
     def check_installed(self, name: str) -> None:
         """Raises MissingExtraError when the package that the format needs is not installed."""

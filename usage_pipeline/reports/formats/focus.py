@@ -1,20 +1,21 @@
-"""Writes the report's rows as FOCUS 1.0 (FinOps Open Cost and Usage Specification), a charge a row of daily_usage."""
+"""Writes the report's rows as FOCUS (FinOps Open Cost and Usage Specification), a charge a row of daily_usage."""
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from usage_pipeline.reports.cells import plain
-from usage_pipeline.reports.document import Report, UsageRow
+from usage_pipeline.reports.document import ZERO, Report, UsageRow
 from usage_pipeline.reports.edition import month_of
 from usage_pipeline.reports.formats.base import FormatWriter
 
 UNKNOWN = "unknown"
 _TOKENS = "Tokens"
+Column = Callable[[UsageRow, str], object]
 
 
 @cache
@@ -23,9 +24,9 @@ def _midnight(day: date, zone: str) -> datetime:
 
 
 # Left out, as the specification allows where a provider does not support what they say: availability zones, regions,
-# commitment discounts, and the unit prices of a published price list (ListUnitPrice, ContractedUnitPrice, SkuPriceId):
-# input and output have prices of their own, so that a row has no single one.
-COLUMNS: dict[str, Callable[[UsageRow, str], object]] = {
+# commitment discounts, capacity reservations, and the unit prices of a published price list (ListUnitPrice,
+# ContractedUnitPrice, SkuPriceId): input and output have prices of their own, so that a row has no single one.
+_OF_1_0: Mapping[str, Column] = {
     "BilledCost": lambda row, _: row.base_cost,
     "BillingAccountId": lambda row, _: row.source,
     "BillingAccountName": lambda row, _: row.source,
@@ -63,19 +64,50 @@ COLUMNS: dict[str, Callable[[UsageRow, str], object]] = {
     "x_InputTokens": lambda row, _: row.input_tokens,
     "x_OutputTokens": lambda row, _: row.output_tokens,
     "x_UnpricedTokens": lambda row, _: row.unpriced_tokens,
-    "x_SourceCost": lambda row, _: row.cost,
+    "x_SourceCost": lambda row, _: None if price_state(row) == "Unpriced" else row.cost,
     "x_SourceCurrency": lambda row, _: row.currency,
+}
+# An invoice's id is null until a charge stands on one: which of a month's charges do, no provider says.
+_NEW_IN_1_2: Mapping[str, Column] = {
+    "BillingAccountType": lambda _row, _: "Dify installation",
+    "InvoiceId": lambda _row, _: None,
+    "PricingCurrency": lambda row, currency: row.currency or currency,
+    "PricingCurrencyEffectiveCost": lambda row, _: row.cost if row.currency else row.base_cost,
+    "ServiceSubcategory": lambda _row, _: "Generative AI",
+    "SkuMeter": lambda _row, _: _TOKENS,
+    "SubAccountType": lambda _row, _: "Dify workspace",
+    # No cost of the specification may be null: what has no price is null beside, and zero in those.
+    "x_KnownCost": lambda row, _: None if price_state(row) == "Unpriced" else row.base_cost,
+    "x_PriceState": lambda row, _: price_state(row),
 }
 
 
-def write_focus(report: Report, _language: str, path: Path) -> None:
-    """One CSV file. Amounts are in the configuration's currency; tokens without a price are charged nothing (and said
-    in x_UnpricedTokens). A charge period is a day, a billing period a month, both in the tenant's zone, written in UTC.
+def _in_order(columns: Mapping[str, Column]) -> dict[str, Column]:
+    """The specification's columns by their names, ours behind them."""
+    return dict(sorted(columns.items(), key=lambda column: (column[0].startswith("x_"), column[0])))
+
+
+COLUMNS: Mapping[str, Mapping[str, Column]] = {"1.2": _in_order({**_OF_1_0, **_NEW_IN_1_2}), "1.0": _in_order(_OF_1_0)}
+
+
+def price_state(row: UsageRow) -> str:
+    """Returns Priced, Unpriced, or Partly priced where some of the row's tokens have no price."""
+    if not row.unpriced_tokens:
+        return "Priced"
+    return "Unpriced" if row.unpriced_tokens >= row.total_tokens and row.base_cost == ZERO else "Partly priced"
+
+
+def write_focus(report: Report, _language: str, path: Path, version: str = "1.2") -> None:
+    """One CSV file of a version of the specification. Amounts are in the configuration's currency.
+
+    What has no price is charged nothing, and null in x_KnownCost, with its tokens in x_UnpricedTokens. A charge period
+    is a day, a billing period a month, both in the tenant's zone, written in UTC.
     """
+    columns = COLUMNS[version]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        writer.writerows([plain(value(row, report.currency)) for value in COLUMNS.values()] for row in report.rows)
+        writer.writerow(columns)
+        writer.writerows([plain(value(row, report.currency)) for value in columns.values()] for row in report.rows)
 
 
 def _tags(row: UsageRow) -> str:
@@ -92,4 +124,4 @@ def _tags(row: UsageRow) -> str:
     return json.dumps(tags, ensure_ascii=False, sort_keys=True)
 
 
-FORMAT = FormatWriter(".focus.csv", write_focus)
+FORMAT = FormatWriter(".focus.csv", write_focus, former={"1.0": partial(write_focus, version="1.0")})

@@ -61,7 +61,7 @@ def is_scheduled(tags: Mapping[str, str], work: Work) -> bool:
 
 
 def was_asked_for_by_schedule(tags: Mapping[str, str], work: Work) -> bool:
-    """Whether a schedule asked for a run of this work: what people launch bears the job's tags too, not the schedule's."""
+    """Whether a schedule asked for a run of this work: what people launch bears the job's tags, not the schedule's."""
     return _SCHEDULE_TAG in tags and is_scheduled(tags, work)
 
 

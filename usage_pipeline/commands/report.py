@@ -68,9 +68,7 @@ def report(
         if of_month is not None:
             _chargeback(connection, settings, of_month, whose, folder, as_json)
             return
-        edition = edition_of(
-            _one_of(period, EDITION_KINDS, "--period"), of_day or settings.today() - timedelta(days=1)
-        )
+        edition = edition_of(_one_of(period, EDITION_KINDS, "--period"), of_day or settings.today() - timedelta(days=1))
         wanted = _formats(formats, settings.reports.formats)
         if open_page and ReportFormat.HTML not in wanted:
             wanted.append(ReportFormat.HTML)

@@ -35,7 +35,8 @@ def add_files(mail: EmailMessage, facts: Mapping[str, object]) -> None:
         return
     for path in paths:
         kind, subtype = media_type(path)
-        mail.add_attachment(path.read_bytes(), kind, subtype, filename=file_name(path.name))
+        parameters = {"charset": "utf-8"} if kind == "text" else {}
+        mail.add_attachment(path.read_bytes(), kind, subtype, filename=file_name(path.name), params=parameters)
 
 
 def _within(name: object) -> Path | None:

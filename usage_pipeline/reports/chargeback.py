@@ -10,9 +10,10 @@ from itertools import groupby
 from pathlib import Path
 
 from usage_pipeline.reports.cells import plain
-from usage_pipeline.reports.document import ZERO, Tenant
+from usage_pipeline.reports.document import Tenant
 from usage_pipeline.reports.edition import ReportPeriod, month_of
 from usage_pipeline.reports.files import atomically, file_name
+from usage_pipeline.reports.measures import ZERO
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import rows
 from usage_pipeline.warehouse.statements import statement

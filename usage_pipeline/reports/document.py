@@ -3,53 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 from usage_pipeline.reports.edition import Edition, ReportPeriod
 from usage_pipeline.reports.happened import ActionLine, AlertLine, LockLine, OverrideLine
-
-_SIX = Decimal("0.000001")
-ZERO = Decimal(0)
-
-
-@dataclass(frozen=True)
-class Measures:
-    """What is counted; the daily tables' columns."""
-
-    calls: int = 0
-    failed_calls: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    total_tokens: int = 0
-    estimated_tokens: int = 0
-    unpriced_tokens: int = 0
-    base_cost: Decimal = ZERO
-
-    @property
-    def cost_per_call(self) -> Decimal | None:
-        """Returns it rounded to six decimals; None without calls."""
-        return ratio(self.base_cost, Decimal(self.calls))
-
-    @property
-    def cost_per_thousand_tokens(self) -> Decimal | None:
-        """Returns it rounded to six decimals; None without tokens."""
-        return ratio(self.base_cost * 1000, Decimal(self.total_tokens))
-
-
-def ratio(part: Decimal, of: Decimal) -> Decimal | None:
-    """Returns a quotient rounded to six decimals; None where there is nothing to divide by."""
-    return (part / of).quantize(_SIX, ROUND_HALF_UP) if of else None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spent(Measures):
-    """What one tenant, environment, project, key, user, model or node spent, and in the edition before."""
-
-    dimension: str
-    key: str
-    name: str
-    belongs_to: str | None
-    cost_before: Decimal = ZERO
+from usage_pipeline.reports.measures import ZERO, Measures, Spent
+from usage_pipeline.reports.movers import Mover
+from usage_pipeline.reports.savings import Enforced, Saving
 
 
 @dataclass(frozen=True)
@@ -86,8 +46,9 @@ class ReportDay(Measures):
 class BudgetLine:
     """Where a budget's value stood when the edition ended, and how full it was at its fullest within it.
 
-    ``base_limit`` is the configured one; ``limit`` holds what overrides and rollover added. Amounts are in the measure's
-    unit, ratios 1 at the limit. ``name`` is the budget's own, as people call it.
+    ``base_limit`` is the configured one; ``limit`` has what overrides and rollover added when the edition ended;
+    ``added`` is what they added within it. Amounts are in the measure's unit, ratios 1 at the limit. ``name`` is what
+    people call it.
     """
 
     budget_id: str
@@ -107,36 +68,7 @@ class BudgetLine:
     forecast: Decimal | None
     as_of: datetime
     name: str = ""
-
-    @property
-    def added(self) -> Decimal:
-        """Returns what overrides and rollover added to the configured limit."""
-        return self.limit - self.base_limit
-
-
-@dataclass(frozen=True)
-class Mover:
-    """A project whose cost rose or fell, and why; the three parts add up to the change, to the last decimal."""
-
-    key: str
-    name: str
-    tenant: str | None
-    before: Decimal
-    now: Decimal
-    by_calls: Decimal
-    by_length: Decimal
-    by_price: Decimal
-
-    @property
-    def change(self) -> Decimal:
-        """Returns what it costs more than before; negative when less."""
-        return self.now - self.before
-
-    @property
-    def reason(self) -> str:
-        """Returns the part that weighs most: calls, length or price."""
-        parts = {"calls": self.by_calls, "length": self.by_length, "price": self.by_price}
-        return max(parts, key=lambda name: (abs(parts[name]), name))
+    added: Decimal = ZERO
 
 
 @dataclass(frozen=True)
@@ -195,37 +127,6 @@ class DayPart:
     name: str
     usage_date: date
     base_cost: Decimal
-
-
-@dataclass(frozen=True)
-class ProjectModel:
-    """What a project spent on a model."""
-
-    project: str
-    tenant: str
-    provider: str | None
-    model: str | None
-    input_tokens: int
-    output_tokens: int
-    base_cost: Decimal
-
-
-@dataclass(frozen=True)
-class Saving:
-    """What a smaller model's list price would have asked for the same tokens: an estimate, never a promise."""
-
-    project: str
-    tenant: str | None
-    model: str
-    instead: str
-    total_tokens: int
-    cost: Decimal
-    estimated_cost: Decimal
-
-    @property
-    def estimated_saving(self) -> Decimal:
-        """Returns it in the configuration's currency, over the period of the report's savings."""
-        return self.cost - self.estimated_cost
 
 
 @dataclass(frozen=True)
@@ -296,6 +197,7 @@ class Report:
     gaps: Sequence[Gap]
     unreconciled: Sequence[Unreconciled]
     savings: Sequence[Saving]
+    enforced: Sequence[Enforced]
     savings_period: ReportPeriod
     rows: Sequence[UsageRow]
     history: Sequence[DayPart] = ()  # of the trend's days

@@ -31,8 +31,8 @@ def write_report(
 ) -> list[Path]:
     """Returns the files of the formats asked for, in that order; a file that was there is replaced in one step.
 
-    ``versions`` are of formats that have several; left out: the newest of each. Raises MissingExtraError when a format needs what is not installed (nothing is written then), and OSError when the
-    folder cannot be written.
+    ``versions`` are of formats that have several; left out: the newest of each. Raises MissingExtraError when a format
+    needs what is not installed (nothing is written then), and OSError when the folder cannot be written.
     """
     wanted = writers(formats)
     folder.mkdir(parents=True, exist_ok=True)

@@ -33,7 +33,7 @@ class AlertLine:
 class ActionLine:
     """Something that enforcement did, or would have done; ``state`` and moments as they stood when the edition ended.
 
-    ``forecast``, ``spent``, ``tokens`` and ``cost`` are the alert's that caused it: of the budget's measure, and of both.
+    ``forecast`` and ``spent`` (of the budget's measure), ``tokens`` and ``cost`` are the alert's that caused it.
     """
 
     at: datetime
@@ -60,7 +60,7 @@ class ActionLine:
 
 @dataclass(frozen=True)
 class OverrideLine:
-    """A temporary override of a limit that was requested or decided on in the report's days.
+    """A temporary override of a limit that was requested or decided on in the report's days, or held on them.
 
     ``state`` is pending, approved, rejected, withdrawn, expired or ended, as it stood when the edition ended.
     """
@@ -79,6 +79,12 @@ class OverrideLine:
     until: datetime
     decided_by: str | None
     decided_at: datetime | None
+
+    def amount(self, base_limit: Decimal) -> Decimal:
+        """Returns what it adds to a configured limit, in the limit's unit; nothing until it is approved."""
+        if self.state not in ("approved", "ended"):
+            return Decimal(0)
+        return self.raise_by if self.raise_by is not None else base_limit * (self.raise_percent or 0) / 100
 
 
 @dataclass(frozen=True)

@@ -7,30 +7,32 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from usage_pipeline.reports.budgets_then import at_their_fullest, evaluated_then, moment_of, version_then
+from usage_pipeline.reports.budgets_then import (
+    at_their_fullest,
+    evaluated_then,
+    moment_of,
+    of_shorter_periods,
+    version_then,
+)
 from usage_pipeline.reports.document import (
-    ZERO,
     BudgetLine,
     Comparison,
     DayPart,
     Gap,
-    Measures,
     MonthToDate,
     OpenReason,
-    ProjectModel,
     Report,
     ReportDay,
-    Spent,
     Tenant,
     Unreconciled,
     UsageRow,
-    ratio,
 )
 from usage_pipeline.reports.edition import Edition, ReportPeriod, month_of
 from usage_pipeline.reports.happened import ActionLine, AlertLine, LockLine, OverrideLine
-from usage_pipeline.reports.movers import movers
+from usage_pipeline.reports.measures import ZERO, Measures, Spent, ratio
+from usage_pipeline.reports.movers import ModelUse, movers
 from usage_pipeline.reports.said import corrections, said_before
-from usage_pipeline.reports.savings import savings
+from usage_pipeline.reports.savings import NodeModel, enforced, savings
 from usage_pipeline.reports.scope import scoped
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
@@ -69,12 +71,15 @@ def make_report(
     with scoped(connection, tenant):
         if budgets is None:
             budgets = _read(connection, BudgetLine, "budgets", days)
+        budgets += of_shorter_periods(connection, budgets, edition, span)
         spent = _spent_by_dimension(connection, days)
         before = _spent_by_dimension(connection, edition.earlier()[0].period)
         totals = _measures(spent["total"])
         # An edition that is not over yet looks back from today.
         until = min(days.last, moment.astimezone(ZoneInfo(zone)).date())
         since = ReportPeriod(until - timedelta(days=SAVINGS_DAYS - 1), until)
+        overrides = _read(connection, OverrideLine, "overrides", days, **span)
+        actions = _read(connection, ActionLine, "actions", days, **span, everybody=tenant is None)
         trend = ReportPeriod(until - timedelta(days=TREND_DAYS - 1), until)
         made = Report(
             edition=edition,
@@ -89,15 +94,21 @@ def make_report(
             spent={name: _with_before(spent[name], before[name]) for name in DIMENSIONS},
             trend=_days(connection, trend),
             history=_read(connection, DayPart, "history", trend),
-            budgets=at_their_fullest(connection, budgets, edition, zone, then.settings if then else settings),
-            movers=movers(spent["project"], before["project"]),
+            budgets=at_their_fullest(connection, budgets, overrides, span, then.settings if then else settings),
+            movers=movers(
+                spent["project"],
+                before["project"],
+                uses=_model_uses(_read(connection, NodeModel, "node_models", days)),
+                uses_before=_model_uses(_read(connection, NodeModel, "node_models", edition.earlier()[0].period)),
+            ),
             alerts=_read(connection, AlertLine, "alerts", days, **span),
-            actions=_read(connection, ActionLine, "actions", days, **span, everybody=tenant is None),
-            overrides=_read(connection, OverrideLine, "overrides", days, **span),
+            actions=actions,
+            overrides=overrides,
             locks=_read(connection, LockLine, "locks", days, **span),
             gaps=_read(connection, Gap, "gaps", days),
             unreconciled=_read(connection, Unreconciled, "unreconciled", days),
-            savings=savings(_read(connection, ProjectModel, "project_models", since), settings, until),
+            savings=savings(_read(connection, NodeModel, "node_models", since), settings, until),
+            enforced=enforced(actions, {(line.budget_id, line.scope_value): line.spent for line in budgets}),
             savings_period=since,
             rows=_read(connection, UsageRow, "rows", days),
             config_version=then.version if then else None,
@@ -122,6 +133,21 @@ def _measures(totals: Sequence[Spent]) -> Measures:
     """The one row of the sums, without its name; zero when nothing was spent."""
     names = [field.name for field in fields(Measures)]
     return Measures(**{name: getattr(total, name) for total in totals for name in names})
+
+
+def _model_uses(found: Sequence[NodeModel]) -> dict[str, list[ModelUse]]:
+    """What each project spent on each model, over all of its nodes."""
+    sums: dict[tuple[str, str], ModelUse] = {}
+    for each in found:
+        model = each.model or "(unknown)"
+        known = sums.get((each.key, model), ModelUse(model, 0, ZERO))
+        sums[each.key, model] = ModelUse(
+            model, known.total_tokens + each.total_tokens, known.base_cost + each.base_cost
+        )
+    uses: dict[str, list[ModelUse]] = {}
+    for (key, _), use in sums.items():
+        uses.setdefault(key, []).append(use)
+    return uses
 
 
 def _with_before(now: Sequence[Spent], before: Sequence[Spent]) -> list[Spent]:

@@ -32,7 +32,7 @@ def said_before(connection: Connection, edition: Edition, tenant: Tenant | None)
 
 
 def keep_said(connection: Connection, report: Report, *, sent: bool = False) -> None:
-    """Keeps what the report says: when it is sent, or is final for the first time. What was sent is never overwritten."""
+    """Keeps what the report says when it is sent, or first is final; what was sent is never overwritten."""
     if report.provisional and not sent:
         return
     parameters = {

@@ -1,13 +1,14 @@
-"""Where a smaller model of the same maker would have been cheaper by the price catalogue: estimates."""
+"""What a smaller model would have cost, and what enforcement kept from being spent: estimates with their basis."""
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 
 from usage_pipeline.pricing.catalogue import catalogue_rules
-from usage_pipeline.reports.document import ProjectModel, Saving
+from usage_pipeline.reports.happened import ActionLine
 from usage_pipeline.settings import Settings
 
 LIMIT = 10
@@ -35,14 +36,114 @@ _CENT = Decimal("0.01")
 _SIX = Decimal("0.000001")
 
 
-def savings(spent: Sequence[ProjectModel], settings: Settings, day: date, limit: int = LIMIT) -> list[Saving]:
+# Actions that keep usage from happening; a switch of the model lets it happen for less.
+_STOPPING = ("pause_app", "throttle", "lock", "switch_model")
+
+
+@dataclass(frozen=True)
+class NodeModel:
+    """What a workflow node of a project, or all that is outside of nodes, spent on a model."""
+
+    key: str  # of the project
+    project: str
+    tenant: str
+    node: str
+    provider: str | None
+    model: str | None
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int
+    base_cost: Decimal
+
+
+@dataclass(frozen=True)
+class Saving:
+    """What a smaller model's list price would have asked for the same tokens: an estimate, never a promise.
+
+    It rests on the same node, calls and tokens; prices are per million tokens in the configuration's currency.
+    """
+
+    project: str
+    tenant: str | None
+    node: str
+    model: str
+    instead: str
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int
+    price_input: Decimal
+    price_output: Decimal
+    cost: Decimal
+    estimated_cost: Decimal
+
+    @property
+    def estimated_saving(self) -> Decimal:
+        """Returns it in the configuration's currency, over the period of the report's savings."""
+        return self.cost - self.estimated_cost
+
+
+@dataclass(frozen=True)
+class Enforced:
+    """What an action kept from being spent: the forecast when it was taken less what was spent by the edition's end.
+
+    ``forecast`` and ``spent`` are in the measure's unit; ``estimated_saving`` is in the configuration's currency, at
+    the price a token that the budget's value had until then. None where there is no price.
+    """
+
+    action: str
+    target: str
+    budget_id: str
+    scope_name: str
+    measure: str
+    forecast: Decimal
+    spent: Decimal
+    estimated_saving: Decimal | None
+
+
+def enforced(actions: Sequence[ActionLine], spent: dict[tuple[str, str], Decimal]) -> list[Enforced]:
+    """Returns what each action that was carried out kept from being spent; ``spent`` by budget and scope value.
+
+    Only where more was foreseen than was spent.
+    """
+    found = []
+    for action in actions:
+        actual = spent.get((action.budget_id, action.scope_value))
+        if action.applied_at is None or action.action not in _STOPPING or action.forecast is None or actual is None:
+            continue
+        if action.forecast > actual:
+            found.append(
+                Enforced(
+                    action=action.action,
+                    target=action.target,
+                    budget_id=action.budget_id,
+                    scope_name=action.scope_name,
+                    measure=action.measure,
+                    forecast=action.forecast,
+                    spent=actual,
+                    estimated_saving=_in_money(action, action.forecast - actual),
+                )
+            )
+    return found
+
+
+def _in_money(action: ActionLine, amount: Decimal) -> Decimal | None:
+    if action.measure == "cost":
+        return amount
+    if not action.spent or action.cost is None:
+        return None
+    return (amount * action.cost / action.spent).quantize(_SIX, ROUND_HALF_UP)
+
+
+def savings(spent: Sequence[NodeModel], settings: Settings, day: date, limit: int = LIMIT) -> list[Saving]:
     """Returns the greatest of them first; prices are those of the day, in the configuration's currency."""
     known = [saving for each in spent if (saving := _saving(each, settings, day))]
     worth = [saving for saving in known if saving.estimated_saving >= _CENT]
-    return sorted(worth, key=lambda s: (-s.estimated_saving, s.project, s.model))[:limit]
+    return sorted(worth, key=lambda s: (-s.estimated_saving, s.project, s.node, s.model))[:limit]
 
 
-def _saving(spent: ProjectModel, settings: Settings, day: date) -> Saving | None:
+def _saving(spent: NodeModel, settings: Settings, day: date) -> Saving | None:
     if spent.provider is None or spent.model is None:
         return None
     instead = smaller_model(spent.provider, spent.model)
@@ -53,9 +154,15 @@ def _saving(spent: ProjectModel, settings: Settings, day: date) -> Saving | None
     return Saving(
         project=spent.project,
         tenant=spent.tenant,
+        node=spent.node,
         model=spent.model,
         instead=instead,
+        calls=spent.calls,
+        input_tokens=spent.input_tokens,
+        output_tokens=spent.output_tokens,
         total_tokens=spent.input_tokens + spent.output_tokens,
+        price_input=price[0],
+        price_output=price[1],
         cost=spent.base_cost,
         estimated_cost=estimate.quantize(_SIX, ROUND_HALF_UP),
     )

@@ -53,6 +53,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "reason_calls": ("number of calls", "调用次数"),
     "reason_length": ("tokens a call", "每次调用的 tokens"),
     "reason_price": ("price a token", "单价"),
+    "reason_mix": ("mix of models", "模型构成"),
     "budget_id": ("Budget", "预算"),
     "scope_name": ("Scope", "范围"),
     "period": ("Period", "周期"),

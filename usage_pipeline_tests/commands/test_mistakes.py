@@ -83,7 +83,9 @@ def test_a_moment_far_away_is_one_at_which_nothing_was_evaluated(at: str, wareho
 @pytest.mark.usefixtures("_installed")
 @pytest.mark.parametrize("day", ["1970-01-01", "9000-12-31"])
 @pytest.mark.parametrize("period", ["day", "week", "month"])
-def test_a_report_of_a_day_far_away_is_empty(day: str, period: str, tmp_path: Path) -> None:
+def test_a_report_of_a_day_without_usage_is_refused_in_words(day: str, period: str, tmp_path: Path) -> None:
     words = ["report", "--date", day, "--period", period, "--format", "csv", "--out", str(tmp_path / "out")]
-    done = CliRunner().invoke(app, words)
-    assert done.exit_code == 0, (done.output, done.exception)
+    done = CliRunner().invoke(app, words, env={"COLUMNS": "300"})
+    assert done.exit_code == 2, (done.output, done.exception)
+    assert ("lies ahead" if day > "2000" else "there is no usage") in done.stderr
+    assert not (tmp_path / "out").exists()

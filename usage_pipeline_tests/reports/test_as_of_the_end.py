@@ -1,4 +1,4 @@
-"""A past day says what it said: its budgets as they stood when it ended, whatever was changed, raised or priced since."""
+"""A past day says what it said: budgets as they stood when it ended, whatever was changed, raised or priced since."""
 
 import json
 from collections.abc import Iterator
@@ -14,8 +14,10 @@ from usage_pipeline.budgets.overrides import NewOverride
 from usage_pipeline.configuration import ActiveConfiguration, active_configuration
 from usage_pipeline.reports.document import BudgetLine, Report
 from usage_pipeline.reports.edition import edition_of
+from usage_pipeline.reports.headline import headline
 from usage_pipeline.reports.make import make_report
 from usage_pipeline.reports.said import keep_said
+from usage_pipeline.reports.story import clock, story
 from usage_pipeline.warehouse.connection import Connection
 
 CONFIG = """
@@ -30,7 +32,7 @@ tiers:
   - {at: 80, level: warning, notify: [ops]}
   - {at: 100, level: emergency, notify: [ops], actions: [lock]}
 budgets:
-  - {id: agent-daily, name: Lead enrichment, scope: {environment: dev}, per: project, period: day, limit: {tokens: 1000}}
+  - {id: agent-daily, name: Lead enrichment, per: project, period: day, limit: {tokens: 1000}}
   - {id: company-month, name: Company, period: month, limit: {cost: 100}}
 """
 NOON = datetime(2026, 3, 10, 4, tzinfo=UTC)  # 12:00 in Shanghai
@@ -70,7 +72,8 @@ def configured(connection: Connection, folder: Path, text: str, since: datetime)
 def runaway(warehouse: Connection, tmp_path: Path) -> Iterator[tuple[Connection, ActiveConfiguration]]:
     """The day on which the agent's budget of 1,000 tokens reached 154 %, was locked, and was raised by 200 %."""
     warehouse.execute(
-        "INSERT INTO usage.tenant (source, tenant_id, name, timezone) VALUES ('main', 'tenant-1', 'One', 'Asia/Shanghai')"
+        "INSERT INTO usage.tenant (source, tenant_id, name, timezone)"
+        " VALUES ('main', 'tenant-1', 'One', 'Asia/Shanghai')"
     )
     warehouse.execute(
         "INSERT INTO usage.project (source, app_id, tenant_id, name, mode, environment)"
@@ -142,7 +145,7 @@ def test_made_again_after_changes_it_says_the_same_and_marks_what_was_corrected(
         NOON + timedelta(days=2),
     )
     asked = NewOverride(
-        "company-month", None, "cost", Decimal(900), None, NOON + timedelta(days=5), "more is needed", "carl"
+        "company-month", None, "cost", Decimal(30), None, NOON + timedelta(days=5), "more is needed", "carl"
     )
     more = request_override(connection, later, asked, NOON + timedelta(days=2))
     decide_override(connection, later, more.override_id, approve=True, by="bob", note="", now=NOON + timedelta(days=2))
@@ -175,3 +178,42 @@ def test_what_was_sent_is_never_overwritten(runaway: tuple[Connection, ActiveCon
     keep_said(connection, made(connection, active, A_MONTH_LATER), sent=True)
     (said,) = connection.execute("SELECT said FROM usage.report_edition").fetchone() or ({},)
     assert json.loads(json.dumps(said))["base_cost"] == "12.5"
+
+
+def test_three_sentences_say_what_happened_in_both_languages(
+    runaway: tuple[Connection, ActiveConfiguration],
+) -> None:
+    report = made(*runaway, NOON + timedelta(days=1))
+    english, chinese = headline(report, "en"), headline(report, "zh")
+    assert english.verdict == "high"
+    for part in ("CN¥12.50 was spent on 2026-03-10", "2.5 times as much as the day before", "unusually much"):
+        assert part in english.spent
+    assert "lead-enricher (CN¥12.50, 100.0 %)" in english.who and "tokens a call (100 → 1,540)" in english.who
+    for part in ("“Lead enrichment · lead-enricher” reached 154.0 % of 1,000 tokens", "ann approved 200 % more"):
+        assert part in english.done
+    for part in ("共花费 ¥12.50", "是前一天的 2.5 倍", "属异常偏高"):
+        assert part in chinese.spent
+    assert "达到 1,000 tokens 的 154.0 %" in chinese.done and "您无需处理任何事项" in chinese.done
+
+
+def test_the_story_is_told_in_order_and_in_the_reports_zone(runaway: tuple[Connection, ActiveConfiguration]) -> None:
+    report = made(*runaway, NOON + timedelta(days=1))
+    told = [f"{clock(entry.at, report)} {entry.text}" for entry in story(report, "en")]
+    assert told == [
+        "12:00 Budget “Lead enrichment · lead-enricher” reached 154.0 % of its limit: 1,540 of 1,000 tokens.",
+        "12:00 “Lead enrichment · lead-enricher” was locked.",
+        "12:05 carl asked for 200 % more for “Lead enrichment · lead-enricher” until 03-10 20:00: the campaign ends.",
+        "12:10 ann approved 200 % more for “Lead enrichment · lead-enricher”.",
+        "12:10 “Lead enrichment · lead-enricher” was opened again: a raise was approved.",
+    ]
+    assert "已解锁：临时上调已获批准" in story(report, "zh")[-1].text
+
+
+def test_an_open_request_is_what_needs_a_person(runaway: tuple[Connection, ActiveConfiguration]) -> None:
+    connection, active = runaway
+    asked = NewOverride(
+        "company-month", None, "cost", Decimal(50), None, NOON + timedelta(days=5), "more is needed", "carl"
+    )
+    request_override(connection, active, asked, NOON + timedelta(hours=1))
+    report = made(connection, active, NOON + timedelta(days=1))
+    assert "To do: decide on carl's request for “Company”." in headline(report, "en").done

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usage_pipeline.reports.document import Measures, Report
+from usage_pipeline.reports.document import Report
 from usage_pipeline.reports.edition import Edition, ReportPeriod, edition_of
 from usage_pipeline.reports.make import make_report
+from usage_pipeline.reports.measures import Measures
 from usage_pipeline.reports.movers import movers, why
 from usage_pipeline.reports.savings import smaller_model
 from usage_pipeline.reports.scope import NoSuchTenantError, find_tenant, tenants

@@ -11,19 +11,20 @@ import pytest
 from pyarrow import parquet
 
 from usage_pipeline.reports.cells import cell
-from usage_pipeline.reports.document import Measures, Report, Tenant
+from usage_pipeline.reports.document import Report, Tenant
 from usage_pipeline.reports.edition import edition_of
 from usage_pipeline.reports.files import atomically, base_name, file_name, write_report
 from usage_pipeline.reports.formats.page_rows import HALF
 from usage_pipeline.reports.formats.xlsx import EXACT
 from usage_pipeline.reports.make import make_report
+from usage_pipeline.reports.measures import Measures
 from usage_pipeline.reports.words import _WORDS, words
-from usage_pipeline.settings.reports import ReportFormat
+from usage_pipeline.settings.reports import FOCUS_VERSIONS, ReportFormat
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline_tests.reports.test_document import sums
 from usage_pipeline_tests.support.focus_columns import column_faults, row_faults
 from usage_pipeline_tests.support.report_books import AFTERWARDS, DAY, HOSTILE, SETTINGS
-from usage_pipeline_tests.support.report_formats import csv_tables, page_document
+from usage_pipeline_tests.support.report_formats import csv_tables, focus_rows, page_document
 
 MEASURES = ("calls", "failed_calls", "input_tokens", "output_tokens", "total_tokens", "unpriced_tokens")
 
@@ -78,7 +79,7 @@ def test_formulas_of_the_workbook_carry_their_values(files: dict[str, Path], tru
 
 def test_dates_of_the_workbook_are_dates(files: dict[str, Path], report: Report) -> None:
     sheet = openpyxl.load_workbook(files["xlsx"])[words("en")["table_trend"]]
-    found = [row[0] for row in sheet.iter_rows(min_row=2, max_row=31, values_only=True)]
+    found = [row[0] for row in sheet.iter_rows(min_row=2, max_row=61, values_only=True)]
     assert found == [datetime(d.usage_date.year, d.usage_date.month, d.usage_date.day) for d in report.trend]  # noqa: DTZ001
 
 
@@ -98,12 +99,16 @@ def test_parquet_sums_to_the_daily_table(files: dict[str, Path], truth: Measures
     assert {type(value) for value in table["usage_date"].to_pylist()} == {date}
 
 
-def test_focus_conforms_and_sums_to_the_daily_table(files: dict[str, Path], truth: Measures) -> None:
-    with files["focus"].open(encoding="utf-8", newline="") as file:
+@pytest.mark.parametrize("version", FOCUS_VERSIONS)
+def test_focus_conforms_and_sums_to_the_daily_table(
+    version: str, report: Report, truth: Measures, tmp_path: Path
+) -> None:
+    (path,) = write_report(report, [ReportFormat.FOCUS], tmp_path, "en", {ReportFormat.FOCUS: version})
+    with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
         rows = list(reader)
-    assert list(column_faults(reader.fieldnames or [])) == []
-    assert [fault for row in rows for fault in row_faults(row)] == []
+    assert list(column_faults(reader.fieldnames or [], version)) == []
+    assert [fault for row in rows for fault in row_faults(row, version)] == []
     for cost in ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost"):
         assert sum(Decimal(row[cost]) for row in rows) == truth.base_cost
     assert sum(int(row["ConsumedQuantity"]) for row in rows) == truth.total_tokens
@@ -111,14 +116,30 @@ def test_focus_conforms_and_sums_to_the_daily_table(files: dict[str, Path], trut
     assert zones == {"tenant-a": "2026-03-16T16:00:00Z", "tenant-b": "2026-03-16T23:00:00Z"}, "a tenant's own day"
 
 
+def test_what_has_no_price_is_null_where_focus_allows_it(files: dict[str, Path], truth: Measures) -> None:
+    rows = focus_rows(files["focus"])
+    unpriced = [row for row in rows if row["x_PriceState"] == "Unpriced"]
+    assert unpriced and all(row["x_KnownCost"] == row["x_SourceCost"] == "" for row in unpriced)
+    assert sum(int(row["x_UnpricedTokens"]) for row in unpriced) == truth.unpriced_tokens > 0
+    assert sum(Decimal(row["x_KnownCost"]) for row in rows if row["x_KnownCost"]) == truth.base_cost
+
+
+def test_a_price_in_another_currency_keeps_its_own(files: dict[str, Path], report: Report) -> None:
+    dollars = [row for row in focus_rows(files["focus"]) if row["PricingCurrency"] == "USD"]
+    expected = sum(row.cost for row in report.rows if row.currency == "USD")
+    assert sum(Decimal(row["PricingCurrencyEffectiveCost"]) for row in dollars) == expected > 0
+    assert {row["BillingCurrency"] for row in dollars} == {"CNY"}
+
+
 def test_the_validator_of_focus_finds_faults(files: dict[str, Path]) -> None:
-    with files["focus"].open(encoding="utf-8", newline="") as file:
-        row = next(csv.DictReader(file))
-    assert list(column_faults([c for c in row if c != "BilledCost"] + ["Bogus"])) == [
+    row = focus_rows(files["focus"])[0]
+    assert list(column_faults([c for c in row if c not in ("BilledCost", "InvoiceId")] + ["Bogus"])) == [
         "BilledCost is missing",
+        "InvoiceId is missing",
         "Bogus is neither of FOCUS nor marked x_",
     ]
-    assert list(row_faults({**row, "ServiceCategory": "LLM", "BilledCost": "1e3", "ProviderName": ""}))
+    for broken in ({"ServiceCategory": "LLM"}, {"BilledCost": "1e3"}, {"ProviderName": ""}, {"PricingCurrency": "$"}):
+        assert list(row_faults({**row, **broken})), broken
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -14,6 +14,7 @@ from usage_pipeline.delivery.worker import deliver_due
 from usage_pipeline.reports.edition import edition_of
 from usage_pipeline.reports.make import make_report
 from usage_pipeline.reports.recipients import notify_recipients
+from usage_pipeline.run_tags import Work, was_asked_for_by_schedule
 from usage_pipeline.settings.model import Settings, TenantRule
 from usage_pipeline.settings.reports import ReportFormat, Reports
 from usage_pipeline.warehouse.connection import Connection, connected
@@ -97,6 +98,28 @@ def test_the_message_says_ten_lines_at_most_and_is_recorded(
     assert states == [("delivered", 3)]
     attempts = ledger.execute("SELECT count(*) FROM usage.alert_delivery WHERE outcome = 'accepted'").fetchone()
     assert attempts == (3,)
+
+
+def test_who_gets_three_reports_gets_three_messages_each_with_its_own_files(
+    ledger: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = tuple(TenantRule(tenant=tenant, recipients=("finance",)) for tenant in (ACME, GLOBEX))
+    settings = TELLING.model_copy(update={"tenants": both})
+    assert tell(ledger, settings) == ["finance"] * 3
+    with robot(wecom_answer(0)) as server:
+        monkeypatch.setenv("FINANCE_URL", server.url)
+        deliver_due(ledger, settings, by="test")
+        texts = [json.loads(body)["markdown"]["content"] for _, body in server.taken]
+    files = [{name for name in ("ACME-", "Globex-b-", f"usage-{DAY}.html") if name in text} for text in texts]
+    assert sorted(map(sorted, files)) == [["ACME-"], ["Globex-b-"], [f"usage-{DAY}.html"]]
+
+
+def test_only_what_a_schedule_asked_for_is_sent() -> None:
+    by_a_person = Work.DAILY_REPORT.tags
+    by_schedule = {**by_a_person, "dagster/schedule_name": "daily_report_schedule"}
+    assert was_asked_for_by_schedule(by_schedule, Work.DAILY_REPORT)
+    assert not was_asked_for_by_schedule(by_a_person, Work.DAILY_REPORT), "Materialize bears the job's tags"
+    assert not was_asked_for_by_schedule({**by_schedule, "dagster/backfill": "b"}, Work.DAILY_REPORT)
 
 
 def test_tenants_can_be_left_out_and_files_linked(ledger: Connection) -> None:

@@ -12,6 +12,7 @@ from usage_pipeline.delivery import report_files
 from usage_pipeline.delivery.channels.mail import EmailRecipient, _compose
 from usage_pipeline.reports.document import Report
 from usage_pipeline.reports.recipients import _facts
+from usage_pipeline.settings.reports import ReportFormat, Reports
 from usage_pipeline_tests.support.report_books import DAY, SETTINGS
 
 FINANCE = EmailRecipient(channel="email", to=("finance@example.com",))
@@ -44,6 +45,19 @@ def test_summary_picture_and_files_are_in_it(facts: dict[str, object]) -> None:
     pictures = [part for part in mail.walk() if part.get_content_type() == "image/png"]
     assert [part["Content-ID"] for part in pictures] == ["<trend>"]
     assert attached(mail) == [f"usage-{DAY}.html", f"usage-{DAY}.xlsx"]
+
+
+def test_each_file_says_what_it_is(report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("USAGE_PIPELINE_HOME", str(tmp_path))
+    every = SETTINGS.model_copy(update={"reports": Reports(formats=tuple(ReportFormat))})
+    kinds = [part.get_content_type() for part in mail_of(_facts(report, every, "en").stored()).iter_attachments()]
+    assert kinds == [
+        "text/html",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "application/zip",
+        "application/vnd.apache.parquet",
+        "text/csv",
+    ]
 
 
 def test_without_pictures_the_report_goes_out_all_the_same(

@@ -1,51 +1,121 @@
-"""What FOCUS 1.0 asks of its columns: which must be there, what they may hold, and what must not be null."""
+"""What FOCUS 1.0 and 1.2 ask of their columns: which must be there, their types, nulls and allowed values."""
 
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
-MANDATORY = {
-    "BilledCost", "BillingAccountId", "BillingAccountName", "BillingCurrency", "BillingPeriodEnd",
-    "BillingPeriodStart", "ChargeCategory", "ChargeClass", "ChargeDescription", "ChargePeriodEnd",
-    "ChargePeriodStart", "ContractedCost", "EffectiveCost", "InvoiceIssuerName", "ListCost", "PricingQuantity",
-    "PricingUnit", "ProviderName", "PublisherName", "ServiceCategory", "ServiceName",
-}  # fmt: skip
-# Recommended or conditional ones; what a provider does not support may be left out.
-OPTIONAL = {
-    "AvailabilityZone", "ChargeFrequency", "CommitmentDiscountCategory", "CommitmentDiscountId",
-    "CommitmentDiscountName", "CommitmentDiscountStatus", "CommitmentDiscountType", "ConsumedQuantity",
-    "ConsumedUnit", "ContractedUnitPrice", "ListUnitPrice", "PricingCategory", "RegionId", "RegionName",
-    "ResourceId", "ResourceName", "ResourceType", "SkuId", "SkuPriceId", "SubAccountId", "SubAccountName", "Tags",
-}  # fmt: skip
-# Of a usage charge that is no correction.
-NOT_NULL = MANDATORY - {"ChargeClass", "BillingAccountName", "ChargeDescription"} | {
-    "ChargeFrequency", "ConsumedQuantity", "ConsumedUnit", "PricingCategory", "SkuId",
-}  # fmt: skip
-NUMBERS = {"BilledCost", "ContractedCost", "EffectiveCost", "ListCost", "PricingQuantity", "ConsumedQuantity"}
-TIMES = {"BillingPeriodStart", "BillingPeriodEnd", "ChargePeriodStart", "ChargePeriodEnd"}
-ALLOWED = {
-    "ChargeCategory": {"Usage", "Purchase", "Tax", "Credit", "Adjustment"},
-    "ChargeClass": {"", "Correction"},
-    "ChargeFrequency": {"One-Time", "Recurring", "Usage-Based"},
-    "PricingCategory": {"", "Standard", "Dynamic", "Committed", "Other"},
-    "ServiceCategory": {
-        "AI and Machine Learning", "Analytics", "Business Applications", "Compute", "Databases", "Developer Tools",
-        "Multicloud", "Identity", "Integration", "Internet of Things", "Management and Governance", "Media",
-        "Migration", "Mobile", "Networking", "Security", "Storage", "Web", "Other",
-    },
-}  # fmt: skip
+VERSIONS = ("1.0", "1.2")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the specification; ``null``: whether a usage charge that is no correction may have none."""
+
+    level: str  # mandatory, conditional or recommended
+    kind: str  # string, decimal, time, json
+    null: bool = False
+    allowed: frozenset[str] | None = None
+    since: str = "1.0"
+
+
+def _one_of(*values: str) -> frozenset[str]:
+    return frozenset(values)
+
+
+_CATEGORIES = _one_of(
+    "AI and Machine Learning", "Analytics", "Business Applications", "Compute", "Databases", "Developer Tools",
+    "Multicloud", "Identity", "Integration", "Internet of Things", "Management and Governance", "Media", "Migration",
+    "Mobile", "Networking", "Security", "Storage", "Web", "Other",
+)  # fmt: skip
+_SUBCATEGORIES = _one_of(
+    "AI Platforms", "Bots", "Generative AI", "Machine Learning", "Natural Language Processing",
+    "Other (AI and Machine Learning)",
+)  # fmt: skip
+TABLE: Mapping[str, Column] = {
+    "AvailabilityZone": Column("recommended", "string", null=True),
+    "BilledCost": Column("mandatory", "decimal"),
+    "BillingAccountId": Column("mandatory", "string"),
+    "BillingAccountName": Column("mandatory", "string", null=True),
+    "BillingAccountType": Column("conditional", "string", since="1.2"),
+    "BillingCurrency": Column("mandatory", "currency"),
+    "BillingPeriodEnd": Column("mandatory", "time"),
+    "BillingPeriodStart": Column("mandatory", "time"),
+    "CapacityReservationId": Column("conditional", "string", null=True, since="1.2"),
+    "CapacityReservationStatus": Column("conditional", "string", null=True, since="1.2"),
+    "ChargeCategory": Column(
+        "mandatory", "string", allowed=_one_of("Usage", "Purchase", "Tax", "Credit", "Adjustment")
+    ),
+    "ChargeClass": Column("mandatory", "string", null=True, allowed=_one_of("Correction")),
+    "ChargeDescription": Column("mandatory", "string", null=True),
+    "ChargeFrequency": Column("recommended", "string", allowed=_one_of("One-Time", "Recurring", "Usage-Based")),
+    "ChargePeriodEnd": Column("mandatory", "time"),
+    "ChargePeriodStart": Column("mandatory", "time"),
+    "CommitmentDiscountCategory": Column("conditional", "string", null=True),
+    "CommitmentDiscountId": Column("conditional", "string", null=True),
+    "CommitmentDiscountName": Column("conditional", "string", null=True),
+    "CommitmentDiscountQuantity": Column("conditional", "decimal", null=True, since="1.2"),
+    "CommitmentDiscountStatus": Column("conditional", "string", null=True),
+    "CommitmentDiscountType": Column("conditional", "string", null=True),
+    "CommitmentDiscountUnit": Column("conditional", "string", null=True, since="1.2"),
+    "ConsumedQuantity": Column("conditional", "decimal"),
+    "ConsumedUnit": Column("conditional", "string"),
+    "ContractedCost": Column("mandatory", "decimal"),
+    "ContractedUnitPrice": Column("conditional", "decimal", null=True),
+    "EffectiveCost": Column("mandatory", "decimal"),
+    "InvoiceId": Column("recommended", "string", null=True, since="1.2"),
+    "InvoiceIssuerName": Column("mandatory", "string"),
+    "ListCost": Column("mandatory", "decimal"),
+    "ListUnitPrice": Column("conditional", "decimal", null=True),
+    "PricingCategory": Column("conditional", "string", allowed=_one_of("Standard", "Dynamic", "Committed", "Other")),
+    "PricingCurrency": Column("conditional", "currency", since="1.2"),
+    "PricingCurrencyContractedUnitPrice": Column("conditional", "decimal", null=True, since="1.2"),
+    "PricingCurrencyEffectiveCost": Column("conditional", "decimal", since="1.2"),
+    "PricingCurrencyListUnitPrice": Column("conditional", "decimal", null=True, since="1.2"),
+    "PricingQuantity": Column("mandatory", "decimal"),
+    "PricingUnit": Column("mandatory", "string"),
+    "ProviderName": Column("mandatory", "string"),
+    "PublisherName": Column("mandatory", "string"),
+    "RegionId": Column("conditional", "string", null=True),
+    "RegionName": Column("conditional", "string", null=True),
+    "ResourceId": Column("conditional", "string", null=True),
+    "ResourceName": Column("conditional", "string", null=True),
+    "ResourceType": Column("conditional", "string", null=True),
+    "ServiceCategory": Column("mandatory", "string", allowed=_CATEGORIES),
+    "ServiceName": Column("mandatory", "string"),
+    # Those of AI and Machine Learning, which all charges of ours belong to.
+    "ServiceSubcategory": Column("recommended", "string", allowed=_SUBCATEGORIES, since="1.2"),
+    "SkuId": Column("conditional", "string"),
+    "SkuMeter": Column("conditional", "string", null=True, since="1.2"),
+    "SkuPriceDetails": Column("conditional", "json", null=True, since="1.2"),
+    "SkuPriceId": Column("conditional", "string", null=True),
+    "SubAccountId": Column("conditional", "string", null=True),
+    "SubAccountName": Column("conditional", "string", null=True),
+    "SubAccountType": Column("conditional", "string", null=True, since="1.2"),
+    "Tags": Column("conditional", "json", null=True),
+}
+# What 1.2 asks for where a provider prices in another currency than it bills, has sub-accounts, and knows invoices.
+ASKED_BY_1_2 = {"InvoiceId", "PricingCurrency", "BillingAccountType", "SubAccountType", "ServiceSubcategory"}
 _TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
 _NUMBER = re.compile(r"^-?\d+(\.\d+)?$")
+_CURRENCY = re.compile(r"^[A-Z]{3}$")
 
 
-def column_faults(columns: Sequence[str]) -> Iterator[str]:
+def of_version(version: str) -> dict[str, Column]:
+    """The columns that a version knows."""
+    return {name: column for name, column in TABLE.items() if column.since <= version}
+
+
+def column_faults(columns: Sequence[str], version: str = "1.2") -> Iterator[str]:
     """What is wrong with a file's header."""
-    for name in sorted(MANDATORY - set(columns)):
-        yield f"{name} is missing"
+    known = of_version(version)
+    for name, column in known.items():
+        if name not in columns and (column.level == "mandatory" or (version == "1.2" and name in ASKED_BY_1_2)):
+            yield f"{name} is missing"
     for name in columns:
-        if name not in MANDATORY | OPTIONAL and not name.startswith("x_"):
+        if name not in known and not name.startswith("x_"):
             yield f"{name} is neither of FOCUS nor marked x_"
     if len(set(columns)) != len(columns):
         yield "a column stands there twice"
@@ -54,34 +124,39 @@ def column_faults(columns: Sequence[str]) -> Iterator[str]:
             yield f"{quantity} and {unit} go together"
 
 
-def row_faults(row: Mapping[str, str]) -> Iterator[str]:
+def row_faults(row: Mapping[str, str], version: str = "1.2") -> Iterator[str]:
     """What is wrong with a charge."""
-    for name in sorted(NOT_NULL):
-        if row.get(name, "") == "":
-            yield f"{name} is null"
-    for name in NUMBERS:
-        if not _NUMBER.match(row[name]):
-            yield f"{name} is not a plain decimal: {row[name]!r}"
-    for name in TIMES:
-        if not _TIME.match(row[name]):
-            yield f"{name} is not UTC in ISO 8601: {row[name]!r}"
-    for name, allowed in ALLOWED.items():
-        if row[name] not in allowed:
-            yield f"{name} may not be {row[name]!r}"
+    for name, column in of_version(version).items():
+        if name not in row:
+            continue
+        if row[name] == "":
+            if not column.null:
+                yield f"{name} is null"
+            continue
+        yield from _cell_faults(name, column, row[name])
     yield from _meaning_faults(row)
+
+
+def _cell_faults(name: str, column: Column, value: str) -> Iterator[str]:
+    if column.kind == "decimal" and not _NUMBER.match(value):
+        yield f"{name} is not a plain decimal: {value!r}"
+    if column.kind == "time" and not _TIME.match(value):
+        yield f"{name} is not UTC in ISO 8601: {value!r}"
+    if column.kind == "currency" and not _CURRENCY.match(value):
+        yield f"{name} is no ISO 4217 code: {value!r}"
+    if column.kind == "json" and not isinstance(json.loads(value), dict):
+        yield f"{name} is not an object"
+    if column.allowed is not None and value not in column.allowed:
+        yield f"{name} may not be {value!r}"
 
 
 def _meaning_faults(row: Mapping[str, str]) -> Iterator[str]:
     """What no single pattern tells."""
-    if not re.fullmatch(r"[A-Z]{3}", row["BillingCurrency"]):
-        yield f"BillingCurrency is no ISO 4217 code: {row['BillingCurrency']!r}"
     try:
         if not Decimal(row["ConsumedQuantity"]) >= 0:
             yield "ConsumedQuantity is negative"
     except InvalidOperation:
         pass
-    if not isinstance(json.loads(row["Tags"]), dict):
-        yield "Tags is not an object"
     start, end = (datetime.fromisoformat(row[f"ChargePeriod{edge}"]) for edge in ("Start", "End"))
     if not start < end:
         yield "the charge period is empty"

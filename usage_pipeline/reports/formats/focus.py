@@ -9,9 +9,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from usage_pipeline.reports.cells import plain
-from usage_pipeline.reports.document import ZERO, Report, UsageRow
+from usage_pipeline.reports.document import Report, UsageRow
 from usage_pipeline.reports.edition import month_of
 from usage_pipeline.reports.formats.base import FormatWriter
+from usage_pipeline.reports.measures import ZERO
 
 UNKNOWN = "unknown"
 _TOKENS = "Tokens"

@@ -11,8 +11,9 @@ from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.worksheet import Worksheet
 
 from usage_pipeline.reports.cells import cell
-from usage_pipeline.reports.document import ZERO, Report
+from usage_pipeline.reports.document import Report
 from usage_pipeline.reports.formats.base import FormatWriter
+from usage_pipeline.reports.measures import ZERO
 from usage_pipeline.reports.tables import ColumnKind, Table, tables
 from usage_pipeline.reports.words import words
 

@@ -1,0 +1,150 @@
+"""Codes and ids of the warehouse in the words that people know them by; files for machines keep the codes."""
+
+from collections.abc import Mapping
+
+from usage_pipeline.alerts.kinds.enforcement import ENFORCEMENT
+from usage_pipeline.alerts.kinds.override import OVERRIDE
+from usage_pipeline.alerts.text.words import WORDS
+
+# By code: English, Chinese.
+_NAMES: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "api_key": {
+        "(shared)": ("(several keys, which one is not logged)", "（多个密钥，日志未区分）"),
+        "(none)": ("(no API key)", "（未使用 API 密钥）"),
+        "(declared)": ("(key named by a rule)", "（按规则归属的密钥）"),
+        "(exact)": ("(unnamed key)", "（未命名密钥）"),
+        "(sole)": ("(the project's only key)", "（项目唯一密钥）"),
+        "(observed)": ("(observed key)", "（观测到的密钥）"),
+    },
+    "model": {"(unknown)": ("(unknown model)", "（未知模型）")},
+    "node": {"(no node)": ("(outside of workflow nodes)", "（非工作流节点）")},
+}
+_CALLERS: Mapping[str, tuple[str, str]] = {
+    "api": ("API", "API"),
+    "openapi": ("Open API", "开放 API"),
+    "web_app": ("Web app", "网页应用"),
+    "explore": ("Explore", "探索页"),
+    "console": ("Console", "控制台"),
+    "debug": ("Debugging", "调试"),
+    "trigger": ("Trigger", "触发器"),
+    "mcp": ("MCP", "MCP"),
+    "nested": ("Other app", "其他应用"),
+    "indexing": ("Indexing", "知识库索引"),
+    "unknown": ("Unknown", "未知"),
+}
+_STATES: Mapping[str, tuple[str, str]] = {
+    "dry_run": ("dry run, nothing was done", "演练，未实际执行"),
+    "planned": ("waits for approval", "等待审批"),
+    "approved": ("approved, not done yet", "已批准，尚未执行"),
+    "applied": ("done", "已执行"),
+    "verified": ("done and verified", "已执行并核实"),
+    "released": ("undone", "已解除"),
+    "failed": ("failed", "执行失败"),
+    "refused": ("not done", "未执行"),
+    "rejected": ("rejected", "已驳回"),
+    "expired": ("nobody approved it in time", "审批超时"),
+    "not_needed": ("no longer needed", "已无需执行"),
+}
+_KINDS: Mapping[str, tuple[str, str]] = {
+    "budget": ("Budget", "预算"),
+    "anomaly": ("Unusual usage", "异常用量"),
+    "override": ("Override of a budget", "预算临时上调"),
+    "enforcement": ("Action", "处置"),
+    "source": ("Source", "数据来源"),
+    "watch": ("Pipeline", "采集流程"),
+    "configuration": ("Configuration", "配置"),
+    "delivery": ("Delivery", "消息投递"),
+    "test": ("Test", "测试"),
+}
+_PERIODS: Mapping[str, tuple[str, str]] = {
+    "hour": ("hour", "小时"),
+    "day": ("day", "日"),
+    "week": ("week", "周"),
+    "month": ("month", "月"),
+    "quarter": ("quarter", "季度"),
+    "year": ("year", "年"),
+    "rolling": ("rolling window", "滚动窗口"),
+    "campaign": ("campaign", "活动期"),
+}
+_GROUNDS: Mapping[str, tuple[str, str]] = {
+    "period ended": ("the period ended", "周期已结束"),
+    "window moved on": ("the window moved on", "窗口已滚动"),
+    "limit raised": ("the limit was raised", "限额已上调"),
+    "no longer in the budget": ("the budget asks for it no more", "预算不再要求此处置"),
+    "budget removed": ("the budget was removed", "预算已删除"),
+    "gone at Dify": ("the app is gone at Dify", "应用已在 Dify 中删除"),
+    "by hand at Dify": ("somebody undid it at Dify", "已在 Dify 中人工恢复"),
+}
+_RAISED = ("a raise was approved", "临时上调已获批准")
+_MEASURES: Mapping[str, tuple[str, str]] = {
+    "tokens": ("tokens", "tokens"),
+    "input_tokens": ("input tokens", "输入 tokens"),
+    "output_tokens": ("output tokens", "输出 tokens"),
+    "cost": ("cost", "费用"),
+    "calls": ("calls", "次调用"),
+}
+_OK = ("ok", "正常")
+
+
+def _word(words: Mapping[str, tuple[str, str]], code: str, language: str) -> str:
+    found = words.get(code)
+    return code if found is None else found[1 if language == "zh" else 0]
+
+
+def name(dimension: str, shown: str, language: str) -> str:
+    """Returns a name of a tenant, project, key, user, model or node as people read it: codes become words."""
+    if dimension == "user":
+        kind, colon, who = shown.partition(": ")
+        return f"{_word(_CALLERS, kind, language)}{colon}{who}"
+    return _word(_NAMES.get(dimension, {}), shown, language)
+
+
+def level(code: str, language: str) -> str:
+    """Returns the word of a level; that of a budget below all tiers too."""
+    return _OK[1 if language == "zh" else 0] if code == "ok" else WORDS[language].levels.get(code, code)
+
+
+def action(code: str, language: str) -> str:
+    """Returns the word of an action."""
+    return ENFORCEMENT.words[language].enforcement_actions.get(code, code)
+
+
+def action_state(code: str, language: str) -> str:
+    """Returns the word of an action's state."""
+    return _word(_STATES, code, language)
+
+
+def override_state(code: str, language: str) -> str:
+    """Returns the word of an override's state."""
+    return OVERRIDE.words[language].override_steps.get("requested" if code == "pending" else code, code)
+
+
+def kind(code: str, language: str) -> str:
+    """Returns the word of a kind of alert."""
+    return _word(_KINDS, code, language)
+
+
+def period(code: str, language: str) -> str:
+    """Returns the word of a budget's period; of rolling windows and campaigns, how long or when."""
+    first, _, rest = code.partition(":")
+    word = _word(_PERIODS, first, language)
+    return f"{word} {rest.replace(':', ' – ')}" if rest else word
+
+
+def measure(code: str, language: str) -> str:
+    """Returns the unit of a measure."""
+    return _word(_MEASURES, code, language)
+
+
+def ground(why: str | None, language: str) -> str:
+    """Returns why an action or a lock was undone; what a person wrote stays as it is."""
+    if why is None:
+        return ""
+    if why.startswith("raise "):
+        return _RAISED[1 if language == "zh" else 0]
+    return _word(_GROUNDS, why, language)
+
+
+def attribution(code: str, language: str) -> str:
+    """Returns how calls were told to an API key, for what is not."""
+    return name("api_key", f"({code})", language).strip("()（）")

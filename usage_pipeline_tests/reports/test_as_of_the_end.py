@@ -19,6 +19,7 @@ from usage_pipeline.reports.make import make_report
 from usage_pipeline.reports.said import keep_said
 from usage_pipeline.reports.story import clock, story
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline_tests.support.rewriting import rewrite
 
 CONFIG = """
 version: 1
@@ -63,8 +64,9 @@ def configured(connection: Connection, folder: Path, text: str, since: datetime)
     path = folder / "usage_pipeline.yaml"
     path.write_text(text, encoding="utf-8")
     found = active_configuration(connection, path)
-    query = "UPDATE usage.config_version SET loaded_at = %s WHERE version_id = %s"
-    connection.execute(query, [since, found.version])
+    rewrite(
+        connection, "UPDATE usage.config_version SET activated_at = %s WHERE version_id = %s", [since, found.version]
+    )
     return found
 
 

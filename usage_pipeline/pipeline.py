@@ -11,7 +11,7 @@ from usage_pipeline.alerts.kinds.configuration import raise_configuration_alert
 from usage_pipeline.alerts.kinds.pipeline import raise_watch_alerts
 from usage_pipeline.alerts.kinds.source import raise_source_alerts
 from usage_pipeline.budgets.evaluate import Evaluation
-from usage_pipeline.budgets.past_days import evaluate_days
+from usage_pipeline.budgets.past_days import correct_days, evaluate_days
 from usage_pipeline.configuration import ActiveConfiguration, active_configuration
 from usage_pipeline.delivery.heartbeat import send_heartbeat
 from usage_pipeline.delivery.worker import DeliverySummary, deliver_due
@@ -21,6 +21,7 @@ from usage_pipeline.ingest.pass_record import begin_pass, end_pass
 from usage_pipeline.ingest.read_all_sources import read_all_sources
 from usage_pipeline.ingest.read_source import IngestResult, Progress
 from usage_pipeline.ingest.recount import recount
+from usage_pipeline.usage.days import keep_first_day_of
 from usage_pipeline.usage.roll_up import Difference, changed_days, differences, roll_up
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.reader_limits import keep_readers_in_bounds
@@ -120,11 +121,18 @@ def _alert_on_sources(work: Pass) -> None:
 def _roll_up(work: Pass) -> None:
     work.summary.days = changed_days(work.connection) if work.days is None else work.days
     roll_up(work.connection, work.summary.days, progress=work.rolled_up)
+    keep_first_day_of(work.connection)
 
 
 def _evaluate(work: Pass) -> None:
+    if late := [day for day in work.summary.days if work.days is None and day < _yesterday(work)]:
+        correct_days(work.connection, work.configuration, late)
     work.summary.evaluation, raised = evaluate_and_alert(work.connection, work.configuration, _now())
     work.summary.alerts += raised
+
+
+def _yesterday(work: Pass) -> date:
+    return work.configuration.settings.today() - timedelta(days=1)
 
 
 def _watch(work: Pass) -> None:

@@ -90,6 +90,6 @@ def days_of(tags: Mapping[str, str]) -> list[date]:
     return [begin + timedelta(days=number) for number in range((date.fromisoformat(last) - begin).days + 1)]
 
 
-def pass_tags(today: date) -> dict[str, str]:
-    """The tags of a pass: yesterday, today in the billing zone, and tomorrow for tenants whose zone is ahead."""
-    return {**Work.PASS.tags, **range_tags(today - timedelta(days=1), today + timedelta(days=1))}
+def pass_tags(today: date, newest: date) -> dict[str, str]:
+    """The tags of a pass: yesterday and today in the billing zone, to the newest day that has begun in any zone."""
+    return {**Work.PASS.tags, **range_tags(today - timedelta(days=1), newest)}

@@ -9,6 +9,7 @@ from rich.progress import track
 from usage_pipeline import inputs
 from usage_pipeline.budgets.past_days import WhatIf, what_if_alerts, what_if_days
 from usage_pipeline.commands.context import open_context
+from usage_pipeline.commands.grid import report_made
 from usage_pipeline.commands.output import (
     EXIT_FAILED,
     AsJson,
@@ -48,6 +49,7 @@ def backfill(
         parts = [days[start : start + _DAYS_AT_ONCE] for start in range(0, len(days), _DAYS_AT_ONCE)]
         for part in track(parts, "days", console=err, transient=True, disable=as_json or not err.is_terminal):
             found += backfill_days(connection, configuration, part)
+            report_made(connection, configuration.settings, part)
         waiting = changed_days(connection)
     if as_json:
         print_json({"days": len(days), "differences": found, "waiting": waiting, "sent": 0})

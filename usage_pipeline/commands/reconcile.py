@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from usage_pipeline import inputs
 from usage_pipeline.commands.context import open_context
+from usage_pipeline.commands.grid import report_reconciled
 from usage_pipeline.commands.output import (
     EXIT_FAILED,
     AsJson,
@@ -71,6 +72,7 @@ def reconcile_command(
                 bar.update(task, advance=1, description=f"{result.source_id} {result.usage_date}")
 
             results = reconcile(connection, settings, days, source_id=source, progress=show)
+        report_reconciled(settings, days)
     if as_json:
         print_json({"green": not _failed(results), "days": [_document(result) for result in results]})
     else:

@@ -7,8 +7,10 @@ import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from usage_pipeline.commands.context import open_warehouse
+from usage_pipeline.commands.grid import report_made
 from usage_pipeline.commands.output import EXIT_FAILED, AsJson, err, for_people, print_json
 from usage_pipeline.commands.summary import show_pass, usage_by_project
+from usage_pipeline.configuration import active_configuration
 from usage_pipeline.ingest.read_source import Progress as ReadingProgress
 from usage_pipeline.pipeline import PassSummary, run_pass
 from usage_pipeline.settings.environment import config_path
@@ -20,6 +22,8 @@ def run(as_json: AsJson = False) -> None:
     with open_warehouse() as connection:
         with reading_progress(quiet=as_json) as progress:
             summary = run_pass(connection, config_path(), by="usage-pipeline run", progress=progress)
+        if summary.days:
+            report_made(connection, active_configuration(connection, config_path()).settings, summary.days)
         if as_json:
             print_json(as_document(summary) | {"projects": usage_by_project(connection)})
         else:

@@ -50,7 +50,8 @@ def up(
                 active_configuration(connection, config_path())
             log = home / "dagster.log"
             say(f"What Dagster writes is in {log}")
-            running = start(home, log, address, lock)
+            # Days that `run` and others made count as materialized from the first look on.
+            running = start(home, log, address, lock, before=["usage_pipeline.defs.made_days"])
             say(f"The UI is up at {address.url}; Ctrl-C ends it, the embedded server goes on until `down`.")
             _stay(running)
     except UpError as error:

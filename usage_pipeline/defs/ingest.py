@@ -1,7 +1,7 @@
 """Reading the sources: the asset usage_events with its checks, the pass, and the closing of yesterday."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import dagster as dg
 
@@ -16,8 +16,9 @@ from usage_pipeline.defs.shared import (
     pass_of,
     settings_at_load,
     table_metadata,
+    tags_of_pass,
 )
-from usage_pipeline.run_tags import Work, is_scheduled, pass_tags
+from usage_pipeline.run_tags import Work, is_scheduled
 
 _FRESH_WITHIN = timedelta(minutes=15)
 _UNFINISHED = [
@@ -154,7 +155,7 @@ def usage_pass_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.Ru
     if under_way:
         yield dg.SkipReason("a pass is under way")
         return
-    yield dg.RunRequest(tags=pass_tags(settings_at_load().today(context.scheduled_execution_time or datetime.now(UTC))))
+    yield dg.RunRequest(tags=tags_of_pass(context.scheduled_execution_time))
 
 
 @dg.op(description="Reads the long look-back of every source again, so that yesterday is closed before it is reported.")

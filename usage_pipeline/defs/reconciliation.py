@@ -20,6 +20,7 @@ from usage_pipeline.defs.shared import (
     usage_days,
 )
 from usage_pipeline.run_tags import Work, range_tags
+from usage_pipeline.settings.first_day import first_day
 
 if TYPE_CHECKING:
     from usage_pipeline.reconciliation.reconcile import DayResult
@@ -187,7 +188,7 @@ def reconcile_hourly(context: dg.ScheduleEvaluationContext, warehouse: Warehouse
 def reconcile_nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Finds rows that were inserted or changed at the source after the look-back, and marks what is gone."""
     today = today_at(context)
-    return _reconcile(max(today - timedelta(days=_DAYS_CHECKED), settings_at_load().usage_from), today)
+    return _reconcile(max(today - timedelta(days=_DAYS_CHECKED), first_day(settings_at_load())), today)
 
 
 # No AutomationCondition: on_cron waits until every partition of daily_model_usage has been made again.

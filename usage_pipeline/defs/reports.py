@@ -17,6 +17,7 @@ from usage_pipeline.defs.shared import (
 )
 from usage_pipeline.run_tags import Work, range_tags, was_asked_for_by_schedule
 from usage_pipeline.settings.extras import MissingExtraError
+from usage_pipeline.settings.first_day import first_day
 
 if TYPE_CHECKING:
     from usage_pipeline.reports.daily import WrittenDay
@@ -115,7 +116,7 @@ daily_report_job = asset_job(
 def daily_report_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Yesterday in the billing zone; where a tenant's own day is not over by then, the report says provisional."""
     today = today_at(context)
-    first = max(today - timedelta(days=2), settings_at_load().usage_from)
+    first = max(today - timedelta(days=2), first_day(settings_at_load()))
     return dg.RunRequest(tags={**Work.DAILY_REPORT.tags, **range_tags(first, today - timedelta(days=1))})
 
 

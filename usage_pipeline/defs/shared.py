@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from usage_pipeline.defs.resources import Warehouse
-from usage_pipeline.run_tags import Work, days_of
+from usage_pipeline.run_tags import Work, days_of, pass_tags
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.environment import config_path
+from usage_pipeline.settings.first_day import first_day
 from usage_pipeline.settings.last_valid import settings_to_load
 
 if TYPE_CHECKING:
@@ -45,11 +46,17 @@ def settings_at_load() -> Settings:
 
 @cache
 def usage_days() -> dg.DailyPartitionsDefinition:
-    """A partition a usage date, today included, and tomorrow for tenants whose zone is ahead of the billing zone."""
+    """A partition a usage date, from the first one to the last that has begun in any zone that days are cut in."""
     settings = settings_at_load()
-    return dg.DailyPartitionsDefinition(
-        start_date=settings.usage_from.isoformat(), timezone=settings.timezone, end_offset=2
-    )
+    # A pass takes yesterday along, also on the very first day.
+    start = min(first_day(settings), settings.today() - timedelta(days=2))
+    return dg.DailyPartitionsDefinition(start_date=start.isoformat(), timezone=settings.foremost_zone(), end_offset=1)
+
+
+def tags_of_pass(at: datetime | None = None) -> dict[str, str]:
+    """Returns the tags of a pass at a moment (aware; now): from yesterday to the last day that has begun anywhere."""
+    settings = settings_at_load()
+    return pass_tags(settings.today(at), settings.newest_day(at))
 
 
 def partition_days(context: dg.AssetExecutionContext) -> list[date]:

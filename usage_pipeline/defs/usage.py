@@ -82,26 +82,21 @@ def daily_tables(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Ite
 
     A backfill first books the days' events again under the active configuration: keys, environments, zones, prices.
     """
+    from usage_pipeline.defs.made_days import day_metadata
     from usage_pipeline.ingest.recount import recount
     from usage_pipeline.pipeline import ROLL_UP, run_steps
     from usage_pipeline.usage.days import measured_days
 
     days = partition_days(context)
     with warehouse.connection() as connection:
+        settings = warehouse.configuration(connection).settings
         if is_backfill(context.run.tags):
-            changed = recount(connection, warehouse.configuration(connection).settings, days)
+            changed = recount(connection, settings, days)
             context.log.info(f"{changed} events are booked otherwise than before")
         run_steps(pass_of(context, warehouse, connection), ROLL_UP)
         for measured in measured_days(connection, days):
             context.add_asset_metadata(
-                {
-                    "dagster/row_count": measured.rows,
-                    "total_tokens": measured.total_tokens,
-                    "base_cost": str(measured.base_cost),
-                    # Dagster plots numbers only; the exact one stands above.
-                    "base_cost_plotted": float(measured.base_cost),
-                    "calls": measured.calls,
-                },
+                day_metadata(measured, settings.currency),
                 asset_key=measured.table,
                 partition_key=measured.day.isoformat(),
             )
@@ -183,12 +178,15 @@ late_days = asset_job(
 )
 def days_changed_late(warehouse: Warehouse) -> dg.RunRequest | dg.SkipReason:
     """The pass rolls up yesterday, today and tomorrow; every other changed day is rolled up here, once a change."""
+    from usage_pipeline.settings.first_day import first_day
     from usage_pipeline.usage import days
+    from usage_pipeline.usage.days import keep_first_day_of
 
     settings = settings_at_load()
     yesterday: date = settings.today() - timedelta(days=1)
     with warehouse.connection() as connection:
-        changed = days.late_days(connection, settings.usage_from, yesterday)
+        keep_first_day_of(connection)  # the run that is asked for loads its partitions anew
+        changed = days.late_days(connection, first_day(settings), yesterday)
     if not changed:
         return dg.SkipReason("no older day has changed")
     tags = {**Work.LATE_DAYS.tags, **range_tags(changed[0].usage_date, changed[-1].usage_date)}

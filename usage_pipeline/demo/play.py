@@ -13,7 +13,7 @@ from usage_pipeline.fake_dify.schema import create_dify_schema
 from usage_pipeline.fake_dify.world import ZONES
 from usage_pipeline.fake_dify.write import write_history
 from usage_pipeline.reconciliation.reconcile import DayResult, reconcile
-from usage_pipeline.run_tags import Work, pass_tags, range_tags
+from usage_pipeline.run_tags import Work, range_tags
 from usage_pipeline.settings import load_settings
 from usage_pipeline.settings.environment import config_path
 from usage_pipeline.usage.roll_up import changed_days
@@ -62,16 +62,17 @@ def run_through_dagster(show: Callable[[str], None]) -> bool:
     """One pass, the late days it found, a pass over everything, and the delivery of its alerts; True if all is well."""
     from usage_pipeline.definitions import defs  # noqa: PLC0415  (slow to import, and only this function needs it)
     from usage_pipeline.defs.in_process import job_runner  # noqa: PLC0415
+    from usage_pipeline.defs.shared import tags_of_pass  # noqa: PLC0415
 
     with job_runner(defs) as run, connected(warehouse_url()) as connection:
         show("reading Dify")
-        well = run("usage_pass", pass_tags(load_settings(config_path()).today()))
+        well = run("usage_pass", tags_of_pass())
         days = changed_days(connection)
         if days:
             show(f"rolling up {len(days)} past days")
             well &= run("late_days", {**Work.LATE_DAYS.tags, **range_tags(days[0], days[-1])})
         show("evaluating the budgets")
-        well &= run("usage_pass", pass_tags(load_settings(config_path()).today()))
+        well &= run("usage_pass", tags_of_pass())
         show("acting on what was reached")
         well &= run("enforce_actions")
         show("delivering alerts")

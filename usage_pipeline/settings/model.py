@@ -166,7 +166,7 @@ class Settings(StrictModel):
     alerting: Alerting = Alerting()
     lookback: Lookback = Lookback()
     reading: ReadingSettings = ReadingSettings()
-    usage_from: date = date(2023, 1, 1)
+    usage_from: date | None = None
 
     def tiers_of(self, budget: Budget) -> tuple[Tier, ...]:
         """Returns the budget's own tiers, or the default ones."""
@@ -196,6 +196,16 @@ class Settings(StrictModel):
     def today(self, now: datetime | None = None) -> date:
         """Returns the current day in the configuration's zone."""
         return (now or datetime.now(UTC)).astimezone(ZoneInfo(self.timezone)).date()
+
+    def foremost_zone(self, now: datetime | None = None) -> str:
+        """Returns the zone, of those that days are cut in, where a day begins first."""
+        moment = now or datetime.now(UTC)
+        zones = {self.timezone, *(rule.timezone for rule in self.tenants if rule.timezone)}
+        return max(sorted(zones), key=lambda zone: moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None))
+
+    def newest_day(self, now: datetime | None = None) -> date:
+        """Returns the last day that has begun in any zone that days are cut in."""
+        return (now or datetime.now(UTC)).astimezone(ZoneInfo(self.foremost_zone(now))).date()
 
 
 def _fits(when: EnvironmentConditions, facts: ProjectFacts) -> bool:

@@ -162,10 +162,11 @@ class Running:
                 process.wait()
 
 
-def start(home: Path, log: Path, address: Address, lock: int) -> Running:
+def start(home: Path, log: Path, address: Address, lock: int, *, before: Sequence[str] = ()) -> Running:
     """Starts code server, webserver and daemon with the environment as it is; returns when the UI answers.
 
-    Raises UpError with the reason when one of them ends before.
+    ``before`` is a module with arguments that is run, and waited for, before daemon and webserver start; what becomes
+    of it stands in the log. Raises UpError with the reason when a process ends before the UI answers.
     """
     closing = ExitStack()
     began_at = log.stat().st_size if log.exists() else 0
@@ -178,6 +179,7 @@ def start(home: Path, log: Path, address: Address, lock: int) -> Running:
     )
     try:
         running.processes["code server"] = _attended(closing, log, home, lock, _code_server(code))
+        _run_module(before, log, home)
         _wait(running, lambda: _takes_connections(code))
         running.processes["daemon"] = _attended(closing, log, home, lock, _daemon(workspace))
         running.processes["webserver"] = _attended(closing, log, home, lock, _webserver(workspace, address))
@@ -218,6 +220,16 @@ def _attended(closing: ExitStack, log: Path, home: Path, lock: int, command: lis
         )  # fmt: skip
     os.close(theirs)
     return process
+
+
+def _run_module(words: Sequence[str], log: Path, home: Path) -> None:
+    if not words:
+        return
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    command = [sys.executable, "-m", *words]
+    with log.open("ab") as output, suppress(subprocess.TimeoutExpired):
+        subprocess.run(command, env=environment, cwd=home, stdout=output, stderr=output, check=False,  # noqa: S603
+                       timeout=_STARTS_WITHIN_S)  # fmt: skip
 
 
 def _close(descriptor: int) -> None:

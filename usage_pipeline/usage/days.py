@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from usage_pipeline.settings.first_day import keep_first_day
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.rows import rows, values
+from usage_pipeline.warehouse.rows import rows, value_or_none, values
 from usage_pipeline.warehouse.statements import statement
 
 
@@ -40,6 +41,23 @@ def newest_days(connection: Connection, limit: int) -> list[date]:
     """Returns the newest days on which there was usage, the newest first."""
     newest = "SELECT DISTINCT usage_date FROM usage.daily_project_usage ORDER BY 1 DESC LIMIT %s"
     return values(connection, date, newest, [limit])
+
+
+def rolled_days(connection: Connection) -> list[date]:
+    """Returns every day whose daily tables were ever made, oldest first."""
+    return values(connection, date, "SELECT usage_date FROM usage.rolled_day ORDER BY 1")
+
+
+def reconciled_days(connection: Connection) -> list[date]:
+    """Returns every day that was ever held against a source's own sums, oldest first."""
+    return values(connection, date, "SELECT DISTINCT usage_date FROM usage.reconciliation ORDER BY 1")
+
+
+def keep_first_day_of(connection: Connection) -> None:
+    """Keeps the first usage date where the code location looks for it; nothing where there was no usage."""
+    first = value_or_none(connection, date, statement("usage/first_day"))
+    if first is not None:
+        keep_first_day(first)
 
 
 def late_days(connection: Connection, first: date, before: date) -> list[LateDay]:

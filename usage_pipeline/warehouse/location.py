@@ -29,9 +29,19 @@ def embedded() -> EmbeddedServer:
     return start_embedded(home_dir())
 
 
+def has_dagster() -> bool:
+    """Whether this installation has an instance of Dagster: `up` or the demo made its home."""
+    return (_dagster_home() / "dagster.yaml").is_file()
+
+
+def _dagster_home() -> Path:
+    return Path(os.environ.get("DAGSTER_HOME") or home_dir().resolve() / "dagster")
+
+
 def prepare_dagster_environment() -> Path:
     """Sets the variables that dagster.yaml reads and gives DAGSTER_HOME, made from the project's dagster.yaml."""
-    home = Path(os.environ.setdefault("DAGSTER_HOME", str(home_dir().resolve() / "dagster")))
+    home = _dagster_home()
+    os.environ["DAGSTER_HOME"] = str(home)
     home.mkdir(parents=True, exist_ok=True)
     ours, theirs = project_dir() / "dagster.yaml", home / "dagster.yaml"
     if ours.exists() and ours.resolve() != theirs.resolve():

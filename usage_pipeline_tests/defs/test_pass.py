@@ -45,8 +45,7 @@ import sys
 import dagster as dg
 from usage_pipeline import configuration, pipeline
 from usage_pipeline.definitions import defs
-from usage_pipeline.defs.shared import settings_at_load
-from usage_pipeline.run_tags import pass_tags
+from usage_pipeline.defs.shared import tags_of_pass
 
 def breaks(*_, **__):
     raise RuntimeError("it breaks")
@@ -65,7 +64,7 @@ def read_and_shown(connection, path):
 configuration.active_configuration = read_and_shown
 with dg.DagsterInstance.local_temp(sys.argv[1]) as instance:
     for job in sys.argv[3:]:
-        tags = pass_tags(settings_at_load().today()) if job == "usage_pass" else {}
+        tags = tags_of_pass() if job == "usage_pass" else {}
         run = defs.resolve_job_def(job).execute_in_process(instance=instance, tags=tags, raise_on_error=False)
         print("SUCCESS" if run.success else "FAILURE", job)
 """

@@ -217,13 +217,12 @@ def test_one_at_a_time_ends_too_and_the_sick_come_last(place: Place, warehouse: 
 CHECKS = """
 import dagster as dg, json, sys
 from usage_pipeline.definitions import defs
-from usage_pipeline.defs.shared import settings_at_load
-from usage_pipeline.run_tags import pass_tags
+from usage_pipeline.defs.shared import tags_of_pass
 from usage_pipeline.sources.dify_postgres import connection
 connection._CONNECT_SECONDS = 2
 with dg.DagsterInstance.local_temp(sys.argv[1]) as instance:
     run = defs.resolve_job_def("usage_pass").execute_in_process(
-        instance=instance, tags=pass_tags(settings_at_load().today()), raise_on_error=False)
+        instance=instance, tags=tags_of_pass(), raise_on_error=False)
     checks = {e.check_name: [e.passed, e.metadata["error"].value] for e in run.get_asset_check_evaluations()
               if e.check_name.startswith("source_fresh")}
     print("CHECKS" + json.dumps({"success": run.success, "checks": checks}))

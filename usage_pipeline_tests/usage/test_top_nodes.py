@@ -114,10 +114,9 @@ def test_projects_are_told_by_name_id_or_glob(company: Company, warehouse: Conne
 METADATA = """
 import dagster as dg, sys
 from usage_pipeline.definitions import defs
-from usage_pipeline.defs.shared import settings_at_load
-from usage_pipeline.run_tags import pass_tags
+from usage_pipeline.defs.shared import tags_of_pass
 with dg.DagsterInstance.local_temp(sys.argv[1]) as instance:
-    tags = pass_tags(settings_at_load().today())
+    tags = tags_of_pass()
     run = defs.resolve_job_def("usage_pass").execute_in_process(instance=instance, tags=tags)
     event = instance.get_latest_materialization_event(dg.AssetKey("daily_node_usage"))
     found = event.asset_materialization.metadata

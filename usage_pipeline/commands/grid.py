@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
-from usage_pipeline.commands.output import err
+from usage_pipeline.commands.output import complain
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.location import has_dagster
@@ -33,7 +33,7 @@ def report_reconciled(settings: Settings, days: Sequence[date]) -> None:
 
 def _say(error: Exception) -> None:
     """The work is done; that Dagster's storage cannot be reached spoils nothing of it."""
-    err.print(
+    complain(
         f"Dagster could not be told which days were made ({type(error).__name__}); `usage-pipeline up` does so"
         " when it starts"
     )

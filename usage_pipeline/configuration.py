@@ -79,9 +79,13 @@ def _last_valid(connection: Connection, path: Path, digest: str, error: Settings
     last = _recorded_last(connection, path)
     if last is None:
         raise error
+    try:
+        settings = parse_settings(last.content, str(path))
+    except SettingsError:  # it was valid for an older installation: what is wrong with the file is what can be mended
+        raise error from None
     _record(connection, path, digest, content=None, error=str(error))
     keep_last_valid(last.content.encode())
-    return ActiveConfiguration(parse_settings(last.content, str(path)), last.version_id, error, digest)
+    return ActiveConfiguration(settings, last.version_id, error, digest)
 
 
 def _recorded_last(connection: Connection, path: Path) -> _Version | None:

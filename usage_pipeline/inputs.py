@@ -8,6 +8,8 @@ from decimal import Decimal, InvalidOperation
 from unicodedata import category
 from zoneinfo import ZoneInfo
 
+from usage_pipeline.settings.values import FIRST_DAY, LAST_DAY
+
 MOST_DAYS = 3660
 _DURATION = re.compile(r"\+?([0-9]{1,5})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -15,8 +17,6 @@ _DAY = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})")
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{1,2})")
 # A day away from the ends of the calendar, so that each moment can be shown in each zone.
 _FIRST_MOMENT, _LAST_MOMENT = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
-# Far enough from the ends of the calendar to name the year before, and the month after.
-_FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(9000, 12, 31)
 # A comma stands between thousands only: whoever writes 12,5 for twelve and a half must not get 125.
 _NUMBER = re.compile(r"[+-]?([0-9][0-9_]*|[0-9]{1,3}(,[0-9]{3})+)?(\.[0-9]*)?([eE]\+?[0-9]{1,2})?")
 _LONGEST_NUMBER = 60
@@ -91,8 +91,8 @@ def _calendar_day(field: str, text: str, found: re.Match[str] | None, example: s
         parsed = date(int(found[1]), int(found[2]), int(found[3]) if thing == "day" else 1)
     except ValueError:
         raise InputError(f"{field} {_shown(text)} is not in the calendar; write a {thing} as {example}") from None
-    if not _FIRST_DAY <= parsed <= _LAST_DAY:
-        raise InputError(f"{field} {_shown(text)} is out of reach: write a year from {_FIRST_DAY:%Y} to {_LAST_DAY:%Y}")
+    if not FIRST_DAY <= parsed <= LAST_DAY:
+        raise InputError(f"{field} {_shown(text)} is out of reach: write a year from {FIRST_DAY:%Y} to {LAST_DAY:%Y}")
     return parsed
 
 

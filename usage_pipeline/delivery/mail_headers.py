@@ -11,7 +11,10 @@ from email.utils import parseaddr
 
 from usage_pipeline.alerts.text.escape import plain
 
-_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,255}")
+_ADDRESS = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?=.{1,255}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+    r"(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*"
+)
 # Read by every mail program as it stands: no "=?" of an encoded word, no quotes, no comments.
 _AS_IT_STANDS = re.compile(r"[A-Za-z0-9 !#$%&*+./_:-]{1,60}")
 _NAME_AS_IT_STANDS = re.compile(r"[A-Za-z0-9 _-]{1,60}")

@@ -13,12 +13,19 @@ from pydantic_core import ErrorDetails
 from usage_pipeline.settings.cross_checks import cross_check
 from usage_pipeline.settings.files import bounded_bytes
 from usage_pipeline.settings.model import Settings
-from usage_pipeline.settings.problem_words import problem_words
-from usage_pipeline.settings.values import currency_code
+from usage_pipeline.settings.problem_words import FAR_DAY, problem_words
+from usage_pipeline.settings.values import FIRST_DAY, LAST_DAY, currency_code
 from usage_pipeline.settings.yaml_positions import Document, YamlError, dotted, read_yaml
 from usage_pipeline.settings.yaml_positions import Path as FieldPath
 
 _SECRET = re.compile(r"https?://|key=|token|secret|password|smtps?://|[A-Za-z0-9+/_-]{24,}", re.IGNORECASE)
+
+# A user and a password before the host of an address.
+_LOGIN = re.compile(r"://[^/?#\s]*@")
+_LONGEST_SHOWN = 80
+_MOST_SHOWN = 50
+# Units of one currency for one of another: no two on Earth are further apart.
+_LOWEST_RATE, _HIGHEST_RATE = Decimal("1e-9"), Decimal(10) ** 9
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,8 @@ class SettingsError(Exception):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = list(problems)
-        super().__init__("\n".join(str(problem) for problem in problems))
+        more = [f"and {len(problems) - _MOST_SHOWN} more"] if len(problems) > _MOST_SHOWN else []
+        super().__init__("\n".join([*map(str, problems[:_MOST_SHOWN]), *more]))
 
 
 # Thousands of budgets fit into a tenth of it.
@@ -65,7 +73,7 @@ def parse_settings(data: bytes | str, file: str) -> Settings:
     try:
         document = read_yaml(data.encode() if isinstance(data, str) else data)
     except YamlError as problem:
-        shown = f'"{problem.value}"' if problem.value else ""
+        shown = _quoted(problem.value) if problem.value else ""
         raise SettingsError(
             [Problem(file, problem.line, problem.field_name, shown, problem.message, problem.fix)]
         ) from None
@@ -78,7 +86,7 @@ def parse_settings(data: bytes | str, file: str) -> Settings:
     if rate_problems:
         raise SettingsError(_ordered(rate_problems))
     findings = [
-        Problem(file, document.line_of(f.path), dotted(_in_file(document, f.path)), f'"{f.value}"', f.message, f.fix)
+        Problem(file, document.line_of(f.path), dotted(_in_file(document, f.path)), _quoted(f.value), f.message, f.fix)
         for f in cross_check(settings)
     ]
     if findings:
@@ -121,15 +129,18 @@ def _first_day(
 ) -> tuple[date, list[Problem]]:
     text = entry.get("from")
     if text is None and always:
-        return date(1970, 1, 1), []
+        return FIRST_DAY, []
     try:
-        return date.fromisoformat(str(text)), []
+        day = date.fromisoformat(str(text))
     except ValueError:
         where = (*path, "from")
-        shown = "" if text is None else f'"{text}"'
+        shown = "" if text is None else _quoted(str(text))
         problem = Problem(file, document.line_of(where), dotted(where), shown,
                           "is missing" if text is None else "is not a date", "write from: 2026-01-01")  # fmt: skip
-        return date(1970, 1, 1), [problem]
+        return FIRST_DAY, [problem]
+    if FIRST_DAY <= day <= LAST_DAY:
+        return day, []
+    return FIRST_DAY, [Problem(file, document.line_of(path), dotted((*path, "from")), str(day), *FAR_DAY)]
 
 
 def _rates_of(
@@ -149,7 +160,7 @@ def _rates_of(
         if len(code) != 3 or not code.isalpha():
             problems.append(Problem(file, document.line_of(where), dotted(where), f'"{code}"', "is not a currency",
                                     "write its three letters, such as USD"))  # fmt: skip
-        elif not rate.is_finite() or rate <= 0:
+        elif not (rate.is_finite() and _LOWEST_RATE <= rate <= _HIGHEST_RATE):
             problems.append(_rate_problem(file, document, where, value))
         else:
             found[name] = rate
@@ -157,7 +168,7 @@ def _rates_of(
 
 
 def _rate_problem(file: str, document: Document, path: FieldPath, value: object) -> Problem:
-    return Problem(file, document.line_of(path), dotted(path), f'"{value}"', "is not an exchange rate",
+    return Problem(file, document.line_of(path), dotted(path), _quoted(str(value)), "is not an exchange rate",
                    "write for example exchange_rates: {USD: 7.10}, the base currency's units for one USD")  # fmt: skip
 
 
@@ -188,4 +199,11 @@ def _shown(detail: ErrorDetails, path: FieldPath) -> str:
         return ""
     if path and str(path[-1]).endswith("_env") and _SECRET.search(str(value)):
         return ""
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    return _quoted(value) if isinstance(value, str) else str(value)[:_LONGEST_SHOWN]
+
+
+def _quoted(value: str) -> str:
+    """A value as an error quotes it: on one line, and not whole when it is long or may hold a password."""
+    if _LOGIN.search(value):
+        return ""
+    return '"' + " ".join(value[:_LONGEST_SHOWN].splitlines()) + ("…" if len(value) > _LONGEST_SHOWN else "") + '"'

@@ -17,7 +17,18 @@ from usage_pipeline.settings.enforcement import Enforcement, Mode
 from usage_pipeline.settings.recipients import AnyRecipient
 from usage_pipeline.settings.reports import Reports
 from usage_pipeline.settings.sources import ReadingSettings, SourceSettings
-from usage_pipeline.settings.values import Count, Currency, Names, Price, Slug, StrictModel, Zone, fits_glob
+from usage_pipeline.settings.values import (
+    Count,
+    Currency,
+    Day,
+    ExchangeRate,
+    Names,
+    Price,
+    Slug,
+    StrictModel,
+    Zone,
+    fits_glob,
+)
 
 __all__ = ["DEFAULT_TIERS", "OWNER", "Budget", "Level", "ProjectFacts", "Settings", "SourceSettings", "Tier"]
 
@@ -41,8 +52,8 @@ class PriceRule(StrictModel):
     per_call: Price | None = None
     currency: Currency
     replace: bool = False
-    from_date: date | None = Field(default=None, alias="from")
-    until: date | None = None
+    from_date: Day | None = Field(default=None, alias="from")
+    until: Day | None = None
 
     @model_validator(mode="after")
     def _prices_something(self) -> Self:
@@ -60,8 +71,8 @@ class PriceRule(StrictModel):
 class Rates(StrictModel):
     """Exchange rates in force from a day on: units of the base currency for one unit of the other."""
 
-    from_date: date
-    rates: dict[str, Decimal]
+    from_date: Day
+    rates: dict[str, ExchangeRate]
 
 
 class EnvironmentConditions(StrictModel):
@@ -166,7 +177,7 @@ class Settings(StrictModel):
     alerting: Alerting = Alerting()
     lookback: Lookback = Lookback()
     reading: ReadingSettings = ReadingSettings()
-    usage_from: date | None = None
+    usage_from: Day | None = None
 
     def tiers_of(self, budget: Budget) -> tuple[Tier, ...]:
         """Returns the budget's own tiers, or the default ones."""

@@ -1,11 +1,11 @@
 """The spans of time that a budget's limit is for: calendar periods, rolling windows, fixed campaigns."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from usage_pipeline.settings.values import Duration, StrictModel
+from usage_pipeline.settings.values import Day, Duration, StrictModel
 
 CalendarPeriod = Literal["hour", "day", "week", "month", "quarter", "year"]
 # A longer window moves on by whole days: nobody minds the hour any more, and hours are dearer to count.
@@ -36,8 +36,8 @@ class Rolling(StrictModel):
 class Campaign(StrictModel):
     """From the first day up to the day before ``to``, once."""
 
-    from_date: date = Field(alias="from")
-    to: date
+    from_date: Day = Field(alias="from")
+    to: Day
 
     @model_validator(mode="after")
     def _ends_after_it_begins(self) -> Self:

@@ -1,7 +1,8 @@
 """What is wrong with a value of the configuration, and how it is mended: pydantic's errors in plain words."""
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from datetime import date
+from decimal import Decimal, InvalidOperation, Overflow
 from difflib import get_close_matches
 from functools import cache
 
@@ -9,13 +10,16 @@ from pydantic_core import ErrorDetails
 
 from usage_pipeline.settings.model import Settings
 from usage_pipeline.settings.recipients import channel_names
+from usage_pipeline.settings.values import FIRST_DAY, LAST_DAY
 from usage_pipeline.settings.yaml_positions import Path as FieldPath
 from usage_pipeline.settings.yaml_positions import dotted
 
+_LARGEST_PROPOSED = 10**15
 _Fix = str | Callable[[ErrorDetails, FieldPath], str]
 _VARIABLE = ("is not a variable's name", "write the NAME of the environment variable, such as WECOM_OPS_URL")
 _NUMBER = ("is not a number", "write digits such as 300 or 7.10")
 _DATE = ("is not a date", "write it as 2026-01-31")
+FAR_DAY = ("is out of reach", f"write a day from {FIRST_DAY} to {LAST_DAY}")
 _LIST = ("is not a list", "write items with `- `, or [a, b]")
 
 
@@ -27,6 +31,8 @@ def problem_words(detail: ErrorDetails, path: FieldPath) -> tuple[str, str]:
     if kind == "value_error":
         message, _, fix = str(detail["msg"]).removeprefix("Value error, ").partition("; ")
         return message, fix or "correct it"
+    if isinstance(_limit(detail, "le", "ge"), date):
+        return FAR_DAY
     if kind in _WORDS:
         problem, mending = _WORDS[kind]
         return problem, mending if isinstance(mending, str) else mending(detail, path)
@@ -65,9 +71,10 @@ def _as_whole(value: object) -> str:
     scale = {"k": 1_000, "m": 1_000_000}.get(text[-1:], 1)
     try:
         number = Decimal(text.rstrip("km")) * scale
-    except InvalidOperation:
+    except (InvalidOperation, Overflow):
         return "digits such as 50000"
-    return str(int(number)) if number.is_finite() and number > 0 else "digits such as 50000"
+    sensible = number.is_finite() and 0 < number <= _LARGEST_PROPOSED
+    return str(int(number)) if sensible else "digits such as 50000"
 
 
 def _did_you_mean(name: str, path: FieldPath) -> str:
@@ -88,6 +95,14 @@ def _known_keys() -> list[str]:
 _WHOLE: tuple[str, _Fix] = ("is not a whole number", lambda detail, _: f"write {_as_whole(detail.get('input'))}")
 _CHANNEL: tuple[str, _Fix] = ("has no channel that is known", lambda *_: f"write channel: {_channels()}")
 _TOO_LARGE: tuple[str, _Fix] = ("is too large", lambda detail, _: f"write at most {_limit(detail, 'le', 'lt')}")
+_TOO_EXACT: tuple[str, _Fix] = (
+    "has too many decimals",
+    lambda detail, _: f"write at most {_limit(detail, 'decimal_places', 'max_digits')} digits after the point",
+)
+_TOO_LONG: tuple[str, _Fix] = (
+    "is too long",
+    lambda detail, _: f"write at most {_limit(detail, 'max_length')} characters",
+)
 _MAPPING: tuple[str, _Fix] = ("is not a mapping", "write `name: value` pairs, indented")
 _YES_OR_NO: tuple[str, _Fix] = ("is not true or false", "write true or false")
 _WORDS: Mapping[str, tuple[str, _Fix]] = {
@@ -101,6 +116,9 @@ _WORDS: Mapping[str, tuple[str, _Fix]] = {
     "is_instance_of": _NUMBER,
     "greater_than": ("is too small", lambda detail, _: f"write a number above {_limit(detail, 'gt')}"),
     "greater_than_equal": ("is too small", lambda detail, _: f"write {_limit(detail, 'ge')} or more"),
+    "decimal_max_places": _TOO_EXACT,
+    "string_too_long": _TOO_LONG,
+    "int_parsing_size": ("is too large", "write digits such as 50000"),
     "less_than": _TOO_LARGE,
     "less_than_equal": _TOO_LARGE,
     "literal_error": (

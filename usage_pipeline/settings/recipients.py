@@ -8,25 +8,18 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema
 
-from usage_pipeline.settings.values import StrictModel, one_or_more
+from usage_pipeline.settings.values import StrictModel, WebAddress, one_or_more
 
 Language = Literal["zh", "en"]
 
 
-def _https(value: str) -> str:
-    if not value.startswith(("https://", "http://")):
-        raise ValueError("is not a web address; write it with https://")
-    return value.rstrip("/")
-
-
 VariableName = Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")]
-Addresses = Annotated[tuple[str, ...], BeforeValidator(one_or_more), Field(min_length=1)]
 # Ids of people as the channels write them: nothing in them can end a mention and begin something else.
 Person = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.@^+-]{1,128}$")]
 People = Annotated[tuple[Person, ...], BeforeValidator(one_or_more)]
 Number = Annotated[str, Field(pattern=r"^\+?[0-9]{3,20}$")]
 Numbers = Annotated[tuple[Number, ...], BeforeValidator(one_or_more)]
-Endpoint = Annotated[str, AfterValidator(_https)]
+Endpoint = Annotated[WebAddress, AfterValidator(lambda address: address.rstrip("/"))]
 
 
 class Recipient(StrictModel):

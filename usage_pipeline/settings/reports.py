@@ -1,11 +1,9 @@
 """The morning report: when it is made, in which formats, and who gets it."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from usage_pipeline.settings.values import Names, StrictModel, TimeOfDay
+from usage_pipeline.settings.values import Names, StrictModel, TimeOfDay, WebAddress
 
 
 class ReportFormat(StrEnum):
@@ -30,4 +28,4 @@ class Reports(StrictModel):
     formats: tuple[ReportFormat, ...] = (ReportFormat.HTML, ReportFormat.XLSX)
     recipients: Names = ()  # get the report of all tenants
     to_tenants: bool = True  # each tenant's recipients get their tenant's report
-    link: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] | None = None  # where the reports' folder is served
+    link: WebAddress | None = None  # where the reports' folder is served

@@ -49,7 +49,7 @@ class ConsoleSettings(StrictModel):
     email_env: VariableName | None = None
     password_env: VariableName | None = None
     admin_key_env: VariableName | None = None
-    requests_per_second: Annotated[Amount, Field(le=1000)] = Decimal(10)
+    requests_per_second: Annotated[Amount, Field(gt=0.01, le=1000)] = Decimal(10)
     calls_per_pass: Annotated[int, Field(ge=10, le=1_000_000)] = 2_000
 
     @model_validator(mode="after")

@@ -1,15 +1,26 @@
 """The kinds of values that the configuration is made of: zones, currencies, exact amounts, globs, durations."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import Annotated
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+# Far enough from the ends of the calendar to name the year before, and the month after.
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9000, 12, 31)
+# More than anybody counts or pays, and less than any sum, ratio or chart of ours can hold.
+_LARGEST = 10**18
+_LARGEST_PRICE = 10**9
+_DECIMALS = 12
+_LONGEST_TEXT = 4_000
+
+# A name of letters of any script, an IPv4 address, or an IPv6 address as urlsplit takes it out of its brackets.
+_HOST = re.compile(r"(?!-)[\w-]{1,63}(\.[\w-]{1,63})*\.?|[0-9a-fA-F.]*:[0-9a-fA-F:.]+")
 _DURATION = re.compile(r"^(\d{1,5})\s*([mhd])$")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -89,14 +100,42 @@ def _per_cent(value: object) -> object:
     return _exact(value)
 
 
+def _web_address(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        named = bool(_HOST.fullmatch(parts.hostname or "")) and parts.port != 0
+    except ValueError:
+        named = False
+    if not named or parts.scheme not in ("https", "http") or not text.isprintable() or " " in text:
+        raise ValueError(
+            "is not a web address; write it as https://host.example.com or https://host.example.com:8443/path"
+        )
+    if "@" in parts.netloc:
+        raise ValueError(
+            "holds a user or a password; leave them out: a variable of the environment is the place for them"
+        )
+    return text
+
+
 Zone = Annotated[str, AfterValidator(_zone)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
 Currency = Annotated[str, AfterValidator(_currency)]
 Globs = Annotated[tuple[str, ...], BeforeValidator(one_or_more), Field(min_length=1)]
 Names = Annotated[tuple[str, ...], BeforeValidator(one_or_more)]
-Amount = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, BeforeValidator(_exact), Field(gt=0)]
-Price = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0, allow_inf_nan=False)]
-PerCent = Annotated[Decimal, BeforeValidator(_per_cent), Field(gt=0, le=1000, allow_inf_nan=False)]
+Day = Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
+Amount = Annotated[
+    Decimal, BeforeValidator(_exact), Field(gt=0, le=_LARGEST, decimal_places=_DECIMALS, allow_inf_nan=False)
+]
+Count = Annotated[int, BeforeValidator(_exact), Field(gt=0, le=_LARGEST)]
+Price = Annotated[
+    Decimal, BeforeValidator(_exact), Field(ge=0, le=_LARGEST_PRICE, decimal_places=_DECIMALS, allow_inf_nan=False)
+]
+ExchangeRate = Annotated[
+    Decimal, BeforeValidator(_exact), Field(gt=0, le=_LARGEST_PRICE, decimal_places=_DECIMALS, allow_inf_nan=False)
+]
+PerCent = Annotated[
+    Decimal, BeforeValidator(_per_cent), Field(gt=0, le=1000, decimal_places=_DECIMALS, allow_inf_nan=False)
+]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
 TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 Duration = Annotated[
@@ -107,4 +146,4 @@ Duration = Annotated[
 class StrictModel(BaseModel):
     """A part of the configuration: unknown keys are errors, values never change after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=_LONGEST_TEXT)

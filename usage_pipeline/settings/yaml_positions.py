@@ -1,5 +1,6 @@
 """Reads YAML so that each value knows its line; refuses what a configuration has no use for."""
 
+import re
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
@@ -7,6 +8,12 @@ import yaml
 
 MOST_BYTES = 1024 * 1024
 _MOST_DEPTH = 30
+# Thousands of budgets have fewer; each is an object of a few hundred bytes.
+_MOST_VALUES = 200_000
+# Longer ones are read as text, which is no number: nobody counts so far, and arithmetic with them takes for ever.
+_LONGEST_NUMBER, _LARGEST_EXPONENT = 60, 40
+# What no table, message or file can hold; a quoted text can write it as \0, \e or \ud83d.
+_UNKEPT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 Path = tuple[str | int, ...]
 
 
@@ -42,6 +49,7 @@ def read_yaml(data: bytes) -> Document:
         line = data[: error.start].count(b"\n") + 1
         raise YamlError(line, "", "", "the file is not UTF-8 text", "save it as UTF-8") from None
     _refuse_tabs(text)
+    _refuse_crowds(text)
     try:
         nodes = list(yaml.compose_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except yaml.MarkedYAMLError as error:
@@ -64,6 +72,12 @@ def _refuse_tabs(text: str) -> None:
         indent = line[: len(line) - len(line.lstrip())]
         if "\t" in indent:
             raise YamlError(number, "", "", "a tab stands in the indentation", "indent with spaces")
+
+
+def _refuse_crowds(text: str) -> None:
+    """Refuses a text of very many values, before an object is made of each."""
+    if text.count(",") + text.count("\n") + text.count("[") + text.count("{") > _MOST_VALUES:
+        raise YamlError(1, "", "", f"the file has more than {_MOST_VALUES:,} values", "is this the right file?")
 
 
 def _syntax_problem(error: yaml.MarkedYAMLError) -> YamlError:
@@ -94,6 +108,8 @@ def _plain(node: yaml.Node, path: Path, lines: dict[Path, int], seen: set[int]) 
         return _mapping(node, path, lines, seen)
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, (*path, position), lines, seen) for position, item in enumerate(node.value)]
+    if isinstance(node, yaml.ScalarNode):
+        _kept(node, name)
     return _scalar(node) if isinstance(node, yaml.ScalarNode) else None
 
 
@@ -102,7 +118,7 @@ def _mapping(node: yaml.MappingNode, path: Path, lines: dict[Path, int], seen: s
     for key_node, value_node in node.value:
         if not isinstance(key_node, yaml.ScalarNode):
             raise YamlError(_line(key_node), dotted(path), "", "a key must be a word", "write `name: value`")
-        key = str(key_node.value)
+        key = _kept(key_node, dotted(path))
         if key == "<<" or key_node.tag.endswith(":merge"):
             raise YamlError(_line(key_node), dotted(path), key, "merge keys are not accepted", "write the values out")
         if key in found:
@@ -110,6 +126,15 @@ def _mapping(node: yaml.MappingNode, path: Path, lines: dict[Path, int], seen: s
         found[key] = _plain(value_node, (*path, key), lines, seen)
         lines[(*path, key)] = _line(key_node)
     return found
+
+
+def _kept(node: yaml.ScalarNode, field_name: str) -> str:
+    text = str(node.value)
+    found = _UNKEPT.search(text)
+    if found:
+        line, shown = _line(node), ascii(found[0])[1:-1]
+        raise YamlError(line, field_name, shown, "is a character that cannot be seen or kept", "write plain text")
+    return text
 
 
 def _scalar(node: yaml.ScalarNode) -> object:
@@ -131,7 +156,9 @@ def _number(text: str) -> object:
         number = Decimal(text.replace("_", ""))
     except InvalidOperation:
         return text
-    if not number.is_finite() or (text.lstrip("+-").startswith("0") and len(text.lstrip("+-")) > 1 and "." not in text):
+    if not number.is_finite() or len(text) > _LONGEST_NUMBER or abs(number.adjusted()) > _LARGEST_EXPONENT:
+        return text
+    if text.lstrip("+-").startswith("0") and len(text.lstrip("+-")) > 1 and "." not in text:
         return text
     return int(number) if "." not in text and "e" not in text.lower() else number
 

@@ -249,3 +249,14 @@ def test_any_damage_gives_settings_or_a_settings_error(position: int, length: in
         assert all(problem.file == "c.yaml" and problem.line >= 1 for problem in error.problems)
     else:
         assert parsed.version == 1
+
+
+def test_a_version_that_was_valid_once_does_not_hide_what_is_wrong(warehouse: Connection, tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    warehouse.execute(
+        "INSERT INTO usage.config_version (hash, path, content, valid) VALUES ('x', %s, %s, true)",
+        [str(file), BASE.replace("cost: 100", "cost: 1e400")],
+    )
+    file.write_text(BASE.replace("tokens: 50000", "tokens: 50k"), encoding="utf-8")
+    with pytest.raises(SettingsError, match="50k"):
+        active_configuration(warehouse, file)

@@ -9,22 +9,23 @@ from email import policy
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 from ipaddress import ip_address
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import line
 from usage_pipeline.alerts.text.texts import brings_files
 from usage_pipeline.delivery.channels.base import ChannelOf
-from usage_pipeline.delivery.mail_headers import address_header, header, message_id_header
+from usage_pipeline.delivery.mail_headers import address_header, header, is_address, message_id_header
 from usage_pipeline.delivery.rendering import fitted, subject
 from usage_pipeline.delivery.report_files import add_files, page_with_picture
 from usage_pipeline.http.clock import one_clock, timed_reader
 from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings.environment import secret
-from usage_pipeline.settings.recipients import Addresses, Recipient, VariableName
+from usage_pipeline.settings.recipients import Recipient, VariableName
+from usage_pipeline.settings.values import one_or_more
 
 _TIMEOUT_S = 15
 # From the greeting to the last reply: before the attempt's own end.
@@ -37,13 +38,22 @@ _OK = (250, 251)
 _POLICY = policy.SMTP.clone(cte_type="7bit")
 
 
+def _mail_address(text: str) -> str:
+    if not is_address(text):
+        raise ValueError("is not a mail address; write it as owner@example.com")
+    return text
+
+
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
+
+
 class EmailRecipient(Recipient):
     """People by mail; the variable holds smtp:// or smtps://user:password@host:port."""
 
     channel: Literal["email"]
-    to: Addresses
+    to: Annotated[tuple[MailAddress, ...], BeforeValidator(one_or_more), Field(min_length=1)]
     smtp_url_env: VariableName = "SMTP_URL"
-    sender: str = Field(default="usage-pipeline@localhost", alias="from")
+    sender: MailAddress = Field(default="usage-pipeline@localhost", alias="from")
 
 
 class Mail(ChannelOf[EmailRecipient]):

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from usage_pipeline.settings.recipients import Endpoint, Number, VariableName, WebRecipient
-from usage_pipeline.settings.values import one_or_more
+from usage_pipeline.settings.values import StrictModel, one_or_more
 
 SmsParameter = Literal["level", "name", "scope", "spent", "percent", "id", "text"]
 _NEEDED = {
@@ -16,12 +16,13 @@ _NEEDED = {
 }
 
 
-class AcceptedAnswer(BaseModel):
+Status = Annotated[int, Field(ge=100, le=599)]
+
+
+class AcceptedAnswer(StrictModel):
     """What in a gateway's answer means accepted: its status, and a field of its JSON or a text in it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    status: Annotated[tuple[int, ...], BeforeValidator(lambda v: [v] if isinstance(v, int) else v)] = (200, 201, 202)
+    status: Annotated[tuple[Status, ...], BeforeValidator(lambda v: [v] if isinstance(v, int) else v)] = (200, 201, 202)
     field: str | None = None
     equals: str | None = None
     contains: str | None = None

@@ -116,3 +116,5 @@ class ReadingSettings(StrictModel):
     silent_after_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
     # A source that is still being read after so long is left for the next pass, which goes on from there.
     pass_deadline_seconds: Annotated[int, Field(ge=1, le=3600)] = 120
+    # A replica that is further behind its primary is said to be, by doctor, checks, reports and an alert.
+    replica_behind_minutes: Annotated[int, Field(ge=1, le=1440)] = 15

@@ -24,6 +24,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from usage_pipeline.settings import Settings, SourceSettings
 from usage_pipeline.settings.environment import MissingSecretError, secret
+from usage_pipeline.sources.replica import Replica
 from usage_pipeline.warehouse.connection import Connection
 
 
@@ -41,6 +42,10 @@ class SourceError(Exception):
 
 class SourceTooSlowError(SourceError):
     """A statement on a source took longer than it may."""
+
+
+class SourceInterruptedError(SourceError):
+    """The server cut a read that has nothing wrong with it; the same read may succeed a moment later."""
 
 
 class EnoughForNow(Exception):  # noqa: N818  (nothing is wrong)
@@ -162,6 +167,15 @@ class ReadsAgain(Protocol):
 
         Nothing where the source cannot know.
         """
+        ...
+
+
+@runtime_checkable
+class Following(Protocol):
+    """A source that may be a replica: it holds only what it has replayed of another database."""
+
+    def replica(self) -> Replica | None:
+        """Returns how far it has replayed; None when it follows no other. May take a second."""
         ...
 
 

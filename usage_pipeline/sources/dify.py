@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import psycopg
 
@@ -12,14 +12,16 @@ from usage_pipeline.sources.base import Driver, Examined, Source, SourceError, u
 from usage_pipeline.sources.dify_mysql import DifyMysql
 from usage_pipeline.sources.dify_mysql.schema import tables_it_may_write
 from usage_pipeline.sources.dify_postgres import DifyPostgres
-from usage_pipeline.sources.dify_postgres.connection import connect_read_only, writable_tables
+from usage_pipeline.sources.dify_postgres.connection import PostgresReader, writable_tables
 from usage_pipeline.sources.dify_postgres.schema import read_schema
 from usage_pipeline.sources.dify_schema import DifySchema
 from usage_pipeline.sources.mysql_url import is_mysql_url
+from usage_pipeline.sources.replica import Replica
+from usage_pipeline.sources.server_findings import pooler_findings, server_findings
+from usage_pipeline.warehouse.pooler import Pooling
 from usage_pipeline.warehouse.rows import value
 
 _TIMEOUT = timedelta(seconds=15)
-_CLOCKS_APART = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class _Database:
     schema: DifySchema
     writable: list[str]  # tables that the role could change; a reader's list is empty
     clock: datetime  # aware UTC
+    replica: Replica | None
+    pooling: Pooling
     zone: str | None  # in which the database makes times; None where the session says UTC itself
     unindexed: tuple[str, ...]  # tables that each pass reads whole
 
@@ -43,7 +47,7 @@ def open_source(source: SourceSettings, settings: Settings) -> Source:
     return DifyPostgres(source.id, url, statement_timeout=timeout)
 
 
-def examine(source: SourceSettings, settings: Settings) -> Iterator[Examined]:  # noqa: ARG001  (all kinds take both)
+def examine(source: SourceSettings, settings: Settings) -> Iterator[Examined]:
     """Yields what is well, odd or wrong with a Dify database."""
     try:
         url = variable(source.url_env)
@@ -82,34 +86,30 @@ def examine(source: SourceSettings, settings: Settings) -> Iterator[Examined]:  
         )
     if found.zone:
         yield Examined("ok", f"times that the database makes by itself are read as {found.zone}")
-    yield _clocks(found.clock)
-
-
-def _clocks(there: datetime) -> Examined:
-    apart = abs(datetime.now(UTC) - there)
-    if apart > _CLOCKS_APART:
-        return Examined("warning", f"its clock is {apart} apart from ours: synchronise both")
-    return Examined("ok", "clocks agree")
+    bound = timedelta(minutes=settings.reading.replica_behind_minutes)
+    yield from server_findings(found.clock, found.replica, bound)
+    yield from pooler_findings(found.pooling)
 
 
 def _postgres(url: str) -> _Database:
-    connection = connect_read_only(url, statement_timeout=_TIMEOUT)
+    reader = PostgresReader(url, statement_timeout=_TIMEOUT)
     try:
-        schema = read_schema(connection)
-        clock = value(connection, datetime, "SELECT clock_timestamp()")
-        return _Database(schema, writable_tables(connection), clock, None, ())
+        with reader.reading() as dify:
+            clock = value(dify, datetime, "SELECT clock_timestamp()")
+            schema, writable = read_schema(dify), writable_tables(dify)
+        return _Database(schema, writable, clock, reader.replica(), reader.pooling(), None, ())
     except psycopg.Error as error:
         raise SourceError(f"cannot be read: {str(error).splitlines()[0]}; grant SELECT on Dify's tables") from None
     finally:
-        connection.close()
+        reader.close()
 
 
 def _mysql(source: SourceSettings, url: str) -> _Database:
     opened = DifyMysql(source.id, url, statement_timeout=_TIMEOUT, database_timezone=source.database_timezone)
     try:
-        return _Database(
-            opened.schema, tables_it_may_write(opened.reader), opened.clock(), str(opened.zone), opened.unindexed
-        )
+        writable = tables_it_may_write(opened.reader)
+        clock, replica, zone = opened.clock(), opened.replica(), str(opened.zone)
+        return _Database(opened.schema, writable, clock, replica, Pooling.DIRECT, zone, opened.unindexed)
     finally:
         opened.close()
 

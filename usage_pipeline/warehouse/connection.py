@@ -3,7 +3,7 @@
 import os
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import psycopg
@@ -28,21 +28,60 @@ def connect(url: str, *, application_name: str = "usage-pipeline") -> Connection
     """Returns a connection in autocommit whose work is grouped by ``with connection.transaction()``; times are UTC.
 
     Parameters are merged on this side (ClientCursor), so that one SQL file may hold several statements.
-    Raises UnreachableError when the URL cannot be read or the server cannot be reached.
+    Raises UnreachableError when the URL cannot be read, the server cannot be reached, or a pooler before it gives its
+    sessions to others between transactions.
     """
     url_parts(url)
-    try:
-        connection = psycopg.connect(
+
+    def open_session() -> Connection:
+        return psycopg.connect(
             plain_url(url),
             autocommit=True,
             cursor_factory=ClientCursor,
             application_name=application_name,
             connect_timeout=10,
         )
+
+    try:
+        connection = open_session()
+        if not is_direct(connection):
+            _refuse_shared_sessions(connection, open_session)
     except psycopg.OperationalError as error:
         raise UnreachableError(str(error)) from None
     connection.execute("SET TimeZone = 'UTC'; SET jit = off; SET client_min_messages = warning")
     return connection
+
+
+def is_direct(connection: Connection) -> bool:
+    """Returns whether the server's process is the one that was named when the connection was made.
+
+    A pooler names one that it made up, for a client's connection outlives the server's.
+    """
+    return connection.info.backend_pid == server_process(connection)
+
+
+def server_process(connection: Connection) -> int:
+    """Returns the number of the server's process that serves the connection now."""
+    found = connection.execute("SELECT pg_backend_pid()").fetchone()
+    connection.rollback()  # where it is not in autocommit, its transaction would keep that process
+    return int(str(found[0])) if found else 0
+
+
+def _refuse_shared_sessions(connection: Connection, open_session: Callable[[], Connection]) -> None:
+    """Closes a connection whose settings, temporary tables and locks would be another client's."""
+    from usage_pipeline.warehouse.pooler import Pooling, pooling_of  # noqa: PLC0415  (it stands on this module)
+
+    try:
+        found = pooling_of(connection, open_session)
+    except BaseException:
+        connection.close()
+        raise
+    if found is Pooling.TRANSACTION:
+        connection.close()
+        raise UnreachableError(
+            "a pooler before it gives its sessions to others between transactions (pool_mode = transaction), and "
+            "our settings, temporary tables and locks with them: name the server itself, or a pool with pool_mode = session"
+        )
 
 
 def url_parts(url: str) -> Mapping[str, str | int | None]:

@@ -156,11 +156,9 @@ def test_no_url_at_all(warehouse_url: str) -> None:
 
 
 def test_the_source_session_cannot_write(dify: str) -> None:
-    from datetime import timedelta  # noqa: PLC0415
-
     from usage_pipeline.sources.dify_postgres.connection import connect_read_only  # noqa: PLC0415
 
-    connection = connect_read_only(dify, statement_timeout=timedelta(seconds=5))
+    connection = connect_read_only(dify)
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         connection.execute("DELETE FROM messages")
     connection.close()

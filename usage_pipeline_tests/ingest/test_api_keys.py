@@ -270,7 +270,7 @@ def test_the_forks_record_is_read_along_its_index(company: Company) -> None:
             " SELECT gen_random_uuid(), gen_random_uuid(), repeat('x', 100) FROM generate_series(1, 30000)"
         )
         dify.execute("ANALYZE api_token_message_joins_extend")
-    connection = connect_read_only(company.dify_url, statement_timeout=timedelta(seconds=30))
+    connection = connect_read_only(company.dify_url)
     connection.execute("SET enable_seqscan = on")
     text = dict(iter_extraction_statements(read_schema(connection)))["key records"]
     ids = [str(row[0]) for row in connection.execute("SELECT record_id FROM api_token_message_joins_extend LIMIT 500")]

@@ -67,7 +67,7 @@ def indexes_made_afterwards(connection: Connection) -> Iterator[None]:
 
 @pytest.mark.slow
 def test_no_extraction_statement_scans_a_big_table(big_dify: str) -> None:
-    connection = connect_read_only(big_dify, statement_timeout=timedelta(seconds=30))
+    connection = connect_read_only(big_dify)
     # What the plan is without our own advice to the planner: the indexes must serve by themselves.
     connection.execute("SET enable_seqscan = on")
     row = connection.execute("SELECT max(created_at), array_agg(id::text) FROM (SELECT created_at, id FROM"

@@ -16,7 +16,8 @@ from psycopg.types.datetime import DateLoader, TimestampLoader, TimestamptzLoade
 from pymysql.cursors import Cursor
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from usage_pipeline.sources.base import SourceError
+from usage_pipeline.sources.base import SourceError, SourceInterruptedError
+from usage_pipeline.sources.cut_reads import explain_cut, was_cut
 from usage_pipeline.sources.mysql_url import (
     LOG_ON_MYSQL,
     explain_mysql_error,
@@ -26,6 +27,7 @@ from usage_pipeline.sources.mysql_url import (
 )
 from usage_pipeline.sources.watchdog import end_reading_with, heard_from_source
 from usage_pipeline.warehouse.connection import hang_up, with_addresses
+from usage_pipeline.warehouse.statements import statement
 
 _CONNECT_SECONDS = 10
 
@@ -73,6 +75,8 @@ def in_words(doing: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
+        if error.orig and was_cut(error.orig):
+            raise SourceInterruptedError(f"{doing}: {explain_cut(error.orig)}") from None
         raise SourceError(f"{doing}: {_first_line(error.orig or error)}") from None
     except (SQLAlchemyError, psycopg.Error, pymysql.Error, sqlite3.Error, OSError) as error:
         raise SourceError(f"{doing}: {_first_line(error)}") from None
@@ -111,19 +115,30 @@ def _engine(url: str, seconds: int) -> sa.Engine:
 def _postgres(url: str, seconds: int) -> sa.Engine:
     def connect() -> "psycopg.Connection[tuple[object, ...]]":
         connection = psycopg.connect(
-            with_addresses(url), connect_timeout=_CONNECT_SECONDS, application_name="usage-pipeline (read-only)"
+            with_addresses(url),
+            connect_timeout=_CONNECT_SECONDS,
+            application_name="usage-pipeline (read-only)",
+            # What is prepared stays with the server's session, which a pooler gives to others.
+            prepare_threshold=None,
         )
+        connection.read_only = True
         end_reading_with(lambda: hang_up(connection))
         for loader in (_AnyTimestamp, _AnyTimestamptz, _AnyDate):
             connection.adapters.register_loader(loader.of, loader)
-        connection.execute(
-            f"SET default_transaction_read_only = on; SET TimeZone = 'UTC'; SET lock_timeout = '2s';"
-            f" SET statement_timeout = '{seconds}s'; SET idle_in_transaction_session_timeout = '60s'".encode()
-        )
-        connection.commit()
         return connection
 
-    return sa.create_engine("postgresql+psycopg://", creator=connect, poolclass=sa.StaticPool)
+    def limit(connection: sa.Connection) -> None:
+        """Begins each transaction with its limits: a session's own would be another client's behind a pooler."""
+        session = connection.connection.driver_connection
+        if isinstance(session, psycopg.Connection):
+            with psycopg.ClientCursor(session) as cursor:
+                cursor.execute(
+                    statement("sources/completion_logs/postgres_limits"), {"statement_timeout": seconds * 1000}
+                )
+
+    engine = sa.create_engine("postgresql+psycopg://", creator=connect, poolclass=sa.StaticPool)
+    sa.event.listen(engine, "begin", limit)
+    return engine
 
 
 def _mysql(url: str, seconds: int) -> sa.Engine:

@@ -4,8 +4,10 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
+from typing import cast
 from zoneinfo import ZoneInfo
 
+import psycopg
 import sqlalchemy as sa
 
 from usage_pipeline.settings.sources import LogColumns
@@ -13,8 +15,12 @@ from usage_pipeline.sources.base import LOG, Family, SourceError, Window
 from usage_pipeline.sources.completion_logs.database import connect_to_log, in_words
 from usage_pipeline.sources.completion_logs.row import staged_row
 from usage_pipeline.sources.completion_logs.times import TimeForm, form_of, moment_of
+from usage_pipeline.sources.replica import Replica
+from usage_pipeline.sources.replica_mysql import mysql_replica
+from usage_pipeline.sources.replica_postgres import Replay, postgres_replica
 from usage_pipeline.sources.watchdog import heard_from_source
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import rows
 from usage_pipeline.warehouse.statements import statement
 
 _ROWS_A_WINDOW = 20_000
@@ -74,6 +80,16 @@ class CompletionLogs:
         row = self._first_row(sa.select(sa.literal_column(own)))
         return (moment_of(row[0], UTC) if row else None) or datetime.now(UTC)
 
+    def replica(self) -> Replica | None:
+        """Returns how far a replica has replayed; None when the database follows no other."""
+        with in_words("it cannot be seen how far the log's replica is"):
+            match self._connection.dialect.name:
+                case "postgresql":
+                    return postgres_replica(self._look_at_replay)
+                case "mysql" | "mariadb":
+                    return mysql_replica(self._named_rows, self.clock())
+        return None
+
     def problems(self) -> Sequence[tuple[str, str, str]]:
         """Returns what makes reading slow, and what could make rows one."""
         found = []
@@ -125,6 +141,17 @@ class CompletionLogs:
         with suppress(SourceError), in_words("the log's database was lost"):
             self._connection.close()
             self._connection.engine.dispose()
+
+    def _look_at_replay(self) -> Replay:
+        with self._connection.begin():
+            session = cast(psycopg.Connection[tuple[object, ...]], self._connection.connection.driver_connection)
+            (found,) = rows(session, Replay, statement("sources/replica_postgres"))
+        return found
+
+    def _named_rows(self, command: str) -> list[dict[str, object]]:
+        with in_words("the log's server does not say how replication stands"), self._connection.begin():
+            found = self._connection.exec_driver_sql(command).mappings().all()
+        return [{name.lower(): value for name, value in row.items()} for row in found]
 
     def _untimed(self) -> bool:
         at = self._table.c[self._columns["created_at"]]

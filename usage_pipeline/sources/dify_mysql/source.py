@@ -14,6 +14,8 @@ from usage_pipeline.sources.dify_mysql.statements import MysqlStatements, NodeSt
 from usage_pipeline.sources.dify_mysql.zone import ServerZone, server_zone
 from usage_pipeline.sources.dify_schema import DifySchema, schema_problems
 from usage_pipeline.sources.node_json import node_row, plain_text
+from usage_pipeline.sources.replica import Replica
+from usage_pipeline.sources.replica_mysql import mysql_replica
 from usage_pipeline.sources.watchdog import heard_from_source
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import values
@@ -103,6 +105,10 @@ class DifyMysql:
     def clock(self) -> datetime:
         """Returns what time it is at the database, aware UTC."""
         return self._reader.value(datetime, "SELECT UTC_TIMESTAMP(6)").replace(tzinfo=UTC)
+
+    def replica(self) -> Replica | None:
+        """Returns how far a replica has replayed; None when the database follows no other."""
+        return mysql_replica(self._reader.named_rows, self.clock())
 
     def problems(self) -> Sequence[tuple[str, str, str]]:
         """Columns that this Dify lacks and that counting would have used."""

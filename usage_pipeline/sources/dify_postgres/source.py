@@ -10,11 +10,12 @@ from uuid import UUID
 from psycopg import sql
 
 from usage_pipeline.sources.base import DIFY, Family, Window, batches
-from usage_pipeline.sources.dify_postgres.connection import connect_read_only
+from usage_pipeline.sources.dify_postgres.connection import PostgresReader
 from usage_pipeline.sources.dify_postgres.schema import read_schema
 from usage_pipeline.sources.dify_schema import DifySchema, schema_problems
 from usage_pipeline.sources.halving import FAULT_OF_A_ROW, stage_in_halves
 from usage_pipeline.sources.node_json import node_row
+from usage_pipeline.sources.replica import Replica
 from usage_pipeline.sources.watchdog import heard_from_source
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import value, value_or_none, values
@@ -53,14 +54,19 @@ Parameters = Mapping[str, object]
 
 
 class DifyPostgres:
-    """A Dify database on PostgreSQL, in a session that can only read."""
+    """A Dify database on PostgreSQL, read in transactions that cannot write."""
 
     def __init__(self, source_id: str, url: str, *, statement_timeout: timedelta = timedelta(seconds=30)) -> None:
         """Connects. Raises SourceError when it cannot, or when the database is not Dify's."""
         self._source_id = source_id
-        self._connection = connect_read_only(url, statement_timeout=statement_timeout)
-        self._schema = read_schema(self._connection)
-        self._has_encoding = value(self._connection, str, "SELECT current_setting('server_encoding')") != "SQL_ASCII"
+        self._reader = PostgresReader(url, statement_timeout=statement_timeout)
+        try:
+            with self._reader.reading() as dify:
+                self._schema = read_schema(dify)
+                self._has_encoding = value(dify, str, "SELECT current_setting('server_encoding')") != "SQL_ASCII"
+        except BaseException:
+            self._reader.close()
+            raise
 
     @property
     def source_id(self) -> str:
@@ -79,7 +85,12 @@ class DifyPostgres:
 
     def clock(self) -> datetime:
         """Returns what time it is at the database, aware UTC."""
-        return value(self._connection, datetime, "SELECT clock_timestamp()")
+        with self._reader.reading() as dify:
+            return value(dify, datetime, "SELECT clock_timestamp()")
+
+    def replica(self) -> Replica | None:
+        """Returns how far a replica has replayed; None when the database follows no other."""
+        return self._reader.replica()
 
     def problems(self) -> Sequence[tuple[str, str, str]]:
         """Columns that this Dify lacks and that counting would have used."""
@@ -97,12 +108,9 @@ class DifyPostgres:
 
     def window_end(self, since: datetime) -> datetime | None:
         """Where a window from ``since`` should end to hold a moderate number of rows; None when little is left."""
-        end = value_or_none(
-            self._connection,
-            datetime,
-            statement(f"{_FOLDER}/window_end"),
-            {"since": _naive(since), "messages": _MESSAGES_A_WINDOW, "runs": _RUNS_A_WINDOW},
-        )
+        sizes = {"since": _naive(since), "messages": _MESSAGES_A_WINDOW, "runs": _RUNS_A_WINDOW}
+        with self._reader.reading() as dify:
+            end = value_or_none(dify, datetime, statement(f"{_FOLDER}/window_end"), sizes)
         heard_from_source()
         # Many rows may share one moment; a window must still move on.
         return max(end, since + timedelta(microseconds=1)) if end else None
@@ -165,7 +173,8 @@ class DifyPostgres:
         """Returns the ids of an app's messages that were created in the window."""
         if not self.can_be_row(app_id):
             return []
-        return values(self._connection, str, _select("message_ids"), {"app_id": app_id, **_between(window)})
+        with self._reader.reading() as dify:
+            return values(dify, str, _select("message_ids"), {"app_id": app_id, **_between(window)})
 
     def can_be_row(self, row_id: str) -> bool:
         """Returns whether an id has the shape of Dify's ids; any other would fail a statement."""
@@ -177,7 +186,7 @@ class DifyPostgres:
 
     def close(self) -> None:
         """Closes the connection."""
-        self._connection.close()
+        self._reader.close()
 
     def _runs(self, selection: LiteralString) -> sql.SQL:
         created_from = _CREATED_FROM if self._schema.app_log_by_run else "NULL"
@@ -242,13 +251,14 @@ class DifyPostgres:
             with warehouse.transaction():
                 stage_all()
         except FAULT_OF_A_ROW:
-            ids = values(self._connection, str, select_ids, parameters)
+            with self._reader.reading() as dify:
+                ids = values(dify, str, select_ids, parameters)
             stage_in_halves(warehouse, kind, ids, stage_ids)
 
     def _stage_nodes_as_text(self, warehouse: Connection, selection: LiteralString, parameters: Parameters) -> None:
         with (
-            self._reading(),
-            self._connection.cursor() as cursor,
+            self._reading() as dify,
+            dify.cursor() as cursor,
             warehouse.cursor() as sink,
             sink.copy("COPY stage_node FROM STDIN") as copy,
         ):
@@ -258,14 +268,12 @@ class DifyPostgres:
                 copy.write_row(node_row([_decoded(value) for value in row]))
 
     @contextmanager
-    def _reading(self) -> Iterator[None]:
+    def _reading(self) -> Iterator[Connection]:
         """A database without an encoding sends its bytes as they are; they may be no text at all."""
-        if self._has_encoding:
-            yield
-            return
-        with self._connection.transaction():
-            self._connection.execute("SET LOCAL client_encoding TO 'SQL_ASCII'")
-            yield
+        with self._reader.reading() as dify:
+            if not self._has_encoding:
+                dify.execute("SET LOCAL client_encoding TO 'SQL_ASCII'")
+            yield dify
 
     def _stage_node_models(self, warehouse: Connection) -> None:
         for batch in batches(values(warehouse, str, statement("ingest/workflows_without_models")), _RUNS_A_BATCH):
@@ -293,8 +301,8 @@ class DifyPostgres:
         copy_in = sql.SQL("COPY {} FROM STDIN" + binary).format(sql.Identifier(table))
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         with (
-            self._reading(),
-            self._connection.cursor() as reader,
+            self._reading() as dify,
+            dify.cursor() as reader,
             warehouse.cursor() as writer,
             writer.copy(copy_in) as sink,
             reader.copy(copy_out, parameters or {}) as stream,

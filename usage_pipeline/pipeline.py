@@ -9,7 +9,7 @@ from pathlib import Path
 from usage_pipeline.alerts.evaluate_and_alert import evaluate_and_alert
 from usage_pipeline.alerts.kinds.configuration import raise_configuration_alert
 from usage_pipeline.alerts.kinds.pipeline import raise_watch_alerts
-from usage_pipeline.alerts.kinds.source import raise_source_alerts
+from usage_pipeline.alerts.kinds.source import raise_replica_alerts, raise_source_alerts
 from usage_pipeline.budgets.evaluate import Evaluation
 from usage_pipeline.budgets.past_days import correct_days, evaluate_days
 from usage_pipeline.configuration import ActiveConfiguration, active_configuration
@@ -36,6 +36,8 @@ class PassSummary:
 
     ingested: list[IngestResult] = field(default_factory=list)
     source_errors: dict[str, str] = field(default_factory=dict)
+    # In words, by source: those whose replica has stopped or is behind.
+    sources_behind: dict[str, str] = field(default_factory=dict)
     days: list[date] = field(default_factory=list)
     evaluation: Evaluation = field(default_factory=Evaluation)
     alerts: list[str] = field(default_factory=list)
@@ -47,10 +49,12 @@ class PassSummary:
 
     @property
     def ok(self) -> bool:
-        """Whether all went well: all read, tables equal events, file valid, consoles reached, every alert delivered."""
+        """Whether all went well: all read, and from what is not behind, tables equal events, file valid, consoles
+        reached, every alert delivered."""
         undelivered = self.delivery.failed if self.delivery else 0
-        problems = (self.source_errors, self.differences, self.configuration_error, self.enforcement.errors)
-        return not (any(problems) or undelivered)
+        unread = (self.source_errors, self.sources_behind)
+        problems = (self.differences, self.configuration_error, self.enforcement.errors)
+        return not (any(unread) or any(problems) or undelivered)
 
 
 @dataclass
@@ -112,10 +116,16 @@ def _read_sources(work: Pass) -> None:
         within=deadline if work.bounded else None,
         progress=work.progress,
     )
+    work.summary.sources_behind = {
+        result.source_id: f"source {result.source_id!r}: {result.behind}"
+        for result in work.summary.ingested
+        if result.behind
+    }
 
 
 def _alert_on_sources(work: Pass) -> None:
     work.summary.alerts += raise_source_alerts(work.connection, work.configuration, _now())
+    work.summary.alerts += raise_replica_alerts(work.connection, work.configuration, _now())
 
 
 def _roll_up(work: Pass) -> None:
@@ -176,7 +186,7 @@ def _end(work: Pass) -> None:
 
 BEGIN = Step("begin", "records that the pass began, reads the configuration, alerts when its file is refused", _begin)
 READ_SOURCES = Step("read_sources", "reads every source, side by side; each fails alone", _read_sources)
-ALERT_ON_SOURCES = Step("alert_on_sources", "alerts on sources that cannot be read", _alert_on_sources)
+ALERT_ON_SOURCES = Step("alert_on_sources", "alerts on sources that cannot be read, or are behind", _alert_on_sources)
 ROLL_UP = Step("roll_up", "makes the daily tables of the days that changed", _roll_up)
 EVALUATE = Step("evaluate", "holds the count against budgets and writes the alerts of tiers reached", _evaluate)
 WATCH = Step("watch", "alerts when passes, channels or sources do not do what they should", _watch)

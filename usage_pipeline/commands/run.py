@@ -39,6 +39,7 @@ def as_document(summary: PassSummary) -> dict[str, object]:
         "held": summary.ok,  # the name before `ok`, for programs that read it
         "sources": summary.ingested,
         "source_errors": summary.source_errors,
+        "sources_behind": summary.sources_behind,
         "configuration_error": summary.configuration_error,
         "events_changed": sum(result.events_changed for result in summary.ingested),
         "days": summary.days,

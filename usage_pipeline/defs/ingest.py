@@ -47,6 +47,8 @@ def usage_events(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.
         table = table_metadata(connection, "usage_event", estimated=True)
     for error in summary.source_errors.values():
         context.log.error(error)
+    for words in summary.sources_behind.values():
+        context.log.error(words)
     return dg.MaterializeResult(
         metadata={
             **table,
@@ -54,6 +56,7 @@ def usage_events(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.
             "open_rows_read": sum(result.open_rows_read for result in summary.ingested),
             "sources_read": [result.source_id for result in summary.ingested],
             "sources_failed": sorted(summary.source_errors),
+            "sources_behind": sorted(summary.sources_behind),
             "sources_to_go_on_with": [result.source_id for result in summary.ingested if not result.finished],
             "alerts_raised": summary.alerts,
         }
@@ -89,9 +92,12 @@ def _sources_fresh() -> dg.AssetChecksDefinition:
                 passed=source.fresh,
                 severity=dg.AssetCheckSeverity.WARN if source.beginning else dg.AssetCheckSeverity.ERROR,
                 metadata={
-                    "error": source.last_error or ("" if source.fresh else "it was not read to its end yet"),
+                    "error": source.last_error
+                    or source.behind
+                    or ("" if source.fresh else "it was not read to its end yet"),
                     "last_read_to_its_end": str(source.last_success_at or "never"),
                     "read_up_to": str(source.read_up_to or "nothing yet"),
+                    **({"replica_replayed_up_to": str(source.replayed_up_to or "unknown")} if source.behind else {}),
                 },
             )
 

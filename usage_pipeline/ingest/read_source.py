@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import psycopg
 
@@ -13,11 +14,13 @@ from usage_pipeline.settings import Settings
 from usage_pipeline.sources.base import (
     STATED_PROBLEMS,
     EnoughForNow,
+    Following,
     ReadsAgain,
     Source,
     SourceTooSlowError,
     Window,
 )
+from usage_pipeline.sources.cut_reads import read_less_when_cut, read_through_cuts
 from usage_pipeline.sources.watchdog import working_in_warehouse
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import row, rows, value, values
@@ -26,6 +29,11 @@ from usage_pipeline.warehouse.statements import statement
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _SWEEP_EVERY = timedelta(hours=1)
 _OPEN_ROWS_A_BATCH = 2_000
+_UNKNOWN_REPLICA = (
+    "not_visible",
+    "replication",
+    "it cannot be seen how far the replica is behind its primary: rows that come late count only within the look-back",
+)
 
 
 @dataclass(frozen=True)
@@ -65,19 +73,24 @@ class IngestResult:
     read_up_to: datetime | None = None
     finished: bool = True  # else the next pass goes on where this one was asked to stop
     problems: Sequence[str] = field(default_factory=list)
+    behind: str | None = None  # in words, that the replica it was read from has stopped or is behind
 
 
 @dataclass(frozen=True)
 class SourceState:
-    """How far a source has been read, aware UTC; None where it has not been yet."""
+    """How far a source has been read, aware UTC; None where it has not been yet.
+
+    ``replayed_up_to``: how far its replica had come, when the last pass found that behind.
+    """
 
     read_up_to: datetime | None = None
     last_sweep_at: datetime | None = None
+    replayed_up_to: datetime | None = None
 
 
 def source_state(warehouse: Connection, source_id: str) -> SourceState:
     """Returns how far a source has been read."""
-    state = "SELECT read_up_to, last_sweep_at FROM usage.source_state WHERE source = %s"
+    state = "SELECT read_up_to, last_sweep_at, replayed_up_to FROM usage.source_state WHERE source = %s"
     return row(warehouse, SourceState, state, [source_id]) or SourceState()
 
 
@@ -130,27 +143,38 @@ class _Windows:
         self._stop = stop
         self._kind = next((s.kind for s in settings.sources if s.id == source.source_id), "dify")
         self._clock = source.clock()
+        self._replica = source.replica() if isinstance(source, Following) else None
         self._rules = counting_rules(settings, source.source_id)
-        self._result = IngestResult(source.source_id)
+        bound = timedelta(minutes=settings.reading.replica_behind_minutes)
+        behind = self._replica.behind(bound) if self._replica else None
+        self._result = IngestResult(source.source_id, behind=behind)
         state = source_state(warehouse, source.source_id)
         self._read_up_to = state.read_up_to
         self._began_at = self._read_up_to
         self._every_open_row = sweep
-        self._sweep = sweep or state.last_sweep_at is None or self._clock - state.last_sweep_at > _SWEEP_EVERY
+        # A replica that has caught up brings what came late to days that were swept without it.
+        caught_up = state.replayed_up_to is not None and behind is None
+        swept_lately = state.last_sweep_at is not None and self._clock - state.last_sweep_at <= _SWEEP_EVERY
+        self._sweep = sweep or caught_up or not swept_lately
 
     def run(self) -> IngestResult:
         open_staging(self._warehouse)
         started = self._warehouse_clock()
-        with self._warehouse.transaction():
-            self._read_dimensions()
-            self._note_problems()
+        read_through_cuts(self._read_what_has_no_time)
         since = self._first_moment()
         self._result.finished = self._read_windows(since) and self._read_the_rest(since, started)
         with self._warehouse.transaction():
             ending = "ingest/source_done" if self._result.finished else "ingest/source_unfinished"
             self._warehouse.execute(statement(ending), self._state_parameters(self._clock))
+            self._note_replica()
         self._result.read_up_to = self._read_up_to
         return self._result
+
+    def _read_what_has_no_time(self) -> None:
+        with self._warehouse.transaction():
+            self._read_dimensions()
+            self._note_problems()
+            self._note_replica()
 
     def _read_the_rest(self, since: datetime, started: datetime) -> bool:
         if not isinstance(self._source, ReadsAgain):
@@ -175,17 +199,10 @@ class _Windows:
         """Returns whether it came to the end."""
         while True:
             try:
-                until = self._source.window_end(since)
+                until = read_less_when_cut(partial(self._read_window, since))
             except EnoughForNow as enough:
                 self._note_problem("behind", "windows", str(enough))
                 return True
-            with self._warehouse.transaction():
-                self._source.stage_window(self._warehouse, Window(since, until))
-                if self._source.family.names_in_rows:
-                    self._read_dimensions()
-                self._count()
-                # The clock was read before the rows: whatever is stamped later is read again by the next pass.
-                self._remember_read_up_to(min(until or self._clock, self._clock))
             self._result.windows += 1
             self._report_progress()
             if until is None:
@@ -194,6 +211,30 @@ class _Windows:
             if self._stop() and (self._began_at is None or until > self._began_at):
                 return False
             since = until
+
+    def _read_window(self, since: datetime, cuts: int) -> datetime | None:
+        """Reads a window, a smaller one when the server has cut it before; returns its end, None at the end of all."""
+        until = self._source.window_end(since)
+        if cuts:
+            until = since + (max(until or self._clock, since) - since) / 2**cuts
+        with self._warehouse.transaction():
+            self._source.stage_window(self._warehouse, Window(since, until))
+            if self._source.family.names_in_rows:
+                self._read_dimensions()
+            self._count()
+            self._remember_read_up_to(self._complete_up_to(since, until))
+        return until
+
+    def _complete_up_to(self, since: datetime, until: datetime | None) -> datetime:
+        """Returns up to where all that was committed has been read when the window has.
+
+        The clock was read before the rows: whatever is stamped later is read again by the next pass. What a replica had
+        not replayed then, too; of one that stopped at a moment that nobody knows, the last window is read again.
+        """
+        known = self._clock
+        if self._replica is not None and not self._replica.is_unknown:
+            known = min(known, self._replica.complete_up_to or (since if until is None else known))
+        return min(until or known, known)
 
     def _first_moment(self) -> datetime:
         if self._read_up_to is None:
@@ -211,7 +252,8 @@ class _Windows:
 
     def _read_whole(self, table: _WholeTable, stage: Callable[..., None], since: datetime) -> None:
         known = {"source": self._source.source_id, "row_kind": table.row_kind}
-        try:
+
+        def read() -> None:
             with self._warehouse.transaction():
                 again = values(self._warehouse, str, statement("ingest/set_aside_again"), known)
                 stage(self._warehouse, since, **({"ids": again} if again else {}))
@@ -223,6 +265,9 @@ class _Windows:
                     "DELETE FROM usage.source_problem WHERE source = %s AND kind = %s",
                     [self._source.source_id, table.problem],
                 )
+
+        try:
+            read_through_cuts(read)
         except (psycopg.errors.QueryCanceled, SourceTooSlowError):
             self._note_problem(table.problem, table.name, f"{table.detail}: raise lookback.statement_timeout_seconds")
 
@@ -232,7 +277,7 @@ class _Windows:
             message_ids = [open_row.row_id for open_row in batch if open_row.kind == "message"]
             run_ids = [open_row.row_id for open_row in batch if open_row.kind == "run"]
             try:
-                self._read_rows(source, message_ids, run_ids)
+                read_through_cuts(self._read_rows, source, message_ids, run_ids)
             except EnoughForNow:
                 return True
             self._result.open_rows_read += len(batch)
@@ -285,7 +330,11 @@ class _Windows:
         }
 
     def _note_problems(self) -> None:
-        problems = self._source.problems()
+        problems = [*self._source.problems()]
+        if self._result.behind:
+            problems.append(("behind", "replica", self._result.behind))
+        elif self._replica is not None and self._replica.is_unknown:
+            problems.append(_UNKNOWN_REPLICA)
         self._result.problems = [detail for _, _, detail in problems]
         self._warehouse.execute(
             "DELETE FROM usage.source_problem WHERE source = %s AND kind = ANY(%s) AND row_id <> ALL(%s)",
@@ -293,6 +342,19 @@ class _Windows:
         )
         for kind, name, detail in problems:
             self._note_problem(kind, name, detail)
+
+    def _note_replica(self) -> None:
+        behind = self._replica if self._result.behind else None
+        look_back = timedelta(hours=self._settings.lookback.sweep_hours)
+        known = self._read_up_to - look_back if self._read_up_to else None
+        self._warehouse.execute(
+            statement("ingest/source_replica"),
+            {
+                "source": self._source.source_id,
+                "replayed_up_to": (behind.complete_up_to or self._read_up_to) if behind else None,
+                "final_up_to": (behind.final_up_to(look_back) or known) if behind else None,
+            },
+        )
 
     def _note_problem(self, kind: str, name: str, detail: str) -> None:
         self._warehouse.execute(

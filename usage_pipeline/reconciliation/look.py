@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from usage_pipeline.ingest.read_source import source_state
 from usage_pipeline.settings import Settings
 from usage_pipeline.sources.base import ReadsAgain, Reconcilable, Source, Window
+from usage_pipeline.sources.replica import Replica
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import rows, values
 from usage_pipeline.warehouse.statements import statement
@@ -37,6 +38,7 @@ class SourceDay:
     settled: datetime
     now: datetime
     unexplained: str  # ignore or count, as the configuration says
+    held_back: str | None = None  # in words, that a replica does not hold all that may belong to the day
 
     def parameters(self) -> Mapping[str, object]:
         """Returns the variables of the SQL files."""
@@ -111,8 +113,10 @@ class Found:
         return not (self.slots or self.runs or self.events)
 
 
-def day_of(warehouse: Connection, source: Source, day: date, settings: Settings) -> SourceDay | None:
-    """Returns the day as far as the source has been read; None when it has not been read into that day."""
+def day_of(
+    warehouse: Connection, source: Source, day: date, settings: Settings, replica: Replica | None = None
+) -> SourceDay | None:
+    """Returns the day as far as the source has been read, and its replica has come; None when not into that day."""
     zone = settings.timezone
     of_tenants = "SELECT DISTINCT timezone FROM usage.tenant WHERE source = %s"
     zones = {zone, *values(warehouse, str, of_tenants, [source.source_id])}
@@ -122,7 +126,8 @@ def day_of(warehouse: Connection, source: Source, day: date, settings: Settings)
     if state.read_up_to is None:
         return None
     now = source.clock()
-    read = min(state.read_up_to, now) - SETTLING
+    complete = replica.complete_up_to if replica and replica.complete_up_to else now
+    read = min(state.read_up_to, now, complete) - SETTLING
     swept = state.last_sweep_at or datetime(1970, 1, 1, tzinfo=UTC)
     since, end = min(starts), max(ends)
     if read <= since:
@@ -137,7 +142,14 @@ def day_of(warehouse: Connection, source: Source, day: date, settings: Settings)
         settled=min(read, swept - SETTLING),
         now=now,
         unexplained=settings.counting.unexplained,
+        held_back=_held_back(replica, end, settings),
     )
+
+
+def _held_back(replica: Replica | None, end: datetime, settings: Settings) -> str | None:
+    behind = replica.behind(timedelta(minutes=settings.reading.replica_behind_minutes)) if replica else None
+    final = replica.final_up_to(timedelta(hours=settings.lookback.sweep_hours)) if replica else None
+    return behind if final is None or final < end else None
 
 
 def look(warehouse: Connection, source: Comparable, day: SourceDay) -> Found:

@@ -12,7 +12,8 @@ from usage_pipeline.ingest.counting import counting_rules, make_events, open_sta
 from usage_pipeline.reconciliation.look import Comparable, DaySums, Found, SourceDay, day_of, look
 from usage_pipeline.reconciliation.read_again import GONE, Misfit, read_again
 from usage_pipeline.settings import Settings, SourceSettings
-from usage_pipeline.sources.base import SourceError
+from usage_pipeline.sources.base import Following, SourceError
+from usage_pipeline.sources.cut_reads import read_through_cuts
 from usage_pipeline.sources.registry import open_source
 from usage_pipeline.usage.roll_up import changed_days, roll_up
 from usage_pipeline.warehouse.connection import Connection
@@ -42,7 +43,7 @@ class DayResult:
     compared_until: datetime | None = None
     sums: DaySums | None = None  # None when it was not compared
     misfits: Sequence[Misfit] = ()
-    failed: bool = False  # the source could not be read; another time it can be
+    failed: bool = False  # the source could not be read, or not all of it; another time it can be
 
 
 def reconcile(
@@ -97,10 +98,12 @@ def _of_source(
 def _days(warehouse: Connection, source: Comparable, settings: Settings, days: Sequence[date]) -> list[DayResult]:
     open_staging(warehouse)
     warehouse.execute(statement("reconciliation/staging"))
-    spans = {day: day_of(warehouse, source, day, settings) for day in days}
+    replica = source.replica() if isinstance(source, Following) else None
+    spans = {day: day_of(warehouse, source, day, settings, replica) for day in days}
     read = [span for span in spans.values() if span]
     if read:
-        _stage_units(warehouse, source, settings, min(span.since for span in read))
+        since = min(span.since for span in read)
+        read_through_cuts(_stage_units, warehouse, source, settings, since)
     return [
         _one_day(warehouse, source, settings, span)
         if span
@@ -125,18 +128,18 @@ def _stage_units(warehouse: Connection, source: Comparable, settings: Settings, 
 def _one_day(warehouse: Connection, source: Comparable, settings: Settings, day: SourceDay) -> DayResult:
     healed: dict[str, Misfit] = {}
     left: list[Misfit] = []
-    found = look(warehouse, source, day)
+    found = read_through_cuts(look, warehouse, source, day)
     for _ in range(_ROUNDS):
         if found.fits:
             left = []
             break
-        left = read_again(warehouse, source, settings, day, found)
+        left = read_through_cuts(read_again, warehouse, source, settings, day, found)
         if not any(misfit.can_be_healed for misfit in left):
             break
         healed |= {misfit.event_id: misfit for misfit in left if misfit.can_be_healed}
         if any(event.startswith(("node:", "tool_call:")) for event in found.events):
-            _stage_units(warehouse, source, settings, day.since)
-        found = look(warehouse, source, day)
+            read_through_cuts(_stage_units, warehouse, source, settings, day.since)
+        found = read_through_cuts(look, warehouse, source, day)
     return _evaluated(day, found, healed, left)
 
 
@@ -159,6 +162,9 @@ def _evaluated(day: SourceDay, found: Found, healed: dict[str, Misfit], left: li
         state, says = DayState.RED, f"{sums.unexplained_tokens} tokens are not explained by any row{remark}"
     elif put_right:
         state, says = DayState.HEALED, f"{_names(put_right)} did not fit; healed by reading again{remark}"
+    if day.held_back and state is not DayState.RED:
+        state, says = DayState.NOT_COMPARED, f"{day.held_back}; as far as it goes: {says}"
+        return DayResult(day.source_id, day.date, state, says, day.until, sums, misfits, failed=True)
     return DayResult(day.source_id, day.date, state, says, day.until, sums, misfits)
 
 

@@ -98,7 +98,7 @@ class Unreconciled:
 class OpenReason:
     """Why the report's figures may still change."""
 
-    reason: str  # not_over, not_read, changed, not_compared, not_compared_to_end, unreconciled
+    reason: str  # not_over, not_read, not_replayed, changed, not_compared, not_compared_to_end, unreconciled
     source: str
     usage_date: date
 

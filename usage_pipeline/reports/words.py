@@ -10,6 +10,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "because": ("because", "原因"),
     "not_over": ("the days are not over", "统计日尚未结束"),
     "not_read": ("the source is not read to their end", "来源尚未读到当日结束"),
+    "not_replayed": ("the replica that it is read from is behind", "所读的只读副本落后于主库"),
     "changed": ("days wait for being rolled up again", "有日期等待重新汇总"),
     "not_compared": ("days are not reconciled yet", "有日期尚未对账"),
     "not_compared_to_end": ("days are not reconciled to their end", "有日期尚未对账到当日结束"),

@@ -39,7 +39,8 @@ def postgres_replica(look: Callable[[], Replay]) -> Replica | None:
     """Returns how far a server has replayed; None when it follows none.
 
     A quiet primary commits nothing for hours, so the time of its last commit alone says nothing: who is connected to it
-    and has replayed all that came from it is complete. ``look`` runs sql/sources/replica_postgres.sql, for up to a second.
+    and has replayed all that came from it is complete. ``look`` runs sql/sources/replica_postgres.sql; it may be asked
+    again, for a second.
     """
     try:
         first = look()

@@ -79,8 +79,8 @@ def _refuse_shared_sessions(connection: Connection, open_session: Callable[[], C
     if found is Pooling.TRANSACTION:
         connection.close()
         raise UnreachableError(
-            "a pooler before it gives its sessions to others between transactions (pool_mode = transaction), and "
-            "our settings, temporary tables and locks with them: name the server itself, or a pool with pool_mode = session"
+            "a pooler before it gives its sessions, with our settings, temporary tables and locks, to others between "
+            "transactions (pool_mode = transaction): name the server itself, or a pool with pool_mode = session"
         )
 
 

@@ -62,7 +62,7 @@ WHERE :'tenant_id'::text IS NULL
 
 -- Per source: a tenant's report learns whether its source was read and compared, never another tenant's figures.
 CREATE OR REPLACE TEMP VIEW report_source AS
-SELECT s.source, s.read_up_to
+SELECT s.source, s.read_up_to, s.final_up_to
 FROM usage.source_state s
 WHERE :'tenant_id'::text IS NULL OR s.source = :'source'::text;
 

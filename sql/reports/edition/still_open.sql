@@ -16,6 +16,10 @@ SELECT 'not_read', e.source, :'last'::date
 FROM ends e LEFT JOIN report_source s USING (source)
 WHERE e.day_end <= :'now'::timestamptz AND (s.read_up_to IS NULL OR s.read_up_to < e.day_end)
 UNION ALL
+SELECT 'not_replayed', e.source, :'last'::date
+FROM ends e JOIN report_source s USING (source)
+WHERE e.day_end <= :'now'::timestamptz AND s.final_up_to < e.day_end
+UNION ALL
 SELECT 'changed', c.source, max(c.usage_date)
 FROM usage.changed_day c JOIN ends USING (source)
 WHERE c.usage_date BETWEEN :'first'::date AND :'last'::date

@@ -1,10 +1,11 @@
-"""A source cannot be read: what is spent there meanwhile is not watched."""
+"""A source cannot be read, or only as far as a replica has come: what is spent there meanwhile is not watched."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from usage_pipeline.alerts.kinds.base import EPOCH, AlertFacts, AlertKind, Identity, Lines, NewAlert
+from usage_pipeline.alerts.kinds.facts import ONLY_IF_KNOWN
 from usage_pipeline.alerts.outbox import raise_alert
 from usage_pipeline.alerts.recipients import operators
 from usage_pipeline.alerts.text.escape import line, plain
@@ -17,28 +18,32 @@ from usage_pipeline.warehouse.statements import statement
 
 # Long enough that a restart of Dify's database alerts nobody.
 SILENT_FOR = timedelta(minutes=10)
+# And that a replica which has lost its primary for a moment does not.
+BEHIND_FOR = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceFacts(AlertFacts):
-    """Which source, why, and until when it was read."""
+    """Which source, why, and until when it was read; of a replica since when it is behind, and how far it has come."""
 
     source: str | None = None
     error: str | None = None
     last_read_at: datetime | None = None
     timezone: str | None = None
+    behind_since: datetime | None = field(default=None, metadata=ONLY_IF_KNOWN)
+    replayed_up_to: datetime | None = field(default=None, metadata=ONLY_IF_KNOWN)
 
 
 @dataclass(frozen=True)
 class SourceKey:
-    """An outage of a source, told apart by when it was last read (aware UTC; None: never)."""
+    """An outage of a source, told apart by when it was last read, or is behind since (aware UTC; None: never)."""
 
     source: str
-    last_read_at: datetime | None
+    at: datetime | None
 
     def identity(self) -> Identity:
         """Returns the columns that it stands in."""
-        return Identity(self.source, period_start=self.last_read_at or EPOCH)
+        return Identity(self.source, period_start=self.at or EPOCH)
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,9 @@ class _Words:
     never: str
     meanwhile: str
     not_watched: str
+    replica_behind: str
+    replayed_up_to: str
+    not_counted: str
 
 
 _WORDS: Mapping[str, _Words] = {
@@ -57,6 +65,9 @@ _WORDS: Mapping[str, _Words] = {
         never="从未成功",
         meanwhile="影响",
         not_watched="恢复之前，该处的用量不受监控",
+        replica_behind="数据源 {source} 的只读副本落后于主库",
+        replayed_up_to="副本已同步至",
+        not_counted="此后提交的用量尚未计入，预算与报告可能偏低",
     ),
     "en": _Words(
         source_unread="Source {source} cannot be read",
@@ -64,6 +75,9 @@ _WORDS: Mapping[str, _Words] = {
         never="never",
         meanwhile="Meanwhile",
         not_watched="what is spent there is not watched",
+        replica_behind="Source {source} is read from a replica that is behind",
+        replayed_up_to="Replayed up to",
+        not_counted="what was committed since is not counted: budgets and reports may be too low",
     ),
 }
 
@@ -77,11 +91,19 @@ class UnreadSourceKind(AlertKind[SourceFacts, _Words]):
 
     def title(self, facts: SourceFacts, language: str) -> str:
         """Which source."""
-        return self.words[language].source_unread.format(source=plain(facts.source))
+        words = self.words[language]
+        title = words.replica_behind if facts.behind_since else words.source_unread
+        return title.format(source=plain(facts.source))
 
     def lines(self, facts: SourceFacts, language: str) -> Lines:
         """Since when, why, and what that means."""
         words = self.words[language]
+        if facts.behind_since:
+            return [
+                (words.replayed_up_to, moment(facts.replayed_up_to, facts.timezone) or ""),
+                (WORDS[language].problem, line(facts.error)),
+                (words.meanwhile, words.not_counted),
+            ]
         return [
             (words.last_read, moment(facts.last_read_at, facts.timezone) or words.never),
             (WORDS[language].problem, line(facts.error)),
@@ -115,23 +137,58 @@ def raise_source_alerts(connection: Connection, configuration: ActiveConfigurati
 
     A source that was never read is alerted at once. ``now`` is aware UTC.
     """
-    settings = configuration.settings
-    parameters = {"sources": [source.id for source in settings.sources], "before": now - SILENT_FOR}
-    raised = []
+    parameters = {"sources": _sources(configuration), "before": now - SILENT_FOR}
     with connection.transaction():
-        for silent in rows(connection, _Silent, statement("alerts/silent_sources"), parameters):
-            alert = NewAlert(
-                kind=SOURCE,
-                key=SourceKey(silent.source, silent.last_success_at),
-                level="critical",
-                facts=SourceFacts(
-                    source=silent.source,
-                    error=silent.last_error,
-                    last_read_at=silent.last_success_at,
-                    timezone=settings.timezone,
-                ),
-                config_version=configuration.version,
-            )
-            if raise_alert(connection, alert, operators(settings)):
-                raised.append(alert.alert_id)
+        outages = [
+            (silent.last_success_at, SourceFacts(source=silent.source, error=silent.last_error,
+                                                 last_read_at=silent.last_success_at))
+            for silent in rows(connection, _Silent, statement("alerts/silent_sources"), parameters)
+        ]  # fmt: skip
+        return _raise(connection, configuration, outages)
+
+
+@dataclass(frozen=True)
+class _Behind:
+    source: str
+    behind_since: datetime
+    detail: str
+    replayed_up_to: datetime | None
+
+
+def raise_replica_alerts(connection: Connection, configuration: ActiveConfiguration, now: datetime) -> list[str]:
+    """Writes one alert each time that a source's replica stops or falls behind; returns the ids of new ones.
+
+    ``now`` is aware UTC. A replica that has lost its primary for a moment alerts nobody.
+    """
+    bound = timedelta(minutes=configuration.settings.reading.replica_behind_minutes)
+    parameters = {"sources": _sources(configuration), "before": now - bound, "seen_before": now - BEHIND_FOR}
+    with connection.transaction():
+        outages = [
+            (behind.behind_since, SourceFacts(source=behind.source, error=behind.detail,
+                                              behind_since=behind.behind_since, replayed_up_to=behind.replayed_up_to))
+            for behind in rows(connection, _Behind, statement("alerts/sources_behind"), parameters)
+        ]  # fmt: skip
+        return _raise(connection, configuration, outages)
+
+
+def _sources(configuration: ActiveConfiguration) -> list[str]:
+    return [source.id for source in configuration.settings.sources]
+
+
+def _raise(
+    connection: Connection, configuration: ActiveConfiguration, outages: Iterable[tuple[datetime | None, SourceFacts]]
+) -> list[str]:
+    """Writes the alerts of outages, each by its moment and facts; returns the ids of new ones."""
+    settings = configuration.settings
+    raised = []
+    for at, facts in outages:
+        alert = NewAlert(
+            kind=SOURCE,
+            key=SourceKey(str(facts.source), at),
+            level="critical",
+            facts=replace(facts, timezone=settings.timezone),
+            config_version=configuration.version,
+        )
+        if raise_alert(connection, alert, operators(settings)):
+            raised.append(alert.alert_id)
     return raised

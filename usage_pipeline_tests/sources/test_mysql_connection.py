@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from typing import cast
 
@@ -69,6 +69,19 @@ def test_the_scheme_of_the_url_tells_the_kind_of_database(reader_url: str, monke
         assert isinstance(source, DifyMysql)
         source.close()
     assert not is_mysql_url("postgresql://reader@db/mysql")
+
+
+def test_a_replica_whose_replication_does_not_run_is_told(mariadb: MariaDB, dify: str) -> None:
+    execute(mariadb, "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=1, MASTER_USER='x', MASTER_PASSWORD='y'")
+    try:
+        with closing(DifyMysql("main", mariadb.url(dify))) as source:
+            found = source.replica()
+    finally:
+        execute(mariadb, "RESET SLAVE ALL")
+    assert found is not None
+    assert "replication does not run" in str(found.stopped)
+    with closing(DifyMysql("main", mariadb.url(dify))) as source:
+        assert source.replica() is None
 
 
 def test_the_session_cannot_write(mariadb: MariaDB, dify: str) -> None:

@@ -18,8 +18,10 @@ from usage_pipeline.reports.edition import edition_of
 from usage_pipeline.reports.make import make_report
 from usage_pipeline.settings import Settings, load_settings
 from usage_pipeline.sources.base import SourceInterruptedError
+from usage_pipeline.sources.completion_logs import CompletionLogs
 from usage_pipeline.sources.dify_postgres import source as dify_postgres
 from usage_pipeline.sources.registry import examine, open_source
+from usage_pipeline.sources.replica import Replica
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.embedded import EmbeddedServer
 from usage_pipeline_tests.support.company import KEY_RULES, Company, assert_events_equal, build_company
@@ -175,7 +177,43 @@ def test_what_a_standby_has_not_replayed_is_said_everywhere_and_counted_later(fo
     facts = followed.warehouse.execute("SELECT facts FROM usage.alert WHERE alert_id = %s", [alert]).fetchone()
     assert facts
     assert isinstance(facts[0], dict)
-    assert SOURCE.title(SOURCE.read(facts[0]), "en") == "Source main is read from a replica that is behind"
+    read = SOURCE.read(facts[0])
+    assert SOURCE.title(read, "en") == "Source main is read from a replica that is behind"
+    assert SOURCE.title(read, "zh") == "数据源 main 的只读副本落后于主库"
+    assert ["replay is paused" in value for _, value in SOURCE.lines(read, "en")] == [False, True, False]
+
+
+def test_one_that_stopped_at_a_moment_that_nobody_knows_is_read_no_further(
+    followed: Followed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = followed.read_up_to()
+    stopped = lambda _: Replica(datetime.now(UTC), None, "it does not say since when")  # noqa: E731
+    monkeypatch.setattr(dify_postgres.DifyPostgres, "replica", stopped)
+    assert "since when" in followed.company.run().sources_behind["main"]
+    assert followed.read_up_to() == first
+    assert "not_replayed" in followed.reasons()
+
+
+def test_a_log_on_a_standby_knows_how_far_it_is(followed: Followed) -> None:
+    replication = followed.replication
+    replication.primary.do(
+        "CREATE TABLE IF NOT EXISTS completion_logs (id int PRIMARY KEY, created_at timestamptz, input_tokens int,"
+        " output_tokens int)",
+        "dify",
+    )
+    replication.catch_up()
+    with closing(CompletionLogs("gateway", replication.standby.url("dify"))) as log:
+        found = log.replica()
+        assert found
+        assert found.complete_up_to == found.clock
+        replication.standby.do("SELECT pg_wal_replay_pause()")
+        replication.primary.do("INSERT INTO completion_logs VALUES (1, now(), 1, 1) ON CONFLICT DO NOTHING", "dify")
+        replication.receive()
+        found = log.replica()
+        assert found
+        assert found.complete_up_to
+        assert found.complete_up_to < found.clock
+        assert "paused" in str(found.stopped)
 
 
 def test_a_standby_that_lost_its_primary_is_said(followed: Followed) -> None:

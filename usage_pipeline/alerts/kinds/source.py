@@ -20,16 +20,21 @@ from usage_pipeline.warehouse.statements import statement
 SILENT_FOR = timedelta(minutes=10)
 # And that a replica which has lost its primary for a moment does not.
 BEHIND_FOR = timedelta(minutes=5)
+BEHIND = "behind"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceFacts(AlertFacts):
-    """Which source, why, and until when it was read; of a replica since when it is behind, and how far it has come."""
+    """Which source, why, and until when it was read.
+
+    Of one that is read from a replica which is behind (``trouble``): since when, and how far that has come.
+    """
 
     source: str | None = None
     error: str | None = None
     last_read_at: datetime | None = None
     timezone: str | None = None
+    trouble: str | None = field(default=None, metadata=ONLY_IF_KNOWN)
     behind_since: datetime | None = field(default=None, metadata=ONLY_IF_KNOWN)
     replayed_up_to: datetime | None = field(default=None, metadata=ONLY_IF_KNOWN)
 
@@ -92,13 +97,13 @@ class UnreadSourceKind(AlertKind[SourceFacts, _Words]):
     def title(self, facts: SourceFacts, language: str) -> str:
         """Which source."""
         words = self.words[language]
-        title = words.replica_behind if facts.behind_since else words.source_unread
+        title = words.replica_behind if facts.trouble == BEHIND else words.source_unread
         return title.format(source=plain(facts.source))
 
     def lines(self, facts: SourceFacts, language: str) -> Lines:
         """Since when, why, and what that means."""
         words = self.words[language]
-        if facts.behind_since:
+        if facts.trouble == BEHIND:
             return [
                 (words.replayed_up_to, moment(facts.replayed_up_to, facts.timezone) or ""),
                 (WORDS[language].problem, line(facts.error)),
@@ -119,6 +124,9 @@ class UnreadSourceKind(AlertKind[SourceFacts, _Words]):
             error="the database does not answer",
             last_read_at=datetime(2026, 3, 2, 9, tzinfo=UTC),
             timezone="Asia/Shanghai",
+            trouble="unread",
+            behind_since=datetime(2026, 3, 2, 9, tzinfo=UTC),
+            replayed_up_to=datetime(2026, 3, 2, 9, tzinfo=UTC),
         )
 
 
@@ -164,7 +172,7 @@ def raise_replica_alerts(connection: Connection, configuration: ActiveConfigurat
     parameters = {"sources": _sources(configuration), "before": now - bound, "seen_before": now - BEHIND_FOR}
     with connection.transaction():
         outages = [
-            (behind.behind_since, SourceFacts(source=behind.source, error=behind.detail,
+            (behind.behind_since, SourceFacts(source=behind.source, error=behind.detail, trouble=BEHIND,
                                               behind_since=behind.behind_since, replayed_up_to=behind.replayed_up_to))
             for behind in rows(connection, _Behind, statement("alerts/sources_behind"), parameters)
         ]  # fmt: skip

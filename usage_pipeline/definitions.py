@@ -4,6 +4,7 @@ import dagster as dg
 
 from usage_pipeline.defs import (
     alerts,
+    backfill,
     budgets,
     enforcement,
     ingest,
@@ -16,7 +17,7 @@ from usage_pipeline.defs import (
 from usage_pipeline.defs.policies import with_policies
 from usage_pipeline.defs.resources import Warehouse
 
-_MODULES = (ingest, usage, reconciliation, budgets, alerts, overrides, enforcement, reports, maintenance)
+_MODULES = (ingest, usage, reconciliation, budgets, backfill, alerts, overrides, enforcement, reports, maintenance)
 
 
 def _merged() -> dg.Definitions:

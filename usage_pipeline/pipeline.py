@@ -253,6 +253,33 @@ def run_pass(
     return run_steps(work, *STEPS)
 
 
+@dataclass(frozen=True)
+class Backfilled:
+    """How many events were booked otherwise than before, and where the daily tables differ from the events."""
+
+    events_changed: int
+    differences: list[Difference]
+
+
+def make_again(
+    connection: Connection,
+    configuration: ActiveConfiguration,
+    days: Sequence[date],
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Backfilled:
+    """Books past days' events again under the active configuration, then makes their daily tables and budget_status.
+
+    Keys, projects, environments, zones and prices come from what
+    the warehouse holds; no source is read, nothing is sent. A day that an event moved to or from, and that was not
+    asked for, is marked as changed for the next pass.
+    """
+    changed = recount(connection, configuration.settings, days)
+    roll_up(connection, days, progress=progress)
+    evaluate_days(connection, configuration, days)
+    return Backfilled(changed, differences(connection, days))
+
+
 def backfill(
     connection: Connection,
     configuration: ActiveConfiguration,
@@ -260,13 +287,5 @@ def backfill(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Difference]:
-    """Books past days' events again under the active configuration, then makes their daily tables and budget_status.
-
-    Returns where the daily tables differ from the events. Keys, projects, environments, zones and prices come from what
-    the warehouse holds; no source is read, nothing is sent. A day that an event moved to or from, and that was not
-    asked for, is marked as changed for the next pass.
-    """
-    recount(connection, configuration.settings, days)
-    roll_up(connection, days, progress=progress)
-    evaluate_days(connection, configuration, days)
-    return differences(connection, days)
+    """Makes past days again; returns where the daily tables differ from the events."""
+    return make_again(connection, configuration, days, progress=progress).differences

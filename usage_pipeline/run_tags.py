@@ -17,6 +17,7 @@ class Work(StrEnum):
 
     PASS = "pass"  # noqa: S105  (a pass over the sources)
     LATE_DAYS = "late_days"
+    BACKFILL = "backfill"
     RECONCILE = "reconcile"
     CLOSE_YESTERDAY = "close_yesterday"
     DAILY_REPORT = "daily_report"

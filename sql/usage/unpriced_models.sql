@@ -1,6 +1,6 @@
 -- Models of the last 30 days whose tokens have no price in the configuration's currency, the largest first.
 -- Reads usage.daily_model_usage along usage_date. Writes nothing.
-SELECT d.provider, d.model, d.currency, sum(d.unpriced_tokens) AS tokens, min(d.usage_date) AS first_day,
+SELECT d.provider, d.model, d.currency, sum(d.unpriced_tokens)::bigint AS tokens, min(d.usage_date) AS first_day,
        max(d.usage_date) AS last_day
 FROM usage.daily_model_usage d
 WHERE d.usage_date > current_date - 30 AND d.unpriced_tokens > 0

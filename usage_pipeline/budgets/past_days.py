@@ -1,6 +1,6 @@
 """Evaluates past days again, under the active configuration; notifies nobody."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -31,7 +31,13 @@ def correct_days(connection: Connection, configuration: ActiveConfiguration, day
             )
 
 
-def what_if_days(connection: Connection, configuration: ActiveConfiguration, days: Sequence[date]) -> None:
+def what_if_days(
+    connection: Connection,
+    configuration: ActiveConfiguration,
+    days: Sequence[date],
+    *,
+    progress: Callable[[date], None] | None = None,
+) -> None:
     """Writes budget_status_what_if: how budgets would have stood at each day's end under the active configuration.
 
     What was in force then stays in budget_status and stands beside it; raises no alert.
@@ -44,6 +50,8 @@ def what_if_days(connection: Connection, configuration: ActiveConfiguration, day
             connection.execute(
                 with_levels("budgets/write_what_if"), {"day": day, "config_version": configuration.version}
             )
+        if progress:
+            progress(day)
 
 
 @dataclass(frozen=True)
@@ -69,10 +77,16 @@ def what_if_alerts(connection: Connection, config_version: int, days: Sequence[d
     return rows(connection, WhatIf, statement("reports/what_if_alerts"), parameters)
 
 
-def evaluate_days(connection: Connection, configuration: ActiveConfiguration, days: Sequence[date]) -> None:
+def evaluate_days(
+    connection: Connection,
+    configuration: ActiveConfiguration,
+    days: Sequence[date],
+    *,
+    progress: Callable[[date], None] | None = None,
+) -> None:
     """Corrects the days and writes how they would have stood: what a backfill of budget_status does."""
     correct_days(connection, configuration, days)
-    what_if_days(connection, configuration, days)
+    what_if_days(connection, configuration, days, progress=progress)
 
 
 def end_of_day(day: date, zone: str) -> datetime:

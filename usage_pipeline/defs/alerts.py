@@ -3,18 +3,19 @@
 from datetime import UTC, datetime
 
 import dagster as dg
+from pydantic import Field
 
 from usage_pipeline import inputs
 from usage_pipeline.defs.resources import Warehouse
 from usage_pipeline.defs.shared import (
     described,
-    listed,
     one_op_job,
     pass_of,
     run_key,
     settings_at_load,
     table_metadata,
 )
+from usage_pipeline.defs.tables import listed
 from usage_pipeline.run_tags import Work, is_scheduled
 
 # One may wait for a channel that hangs while the other goes on; more would only start and find nothing.
@@ -207,9 +208,9 @@ watch_pipeline_schedule = dg.ScheduleDefinition(
 class Acknowledgement(dg.Config):
     """Which alert was seen, by whom, and what they do about it."""
 
-    alert_id: str
-    by: str
-    note: str = ""
+    alert_id: str = Field(description="The alert's id, as its message has it.")
+    by: str = Field(description="Who has seen it.")
+    note: str = Field(default="", description="What they do about it; on record.")
 
 
 @dg.op(description="Records that a person has seen an alert: it is neither repeated nor escalated any more.")
@@ -233,6 +234,7 @@ acknowledge_alert = one_op_job(
     acknowledge_one,
     Work.ACKNOWLEDGE,
     "Acknowledges one alert: alert_id, by and note, as `usage-pipeline alerts ack` does it.",
+    form=Acknowledgement,
 )
 
 defs = dg.Definitions(

@@ -6,23 +6,22 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from usage_pipeline.defs.budget_tables import explained, standing_figures, standing_table, what_if_table
 from usage_pipeline.defs.resources import Warehouse
 from usage_pipeline.defs.shared import (
     check_names,
     described,
-    listed,
-    markdown_table,
     partition_days,
     pass_of,
     settings_at_load,
     table_metadata,
     usage_days,
 )
+from usage_pipeline.defs.tables import listed
 from usage_pipeline.run_tags import Work, is_scheduled, work_of
-from usage_pipeline.settings import Budget
+from usage_pipeline.settings import Budget, Settings
 
 if TYPE_CHECKING:
-    from usage_pipeline.budgets.explain import Explanation
     from usage_pipeline.warehouse.connection import Connection
 
 _RED = {"critical", "emergency"}
@@ -44,13 +43,13 @@ def budget_status(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg
     evaluates past days under the active configuration, beside what was active then (budget_status_what_if), and
     notifies nobody.
     """
-    from usage_pipeline.budgets.past_days import correct_days, evaluate_days
+    from usage_pipeline.budgets.past_days import correct_days, evaluate_days, what_if_alerts
+    from usage_pipeline.budgets.standing import standing_now
     from usage_pipeline.pipeline import EVALUATE, WATCH, run_steps
-    from usage_pipeline.warehouse.statements import statement
 
     in_pass = is_scheduled(context.run.tags, Work.PASS)
     raised: list[str] = []
-    what_if: dict[str, dg.MarkdownMetadataValue] = {}
+    what_if: dict[str, int | dg.TableMetadataValue] = {}
     with warehouse.connection() as connection:
         configuration = warehouse.configuration(connection)
         if in_pass:
@@ -59,19 +58,24 @@ def budget_status(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg
             correct_days(connection, configuration, partition_days(context))
         else:
             days = partition_days(context)
-            evaluate_days(connection, configuration, days)
+            evaluate_days(connection, configuration, days, progress=lambda day: context.log.info(f"{day} evaluated"))
             # The days that would have alerted under the present file, beside what was active then.
-            asked = {"config_version": configuration.version, "days": days}
-            what_if = {"would_have_alerted": listed(connection, statement("reports/what_if_alerts"), asked)}
+            found = what_if_alerts(connection, configuration.version, days)
+            what_if = {
+                "days": len(days),
+                "alerts_it_would_have_raised": len(found),
+                "would_have_alerted": what_if_table(configuration.settings, found),
+            }
         table = table_metadata(connection, "budget_status")
-        highest = listed(connection, statement("budgets/standing_now"), {"budget_id": None})
+        standing = standing_now(connection)
     return dg.MaterializeResult(
         metadata={
             **table,
             "alerts_raised": raised,
             "sends": "alerts" if in_pass else "nothing",
             "config_version": configuration.version,
-            "highest": highest,
+            **standing_figures(configuration.settings, standing[0] if standing else None),
+            "highest": standing_table(configuration.settings, standing),
             **what_if,
         }
     )
@@ -84,7 +88,12 @@ def budgets_valid(warehouse: Warehouse) -> dg.AssetCheckResult:
         configuration = warehouse.configuration(connection)
     problems = [str(problem) for problem in configuration.refused.problems] if configuration.refused else []
     return dg.AssetCheckResult(
-        passed=not problems, metadata={"problems": problems, "active_version": configuration.version}
+        passed=not problems,
+        metadata={
+            "problem_count": len(problems),
+            "problems": problems,
+            "active_version": configuration.version,
+        },
     )
 
 
@@ -96,7 +105,7 @@ def names_are_one_workspaces(warehouse: Warehouse) -> dg.AssetCheckResult:
     with warehouse.connection() as connection:
         budgets = warehouse.configuration(connection).settings.budgets
         problems = [str(name) for name in names_of(connection, budgets).ambiguous]
-    return dg.AssetCheckResult(passed=not problems, metadata={"problems": problems})
+    return dg.AssetCheckResult(passed=not problems, metadata={"ambiguous_names": len(problems), "problems": problems})
 
 
 @dg.asset_check(asset=budget_status, description="Nothing was used that is far outside its own history (`anomalies:`).")
@@ -129,20 +138,19 @@ def _budget_levels() -> dg.AssetChecksDefinition:
     def budget_levels(warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
         """One check a budget: a warning from the critical level on, red at the emergency level."""
         with warehouse.connection() as connection:
+            settings = warehouse.configuration(connection).settings
             for budget in budgets:
-                yield _budget_check(connection, budget, names[budget.id])
+                yield _budget_check(connection, settings, budget, names[budget.id])
 
     return budget_levels
 
 
-def _budget_check(connection: "Connection", budget: Budget, name: str) -> dg.AssetCheckResult:
-    """Where a budget stands now; one that is broken is explained by its largest parts and what happened."""
+def _budget_check(connection: "Connection", settings: Settings, budget: Budget, name: str) -> dg.AssetCheckResult:
     from usage_pipeline.budgets.explain import explain
-    from usage_pipeline.budgets.standing import levels_now
-    from usage_pipeline.warehouse.statements import statement
+    from usage_pipeline.budgets.standing import standing_now
 
-    levels = levels_now(connection, budget.id)
-    highest = listed(connection, statement("budgets/standing_now"), {"budget_id": budget.id})
+    standing = standing_now(connection, budget.id)
+    levels = {one.level for one in standing}
     broken = bool(levels & _RED)
     # Spending is summed from the events for this: only where somebody must look.
     found = explain(connection, budget, datetime.now(UTC), limit=1) if broken else []
@@ -151,17 +159,12 @@ def _budget_check(connection: "Connection", budget: Budget, name: str) -> dg.Ass
         check_name=name,
         passed=not broken,
         severity=dg.AssetCheckSeverity.ERROR if "emergency" in levels else dg.AssetCheckSeverity.WARN,
-        metadata={"highest": highest, **{name: table for one in found for name, table in _explained(one).items()}},
+        metadata={
+            **standing_figures(settings, standing[0] if standing else None),
+            "highest": standing_table(settings, standing),
+            **{name: table for one in found for name, table in explained(settings, one).items()},
+        },
     )
-
-
-def _explained(found: "Explanation") -> dict[str, dg.MarkdownMetadataValue]:
-    parts = [(kind, name, amount) for kind, listed in found.parts.items() for name, amount in listed[:3]]
-    happened = [(h.at, h.what, h.by, h.level, h.spent, h.limit, h.config_version) for h in found.audit_log]
-    return {
-        "largest_parts": markdown_table(["by", "name", found.measure], parts),
-        "what_happened": markdown_table(["when", "what", "by", "level", "spent", "limit", "version"], happened),
-    }
 
 
 defs = dg.Definitions(

@@ -10,13 +10,14 @@ from usage_pipeline.defs.resources import Warehouse
 from usage_pipeline.defs.shared import (
     asset_job,
     described,
-    listed,
     one_op_job,
     pass_of,
     run_key,
     settings_at_load,
     table_metadata,
+    who_decides,
 )
+from usage_pipeline.defs.tables import listed
 from usage_pipeline.run_tags import Work
 
 
@@ -77,7 +78,7 @@ def held_as_recorded(warehouse: Warehouse) -> dg.AssetCheckResult:
 
     with warehouse.connection() as connection:
         problems = drift(connection, warehouse.configuration(connection).settings, datetime.now(UTC))
-    return dg.AssetCheckResult(passed=not problems, metadata={"problems": problems})
+    return dg.AssetCheckResult(passed=not problems, metadata={"problem_count": len(problems), "problems": problems})
 
 
 enforce_actions = asset_job(
@@ -113,7 +114,7 @@ class ActionDecision(dg.Config):
 
     action_id: str = Field(description="The action's id, as its message has it.")
     approve: bool = Field(description="True approves, false rejects.")
-    decided_by: str = Field(description="An approver of the configuration.")
+    decided_by: str = Field(description=who_decides())
     note: str = Field(default="", description="Why; on record.")
 
 
@@ -171,6 +172,7 @@ decide_action = one_op_job(
     write_action_decision,
     Work.ENFORCE,
     "Approve or reject an action that waits for it, as `usage-pipeline enforcement approve` and `reject` do it.",
+    form=ActionDecision,
 )
 
 release_action = one_op_job(
@@ -178,6 +180,7 @@ release_action = one_op_job(
     write_action_release,
     Work.ENFORCE,
     "Undo an action at Dify, as `usage-pipeline enforcement release` does it.",
+    form=ActionRelease,
 )
 
 defs = dg.Definitions(

@@ -1,7 +1,8 @@
 """Reading the sources: the asset usage_events with its checks, the pass, and the closing of yesterday."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -11,14 +12,17 @@ from usage_pipeline.defs.shared import (
     check_names,
     daily_at,
     described,
-    listed,
     one_op_job,
     pass_of,
     settings_at_load,
     table_metadata,
     tags_of_pass,
 )
+from usage_pipeline.defs.tables import listed
 from usage_pipeline.run_tags import Work, is_scheduled
+
+if TYPE_CHECKING:
+    from usage_pipeline.ingest.health import SourceHealth
 
 _FRESH_WITHIN = timedelta(minutes=15)
 _UNFINISHED = [
@@ -63,6 +67,13 @@ def usage_events(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.
     )
 
 
+def _lag(source: "SourceHealth") -> dict[str, float]:
+    """How long ago the source was read to its end, in minutes; nothing where it never was."""
+    if source.last_success_at is None:
+        return {}
+    return {"lag_minutes": round((datetime.now(UTC) - source.last_success_at).total_seconds() / 60, 2)}
+
+
 def _sources_fresh() -> dg.AssetChecksDefinition:
     """The checks of the sources that the configuration has when the code location is loaded."""
     names = check_names("source_fresh", [source.id for source in settings_at_load().sources])
@@ -98,6 +109,7 @@ def _sources_fresh() -> dg.AssetChecksDefinition:
                     "last_read_to_its_end": str(source.last_success_at or "never"),
                     "read_up_to": str(source.read_up_to or "nothing yet"),
                     **({"replica_replayed_up_to": str(source.replayed_up_to or "unknown")} if source.behind else {}),
+                    **_lag(source),
                 },
             )
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from usage_pipeline import inputs
 from usage_pipeline.defs.resources import Warehouse
-from usage_pipeline.defs.shared import one_op_job
+from usage_pipeline.defs.shared import one_op_job, who_decides
 from usage_pipeline.run_tags import Work
 
 
@@ -29,7 +29,7 @@ class OverrideDecision(dg.Config):
 
     override_id: str = Field(description="The override's id, as its message has it.")
     approve: bool = Field(description="True approves, false rejects.")
-    decided_by: str = Field(description="An approver of the configuration, not the requester.")
+    decided_by: str = Field(description=who_decides())
     note: str = Field(default="", description="A word to the requester.")
 
 
@@ -87,6 +87,7 @@ request_override = one_op_job(
     write_request,
     Work.OVERRIDE,
     "Request an override, a temporary raise of a budget, as `usage-pipeline overrides request` does it.",
+    form=OverrideRequest,
 )
 
 decide_override = one_op_job(
@@ -94,6 +95,7 @@ decide_override = one_op_job(
     write_decision,
     Work.OVERRIDE,
     "Approve or reject an override, as `usage-pipeline overrides approve` and `reject` do it.",
+    form=OverrideDecision,
 )
 
 

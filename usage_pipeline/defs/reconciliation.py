@@ -12,13 +12,12 @@ from usage_pipeline.defs.shared import (
     asset_job,
     column_schema,
     described,
-    listed,
-    markdown_table,
     partition_days,
     settings_at_load,
     today_at,
     usage_days,
 )
+from usage_pipeline.defs.tables import listed, table
 from usage_pipeline.run_tags import Work, range_tags
 from usage_pipeline.settings.first_day import first_day
 
@@ -89,6 +88,7 @@ def days_fit(warehouse: Warehouse) -> dg.AssetCheckResult:
             "days": found.days,
             "gone_events": found.gone_events,
             "do_not_fit": found.do_not_fit,
+            "days_that_do_not_fit": len(found.do_not_fit),
             "rows": rows,
             "fix": "docs/counting.md, 'When a day does not fit'",
         },
@@ -107,7 +107,10 @@ def every_source_compared(warehouse: Warehouse) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=not found,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"not_compared": {day.source: f"{day.usage_date}: {day.says}" for day in found}},
+        metadata={
+            "sources_not_compared": len(found),
+            "not_compared": {day.source: f"{day.usage_date}: {day.says}" for day in found},
+        },
     )
 
 
@@ -132,7 +135,7 @@ def invoice_coverage(warehouse: Warehouse) -> dg.MaterializeResult[None]:
         metadata={
             **schema,
             "dagster/row_count": len(rows),
-            "coverage": markdown_table(COLUMNS, [astuple(row) for row in rows[:_INVOICES_SHOWN]]),
+            "coverage": table(COLUMNS, [astuple(row) for row in rows[:_INVOICES_SHOWN]]),
             "without_exchange_rate": sum(row.lacks_exchange_rate for row in rows),
         }
     )

@@ -9,12 +9,12 @@ from usage_pipeline.defs.resources import Warehouse
 from usage_pipeline.defs.shared import (
     asset_job,
     daily_at,
-    markdown_table,
     partition_days,
     settings_at_load,
     today_at,
     usage_days,
 )
+from usage_pipeline.defs.tables import table
 from usage_pipeline.run_tags import Work, range_tags, was_asked_for_by_schedule
 from usage_pipeline.settings.extras import MissingExtraError
 from usage_pipeline.settings.first_day import first_day
@@ -80,7 +80,7 @@ def _metadata(written: "WrittenDay") -> dict[str, object]:
         **key_figures(report),
         "dagster/row_count": len(report.rows),
         "trend": _trend(report),
-        "projects": markdown_table(columns, projects),
+        "projects": table(columns, projects),
         "files": dg.MetadataValue.json([path.name for path in written.files]),
         "folder": dg.MetadataValue.path(str(written.folder)),
     }

@@ -21,21 +21,31 @@ from usage_pipeline.settings.last_valid import settings_to_load
 if TYPE_CHECKING:
     from usage_pipeline.pipeline import Pass
     from usage_pipeline.warehouse.connection import Connection
-    from usage_pipeline.warehouse.rows import Parameters, Query
 
 # Single-run backfills are "beta" by Dagster's word; saying so at each import would only hide what matters.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
-
-_LONGEST_CELL = 200
-_ESCAPED = str.maketrans({mark: f"\\{mark}" for mark in "\\|`*_<>[]"})
 
 # What a job over assets is made by. A server that restarts fails a step once; what fails twice is looked at.
 asset_job = partial(dg.define_asset_job, op_retry_policy=dg.RetryPolicy(max_retries=1, delay=5))
 
 
-def one_op_job(name: str, op: dg.OpDefinition, work: Work, description: str) -> dg.JobDefinition:
-    """A job that is one op."""
-    return dg.GraphDefinition(name=name, node_defs=[op]).to_job(tags=work.tags, description=description)
+def one_op_job(
+    name: str, op: dg.OpDefinition, work: Work, description: str, *, form: type[dg.Config] | None = None
+) -> dg.JobDefinition:
+    """A job that is one op. The fields of ``form``, the op's configuration, are the job's own: no op need be named."""
+    asked = None
+    if form is not None:
+        asked = dg.ConfigMapping(
+            config_schema=form.to_fields_dict(), config_fn=lambda given: {"ops": {op.name: {"config": given}}}
+        )
+    graph = dg.GraphDefinition(name=name, node_defs=[op])
+    return graph.to_job(tags=work.tags, description=description, config=asked)
+
+
+def who_decides() -> str:
+    """Returns whom a form takes as deciding, in words; the decision itself goes by the active configuration."""
+    names = ", ".join(settings_at_load().approvals.approvers) or "nobody yet: name some under approvals.approvers"
+    return f"An approver of the configuration, who is not the requester: {names}. Anybody else is refused."
 
 
 @cache
@@ -122,30 +132,6 @@ def column_schema(connection: "Connection", table: str) -> dict[str, dg.TableSch
             ]
         )
     }
-
-
-def listed(connection: "Connection", query: "Query", parameters: "Parameters" = None) -> dg.MarkdownMetadataValue:
-    """A query's rows as a table, for metadata; its headings are the names of the query's columns."""
-    cursor = connection.execute(query, parameters)
-    headings = [column.name.replace("_", " ") for column in cursor.description or ()]
-    return markdown_table(headings, cursor.fetchall())
-
-
-def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MarkdownMetadataValue:
-    """Rows as a Markdown table; what is in them is escaped, for names come from Dify's users."""
-    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-    lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
-    return dg.MetadataValue.md("\n".join(lines))
-
-
-def _cell(value: object) -> str:
-    match value:
-        case datetime():
-            return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        case None:
-            return ""
-    text = str(value)
-    return " ".join(text.translate(_ESCAPED).split())[:_LONGEST_CELL]
 
 
 def run_key(prefix: str, parts: Iterable[object]) -> str:

@@ -11,14 +11,13 @@ from usage_pipeline.defs.shared import (
     asset_job,
     column_schema,
     described,
-    listed,
-    markdown_table,
     partition_days,
     pass_of,
     run_key,
     settings_at_load,
     usage_days,
 )
+from usage_pipeline.defs.tables import listed, table
 from usage_pipeline.run_tags import Work, is_backfill, range_tags
 
 if TYPE_CHECKING:
@@ -33,6 +32,14 @@ _ROW_MEANS = {
     "daily_node_usage": "One row a day and workflow node: which node burns the most.",
 }
 _DAYS_CHECKED = 7
+_DIFFERENCE_COLUMNS = (
+    "day",
+    "table",
+    "tokens of the events",
+    "tokens of the table",
+    "cost of the events",
+    "of the table",
+)
 _NODE_COLUMNS = (
     "project",
     "title",
@@ -90,31 +97,40 @@ def daily_tables(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Ite
     days = partition_days(context)
     with warehouse.connection() as connection:
         settings = warehouse.configuration(connection).settings
+        booked: dict[str, int] = {}
         if is_backfill(context.run.tags):
-            changed = recount(connection, settings, days)
+            changed = recount(
+                connection, settings, days, progress=lambda done, of: context.log.info(f"{done} of {of} days booked")
+            )
             context.log.info(f"{changed} events are booked otherwise than before")
+            booked = {"days": len(days), "events_booked_otherwise": changed}
         run_steps(pass_of(context, warehouse, connection), ROLL_UP)
         for measured in measured_days(connection, days):
             context.add_asset_metadata(
-                day_metadata(measured, settings.currency),
+                {**day_metadata(measured, settings.currency), **booked},
                 asset_key=measured.table,
                 partition_key=measured.day.isoformat(),
             )
-        for table in _ROW_MEANS:
-            schema, whole = column_schema(connection, table), _of_the_whole(connection, table)
-            yield dg.MaterializeResult(asset_key=table, metadata={**schema, **whole})
+        # Once a run, with its last day: the UI shows the newest, and each copy costs kilobytes of every pass.
+        for name in _ROW_MEANS:
+            context.add_asset_metadata(
+                {**column_schema(connection, name), **_of_the_whole(connection, name)},
+                asset_key=name,
+                partition_key=days[-1].isoformat(),
+            )
+            yield dg.MaterializeResult(asset_key=name)
 
 
-def _of_the_whole(connection: "Connection", table: str) -> dict[str, dg.MarkdownMetadataValue]:
+def _of_the_whole(connection: "Connection", name: str) -> dict[str, dg.TableMetadataValue]:
     """What is shown of a table as a whole: how many calls were told to a key, and the nodes that burn the most."""
     from usage_pipeline.usage.top_nodes import top_nodes
     from usage_pipeline.warehouse.statements import statement
 
-    if table == "daily_key_usage":
+    if name == "daily_key_usage":
         return {"calls_told_to_a_key": listed(connection, statement("reports/key_attribution"))}
-    if table == "daily_node_usage":
+    if name == "daily_node_usage":
         rows = [node.as_row(_NODE_COLUMNS) for node in top_nodes(connection, days=7)]
-        return {"top_nodes_of_7_days": markdown_table(_NODE_HEADINGS, rows)}
+        return {"top_nodes_of_7_days": table(_NODE_HEADINGS, rows)}
     return {}
 
 
@@ -131,9 +147,16 @@ def daily_tables_equal_events(warehouse: Warehouse) -> dg.AssetCheckResult:
         days = newest_days(connection, _DAYS_CHECKED)
         found = differences(connection, days)
         waiting = len(changed_days(connection))
-    lines = [f"{d.usage_date} {d.table}: events {d.event_tokens}, table {d.table_tokens}" for d in found]
+    lines = [(d.usage_date, d.table, d.event_tokens, d.table_tokens, d.event_cost, d.table_cost) for d in found]
     return dg.AssetCheckResult(
-        passed=not found, metadata={"days": len(days), "waiting_days": waiting, "differences": lines}
+        passed=not found,
+        metadata={
+            "days_compared": len(days),
+            "waiting_days": waiting,
+            "differing_tables": len(found),
+            "different_tokens": sum(abs(d.event_tokens - d.table_tokens) for d in found),
+            "differences": table(_DIFFERENCE_COLUMNS, lines),
+        },
     )
 
 
@@ -143,16 +166,18 @@ def daily_tables_equal_events(warehouse: Warehouse) -> dg.AssetCheckResult:
 )
 def everything_priced(warehouse: Warehouse) -> dg.AssetCheckResult:
     """A warning that lists models without a price; their tokens count, their cost is unknown, never zero."""
+    from usage_pipeline.usage.days import unpriced_models
     from usage_pipeline.warehouse.statements import statement
 
     with warehouse.connection() as connection:
-        models = connection.execute(statement("usage/unpriced_models")).fetchall()
+        models = unpriced_models(connection)
         unpriced = listed(connection, statement("usage/unpriced_models"))
     return dg.AssetCheckResult(
         passed=not models,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
             "unpriced_models": len(models),
+            "unpriced_tokens": sum(model.tokens for model in models),
             "unpriced": unpriced,
             "fix": "add a rule to prices: (docs/counting.md), or a rate to exchange_rates:",
         },

@@ -32,6 +32,23 @@ class LateDay:
     change: int
 
 
+@dataclass(frozen=True)
+class UnpricedModel:
+    """A model whose tokens have no price in the configuration's currency, and the days on which it was called."""
+
+    provider: str | None
+    model: str | None
+    currency: str | None
+    tokens: int
+    first_day: date
+    last_day: date
+
+
+def unpriced_models(connection: Connection) -> list[UnpricedModel]:
+    """Returns the models of the last 30 days without a price, the largest first."""
+    return rows(connection, UnpricedModel, statement("usage/unpriced_models"))
+
+
 def measured_days(connection: Connection, days: Sequence[date]) -> list[MeasuredDay]:
     """Returns a row a daily table and day, also of a day without usage."""
     return rows(connection, MeasuredDay, statement("usage/measured_days"), {"days": list(days)})

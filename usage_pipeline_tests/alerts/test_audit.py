@@ -185,7 +185,7 @@ def test_an_alert_is_acknowledged_from_the_dagster_ui_by_a_job_with_typed_config
 
     def run(config: dict[str, object]) -> dg.ExecuteInProcessResult:
         return acknowledge_alert.execute_in_process(
-            run_config={"ops": {"acknowledge_one": {"config": config}}},
+            run_config=config,
             resources={"warehouse": Warehouse()},
             raise_on_error=False,
         )

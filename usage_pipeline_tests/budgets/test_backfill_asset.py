@@ -61,10 +61,14 @@ def test_thirty_days_under_half_the_limit(
     )
     assert result.success
     metadata = result.asset_materializations_for_node("budget_status")[0].metadata
-    lines = str(metadata["would_have_alerted"].value).splitlines()[2:]
-    listed = {date.fromisoformat(line.split("|")[1].strip()) for line in lines}
-    assert listed == busy
-    assert all("bots" in line and "1000000" in line and "500000" in line for line in lines)
+    table = metadata["would_have_alerted"]
+    assert isinstance(table, dg.TableMetadataValue)
+    found = [record.data for record in table.records]
+    assert {date.fromisoformat(str(line["day"])) for line in found} == busy
+    assert {(line["budget"], line["of"], line["spent"], line["limit"], line["limit then"]) for line in found} == {
+        ("bots", "sales-bot", "600,000 tokens", "500,000 tokens", "1,000,000 tokens")
+    }
+    assert (metadata["days"].value, metadata["alerts_it_would_have_raised"].value) == (30, 3)
     assert metadata["sends"].value == "nothing"
     assert warehouse.execute("SELECT * FROM usage.budget_status ORDER BY 1, 2, 3").fetchall() == was
     sent = warehouse.execute(

@@ -32,7 +32,7 @@ def ask(
         until = (datetime.now(UTC) + timedelta(hours=8)).isoformat()
         asked = {"budget": "company", "amount": "500", "until": until, "reason": "sale", "requested_by": "carl"}
         result = request_override.execute_in_process(
-            run_config={"ops": {"write_request": {"config": asked | other}}},
+            run_config=asked | other,
             resources={"warehouse": Warehouse()},
             raise_on_error=False,
         )

@@ -98,17 +98,16 @@ def test_a_decision_in_the_ui_is_carried_out(place: Place, defs: dg.Definitions)
     run(defs)
     action_id = place.one().action_id
 
-    def launch(job: str, op: str, **config: object) -> dg.ExecuteInProcessResult:
+    def launch(job: str, **config: object) -> dg.ExecuteInProcessResult:
         return defs.resolve_job_def(job).execute_in_process(
             instance=dg.DagsterInstance.ephemeral(), raise_on_error=False,
-            run_config={"ops": {op: {"config": {"action_id": action_id, **config}}}},
+            run_config={"action_id": action_id, **config},
         )  # fmt: skip
 
-    wrong = launch("decide_action", "write_action_decision", approve=True, decided_by="nobody")
-    assert not wrong.success
-    assert launch("decide_action", "write_action_decision", approve=True, decided_by="wang.wu").success
+    assert not launch("decide_action", approve=True, decided_by="nobody").success
+    assert launch("decide_action", approve=True, decided_by="wang.wu").success
     assert place.call() == 403
-    assert launch("release_action", "write_action_release", released_by="li.si", why="enough").success
+    assert launch("release_action", released_by="li.si", why="enough").success
     assert place.call() == 200
     assert (place.one().release_by, place.one().release_why) == ("li.si", "enough")
 

@@ -41,7 +41,8 @@ nightly: install-dev  ## The tests that look for the unlikely, for hours: 2,000 
 	USAGE_PIPELINE_HYPOTHESIS=nightly USAGE_PIPELINE_LIVE_SECONDS=300 $(BIN)/python -m pytest $(SIDE_BY_SIDE) --timeout 14400 \
 		usage_pipeline_tests/ingest/test_random_histories.py usage_pipeline_tests/ingest/test_random_features.py \
 		usage_pipeline_tests/ingest/test_known_histories.py usage_pipeline_tests/ingest/test_live.py \
-		usage_pipeline_tests/sources/test_hostile_postgres.py usage_pipeline_tests/sources/test_hostile_mysql.py
+		usage_pipeline_tests/sources/test_hostile_postgres.py usage_pipeline_tests/sources/test_hostile_mysql.py \
+		usage_pipeline_tests/test_wheel.py
 
 check: install-dev  ## Format, lint, types, import rules, dependencies
 	$(BIN)/ruff format --check .

@@ -1,11 +1,19 @@
 """The `usage-pipeline` command: where each of its subcommands lives; nothing is imported before it is called."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from usage_pipeline.commands.entry import Entry
 from usage_pipeline.commands.lazy import Command, Group, lazy_group
 
 COMMANDS: dict[str, Command | Group] = {
+    "init": Command(
+        "init",
+        "init",
+        "Write a first configuration with comments and a .env for its secrets. Never overwrites anything.",
+    ),
     "demo": Command(
         "demo",
         "demo",
@@ -51,7 +59,7 @@ COMMANDS: dict[str, Command | Group] = {
     "report": Command(
         "report",
         "report",
-        "Write the report of a day, week or month, or a month's chargeback statements. Writes files, sends nothing.",
+        "Write the report of a day, week or month, or a month's chargeback statements. Sends nothing unless told to.",
     ),
     "grant-reader": Command(
         "grant_reader",
@@ -173,13 +181,23 @@ COMMANDS: dict[str, Command | Group] = {
     ),
 }
 
-app = typer.Typer(
-    cls=lazy_group(COMMANDS, Entry), no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
-)  # fmt: skip
+app = typer.Typer(cls=lazy_group(COMMANDS, Entry), no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from usage_pipeline.commands.output import say  # noqa: PLC0415  (slow to import)
+
+        say(f"usage-pipeline {version('usage-pipeline')}")
+        raise typer.Exit
 
 
 @app.callback()
-def _usage_pipeline() -> None:
+def _usage_pipeline(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
     """Counts every token and cent of a self-hosted Dify, holds them against budgets and notifies people in time."""
 
 

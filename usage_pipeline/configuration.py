@@ -9,7 +9,7 @@ from usage_pipeline.settings.authorship import changed_by
 from usage_pipeline.settings.differences import differences
 from usage_pipeline.settings.files import bounded_bytes
 from usage_pipeline.settings.last_valid import keep_last_valid
-from usage_pipeline.settings.load import LARGEST_FILE, Problem
+from usage_pipeline.settings.load import LARGEST_FILE, NO_FILE, Problem
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import row, value
 from usage_pipeline.warehouse.statements import statement
@@ -71,8 +71,7 @@ def _read(path: Path) -> tuple[bytes, SettingsError | None]:
     try:
         return bounded_bytes(path, LARGEST_FILE), None
     except OSError as error:
-        fix = "set USAGE_PIPELINE_CONFIG to the file, or copy config/usage_pipeline.yaml of the project"
-        return b"", SettingsError([Problem(str(path), 0, "", "", f"cannot be read ({error.strerror})", fix)])
+        return b"", SettingsError([Problem(str(path), 0, "", "", f"cannot be read ({error.strerror})", NO_FILE)])
 
 
 def _last_valid(connection: Connection, path: Path, digest: str, error: SettingsError) -> ActiveConfiguration:

@@ -33,8 +33,9 @@ from usage_pipeline.fake_dify.console import FakeConsole
 from usage_pipeline.fake_dify.history import RUNAWAY, History
 from usage_pipeline.fake_dify.live import write_live
 from usage_pipeline.pipeline import run_pass
-from usage_pipeline.settings.environment import config_path, home_dir, project_dir
+from usage_pipeline.settings.environment import config_path, home_dir
 from usage_pipeline.settings.extras import need
+from usage_pipeline.settings.places import DEMO_CONFIGURATION, in_checkout, sample_configuration
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.demo_databases import DIFY_DATABASE
 from usage_pipeline.warehouse.location import embedded, warehouse_url
@@ -52,6 +53,7 @@ def demo(
     """Set up a made-up Dify with 60 days of usage, run the whole job on it, and show what arrives where."""
     if remove:
         remove_place(embedded())
+        (home_dir() / DEMO_CONFIGURATION).unlink(missing_ok=True)
         out.print("the demo's databases are removed")
         return
     need("aiosmtpd", "demo", "the demo's mailbox")
@@ -62,8 +64,7 @@ def demo(
         say(f"  It is about midnight in Shanghai, where its day begins: the demo starts in {wait:.0f} s.")
         time.sleep(wait)
     own = bool(os.environ.get("USAGE_PIPELINE_CONFIG"))
-    example = project_dir() / "config" / "usage_pipeline.yaml"
-    history = prepare(None if own else acting_configuration(example, home_dir()), seed)
+    history = prepare(None if own else acting_configuration(sample_configuration(), home_dir()), seed)
     out.print(f"  {len(history.calls):,} calls are written; the Dify database is {DIFY_DATABASE}\n")
     with channel_servers(_show) as servers, console_of_demo(os.environ["DIFY_DATABASE_URL"]) as console:
         os.environ.update(servers.environment)
@@ -79,12 +80,17 @@ def demo(
         if live:
             well &= _go_on(history, seconds)
     out.print(f"\nThat took {time.monotonic() - started:.0f} s. See it all in the Dagster UI:")
-    say("  ", bold(".venv/bin/usage-pipeline up"), "   then open http://127.0.0.1:3000")
+    say("  ", bold(f"{_command()} up"), "   then open http://127.0.0.1:3000")
     out.print("  (Assets > Global asset lineage shows the way of the data; `alerts show ID` and `enforcement show ID`")
     out.print("  show what happened to an alert and to an action)")
     if not (well and summary.ok):
         complain(f"not every step held: {as_document(summary)}", style="red")
         raise typer.Exit(EXIT_FAILED)
+
+
+def _command() -> str:
+    """Returns the command as it is typed in the folder that one is in."""
+    return ".venv/bin/usage-pipeline" if in_checkout() else "usage-pipeline"
 
 
 def _show(channel: str, text: str) -> None:

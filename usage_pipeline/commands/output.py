@@ -19,6 +19,8 @@ from rich.text import Text
 
 from usage_pipeline.commands.failures import EXIT_FAILED, EXIT_MISTAKE, failure_of
 from usage_pipeline.commands.visible import as_json, one_line, visible
+from usage_pipeline.settings.env_file import use_env_file
+from usage_pipeline.settings.environment import config_path
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -73,11 +75,12 @@ By = Annotated[
 
 
 def for_people(command: Callable[P, R]) -> Callable[P, R]:
-    """Turns every error into a readable text and an exit code; never a traceback."""
+    """Reads .env before the command; turns every error into a readable text and an exit code, never a traceback."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
+            use_env_file(config_path())
             return command(*args, **kwargs)
         except BrokenPipeError:
             raise  # nobody reads on: there is nobody to say it to

@@ -18,6 +18,7 @@ from usage_pipeline.budgets.overrides import NewOverride, Override
 from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.fake_dify.console import FakeConsole, fake_console
 from usage_pipeline.fake_dify.history import RUNAWAY, History
+from usage_pipeline.settings.places import DEMO_CONFIGURATION
 from usage_pipeline.warehouse.connection import Connection
 
 _BUDGET = "agent-daily"
@@ -29,7 +30,7 @@ def acting_configuration(example: Path, home: Path) -> Path:
     document: dict[str, Any] = yaml.safe_load(example.read_text(encoding="utf-8"))
     document["sources"][0]["console"] = {"url_env": "DIFY_CONSOLE_URL", "admin_key_env": "DIFY_ADMIN_KEY"}
     document["enforcement"] = {**document["enforcement"], "mode": "auto"}
-    path = home / "demo.yaml"
+    path = home / DEMO_CONFIGURATION
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return path

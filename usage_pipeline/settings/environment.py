@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-_PROJECT = Path(__file__).resolve().parent.parent.parent
+from usage_pipeline.settings.places import default_configuration, default_home, shipped
+
 _LARGEST_SECRET = 64 * 1024
 
 
@@ -15,23 +16,21 @@ class MissingSecretError(Exception):
 
 
 def config_path() -> Path:
-    """The configuration file: USAGE_PIPELINE_CONFIG, else config/usage_pipeline.yaml of the project."""
+    """The configuration file, absolute: USAGE_PIPELINE_CONFIG, else usage_pipeline.yaml here or in the home."""
     given = os.environ.get("USAGE_PIPELINE_CONFIG")
-    if given:
-        return Path(given)
-    beside = _PROJECT / "config" / "usage_pipeline.yaml"
-    return beside if beside.exists() else Path(__file__).resolve().parent.parent / "_config" / "usage_pipeline.yaml"
+    return Path(given).absolute() if given else default_configuration(home_dir())
 
 
 def home_dir() -> Path:
-    """Where the embedded server and reports live: USAGE_PIPELINE_HOME, else .usage_pipeline of the project."""
+    """Where the embedded server and reports live: USAGE_PIPELINE_HOME, else .usage_pipeline of a checkout, else the
+    user's data folder."""
     given = os.environ.get("USAGE_PIPELINE_HOME")
-    return Path(given) if given else _PROJECT / ".usage_pipeline"
+    return Path(given) if given else default_home()
 
 
 def project_dir() -> Path:
-    """The folder that holds pyproject.toml, workspace.yaml and dagster.yaml."""
-    return _PROJECT
+    """The folder that holds dagster.yaml, workspace.yaml and config/: the checkout, or what a wheel carries of it."""
+    return shipped("")
 
 
 def variable(name: str) -> str:

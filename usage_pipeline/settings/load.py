@@ -56,6 +56,8 @@ class SettingsError(Exception):
 
 # Thousands of budgets fit into a tenth of it.
 LARGEST_FILE = 4_000_000
+# The way out when there is no file to read.
+NO_FILE = "`usage-pipeline init` writes one here; or set USAGE_PIPELINE_CONFIG to yours"
 
 
 def load_settings(path: Path) -> Settings:
@@ -63,8 +65,7 @@ def load_settings(path: Path) -> Settings:
     try:
         data = bounded_bytes(path, LARGEST_FILE)
     except OSError as error:
-        fix = "set USAGE_PIPELINE_CONFIG to the file, or copy config/usage_pipeline.yaml of the project"
-        raise SettingsError([Problem(str(path), 0, "", "", f"cannot be read ({error.strerror})", fix)]) from None
+        raise SettingsError([Problem(str(path), 0, "", "", f"cannot be read ({error.strerror})", NO_FILE)]) from None
     return parse_settings(data, str(path))
 
 

@@ -191,13 +191,13 @@ def start(home: Path, log: Path, address: Address, lock: int, *, before: Sequenc
 
 
 def _code_server(code: Path) -> list[str]:
-    dagster = str(Path(sys.executable).with_name("dagster"))
-    return [dagster, "code-server", "start", "--module-name", "usage_pipeline.definitions", "--socket", str(code),
-            "--location-name", LOCATION, "--use-python-environment-entry-point"]  # fmt: skip
+    # By module: with `pip install --user` the scripts do not lie beside the interpreter.
+    return [sys.executable, "-m", "dagster", "code-server", "start", "--module-name", "usage_pipeline.definitions",
+            "--socket", str(code), "--location-name", LOCATION, "--use-python-environment-entry-point"]  # fmt: skip
 
 
 def _daemon(workspace: Path) -> list[str]:
-    return [str(Path(sys.executable).with_name("dagster-daemon")), "run", "--workspace", str(workspace)]
+    return [sys.executable, "-m", "dagster._daemon", "run", "--workspace", str(workspace)]
 
 
 def _webserver(workspace: Path, address: Address) -> list[str]:

@@ -3,9 +3,16 @@
 import os
 from pathlib import Path
 
-from usage_pipeline.settings.environment import home_dir, project_dir, variable
+from usage_pipeline.settings.environment import config_path, home_dir, variable
+from usage_pipeline.settings.places import forgotten_home, home_in_environment, shipped
 from usage_pipeline.warehouse.connection import plain_url
-from usage_pipeline.warehouse.embedded import DAGSTER_DATABASE, WAREHOUSE_DATABASE, EmbeddedServer, start_embedded
+from usage_pipeline.warehouse.embedded import (
+    DAGSTER_DATABASE,
+    WAREHOUSE_DATABASE,
+    EmbeddedServer,
+    EmbeddedServerError,
+    start_embedded,
+)
 
 _EVENTS_AT_ONCE = "1000"
 
@@ -25,8 +32,27 @@ def dagster_storage_url() -> str:
 
 
 def embedded() -> EmbeddedServer:
-    """Returns the embedded server of this installation, running."""
-    return start_embedded(home_dir())
+    """Returns the embedded server of this installation, running.
+
+    Raises EmbeddedServerError when it does not start, or its data would lie where a new environment deletes it.
+    """
+    home = home_dir()
+    _check_place(home)
+    return start_embedded(home)
+
+
+def _check_place(home: Path) -> None:
+    old = forgotten_home(home)
+    if old is not None:
+        raise EmbeddedServerError(
+            f"what was counted before lies in {old}, inside the Python environment, and goes when that is made anew; "
+            f"stop `up`, then move it: mkdir -p {home.parent} && mv {old} {home}"
+        )
+    if home_in_environment(home) and not (home / "postgres").is_dir():
+        raise EmbeddedServerError(
+            f"{home} lies inside the Python environment and would be deleted with it; "
+            "let USAGE_PIPELINE_HOME name a folder outside, or leave it out"
+        )
 
 
 def has_dagster() -> bool:
@@ -39,11 +65,15 @@ def _dagster_home() -> Path:
 
 
 def prepare_dagster_environment() -> Path:
-    """Sets the variables that dagster.yaml reads and gives DAGSTER_HOME, made from the project's dagster.yaml."""
+    """Sets the variables that dagster.yaml reads and gives DAGSTER_HOME, made from the project's dagster.yaml.
+
+    Runs and servers work in folders of their own: they are given the configuration by its absolute path.
+    """
+    os.environ["USAGE_PIPELINE_CONFIG"] = str(config_path())
     home = _dagster_home()
     os.environ["DAGSTER_HOME"] = str(home)
     home.mkdir(parents=True, exist_ok=True)
-    ours, theirs = project_dir() / "dagster.yaml", home / "dagster.yaml"
+    ours, theirs = shipped("dagster.yaml"), home / "dagster.yaml"
     if ours.exists() and ours.resolve() != theirs.resolve():
         text = ours.read_text(encoding="utf-8")
         if not theirs.exists() or theirs.read_text(encoding="utf-8") != text:

@@ -5,17 +5,15 @@ from functools import cache
 from pathlib import Path
 from typing import LiteralString
 
+from usage_pipeline.settings.places import shipped
+
 _VARIABLE = re.compile(r":'(\w+)'")
 
 
 @cache
 def sql_folder() -> Path:
     """Returns the folder of SQL files: sql/ of the project, or the copy that a built package carries."""
-    package = Path(__file__).resolve().parent.parent
-    for folder in (package.parent / "sql", package / "_sql"):
-        if folder.is_dir():
-            return folder
-    raise FileNotFoundError(f"no folder of SQL files beside {package}; reinstall usage-pipeline")
+    return shipped("sql")
 
 
 @cache

@@ -31,12 +31,13 @@ from usage_pipeline.reports.edition import Edition, ReportPeriod, month_of
 from usage_pipeline.reports.happened import ActionLine, AlertLine, LockLine, OverrideLine
 from usage_pipeline.reports.measures import ZERO, Measures, Spent, ratio
 from usage_pipeline.reports.movers import ModelUse, movers
+from usage_pipeline.reports.prices import PricedModel, list_prices, used_rates
 from usage_pipeline.reports.said import corrections, said_before
 from usage_pipeline.reports.savings import NodeModel, enforced, savings
 from usage_pipeline.reports.scope import scoped
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.rows import rows
+from usage_pipeline.warehouse.rows import rows, value_or_none
 from usage_pipeline.warehouse.statements import statement
 
 DIMENSIONS = ("tenant", "environment", "project", "api_key", "user", "model", "node")
@@ -80,6 +81,7 @@ def make_report(
         since = ReportPeriod(until - timedelta(days=SAVINGS_DAYS - 1), until)
         overrides = _read(connection, OverrideLine, "overrides", days, **span)
         actions = _read(connection, ActionLine, "actions", days, **span, everybody=tenant is None)
+        prices = _read(connection, PricedModel, "prices", days)
         trend = ReportPeriod(until - timedelta(days=TREND_DAYS - 1), until)
         made = Report(
             edition=edition,
@@ -112,6 +114,10 @@ def make_report(
             savings_period=since,
             rows=_read(connection, UsageRow, "rows", days),
             config_version=then.version if then else None,
+            reconciled_at=_reconciled_at(connection, days, sources),
+            prices=prices,
+            list_prices=list_prices(prices, until),
+            rates=used_rates(prices, settings, until),
         )
     return replace(made, corrections=corrections(said, made), said_at=(said.sent_at or said.made_at) if said else None)
 
@@ -127,6 +133,11 @@ def _spent_by_dimension(connection: Connection, period: ReportPeriod) -> dict[st
     for spent in [*_read(connection, Spent, "spent", period), *_read(connection, Spent, "nodes", period)]:
         found[spent.dimension].append(spent)
     return found
+
+
+def _reconciled_at(connection: Connection, days: ReportPeriod, sources: Sequence[str]) -> datetime | None:
+    parameters = {"first": days.first, "last": days.last, "sources": sources}
+    return value_or_none(connection, datetime, statement("reports/edition/reconciled"), parameters)
 
 
 def _measures(totals: Sequence[Spent]) -> Measures:

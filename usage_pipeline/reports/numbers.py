@@ -26,12 +26,12 @@ def places_of(values: Iterable[Decimal | None]) -> int:
     return 4 if known and all(value < 1 for value in known) else 2
 
 
-def cost(value: Decimal | None, currency: str, language: str, *, signed: bool = False) -> str:
-    """Returns an amount in two decimals with its currency's symbol as the language writes it: ¥79.19, CN¥79.19."""
+def cost(value: Decimal | None, currency: str, language: str, *, signed: bool = False, places: int = 2) -> str:
+    """Returns an amount with its currency's symbol as the language writes it: ¥79.19, CN¥79.19."""
     if value is None:
         return _UNKNOWN
     sign = "-" if value < 0 else "+" if signed else ""
-    return f"{sign}{_symbol(currency, language)}{written(abs(value), '#,##0.00', ROUND_HALF_UP)}"
+    return f"{sign}{_symbol(currency, language)}{written(abs(value), '#,##0.' + '0' * places, ROUND_HALF_UP)}"
 
 
 @cache

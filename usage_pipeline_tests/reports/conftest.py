@@ -1,13 +1,16 @@
 """The books of two tenants, written once a worker."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from usage_pipeline.reports.document import Report
 from usage_pipeline.reports.edition import edition_of
+from usage_pipeline.reports.files import write_report
 from usage_pipeline.reports.make import make_report
+from usage_pipeline.settings.reports import ReportFormat
 from usage_pipeline.warehouse.connection import Connection, connect
 from usage_pipeline.warehouse.embedded import EmbeddedServer, create_database
 from usage_pipeline.warehouse.schema import migrate
@@ -33,7 +36,17 @@ def books(books_url: str) -> Iterator[Connection]:
     connection.close()
 
 
-@pytest.fixture
-def report(books: Connection) -> Report:
-    """Everybody's report of one day."""
-    return make_report(books, SETTINGS, edition_of("day", DAY), now=AFTERWARDS)
+@pytest.fixture(scope="session")
+def report(books_url: str) -> Report:
+    """Everybody's report of one day, made once a worker: nothing changes it."""
+    with connect(books_url) as connection:
+        return make_report(connection, SETTINGS, edition_of("day", DAY), now=AFTERWARDS)
+
+
+@pytest.fixture(scope="session")
+def pages(report: Report, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The day's page in each language."""
+    folder = tmp_path_factory.mktemp("pages")
+    return {
+        language: write_report(report, [ReportFormat.HTML], folder / language, language)[0] for language in ("en", "zh")
+    }

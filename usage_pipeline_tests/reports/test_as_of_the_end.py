@@ -65,7 +65,9 @@ def configured(connection: Connection, folder: Path, text: str, since: datetime)
     path.write_text(text, encoding="utf-8")
     found = active_configuration(connection, path)
     rewrite(
-        connection, "UPDATE usage.config_version SET activated_at = %s WHERE version_id = %s", [since, found.version]
+        connection,
+        "UPDATE usage.config_version SET activated_at = %s, last_seen_at = %s WHERE version_id = %s",
+        [since, since, found.version],
     )
     return found
 

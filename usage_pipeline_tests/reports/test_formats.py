@@ -1,6 +1,7 @@
 """What single formats keep: a page's sums before any script, a workbook's formulas, FOCUS's columns, whole files."""
 
 import csv
+import json
 import re
 from datetime import date, datetime
 from decimal import Decimal
@@ -177,6 +178,17 @@ def test_the_page_and_the_workbook_of_a_day_without_usage_stand_there(books: Con
     page, book = write_report(empty, [ReportFormat.HTML, ReportFormat.XLSX], tmp_path, "zh")
     assert 'id="total-cost" data-exact="0"' in page.read_text(encoding="utf-8")
     assert openpyxl.load_workbook(book).sheetnames
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_no_code_word_stands_in_what_people_read(language: str, pages: dict[str, Path], report: Report) -> None:
+    text = pages[language].read_text(encoding="utf-8")
+    read = re.sub(r"<(script|style).*?</\1>", "", text, flags=re.DOTALL)
+    names = json.dumps(page_document(pages[language])["names"])
+    assert {row.key_attribution for row in report.rows} >= {"shared"}, "there is something that could be a code"
+    for code in ("(shared)", "(none)", "(unknown)", "pause_app", "not_over", " UTC", "unattributed"):
+        assert code not in read and code not in names, code
+    assert not [alert.alert_id for alert in report.alerts if f">{alert.alert_id}<" in read]
 
 
 def test_every_word_is_there_in_both_languages() -> None:

@@ -1,5 +1,6 @@
 """The page in a real browser: it asks for nothing, filters to the right figures, and reads well."""
 
+import itertools
 import os
 from collections.abc import Iterator
 from decimal import Decimal
@@ -9,10 +10,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
+from usage_pipeline.reports import labels
 from usage_pipeline.reports.document import Report
-from usage_pipeline.reports.files import write_report
 from usage_pipeline.reports.formats.html import html
-from usage_pipeline.settings.reports import ReportFormat
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline_tests.reports.test_document import sums
 from usage_pipeline_tests.support.chromium import in_a_browser, running_browser
@@ -59,9 +59,9 @@ def watched(browser: Browser) -> Iterator[Watched]:
 
 
 @pytest.fixture
-def page_file(report: Report, tmp_path: Path) -> Path:
+def page_file(pages: dict[str, Path]) -> Path:
     """The day's page in English."""
-    return write_report(report, [ReportFormat.HTML], tmp_path, "en")[0]
+    return pages["en"]
 
 
 def exact(page: Page) -> Decimal:
@@ -102,7 +102,7 @@ def test_the_policy_stops_what_would_leave(watched: Watched, page_file: Path) ->
         ("model", "gpt-4o", "model = 'gpt-4o'"),
         ("environment", "dev", "environment = 'dev'"),
         ("tenant", "=ACME", f"tenant_id = '{ACME}'"),
-        ("api_key", "(shared)", "api_key_id IS NULL"),
+        ("api_key", labels.name("api_key", "(shared)", "en"), "api_key_id IS NULL"),
     ],
 )
 def test_a_filter_shows_its_part(
@@ -155,10 +155,8 @@ def test_names_are_only_text(watched: Watched, page_file: Path) -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_contrast_and_labels_pass_axe(
-    language: str, scheme: str, browser: Browser, report: Report, tmp_path: Path
-) -> None:
-    (path,) = write_report(report, [ReportFormat.HTML], tmp_path, language)
+def test_contrast_and_labels_pass_axe(language: str, scheme: str, browser: Browser, pages: dict[str, Path]) -> None:
+    path = pages[language]
     # The page's policy stops axe as it stops everything else; only this test goes round it.
     page = browser.new_page(bypass_csp=True, color_scheme=scheme, viewport={"width": 1440, "height": 900})  # type: ignore[arg-type]
     page.goto(path.as_uri())
@@ -171,8 +169,8 @@ def test_contrast_and_labels_pass_axe(
 
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS.keys())
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_its_screen(width: int, scheme: str, browser: Browser, report: Report, tmp_path: Path) -> None:
-    (path,) = write_report(report, [ReportFormat.HTML], tmp_path, "en" if scheme == "light" else "zh")
+def test_it_fits_its_screen(width: int, scheme: str, browser: Browser, pages: dict[str, Path]) -> None:
+    path = pages["en" if scheme == "light" else "zh"]
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
     page.goto(path.as_uri())
     page.wait_for_selector(READY)
@@ -189,6 +187,27 @@ def test_it_prints_without_filters(watched: Watched, page_file: Path) -> None:
     page.emulate_media(media="print")
     assert not page.is_visible("#filters")
     assert page.is_visible("#total-cost") and page.is_visible(".chart-project")
+    assert "All tenants" in page_file.read_text(encoding="utf-8").split("@top-left { content:")[1][:200]
+
+
+def test_the_first_screen_answers_what_a_reader_asks(browser: Browser, pages: dict[str, Path]) -> None:
+    """What it cost, whether that is usual, who caused it, what was done and what is to do: before any scrolling."""
+    for language, width in itertools.product(pages, WIDTHS.values()):
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        page.goto(pages[language].as_uri())
+        for answer in ("#answer-spent", "#answer-who", "#answer-done", "#total-cost"):
+            box = page.locator(answer).bounding_box()
+            assert box and box["y"] + box["height"] <= 900, (language, width, answer)
+            assert page.inner_text(answer).strip()
+        page.close()
+
+
+def test_the_trend_is_drawn_by_tenant_project_or_model(watched: Watched, page_file: Path, report: Report) -> None:
+    page = watched.open(page_file)
+    for dimension in ("tenant", "project", "model"):
+        page.select_option("#history-by", dimension)
+        drawn = page.locator("#legend li").count()
+        assert drawn == min(8, len({part.key for part in report.history if part.dimension == dimension}))
 
 
 def test_the_sums_are_there_without_scripts(browser: Browser, page_file: Path, report: Report) -> None:

@@ -8,7 +8,9 @@ SELECT s.budget_id, s.scope_value, s.scope_name, s.period, (s.period_start AT TI
        s."limit" - coalesce((SELECT sum((a ->> 'amount')::numeric) FROM jsonb_array_elements(s.allowance) AS a
                              WHERE a ->> 'measure' = s.measure), 0) AS base_limit,
        s."limit", s.ratio, coalesce(gravest.level, 'ok') AS level, s.ratio AS highest_ratio,
-       coalesce(gravest.level, 'ok') AS highest_level, s.forecast, :'moment'::timestamptz AS as_of
+       coalesce(gravest.level, 'ok') AS highest_level,
+       CASE WHEN s.period_end <= :'moment'::timestamptz + interval '1 second' THEN s.spent ELSE s.forecast END AS forecast,
+       :'moment'::timestamptz AS as_of
 FROM stage_status s
 :levels
 WHERE :'tenant_id'::text IS NULL

@@ -28,6 +28,13 @@ LEFT JOIN usage.tenant t USING (source, tenant_id)
 LEFT JOIN usage.project p USING (source, app_id)
 WHERE :'tenant_id'::text IS NULL OR (d.source = :'source'::text AND d.tenant_id = :'tenant_id'::text);
 
+CREATE OR REPLACE TEMP VIEW report_event AS
+SELECT e.usage_date, e.provider, e.model, e.currency, e.price_source, e.input_tokens, e.output_tokens, e.total_tokens,
+       e.cost, e.base_cost
+FROM usage.usage_event e
+WHERE e.basis = 'logged'
+  AND (:'tenant_id'::text IS NULL OR (e.source = :'source'::text AND e.tenant_id = :'tenant_id'::text));
+
 -- A budget belongs to a tenant when its scope's value does: one without `per`, or per model, is the company's.
 CREATE OR REPLACE TEMP VIEW report_budget AS
 SELECT b.*
@@ -67,7 +74,7 @@ FROM usage.source_state s
 WHERE :'tenant_id'::text IS NULL OR s.source = :'source'::text;
 
 CREATE OR REPLACE TEMP VIEW report_reconciliation AS
-SELECT r.source, r.usage_date, r.state, r.compared_until,
+SELECT r.source, r.usage_date, r.state, r.compared_until, r.checked_at,
        CASE WHEN :'tenant_id'::text IS NULL THEN r.unexplained_tokens END AS unexplained_tokens,
        CASE WHEN :'tenant_id'::text IS NULL THEN r.says END AS says
 FROM usage.reconciliation r

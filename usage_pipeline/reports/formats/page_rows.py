@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from usage_pipeline.reports import labels
 from usage_pipeline.reports.document import Report, UsageRow
 
 if TYPE_CHECKING:
@@ -20,14 +21,14 @@ USER_LIMIT = 500
 HALF = 10**9
 
 
-def packed(report: Report, other_users: str) -> str:
+def packed(report: Report, language: str, other_users: str) -> str:
     """Returns the rows as gzip in base64: {"names": {dimension: [...]}, "columns": {...}, "scale"}."""
-    document = json.dumps(page_rows(report, other_users), ensure_ascii=False, separators=(",", ":"))
+    document = json.dumps(page_rows(report, language, other_users), ensure_ascii=False, separators=(",", ":"))
     # Without a time of its own the same report makes the same page.
     return base64.b64encode(gzip.compress(document.encode(), 9, mtime=0)).decode()
 
 
-def page_rows(report: Report, other_users: str) -> dict[str, object]:
+def page_rows(report: Report, language: str, other_users: str) -> dict[str, object]:
     """Returns sums by every combination of the dimensions, as columns. Adds up to the report's totals exactly."""
     frame = _frame(report.rows)
     named = _named_users(frame)
@@ -35,7 +36,8 @@ def page_rows(report: Report, other_users: str) -> dict[str, object]:
     frame.loc[~named, "user"] = other_users
     names = {}
     for dimension in DIMENSIONS:
-        names[dimension] = _told_apart(frame.drop_duplicates(f"{dimension}_key")[dimension])
+        found = frame.drop_duplicates(f"{dimension}_key")[dimension]
+        names[dimension] = _told_apart(labels.name(dimension, name, language) for name in found)
         frame[dimension] = frame[f"{dimension}_key"].factorize()[0]
     sums = frame.groupby(list(DIMENSIONS))[[*MEASURES, "base_cost"]].sum().reset_index()
     scale = max([0, *(-int(cost.as_tuple().exponent) for cost in sums["base_cost"])])

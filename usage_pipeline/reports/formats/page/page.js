@@ -22,7 +22,16 @@
   // Made once: making one takes longer than formatting a whole table.
   const formats = Object.fromEntries([2, 4].map((places) => [places, new Intl.NumberFormat(settings.language,
     { minimumFractionDigits: places, maximumFractionDigits: places })]));
-  const money = (value) => value === null ? "–" : formats[Math.abs(value) >= 1 || value === 0 ? 2 : 4].format(value);
+  // One precision a column: two decimals, or four where all of it is below one.
+  const placesOf = (values) => values.some((value) => Math.abs(value) >= 1) || values.every((value) => !value) ? 2 : 4;
+  const money = (value, places = placesOf([value || 0])) => value === null ? "–" : formats[places].format(value);
+  const pricedFinely = new Intl.NumberFormat(settings.language,
+    { style: "currency", currency: settings.currency, minimumFractionDigits: 4, maximumFractionDigits: 4 });
+  const priced = new Intl.NumberFormat(settings.language, { style: "currency", currency: settings.currency });
+  const count = (value, long) => long ? `${tenth.format(value / 10000)} ${say.ten_thousand}` : whole.format(value);
+  const tenth = new Intl.NumberFormat(settings.language, { maximumFractionDigits: 1 });
+  // Chinese readers count in 万 from 100,000 on.
+  const isLong = (value) => say.ten_thousand !== "" && Math.abs(value) >= 100000;
   const joined = (high, low) => BigInt(high) * HALF + BigInt(low);
   function exact(value) {
     const digits = value.toString().padStart(data.scale + 1, "0");
@@ -97,7 +106,11 @@
     table.createTHead().append(head);
     const body = table.createTBody();
     const most = Math.max(cost(rows[0]), 1);
-    for (const at of rows.slice(0, shown)) body.append(line(data.names[dimension][at], cost(at), of, at, most));
+    const listed = rows.slice(0, shown);
+    const per = (at, times, number) => number[at] ? cost(at) / unit * times / number[at] : null;
+    const column = { cost: placesOf(listed.map((at) => cost(at) / unit)), long: isLong(Math.max(...listed.map((at) => of.total_tokens[at]))),
+      call: placesOf(listed.map((at) => per(at, 1, of.calls) || 0)), thousand: placesOf(listed.map((at) => per(at, 1000, of.total_tokens) || 0)) };
+    for (const at of listed) body.append(line(data.names[dimension][at], cost(at), of, at, most, column));
     const scroll = element("div", undefined, "scroll");
     scroll.tabIndex = 0;
     scroll.setAttribute("role", "group");
@@ -113,7 +126,7 @@
     return section;
   }
 
-  function line(name, cost, of, at, most) {
+  function line(name, cost, of, at, most, column) {
     const row = element("tr");
     const title = element("th", name);
     title.scope = "row";
@@ -123,15 +136,21 @@
       drawn("rect", { class: "bar", width: Math.max(cost / most * 100, 0).toFixed(2), height: 8 }));
     const chartCell = element("td", undefined, "chart");
     chartCell.append(bar);
-    row.append(title, chartCell, element("td", money(cost / unit), "n cost"),
-      element("td", whole.format(of.total_tokens[at]), "n"), element("td", whole.format(of.calls[at]), "n wide"),
-      element("td", money(of.calls[at] ? cost / unit / of.calls[at] : null), "n wide"),
-      element("td", money(of.total_tokens[at] ? cost / unit * 1000 / of.total_tokens[at] : null), "n wide"));
-    row.querySelector(".cost").dataset.exact = exact(joined(of.cost_high[at], of.cost_low[at]));
+    const amount = element("td", money(cost / unit, column.cost), "n cost");
+    amount.title = amount.dataset.exact = exact(joined(of.cost_high[at], of.cost_low[at]));
+    const tokens = element("td", count(of.total_tokens[at], column.long), "n");
+    tokens.title = whole.format(of.total_tokens[at]);
+    row.append(title, chartCell, amount, tokens, element("td", whole.format(of.calls[at]), "n wide"),
+      element("td", money(of.calls[at] ? cost / unit / of.calls[at] : null, column.call), "n wide"),
+      element("td", money(of.total_tokens[at] ? cost / unit * 1000 / of.total_tokens[at] : null, column.thousand), "n wide"));
     return row;
   }
 
-  function put(id, text) { document.getElementById("total-" + id).textContent = text; }
+  function put(id, text, title) {
+    const place = document.getElementById("total-" + id);
+    place.textContent = text;
+    place.title = title;
+  }
 
   function show() {
     const chosen = {};
@@ -141,20 +160,30 @@
     }
     const { total, by } = sums(passing(chosen));
     const cost = joined(total.cost_high, total.cost_low), approximate = Number(cost) / unit;
-    put("cost", money(approximate));
+    put("cost", priced.format(approximate), exact(cost));
     document.getElementById("total-cost").dataset.exact = exact(cost);
-    for (const name of ["total_tokens", "calls", "failed_calls", "unpriced_tokens"]) put(name, whole.format(total[name]));
-    put("per-call", money(total.calls ? approximate / total.calls : null));
-    put("per-thousand", money(total.total_tokens ? approximate * 1000 / total.total_tokens : null));
+    for (const name of ["total_tokens", "calls", "failed_calls", "unpriced_tokens"])
+      put(name, count(total[name], isLong(total[name])), whole.format(total[name]));
+    const rate = (id, number, times) => {
+      const value = number ? approximate * times / number : null;
+      put(id, value === null ? "–" : pricedFinely.format(value), value === null ? "" : value.toFixed(6));
+    };
+    rate("per-call", total.calls, 1);
+    rate("per-thousand", total.total_tokens, 1000);
+    // What is compared and drawn small is of everything.
+    const filtered = dimensions.some((name) => chosen[name] !== -1);
+    document.documentElement.classList.toggle("filtered", filtered);
+    document.getElementById("shown").textContent = `${priced.format(approximate)} · ${count(total.total_tokens, isLong(total.total_tokens))} ${say.total_tokens}`;
     document.getElementById("charts").replaceChildren(
       ...dimensions.map((dimension) => chart(dimension, by[dimension])));
   }
 
   function trend() {
+    const by = document.getElementById("history-by").value, series = settings.history[by];
     const days = settings.trend.map(([day, cost]) => [day, Number(cost)]);
     // Drawn in the screen's own pixels, so that its words are as large as the page's.
     const place = document.getElementById("trend");
-    const width = Math.max(place.clientWidth, 280), height = 200, left = 56, bottom = 26, most = Math.max(...days.map((d) => d[1]), 1e-9);
+    const width = Math.max(place.clientWidth, 280), height = 200, left = 64, bottom = 26, most = Math.max(...days.map((d) => d[1]), 1e-9);
     const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
     svg.setAttribute("aria-label", document.getElementById("h-trend").textContent);
     const step = (width - left) / Math.max(days.length, 1), room = height - bottom - 14;
@@ -165,22 +194,34 @@
       made.textContent = text;
       svg.append(made);
     };
-    label(left - 6, 20, money(most), "end");
+    label(left - 6, 20, priced.format(most), "end");
     label(left - 6, height - bottom, "0", "end");
     days.forEach(([day, cost], at) => {
-      const size = cost / most * room, inside = day >= settings.days[0] && day <= settings.days[1];
-      const mark = drawn("rect", { class: inside ? "mark is" : "mark", x: (left + at * step + 1).toFixed(1),
-        y: (height - bottom - size).toFixed(1), width: Math.max(step - 2, 1).toFixed(1), height: size.toFixed(1) });
-      const title = drawn("title", {});
-      title.textContent = `${day}: ${money(cost)} ${settings.currency}`;
-      mark.append(title);
-      svg.append(mark);
+      const inside = day >= settings.days[0] && day <= settings.days[1];
+      let foot = height - bottom;
+      series.forEach(([name, costs], number) => {
+        const size = costs[at] / most * room;
+        if (size <= 0) return;
+        foot -= size;
+        const mark = drawn("rect", { class: `mark s${number}${inside ? " is" : ""}`, x: (left + at * step + .5).toFixed(1),
+          y: foot.toFixed(1), width: Math.max(step - 1, 1).toFixed(1), height: size.toFixed(1) });
+        const title = drawn("title", {});
+        title.textContent = `${day} · ${name}: ${priced.format(costs[at])} / ${priced.format(cost)}`;
+        mark.append(title);
+        svg.append(mark);
+      });
     });
     if (days.length) {
       label(left, height - 6, days[0][0], "start");
       label(width, height - 6, days[days.length - 1][0], "end");
     }
     place.replaceChildren(svg);
+    document.getElementById("legend").replaceChildren(...series.map(([name], number) => {
+      const item = element("li"), patch = drawn("svg", { viewBox: "0 0 10 10", "aria-hidden": "true" });
+      patch.append(drawn("rect", { class: `s${number}`, width: 10, height: 10 }));
+      item.append(patch, name);
+      return item;
+    }));
   }
 
   for (const name of dimensions) {
@@ -194,6 +235,7 @@
     show();
   });
   document.getElementById("filters").addEventListener("submit", (event) => event.preventDefault());
+  document.getElementById("history-by").addEventListener("change", trend);
   let drawnAt = 0;
   new ResizeObserver(([entry]) => {
     if (Math.abs(entry.contentRect.width - drawnAt) > 1) { drawnAt = entry.contentRect.width; trend(); }

@@ -124,7 +124,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "by": ("By", "按"),
     "added": ("raised by", "上调"),
     "other": ("(others)", "（其他）"),
-    "ten_thousand": ("", "万"),
+    "ten_thousand": ("ten thousand", "万"),
     "highest_level": ("Highest level", "最高级别"),
     "movers_note": (
         "The three parts add up to the change. By price is a dearer price a token, or another mix of models.",

@@ -31,7 +31,7 @@
   const count = (value, long) => long ? `${tenth.format(value / 10000)} ${say.ten_thousand}` : whole.format(value);
   const tenth = new Intl.NumberFormat(settings.language, { maximumFractionDigits: 1 });
   // Chinese readers count in 万 from 100,000 on.
-  const isLong = (value) => say.ten_thousand !== "" && Math.abs(value) >= 100000;
+  const isLong = (value) => settings.language === "zh-CN" && Math.abs(value) >= 100000;
   const joined = (high, low) => BigInt(high) * HALF + BigInt(low);
   function exact(value) {
     const digits = value.toString().padStart(data.scale + 1, "0");

@@ -1,13 +1,13 @@
-"""Runs sql/migrations/0022_report_editions.sql."""
+"""Runs sql/migrations/0020_report_editions.sql."""
 
 from alembic import op
 
 from usage_pipeline.warehouse.statements import migration
 
-revision = "0022"
-down_revision = "0021"
+revision = "0020"
+down_revision = "0019"
 
 
 def upgrade() -> None:
     """Forward only: there is no way down."""
-    op.execute(migration("0022_report_editions"))
+    op.execute(migration("0020_report_editions"))

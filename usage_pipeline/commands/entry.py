@@ -28,6 +28,8 @@ class Entry(TyperGroup):
             return super().main(*words, **extra)
         except SystemExit as ended:
             sys.exit(ended.code or _written_code())
+        except OSError as error:  # of the help: commands have words of their own
+            sys.exit(_not_written(error))
         finally:
             _let_go_of_rest()
 
@@ -85,12 +87,17 @@ def _written_code() -> int:
     try:
         sys.stdout.flush()
     except OSError as error:
-        if error.errno != errno.EPIPE:
-            from usage_pipeline.commands.output import err  # noqa: PLC0415  (slow to import, and seldom needed)
-
-            err.print(f"the output cannot be written: {error.strerror}")
-        return 1
+        return _not_written(error)
     return 0
+
+
+def _not_written(error: OSError) -> int:
+    """Says why, unless whoever read has enough; returns the exit code."""
+    if error.errno != errno.EPIPE:
+        from usage_pipeline.commands.output import err  # noqa: PLC0415  (slow to import, and seldom needed)
+
+        err.print(f"the output cannot be written: {error.strerror}")
+    return 1
 
 
 def _let_go_of_rest() -> None:

@@ -42,12 +42,12 @@ def moment(field: str, text: str, *, zone: str | None, now: datetime | None = No
     try:
         found = _from_now(typed, now) or datetime.fromisoformat(typed)
     except ValueError:
-        raise InputError(f"{field} {_shown(text)} is not a moment; {known}") from None
+        raise InputError(f"{field} {shown(text)} is not a moment; {known}") from None
     except OverflowError:
         raise _outside(field, text) from None
     if found.tzinfo is None:
         if zone is None:
-            raise InputError(f"{field} {_shown(text)} has no zone; {known}")
+            raise InputError(f"{field} {shown(text)} has no zone; {known}")
         found = found.replace(tzinfo=ZoneInfo(zone))
     try:
         found = found.astimezone(UTC)
@@ -68,7 +68,7 @@ def _from_now(typed: str, now: datetime | None) -> datetime | None:
 
 
 def _outside(field: str, text: str) -> InputError:
-    return InputError(f"{field} {_shown(text)} lies outside the calendar: write a year from 2 to 9998")
+    return InputError(f"{field} {shown(text)} lies outside the calendar: write a year from 2 to 9998")
 
 
 def day(field: str, text: str) -> date:
@@ -86,13 +86,13 @@ def month(field: str, text: str) -> date:
 def _calendar_day(field: str, text: str, found: re.Match[str] | None, example: str) -> date:
     thing = "day" if example.count("-") > 1 else "month"
     if found is None:
-        raise InputError(f"{field} {_shown(text)} is not a {thing}; write it as {example}")
+        raise InputError(f"{field} {shown(text)} is not a {thing}; write it as {example}")
     try:
         parsed = date(int(found[1]), int(found[2]), int(found[3]) if thing == "day" else 1)
     except ValueError:
-        raise InputError(f"{field} {_shown(text)} is not in the calendar; write a {thing} as {example}") from None
+        raise InputError(f"{field} {shown(text)} is not in the calendar; write a {thing} as {example}") from None
     if not FIRST_DAY <= parsed <= LAST_DAY:
-        raise InputError(f"{field} {_shown(text)} is out of reach: write a year from {FIRST_DAY:%Y} to {LAST_DAY:%Y}")
+        raise InputError(f"{field} {shown(text)} is out of reach: write a year from {FIRST_DAY:%Y} to {LAST_DAY:%Y}")
     return parsed
 
 
@@ -120,7 +120,7 @@ def percentage(field: str, text: str) -> Decimal:
 
 def _positive(field: str, text: str, digits: str, known: str) -> Decimal:
     typed = _typed(digits)
-    wrong = InputError(f"{field} {_shown(text)} is not a number; {known}")
+    wrong = InputError(f"{field} {shown(text)} is not a number; {known}")
     if len(typed) > _LONGEST_NUMBER or not _NUMBER.fullmatch(typed):
         raise wrong
     try:
@@ -128,9 +128,9 @@ def _positive(field: str, text: str, digits: str, known: str) -> Decimal:
     except InvalidOperation:
         raise wrong from None
     if found <= 0:
-        raise InputError(f"{field} {_shown(text)} must be above zero; {known}")
+        raise InputError(f"{field} {shown(text)} must be above zero; {known}")
     if found >= _ABOVE_ALL:
-        raise InputError(f"{field} {_shown(text)} is too large; {known}")
+        raise InputError(f"{field} {shown(text)} is too large; {known}")
     return found
 
 
@@ -150,7 +150,7 @@ def named_actor(field: str, name: str) -> str:
     """Returns the name of who acts, where one must be given. Raises InputError for none, or for what is no name."""
     given = name.strip()
     if not given or len(given) > _LONGEST_NAME or any(category(letter) in ("Cc", "Cs") for letter in given):
-        raise InputError(f"{field} {_shown(name)} is not a name; write your own, such as zhang.wei")
+        raise InputError(f"{field} {shown(name)} is not a name; write your own, such as zhang.wei")
     return given
 
 
@@ -166,6 +166,6 @@ def _typed(text: str) -> str:
     return text.translate(_WIDE).strip()
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """A text as an error quotes it: on one line, and not whole when it is long."""
     return repr(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…")

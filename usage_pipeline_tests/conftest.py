@@ -38,6 +38,7 @@ _numbers = itertools.count()
 _LONG = (
     "commands/test_demo.py",
     "commands/test_dagster_ui.py",
+    "commands/test_fuzz.py",
     "ingest/test_side_by_side.py",
     "defs/test_pass.py",
     "ingest/test_random_histories.py",

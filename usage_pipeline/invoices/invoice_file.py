@@ -6,19 +6,22 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 
-from usage_pipeline.inputs import InputError
+from usage_pipeline.inputs import InputError, shown
 from usage_pipeline.settings.files import bounded_bytes
 from usage_pipeline.settings.values import currency_code
 
 # A line a model and month: years of a company fit into a tenth of it.
-_LARGEST = 64_000_000
+_LARGEST = 8_000_000
+# Whoever has more of them in a file has the wrong file.
+_MOST_MISTAKES = 50
 _NEEDED = ("provider", "month", "amount", "currency")
 _COLUMNS = ("provider", "model", "month", "amount", "currency")
-_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])(-01)?")
-_AMOUNT = re.compile(r"\d+(\.\d+)?")
+_MONTH = re.compile(r"(19[7-9][0-9]|[2-8][0-9]{3})-(0[1-9]|1[0-2])(-01)?")
+_AMOUNT = re.compile(r"[0-9]{1,18}(\.[0-9]{1,12})?")
+_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f]{0,200}")
 
 
 class InvoiceFileError(InputError):
@@ -44,7 +47,13 @@ def read_invoice_file(path: Path) -> list[InvoiceLine]:
         raise InvoiceFileError(f"{path}: cannot be read ({error.strerror}): check its name") from None
     except UnicodeDecodeError:
         raise InvoiceFileError(f"{path}: is not UTF-8 text: save it as CSV UTF-8") from None
-    rows = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        return _lines(path, csv.DictReader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise InvoiceFileError(f"{path}: is not CSV ({error}): save it as CSV UTF-8") from None
+
+
+def _lines(path: Path, rows: "csv.DictReader[str]") -> list[InvoiceLine]:
     names = [(name or "").strip().lower() for name in rows.fieldnames or ()]
     lacking = [name for name in _NEEDED if name not in names]
     if lacking:
@@ -67,7 +76,8 @@ def read_invoice_file(path: Path) -> list[InvoiceLine]:
             mistakes.append(f"{path}, line {rows.line_num}, repeats line {found[key][0]}: add the two amounts up")
         found.setdefault(key, (rows.line_num, line))
     if mistakes:
-        raise InvoiceFileError("\n".join(mistakes))
+        more = len(mistakes) - _MOST_MISTAKES
+        raise InvoiceFileError("\n".join([*mistakes[:_MOST_MISTAKES], *([f"and {more} more"] if more > 0 else [])]))
     return [line for _, line in found.values()]
 
 
@@ -77,19 +87,15 @@ def _mistakes(row: Mapping[str | None, object]) -> Iterator[str]:
     provider, month, amount, currency = (str(row.get(name) or "").strip() for name in _NEEDED)
     if not provider:
         yield "provider: is empty: write it as `usage-pipeline invoices show` or the reports name it, such as openai"
+    for name in ("provider", "model"):
+        if not _NAME.fullmatch(str(row.get(name) or "").strip()):
+            yield f"{name}: {shown(str(row.get(name)))} is not a name: write up to 200 letters on one line"
     if not _MONTH.fullmatch(month):
-        yield f"month: {month!r} is not a month: write 2026-11"
-    if not _is_amount(amount):
-        yield f"amount: {amount!r} is not an amount: write digits and a point, such as 1234.50"
+        yield f"month: {shown(month)} is not a month: write 2026-11"
+    if not _AMOUNT.fullmatch(amount):
+        yield f"amount: {shown(amount)} is not an amount: write digits and a point, such as 1234.50"
     if not (len(currency) == 3 and currency.isascii() and currency.isalpha()):
-        yield f"currency: {currency!r} is not a currency: write its three letters, such as USD or CNY"
-
-
-def _is_amount(text: str) -> bool:
-    try:
-        return bool(_AMOUNT.fullmatch(text)) and Decimal(text).is_finite()
-    except InvalidOperation:
-        return False
+        yield f"currency: {shown(currency)} is not a currency: write its three letters, such as USD or CNY"
 
 
 def _line(row: Mapping[str | None, object]) -> InvoiceLine:

@@ -113,6 +113,13 @@ def test_the_assets_table_shows_hostile_names_as_they_are(
         (GOOD + "OPENAI,GPT-4o,2026-10,1,USD\n", "line 5, repeats line 3"),
         (GOOD + ",m,2026-10,1,USD\n", "line 5, provider: is empty"),
         ("", "line 1: lacks the column provider"),
+        (GOOD.replace("2026-10,40.50", "0000-01,40.50"), "line 3, month: '0000-01' is not a month"),
+        (GOOD.replace("2026-10,40.50", "２０２６-10,40.50"), "line 3, month:"),
+        (GOOD.replace("40.50", "9" * 400), "line 3, amount: '9999"),
+        (GOOD.replace("gpt-4o", "gpt\0"), "line 3, model:"),
+        (GOOD.replace("gpt-4o", '"gpt\x1b[31m"'), "line 3, model: 'gpt\\x1b[31m' is not a name"),
+        (GOOD.replace("gpt-4o", "x" * 200_000), "is not CSV"),
+        (GOOD + ",m,2026-10,1,USD\n" * 60, "and 10 more"),
     ],
 )
 def test_a_file_with_a_mistake_is_refused_whole_and_by_line(tmp_path: Path, text: str, says: str) -> None:

@@ -30,6 +30,11 @@ COMMANDS: dict[str, Command | Group] = {
         "up",
         "Start the Dagster UI and its daemon: the pass runs each minute, alerts leave within seconds. Ctrl-C ends it.",
     ),
+    "status": Command(
+        "status",
+        "status",
+        "Does it run: the last pass, each source's lag, alerts that wait, disk, versions. Exit 0 only if all is well.",
+    ),
     "down": Command("servers", "down", "Stop the embedded server; nothing that it holds is lost."),
     "backfill": Command(
         "backfill",

@@ -8,8 +8,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -18,9 +16,10 @@ from pathlib import Path
 from typing import IO
 
 from usage_pipeline.ui.guard import LOOPBACK_NAMES
+from usage_pipeline.ui.running import answers
 
 LOCATION = "usage_pipeline"
-_LOCK = "up.lock"
+LOCK = "up.lock"
 _LOOKS_EVERY_S = 0.25
 _ENDS_WITHIN_S = 25.0
 _STARTS_WITHIN_S = 120.0
@@ -76,7 +75,7 @@ def only_one(home: Path, address: Address) -> Iterator[int]:
 
     Raises UpError that names the one that runs. What a killed `up` left behind is waited for: it ends by itself.
     """
-    path = home / _LOCK
+    path = home / LOCK
     with path.open("a+", encoding="utf-8") as file:
         _take(file)
         file.seek(0)
@@ -183,7 +182,7 @@ def start(home: Path, log: Path, address: Address, lock: int, *, before: Sequenc
         _wait(running, lambda: _takes_connections(code))
         running.processes["daemon"] = _attended(closing, log, home, lock, _daemon(workspace))
         running.processes["webserver"] = _attended(closing, log, home, lock, _webserver(workspace, address))
-        _wait(running, lambda: _answers(f"{address.url}/server_info"))
+        _wait(running, lambda: answers(f"{address.url}/server_info"))
     except BaseException:
         running.end()
         raise
@@ -255,11 +254,3 @@ def _takes_connections(path: Path) -> bool:
         except OSError:
             return False
     return True
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  (our own address)
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
-        return False

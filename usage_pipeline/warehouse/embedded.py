@@ -78,6 +78,17 @@ def stop_embedded(home: Path) -> bool:
     return True
 
 
+def running_embedded(home: Path) -> EmbeddedServer | None:
+    """Returns the server under ``home`` when it runs and answers; starts nothing and changes nothing."""
+    try:
+        lines = (_data_folder(home) / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        server = EmbeddedServer(socket_folder=lines[4].strip(), port=int(lines[3]))
+        psycopg.connect(server.url("postgres"), connect_timeout=5).close()
+    except (OSError, IndexError, ValueError, psycopg.OperationalError):
+        return None
+    return server
+
+
 def _started(folder: Path) -> EmbeddedServer:
     """The server, running and closed to everybody else, also one that an older version left open."""
     server = _server(folder)

@@ -11,6 +11,7 @@ from usage_pipeline.warehouse.embedded import (
     WAREHOUSE_DATABASE,
     EmbeddedServer,
     EmbeddedServerError,
+    running_embedded,
     start_embedded,
 )
 
@@ -29,6 +30,15 @@ def dagster_storage_url() -> str:
     """DAGSTER_POSTGRES_URL, else the embedded server's database for Dagster; with the driver that Dagster speaks."""
     url = variable("DAGSTER_POSTGRES_URL") or embedded().url(DAGSTER_DATABASE)
     return plain_url(url).replace("postgresql://", "postgresql+psycopg2://", 1)
+
+
+def url_if_running() -> str | None:
+    """Returns the warehouse's URL without starting anything; None when its embedded server does not run."""
+    given = variable("WAREHOUSE_URL")
+    if given:
+        return given
+    server = running_embedded(home_dir())
+    return server.url(WAREHOUSE_DATABASE) if server else None
 
 
 def embedded() -> EmbeddedServer:
@@ -57,10 +67,11 @@ def _check_place(home: Path) -> None:
 
 def has_dagster() -> bool:
     """Whether this installation has an instance of Dagster: `up` or the demo made its home."""
-    return (_dagster_home() / "dagster.yaml").is_file()
+    return (dagster_home() / "dagster.yaml").is_file()
 
 
-def _dagster_home() -> Path:
+def dagster_home() -> Path:
+    """Returns where Dagster keeps its instance: DAGSTER_HOME, else a folder of the home; it need not be there."""
     return Path(os.environ.get("DAGSTER_HOME") or home_dir().resolve() / "dagster")
 
 
@@ -70,7 +81,7 @@ def prepare_dagster_environment() -> Path:
     Runs and servers work in folders of their own: they are given the configuration by its absolute path.
     """
     os.environ["USAGE_PIPELINE_CONFIG"] = str(config_path())
-    home = _dagster_home()
+    home = dagster_home()
     os.environ["DAGSTER_HOME"] = str(home)
     home.mkdir(parents=True, exist_ok=True)
     ours, theirs = shipped("dagster.yaml"), home / "dagster.yaml"

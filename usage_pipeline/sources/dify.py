@@ -14,7 +14,7 @@ from usage_pipeline.sources.dify_mysql.schema import tables_it_may_write
 from usage_pipeline.sources.dify_postgres import DifyPostgres
 from usage_pipeline.sources.dify_postgres.connection import PostgresReader, writable_tables
 from usage_pipeline.sources.dify_postgres.schema import read_schema
-from usage_pipeline.sources.dify_schema import DifySchema
+from usage_pipeline.sources.dify_schema import DifySchema, filtered_words
 from usage_pipeline.sources.mysql_url import is_mysql_url
 from usage_pipeline.sources.replica import Replica
 from usage_pipeline.sources.server_findings import pooler_findings, server_findings
@@ -69,7 +69,11 @@ def examine(source: SourceSettings, settings: Settings) -> Iterator[Examined]:
     yield Examined("ok", "a Dify database that can be read")
     if found.schema.missing:
         yield Examined("warning", f"lacks {', '.join(found.schema.missing)}: counted without")
-    if not found.schema.app_log_by_run:
+    for words in found.schema.lost.values():
+        yield Examined("warning", f"the role {words}")
+    for table in found.schema.filtered:
+        yield Examined("warning", filtered_words(table))
+    if not found.schema.app_log_by_run and "workflow_app_logs" not in found.schema.lost:
         yield Examined("warning", "workflow_app_logs has no index on workflow_run_id: callers are attributed by user")
     if found.unindexed:
         yield Examined(

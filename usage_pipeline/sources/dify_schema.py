@@ -1,30 +1,13 @@
 """What a Dify database allows by the columns and indexes that it has; its version string is not trusted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from usage_pipeline.sources.base import SourceError
+from usage_pipeline.sources.dify_grants import BY_VERSION, NEEDED, OPTIONAL, Columns, Rights
 
-_NEEDED = {
-    "messages": ("id", "app_id", "conversation_id", "message_tokens", "answer_tokens", "answer", "created_at"),
-    "workflow_runs": ("id", "tenant_id", "app_id", "workflow_id", "type", "triggered_from", "status", "total_tokens",
-                      "created_by_role", "created_by", "created_at", "finished_at"),
-    "workflow_node_executions": ("id", "workflow_run_id", "tenant_id", "app_id", "workflow_id", "triggered_from",
-                                 "node_id", "node_type", "title", "status", "execution_metadata", "process_data",
-                                 "outputs", "created_by", "created_at"),
-    "apps": ("id", "tenant_id", "name", "mode"),
-    "tenants": ("id", "name"),
-}  # fmt: skip
-_OPTIONAL = {
-    "messages": ("workflow_run_id", "model_provider", "model_id", "total_price", "currency", "message_unit_price",
-                 "answer_unit_price", "status", "invoke_from", "from_source", "from_end_user_id", "from_account_id"),
-}  # fmt: skip
-
-_TOOL_CALLS = {"id", "user_id", "tenant_id", "provider", "tool_type", "tool_name", "prompt_tokens", "answer_tokens",
-               "total_price", "currency", "created_at"}  # fmt: skip
-
-_DOCUMENTS = {"id", "tenant_id", "dataset_id", "tokens", "completed_at", "created_at"}
-_DATASETS = {"id", "name", "embedding_model", "embedding_model_provider"}
+# Not missed where it is not there: conversations say the same.
+_NEWER = ("app_mode", "message_price_unit", "answer_price_unit")
 
 
 @dataclass(frozen=True)
@@ -43,6 +26,8 @@ class DifySchema:
     key_use_is_prompt: bool  # api_tokens.last_used_at is written within the request, not in batches later
     key_record_type: str | None = None  # type of the fork's record_id, where calls can be looked up by it
     key_records_unindexed: bool = False  # the fork's table is there, but looking a call up would read it whole
+    lost: Mapping[str, str] = field(default_factory=dict)  # by table that may not be read, in words
+    filtered: tuple[str, ...] = ()  # tables of which a policy hides rows from the role
 
 
 def is_dify(columns: Mapping[str, set[str]]) -> bool:
@@ -50,25 +35,31 @@ def is_dify(columns: Mapping[str, set[str]]) -> bool:
     return {"messages", "apps"} <= columns.keys()
 
 
-def schema_of(columns: Mapping[str, set[str]], indexes: set[tuple[str, tuple[str, ...]]]) -> DifySchema:
-    """Returns what columns by table, and indexes as (table, columns), allow.
+def schema_of(columns: Columns, indexes: set[tuple[str, tuple[str, ...]]], rights: Rights) -> DifySchema:
+    """Returns what the columns that may be read, by table, and indexes as (table, columns) allow.
 
-    Raises SourceError when too much is missing.
+    Raises SourceError when too much is missing, or may not be read.
     """
-    lacking = [f"{table}.{name}" for table, names in _NEEDED.items() for name in names
+    if refused := rights.refused(columns):
+        named = [f"{table} ({', '.join(names)})" if names else table for table, names in refused.items()]
+        raise SourceError(f"the role may not read {', '.join(named)}: {rights.grant(refused)}")
+    lacking = [f"{table}.{name}" for table, names in NEEDED.items() for name in names
                if name not in columns.get(table, ())]  # fmt: skip
     if lacking:
+        unseen = {table: list[str]() for table in NEEDED if table not in columns}
+        advice = f": {rights.grant(unseen)}" if unseen else ""
         raise SourceError(
             f"this is not a Dify database that can be read: it lacks {', '.join(lacking)}; "
-            "check the database in the URL, or the role's SELECT rights (README, 'Connect a real Dify')"
+            f"check the database in the URL, or the role's SELECT rights (README, 'Connect a real Dify'){advice}"
         )
-    missing = tuple(f"{table}.{name}" for table, names in _OPTIONAL.items() for name in names
-                    if name not in columns[table])  # fmt: skip
+    missing = tuple(f"{table}.{name}" for table, names in BY_VERSION.items() for name in names
+                    if name not in columns[table] and name not in _NEWER)  # fmt: skip
+    has = {table: columns.get(table, frozenset[str]()) >= {*names} for table, names in OPTIONAL.items()}
     return DifySchema(
         missing=missing,
-        has_pipelines="pipelines" in columns,
-        has_tool_calls=columns.get("tool_model_invokes", set()) >= _TOOL_CALLS,
-        app_log_by_run=("workflow_app_logs", ("workflow_run_id",)) in indexes,
+        has_pipelines=has["pipelines"],
+        has_tool_calls=has["tool_model_invokes"],
+        app_log_by_run=has["workflow_app_logs"] and ("workflow_app_logs", ("workflow_run_id",)) in indexes,
         run_by_time=any(table == "workflow_runs" and names[0] == "created_at" for table, names in indexes),
         node_by_run=any(
             table == "workflow_node_executions" and names[0] == "workflow_run_id" for table, names in indexes
@@ -77,23 +68,27 @@ def schema_of(columns: Mapping[str, set[str]], indexes: set[tuple[str, tuple[str
             table == "workflow_node_executions" and names[:3] == ("tenant_id", "workflow_id", "node_id")
             for table, names in indexes
         ),
-        has_workflow_tools=columns.get("tool_workflow_providers", set()) >= {"id", "app_id"},
-        has_documents=columns.get("documents", set()) >= _DOCUMENTS and columns.get("datasets", set()) >= _DATASETS,
+        has_workflow_tools=has["tool_workflow_providers"],
+        has_documents=has["documents"] and has["datasets"],
         # 1.13 dropped this index with the change; its tables of human input are looked for too, were the index kept.
         key_use_is_prompt=("messages", ("created_at",)) in indexes
         and not any(table.startswith("human_input") for table in columns),
+        lost=rights.lost(),
+        filtered=tuple(sorted(rights.filtered & {*NEEDED, *OPTIONAL})),
     )
 
 
 def schema_problems(schema: DifySchema) -> list[tuple[str, str, str]]:
     """Returns what this Dify lacks and counting would have used: (kind, name, detail)."""
     found = [("missing_column", name, f"this Dify has no column {name}") for name in schema.missing]
-    if not schema.has_tool_calls:
+    found += [("missing_column", table, f"the role {words}") for table, words in schema.lost.items()]
+    if not schema.has_tool_calls and "tool_model_invokes" not in schema.lost:
         detail = "the tools' own model calls cannot be read: grant SELECT on tool_model_invokes to the role"
         found.append(("missing_column", "tool_model_invokes", detail))
-    if not schema.has_documents:
+    if not schema.has_documents and not schema.lost.keys() & {"documents", "datasets"}:
         detail = "embedded documents cannot be estimated: grant SELECT on documents and datasets to the role"
         found.append(("missing_column", "documents", detail))
+    found += [("not_visible", table, filtered_words(table)) for table in schema.filtered]
     if schema.key_records_unindexed:
         detail = (
             "the fork's record of keys is not used, for a look-up would read it whole: "
@@ -101,3 +96,8 @@ def schema_problems(schema: DifySchema) -> list[tuple[str, str, str]]:
         )
         found.append(("missing_column", "api_token_message_joins_extend.record_id", detail))
     return found
+
+
+def filtered_words(table: str) -> str:
+    """Returns what is wrong with a table of which a policy may hide rows, and what to do."""
+    return f"row level security may hide rows of {table} from the role: ALTER ROLE ... BYPASSRLS, or a policy for it"

@@ -22,7 +22,7 @@ def server_findings(clock: datetime, replica: Replica | None, bound: timedelta) 
     elif replica is None:
         yield Examined("ok", "clocks agree")
     if replica is not None:
-        yield _replica(replica, bound)
+        yield replica_finding(replica, bound)
 
 
 def pooler_findings(pooling: Pooling) -> Iterator[Examined]:
@@ -34,7 +34,8 @@ def pooler_findings(pooling: Pooling) -> Iterator[Examined]:
         yield Examined("ok", "a pooler stands before it and lends us a session of our own")
 
 
-def _replica(replica: Replica, bound: timedelta) -> Examined:
+def replica_finding(replica: Replica, bound: timedelta) -> Examined:
+    """Returns how far a replica is, which may be behind by ``bound``."""
     up_to = (
         f"{replica.complete_up_to:%Y-%m-%d %H:%M:%S} UTC" if replica.complete_up_to else "a moment that it does not say"
     )

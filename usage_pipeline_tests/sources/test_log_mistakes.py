@@ -36,6 +36,27 @@ def test_a_wrong_name_is_answered_with_the_names_that_exist(
         assert word in str(raised.value)
 
 
+def test_a_column_that_may_not_be_read_is_said_before_a_pass_needs_it(
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Log(empty_database)
+    log.do(f"CREATE TABLE completion_logs ({PLAIN.format(time='timestamptz', number='int')}, model text)")
+    log.do("CREATE ROLE log_reader LOGIN PASSWORD 'l0g-s3cr3t'")
+    try:
+        log.do("GRANT SELECT (id, created_at, input_tokens, output_tokens) ON completion_logs TO log_reader")
+        monkeypatch.setenv("LOG_URL", empty_database.replace("postgres@", "log_reader:l0g-s3cr3t@"))
+        settings = settings_for(columns={"model": "model"})
+        (found,) = examine(settings.sources[0], settings)
+        assert (found.state, "grant SELECT on it" in found.says) == ("wrong", True)
+        with pytest.raises(SourceError, match="grant SELECT on it"):
+            open_source(settings.sources[0], settings)
+        log.do("GRANT SELECT (model) ON completion_logs TO log_reader")
+        open_source(settings.sources[0], settings).close()
+    finally:
+        log.do("DROP OWNED BY log_reader")
+        log.do("DROP ROLE log_reader")
+
+
 @pytest.mark.parametrize(
     ("url", "words"),
     [

@@ -249,6 +249,16 @@ def test_doctor_says_which_rights_are_missing(mariadb: MariaDB, dify: str, wareh
         assert code == 1
         assert "lacks workflow_node_executions.id" in found[0][1]
         assert "SELECT rights" in found[0][1]
+        grant = found[0][1].rpartition("): ")[2]
+        assert f"`{dify}`.end_users" in grant
+        assert ".messages" not in grant
+        for statement in grant.split("; "):
+            execute(mariadb, statement)
+        code, found = doctor(warehouse_url, mariadb.url(dify, "half", ENCODED))
+        assert code == 0
+        lost = [text for state, text in found if state == "warning" and "may not read" in text]
+        assert len(lost) == 6
+        assert any(f"GRANT SELECT ON `{dify}`.tool_model_invokes TO 'half'@'%'" in text for text in lost)
     finally:
         execute(mariadb, "DROP USER 'half'@'%'")
 

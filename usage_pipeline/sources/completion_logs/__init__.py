@@ -7,7 +7,7 @@ from usage_pipeline.settings import Settings, SourceSettings
 from usage_pipeline.settings.sources import LogColumns
 from usage_pipeline.sources.base import Driver, Examined, SourceError, url_of
 from usage_pipeline.sources.completion_logs.source import CompletionLogs
-from usage_pipeline.sources.server_findings import server_findings
+from usage_pipeline.sources.server_findings import replica_finding
 
 __all__ = ["DRIVER", "CompletionLogs"]
 
@@ -38,8 +38,8 @@ def _examine(source: SourceSettings, settings: Settings) -> Iterator[Examined]:
         yield Examined("ok", f"a completion log that can be read: {columns}")
         for _, _, detail in opened.problems():
             yield Examined("warning", detail)
-        bound = timedelta(minutes=settings.reading.replica_behind_minutes)
-        yield from server_findings(opened.clock(), opened.replica(), bound)
+        if replica := opened.replica():
+            yield replica_finding(replica, timedelta(minutes=settings.reading.replica_behind_minutes))
     except SourceError as error:
         yield Examined("wrong", str(error))
     finally:

@@ -196,5 +196,7 @@ def _first_line(error: BaseException) -> str:
     if isinstance(error, pymysql.Error) and len(error.args) > 1:
         advice = mysql_advice(error.args[0], LOG_ON_MYSQL)
         return f"{error.args[1]}; {advice}" if advice else str(error.args[1])
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return f"{str(error).splitlines()[0]}; grant SELECT on it, or on the columns that are read, to the role"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__

@@ -53,6 +53,8 @@ class CompletionLogs:
             with in_words("the log's table cannot be looked at"):
                 self._table, kinds = self._find(table)
                 self._indexed, self._id_is_unique = self._indexes(table)
+            # What may not be read is said now, not in mid-pass.
+            self._first_row(sa.select(*(self._table.c[column] for column in self._columns.values())).limit(0))
             own = str(kinds[self._columns["created_at"]]).upper()
             # The session's zone is UTC, so MySQL gives its TIMESTAMPs in it; DATETIMEs are whatever was written.
             in_session_zone = self._connection.dialect.name in ("mysql", "mariadb") and own.startswith(_MYSQL_TIMESTAMP)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from usage_pipeline.sources.base import SourceError
+from usage_pipeline.sources.dify_grants import FORKS_TABLE, OPTIONAL, Columns, Rights
 from usage_pipeline.sources.dify_mysql.connection import MysqlReader
 from usage_pipeline.sources.dify_schema import DifySchema, is_dify, schema_of
 from usage_pipeline.warehouse.statements import statement
@@ -51,7 +52,7 @@ def read_mysql_schema(reader: MysqlReader) -> tuple[DifySchema, MysqlTables]:
     if not is_dify(columns):
         raise SourceError(_not_dify(reader))
     indexes = _index_columns(reader)
-    schema = schema_of(columns, {(table, names) for (table, _), names in indexes.items()})
+    schema = schema_of(columns, {(table, names) for (table, _), names in indexes.items()}, _rights(reader, columns))
     return schema, MysqlTables(
         message_columns=frozenset(columns["messages"]),
         messages_by_time=_led_by(indexes, "messages", ("created_at",)),
@@ -63,6 +64,14 @@ def read_mysql_schema(reader: MysqlReader) -> tuple[DifySchema, MysqlTables]:
         app_logs_by_run=_led_by(indexes, "workflow_app_logs", ("workflow_run_id",)),
         collations=collations,
     )
+
+
+def _rights(reader: MysqlReader, columns: Columns) -> Rights:
+    """What a user may not read is not there for it: each Dify that runs on MySQL has all but the fork's table."""
+    user, host = reader.value(str, "SELECT CURRENT_USER()").rsplit("@", 1)
+    hidden = {table: {*names} for table, names in OPTIONAL.items() if table not in columns and table != FORKS_TABLE}
+    database = reader.value(str, "SELECT DATABASE()")
+    return Rights(f"'{user}'@'{host}'", hidden, qualified=f"`{database}`.{{}}")
 
 
 def tables_it_may_write(reader: MysqlReader) -> list[str]:

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from usage_pipeline.sources.base import SourceError
+from usage_pipeline.sources.dify_grants import FORKS_TABLE, Rights
 from usage_pipeline.sources.dify_schema import DifySchema, is_dify, schema_of
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.rows import row, rows, value
+from usage_pipeline.warehouse.rows import row, rows, value, values
 from usage_pipeline.warehouse.statements import statement
 
 _FOLDER = "sources/dify_postgres"
-_KEY_RECORDS = "api_token_message_joins_extend"
 _TYPES_OF_IDS = ("uuid", "text", "character varying")
 _SMALL = 16 * 1024 * 1024  # bytes; read whole in a moment
 
@@ -23,6 +23,8 @@ Indexes = set[tuple[str, tuple[str, ...]]]  # table and columns
 class _PostgresColumn:
     table_name: str
     column_name: str
+    readable: bool
+    filtered: bool
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,13 @@ class _KeyRecords:
 
 def read_schema(connection: Connection) -> DifySchema:
     """Probes columns and indexes. Raises SourceError when the database is not Dify's or may not be read."""
-    columns: Columns = defaultdict(set)
+    columns: dict[str, set[str]] = defaultdict(set)
+    hidden: dict[str, set[str]] = defaultdict(set)
+    filtered = set[str]()
     for found in rows(connection, _PostgresColumn, statement(f"{_FOLDER}/columns")):
-        columns[found.table_name].add(found.column_name)
+        (columns if found.readable else hidden)[found.table_name].add(found.column_name)
+        if found.filtered:
+            filtered.add(found.table_name)
     if not is_dify(columns):
         raise SourceError(_not_dify(connection))
     indexes = {
@@ -51,7 +57,7 @@ def read_schema(connection: Connection) -> DifySchema:
     }
     record_type, by_record = _key_records(connection, columns, indexes)
     return replace(
-        schema_of(columns, indexes),
+        schema_of(columns, indexes, Rights(_role(connection), hidden, filtered)),
         key_record_type=record_type if by_record else None,
         key_records_unindexed=record_type is not None and not by_record,
     )
@@ -59,13 +65,17 @@ def read_schema(connection: Connection) -> DifySchema:
 
 def _key_records(connection: Connection, columns: Columns, indexes: Indexes) -> tuple[str | None, bool]:
     """The type of record_id in the fork's record of keys, and whether a call can be looked up by it."""
-    if not columns.get(_KEY_RECORDS, set()) >= {"record_id", "app_token_id"}:
+    if not columns.get(FORKS_TABLE, set()) >= {"record_id", "app_token_id"}:
         return None, False
-    found = row(connection, _KeyRecords, statement(f"{_FOLDER}/key_record_type"), {"table": _KEY_RECORDS})
+    found = row(connection, _KeyRecords, statement(f"{_FOLDER}/key_record_type"), {"table": FORKS_TABLE})
     if found is None or found.record_type not in _TYPES_OF_IDS:
         return None, False
-    indexed = any(table == _KEY_RECORDS and names[0] == "record_id" for table, names in indexes)
+    indexed = any(table == FORKS_TABLE and names[0] == "record_id" for table, names in indexes)
     return found.record_type, indexed or found.size <= _SMALL
+
+
+def _role(connection: Connection) -> str:
+    return value(connection, str, "SELECT quote_ident(current_user)")
 
 
 def _not_dify(connection: Connection) -> str:
@@ -74,6 +84,11 @@ def _not_dify(connection: Connection) -> str:
         return (
             f"database {name!r} looks like Dify's but the role may not read it: "
             "grant SELECT on its tables (README, 'Connect a real Dify')"
+        )
+    if shut := values(connection, str, statement(f"{_FOLDER}/shut_schemas")):
+        return (
+            f"database {name!r} looks like Dify's but the role may not enter its schema: "
+            f"GRANT USAGE ON SCHEMA {shut[0]} TO {_role(connection)}"
         )
     return (
         f"database {name!r} is not Dify's: it has no tables `messages` and `apps`; "

@@ -73,6 +73,25 @@ def find_anomalies(connection: Connection, settings: Settings, version: int, now
     return found
 
 
+@dataclass(frozen=True)
+class FoundAnomaly:
+    """A window that was found unusual; amounts in the measure, times aware UTC. The name is empty for the whole."""
+
+    rule_id: str
+    name: str
+    window_start: datetime
+    window_end: datetime
+    measure: str
+    amount: Decimal
+    usual: Decimal
+    score: Decimal
+
+
+def found_lately(connection: Connection) -> list[FoundAnomaly]:
+    """Returns what was found within the last day, the most unusual first."""
+    return rows(connection, FoundAnomaly, statement("anomalies/found_lately"))
+
+
 def windows_at(window: Window, now: datetime, zone: str) -> list[AnomalyWindow]:
     """Returns the newest whole window that can be looked at, and those that it is compared with.
 

@@ -17,13 +17,14 @@ from usage_pipeline.defs.shared import (
     table_metadata,
     usage_days,
 )
-from usage_pipeline.defs.tables import listed
+from usage_pipeline.defs.tables import table
 from usage_pipeline.run_tags import Work, is_scheduled, work_of
 from usage_pipeline.settings import Budget, Settings
 
 if TYPE_CHECKING:
     from usage_pipeline.warehouse.connection import Connection
 
+_UNUSUAL = ("what", "from", "to", "used", "usually", "standard deviations above", "rule")
 _RED = {"critical", "emergency"}
 
 
@@ -66,11 +67,11 @@ def budget_status(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg
                 "alerts_it_would_have_raised": len(found),
                 "would_have_alerted": what_if_table(configuration.settings, found),
             }
-        table = table_metadata(connection, "budget_status")
+        of_the_table = table_metadata(connection, "budget_status")
         standing = standing_now(connection)
     return dg.MaterializeResult(
         metadata={
-            **table,
+            **of_the_table,
             "alerts_raised": raised,
             "sends": "alerts" if in_pass else "nothing",
             "config_version": configuration.version,
@@ -110,13 +111,38 @@ def names_are_one_workspaces(warehouse: Warehouse) -> dg.AssetCheckResult:
 
 @dg.asset_check(asset=budget_status, description="Nothing was used that is far outside its own history (`anomalies:`).")
 def nothing_unusual(warehouse: Warehouse) -> dg.AssetCheckResult:
-    """A warning with what was found within the last day."""
-    from usage_pipeline.warehouse.statements import statement
+    """A warning with what was found within the last day; it says so where nothing is watched."""
+    from usage_pipeline.budgets.anomalies import found_lately
+    from usage_pipeline.budgets.standing import in_unit
 
     with warehouse.connection() as connection:
-        found = connection.execute(statement("anomalies/found_lately")).fetchone()
-        unusual = listed(connection, statement("anomalies/found_lately"))
-    return dg.AssetCheckResult(passed=found is None, severity=dg.AssetCheckSeverity.WARN, metadata={"unusual": unusual})
+        settings = warehouse.configuration(connection).settings
+        found = found_lately(connection)
+    watched = [rule.id for rule in settings.anomalies if rule.mode != "off"]
+    lines = [
+        (
+            one.name or "everything",
+            one.window_start,
+            one.window_end,
+            in_unit(one.amount, one.measure, settings.currency),
+            in_unit(one.usual, one.measure, settings.currency),
+            one.score,
+            one.rule_id,
+        )
+        for one in found
+    ]
+    return dg.AssetCheckResult(
+        passed=not found,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=None if watched else "nothing is watched: `anomalies:` of the configuration is empty or off",
+        metadata={
+            "watched": ", ".join(watched) or "nothing is watched",
+            "rules_watched": len(watched),
+            "unusual_windows": len(found),
+            "highest_score": float(max((one.score for one in found), default=0)),
+            "unusual": table(_UNUSUAL, lines),
+        },
+    )
 
 
 def _budget_levels() -> dg.AssetChecksDefinition:
@@ -162,7 +188,7 @@ def _budget_check(connection: "Connection", settings: Settings, budget: Budget, 
         metadata={
             **standing_figures(settings, standing[0] if standing else None),
             "highest": standing_table(settings, standing),
-            **{name: table for one in found for name, table in explained(settings, one).items()},
+            **{name: shown for one in found for name, shown in explained(settings, one).items()},
         },
     )
 

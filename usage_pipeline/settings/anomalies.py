@@ -36,3 +36,13 @@ class Anomaly(StrictModel):
     mode: Annotated[Literal["off", "warn", "alert"], BeforeValidator(_word)] = "warn"
     level: Level = "warning"
     notify: Names = ()
+
+
+# What is watched where the configuration says nothing of it; `anomalies: []` watches nothing. A hundred thousand tokens
+# are some tens of cents at common prices: less is not worth a word.
+DEFAULT_ANOMALIES = (
+    Anomaly(id="everything-by-day", window="day", at_least=Decimal(100_000)),
+    Anomaly(id="everything-by-hour", window="hour", at_least=Decimal(100_000)),
+    Anomaly(id="projects-by-day", per="project", window="day", at_least=Decimal(100_000)),
+    Anomaly(id="projects-by-hour", per="project", window="hour", at_least=Decimal(100_000)),
+)

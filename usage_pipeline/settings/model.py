@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ConfigDict, Field, model_validator
 
 from usage_pipeline.settings.alerting import Alerting, TemplateSettings
-from usage_pipeline.settings.anomalies import Anomaly
+from usage_pipeline.settings.anomalies import DEFAULT_ANOMALIES, Anomaly
 from usage_pipeline.settings.api_keys import NamedKey
 from usage_pipeline.settings.approvals import Approvals
 from usage_pipeline.settings.budget import DEFAULT_TIERS, OWNER, Budget, Level, Tier
@@ -168,7 +168,7 @@ class Settings(StrictModel):
     templates: TemplateSettings = TemplateSettings()
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1)] = DEFAULT_TIERS
     budgets: tuple[Budget, ...] = ()
-    anomalies: tuple[Anomaly, ...] = ()
+    anomalies: tuple[Anomaly, ...] = DEFAULT_ANOMALIES
     approvals: Approvals = Approvals()
     enforcement: Enforcement = Enforcement()
     reports: Reports = Reports()

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from statistics import median
 from zoneinfo import ZoneInfo
 
+import dagster as dg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,7 +17,7 @@ from usage_pipeline.budgets.anomalies import find_anomalies, windows_at
 from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.settings import SettingsError, parse_settings
 from usage_pipeline.usage.roll_up import roll_up
-from usage_pipeline.warehouse.connection import Connection, connect
+from usage_pipeline.warehouse.connection import Connection, address_of, connect
 from usage_pipeline.warehouse.rows import values
 from usage_pipeline.warehouse.schema import migrate
 from usage_pipeline_tests.support.rewriting import forget
@@ -180,6 +182,59 @@ def test_what_is_small_young_or_left_out_is_not_worth_a_word(books: Connection) 
     put(books, "a", noon(TODAY - timedelta(days=1)), 50_000)
     rolled(books)
     assert found(books, "per: project, scope: {not: {project: app-a}}") == []
+
+
+def test_left_out_everything_and_each_project_are_watched_and_nobody_is_notified(books: Connection) -> None:
+    watched = parse_settings("version: 1\n", "c.yaml")
+    assert {(rule.per, rule.window, rule.mode) for rule in watched.anomalies} == {
+        (per, window, "warn") for per in (None, "project") for window in ("day", "hour")
+    }
+    for number in range(1, 30):
+        put(books, "a", noon(TODAY - timedelta(days=number)), 3_000_000 if number == 1 else 120_000)
+    rolled(books)
+    by_day = parse_settings(f"version: 1\ntimezone: {ZONE}\n", "c.yaml")
+    evaluate_and_alert(books, ActiveConfiguration(by_day, 1), NOW)
+    rules = values(books, str, "SELECT DISTINCT rule_id FROM usage.anomaly ORDER BY 1")
+    assert rules == ["everything-by-day", "projects-by-day"]
+    assert values(books, int, "SELECT count(*)::int FROM usage.alert WHERE kind = 'anomaly'") == [0]
+
+
+@pytest.mark.parametrize("off", ["[]", "[{id: one, at_least: 5, mode: off}]"])
+def test_the_check_says_so_where_nothing_is_watched(
+    books: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, off: str
+) -> None:
+    from usage_pipeline.defs.budgets import nothing_unusual  # noqa: PLC0415  (reads the configuration when loaded)
+    from usage_pipeline.defs.resources import Warehouse  # noqa: PLC0415
+
+    config = tmp_path / "c.yaml"
+    monkeypatch.setenv("WAREHOUSE_URL", address_of(books))
+    monkeypatch.setenv("USAGE_PIPELINE_HOME", str(tmp_path))
+    monkeypatch.setenv("USAGE_PIPELINE_CONFIG", str(config))
+
+    def looked_at(text: str) -> dg.AssetCheckResult:
+        config.write_text(f"version: 1\n{text}\n", encoding="utf-8")
+        result = nothing_unusual(warehouse=Warehouse())
+        assert isinstance(result, dg.AssetCheckResult)
+        return result
+
+    nothing = looked_at(f"anomalies: {off}")
+    assert (nothing.passed, nothing.metadata["watched"].value) == (True, "nothing is watched")
+    assert "nothing is watched" in str(nothing.description)
+    books.execute(
+        "INSERT INTO usage.anomaly (rule_id, value, window_start, window_end, name, measure, amount, usual, spread,"
+        " score, known, found_at, config_version) VALUES ('everything-by-day', '', now() - interval '1 day', now(), '',"
+        " 'tokens', 2000000, 80000, 8000, 240.5, 20, now(), 1)"
+    )
+    red = looked_at("")
+    assert (red.passed, red.severity, red.description) == (False, dg.AssetCheckSeverity.WARN, None)
+    assert (red.metadata["unusual_windows"].value, red.metadata["highest_score"].value) == (1, 240.5)
+    assert isinstance(red.metadata["unusual"], dg.TableMetadataValue)
+    (row,) = red.metadata["unusual"].records
+    assert (row.data["what"], row.data["used"], row.data["usually"]) == (
+        "everything",
+        "2,000,000 tokens",
+        "80,000 tokens",
+    )
 
 
 def test_windows_are_cut_in_the_zone_and_alike() -> None:

@@ -13,11 +13,24 @@ from usage_pipeline.defs import (
     reconciliation,
     reports,
     usage,
+    watch,
 )
 from usage_pipeline.defs.policies import with_policies
 from usage_pipeline.defs.resources import Warehouse
 
-_MODULES = (ingest, usage, reconciliation, budgets, backfill, alerts, overrides, enforcement, reports, maintenance)
+_MODULES = (
+    ingest,
+    usage,
+    reconciliation,
+    budgets,
+    backfill,
+    alerts,
+    watch,
+    overrides,
+    enforcement,
+    reports,
+    maintenance,
+)
 
 
 def _merged() -> dg.Definitions:

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 WORK_TAG = "usage_pipeline/work"
 BACKFILL_TAG = "dagster/backfill"
+PRIORITY_TAG = "dagster/priority"
 # Dagster's own, of a run that a schedule asked for; a run that is tried again takes it along.
 _SCHEDULE_TAG = "dagster/schedule_name"
 _PARTITION = "dagster/partition"
@@ -30,9 +31,25 @@ class Work(StrEnum):
 
     @property
     def tags(self) -> dict[str, str]:
-        """The tags of a run that does this work."""
-        return {WORK_TAG: self.value}
+        """The tags of a run that does this work, and how urgently."""
+        return {WORK_TAG: self.value, PRIORITY_TAG: str(_PRIORITY.get(self, 0))}
 
+
+# In the queue, what notifies and stops spending overtakes what counts, and that what may wait; people's runs have 0.
+_PRIORITY = {
+    Work.DELIVERY: 30,
+    Work.ENFORCE: 30,
+    Work.OVERRIDE: 30,
+    Work.ACKNOWLEDGE: 30,
+    Work.WATCH: 20,
+    Work.PASS: 10,
+    Work.CLOSE_YESTERDAY: 5,
+    Work.DAILY_REPORT: 5,
+    Work.LATE_DAYS: 5,
+    Work.MAINTENANCE: -5,
+    Work.RECONCILE: -5,
+    Work.BACKFILL: -10,
+}
 
 # What runs made before bear; a run that is executed again takes its tags along.
 _FORMER = {"morning": Work.CLOSE_YESTERDAY, "morning_report": Work.DAILY_REPORT}

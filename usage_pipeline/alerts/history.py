@@ -26,6 +26,12 @@ class ListedAlert:
 
 
 @dataclass(frozen=True)
+class _BudgetLevel:
+    budget: str
+    level: str
+
+
+@dataclass(frozen=True)
 class RecordedAlert:
     """An alert as it was raised; times aware UTC."""
 
@@ -51,6 +57,15 @@ class Attempt:
     status: int | None
     answer: str | None
     by: str | None
+
+
+def budgets_of_alerts(connection: Connection, alert_ids: Sequence[str]) -> list[tuple[str, str]]:
+    """Returns the budgets that alerts are about, each with its level; alerts of other kinds are left out."""
+    query = (
+        "SELECT DISTINCT budget_id AS budget, level FROM usage.alert WHERE kind = 'budget' AND alert_id = ANY (%s)"
+        " ORDER BY 1, 2"
+    )
+    return [(found.budget, found.level) for found in rows(connection, _BudgetLevel, query, [list(alert_ids)])]
 
 
 def newest_alerts(connection: Connection, limit: int) -> list[ListedAlert]:

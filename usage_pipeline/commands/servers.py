@@ -1,5 +1,6 @@
 """`usage-pipeline up` and `down`: the Dagster UI and daemon, and the embedded server."""
 
+import os
 import signal
 import threading
 from typing import Annotated
@@ -48,6 +49,7 @@ def up(
             with connected(warehouse_url()) as connection:
                 # Also keeps the copy that runs load by while the file is refused.
                 active_configuration(connection, config_path())
+            os.environ.setdefault("USAGE_PIPELINE_UI_URL", address.for_people)  # for links to it in alerts
             log = home / "dagster.log"
             say(f"What Dagster writes is in {log}")
             # Days that `run` and others made count as materialized from the first look on.

@@ -1,4 +1,4 @@
-"""Alerts: the assets alert_deliveries, alert_audit and pass_record, the delivery job, the watch, acknowledgements."""
+"""Alerts: the assets alert_deliveries, alert_audit and pass_record, the delivery job, acknowledgements."""
 
 from datetime import UTC, datetime
 
@@ -14,6 +14,7 @@ from usage_pipeline.defs.shared import (
     run_key,
     settings_at_load,
     table_metadata,
+    tag_run,
 )
 from usage_pipeline.defs.tables import listed
 from usage_pipeline.run_tags import Work, is_scheduled
@@ -145,6 +146,8 @@ def send_due_alerts(context: dg.OpExecutionContext, warehouse: Warehouse) -> Non
             connection, configuration.settings, by=context.run_id, config_version=configuration.version
         )
     context.log.info(f"{summary}")
+    # A delivery's id begins with its alert's.
+    tag_run(context, alert=[(delivery.partition("-")[0], outcome) for delivery, _, outcome, _ in summary.answers])
 
 
 deliver_alerts = one_op_job(
@@ -159,6 +162,7 @@ deliver_alerts = one_op_job(
 @dg.sensor(
     job=deliver_alerts,
     minimum_interval_seconds=settings_at_load().delivery.every_seconds,
+    tags={"domain": "alerts"},
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Asks for one run of the delivery job a batch of alerts that are due.",
 )
@@ -176,33 +180,6 @@ def alerts_due(warehouse: Warehouse) -> dg.RunRequest | dg.SkipReason:
     if due[0].workers >= _WORKERS:
         return dg.SkipReason(f"{_WORKERS} runs are delivering")
     return dg.RunRequest(run_key=run_key("deliver", [f"{now:%Y-%m-%dT%H:%M}", *(each.key for each in due)]))
-
-
-@dg.op(description="Looks whether passes, channels and sources do what they should, and notifies the operators if not.")
-def watch_the_pipeline(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
-    """A step of the pass, too; it must also work when the pass does not. Follow-ups that are due are made as well."""
-    from usage_pipeline.alerts.follow_ups import plan
-    from usage_pipeline.alerts.kinds.pipeline import raise_watch_alerts
-    from usage_pipeline.delivery.worker import act_as
-
-    with warehouse.connection() as connection:
-        act_as(connection, context.run_id)
-        configuration = warehouse.configuration(connection)
-        raised = raise_watch_alerts(connection, configuration, datetime.now(UTC))
-        plan(connection, configuration.settings, datetime.now(UTC))
-    context.log.info(f"alerts raised: {raised}")
-
-
-watch_pipeline = one_op_job("watch_pipeline", watch_the_pipeline, Work.WATCH, "Watches the pipeline itself.")
-
-watch_pipeline_schedule = dg.ScheduleDefinition(
-    name="watch_pipeline_schedule",
-    job=watch_pipeline,
-    cron_schedule="*/5 * * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Looks every five minutes whether passes, channels and sources do what they should.",
-)
 
 
 class Acknowledgement(dg.Config):
@@ -240,7 +217,6 @@ acknowledge_alert = one_op_job(
 defs = dg.Definitions(
     assets=[alert_deliveries, alert_audit, pass_record],
     asset_checks=[alerts_delivered, audit_is_whole],
-    jobs=[deliver_alerts, watch_pipeline, acknowledge_alert],
-    schedules=[watch_pipeline_schedule],
+    jobs=[deliver_alerts, acknowledge_alert],
     sensors=[alerts_due],
 )

@@ -15,6 +15,7 @@ from usage_pipeline.defs.shared import (
     pass_of,
     settings_at_load,
     table_metadata,
+    tag_run,
     usage_days,
 )
 from usage_pipeline.defs.tables import table
@@ -44,6 +45,7 @@ def budget_status(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg
     evaluates past days under the active configuration, beside what was active then (budget_status_what_if), and
     notifies nobody.
     """
+    from usage_pipeline.alerts.history import budgets_of_alerts
     from usage_pipeline.budgets.past_days import correct_days, evaluate_days, what_if_alerts
     from usage_pipeline.budgets.standing import standing_now
     from usage_pipeline.pipeline import EVALUATE, WATCH, run_steps
@@ -55,6 +57,8 @@ def budget_status(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg
         configuration = warehouse.configuration(connection)
         if in_pass:
             raised = run_steps(pass_of(context, warehouse, connection), EVALUATE, WATCH).alerts
+            budgets = budgets_of_alerts(connection, raised)
+            tag_run(context, alert=[(alert, "raised") for alert in raised], budget=budgets)
         elif work_of(context.run.tags) is Work.LATE_DAYS:
             correct_days(connection, configuration, partition_days(context))
         else:

@@ -94,6 +94,7 @@ enforce_actions = asset_job(
 @dg.sensor(
     job=enforce_actions,
     minimum_interval_seconds=settings_at_load().delivery.every_seconds,
+    tags={"domain": "enforcement"},
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Asks for a run of enforcement when something was reached, approved or is over, or is to be looked at.",
 )

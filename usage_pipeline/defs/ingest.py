@@ -16,10 +16,11 @@ from usage_pipeline.defs.shared import (
     pass_of,
     settings_at_load,
     table_metadata,
+    tag_run,
     tags_of_pass,
 )
 from usage_pipeline.defs.tables import listed
-from usage_pipeline.run_tags import Work, is_scheduled
+from usage_pipeline.run_tags import WORK_TAG, Work, is_scheduled
 
 if TYPE_CHECKING:
     from usage_pipeline.ingest.health import SourceHealth
@@ -51,6 +52,8 @@ def usage_events(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.
         table = table_metadata(connection, "usage_event", estimated=True)
     for error in summary.source_errors.values():
         context.log.error(error)
+    read = ((result.source_id, "read") for result in summary.ingested)
+    tag_run(context, source=[*((source, "failed") for source in summary.source_errors), *read])
     for words in summary.sources_behind.values():
         context.log.error(words)
     return dg.MaterializeResult(
@@ -160,6 +163,7 @@ def is_due(at: datetime | None, every_minutes: int) -> bool:
 @dg.schedule(
     job=usage_pass,
     cron_schedule=_cron(settings_at_load().schedule.every_minutes),
+    tags={"domain": "counting"},
     default_status=dg.DefaultScheduleStatus.RUNNING,
     execution_timezone="UTC",
     description="The pass, each minute unless schedule.every_minutes says otherwise; never two at once.",
@@ -169,7 +173,7 @@ def usage_pass_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.Ru
     if not is_due(context.scheduled_execution_time, settings_at_load().schedule.every_minutes):
         yield dg.SkipReason("not every minute (schedule.every_minutes)")
         return
-    under_way = context.instance.get_runs_count(dg.RunsFilter(tags=Work.PASS.tags, statuses=_UNFINISHED))
+    under_way = context.instance.get_runs_count(dg.RunsFilter(tags={WORK_TAG: Work.PASS}, statuses=_UNFINISHED))
     if under_way:
         yield dg.SkipReason("a pass is under way")
         return
@@ -203,6 +207,7 @@ close_yesterday_schedule = dg.ScheduleDefinition(
     job=close_yesterday,
     cron_schedule=daily_at(settings_at_load().reports.daily_at, earlier=_BEFORE_THE_REPORT),
     execution_timezone=settings_at_load().timezone,
+    tags={"domain": "counting"},
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Closes yesterday an hour before the daily report.",
 )

@@ -34,6 +34,7 @@ remove_old_runs_hourly = dg.ScheduleDefinition(
     name="remove_old_runs_hourly",
     job=remove_old_runs,
     cron_schedule="23 * * * *",
+    tags={"domain": "maintenance"},
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Removes runs of passes, deliveries and the like that are older than schedule.keep_runs_days.",
 )
@@ -61,6 +62,7 @@ remove_old_alerts_nightly = dg.ScheduleDefinition(
     job=remove_old_alerts,
     cron_schedule="10 2 * * *",
     execution_timezone=settings_at_load().timezone,
+    tags={"domain": "maintenance"},
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Removes alerts older than alerting.keep_days.",
 )

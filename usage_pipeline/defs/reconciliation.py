@@ -166,6 +166,7 @@ def _reconcile(first: date, last: date) -> dg.RunRequest:
     job=reconcile_days,
     cron_schedule="41 * * * *",
     execution_timezone="UTC",
+    tags={"domain": "counting"},
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Reconciles yesterday and today, and each day that did not fit when it was compared last.",
 )
@@ -185,6 +186,7 @@ def reconcile_hourly(context: dg.ScheduleEvaluationContext, warehouse: Warehouse
     job=reconcile_days,
     cron_schedule="20 1 * * *",
     execution_timezone=settings_at_load().timezone,
+    tags={"domain": "counting"},
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Reconciles the last 35 days, before Dify's own nightly clean-up deletes what is 30 days old.",
 )
@@ -200,6 +202,7 @@ cover_invoices_nightly = dg.ScheduleDefinition(
     job=invoices_covered,
     cron_schedule="50 1 * * *",
     execution_timezone=settings_at_load().timezone,
+    tags={"domain": "counting"},
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Holds what was counted against the imported invoices.",
 )

@@ -110,6 +110,7 @@ daily_report_job = asset_job(
     job=daily_report_job,
     cron_schedule=daily_at(settings_at_load().reports.daily_at),
     execution_timezone=settings_at_load().timezone,
+    tags={"domain": "reports"},
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Writes yesterday's report, and the one before again: it may have been provisional.",
 )

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # Single-run backfills are "beta" by Dagster's word; saying so at each import would only hide what matters.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
+_TAGS_OF_A_KIND = 20
+
 # What a job over assets is made by. A server that restarts fails a step once; what fails twice is looked at.
 asset_job = partial(dg.define_asset_job, op_retry_policy=dg.RetryPolicy(max_retries=1, delay=5))
 
@@ -100,6 +102,19 @@ def pass_of(context: dg.AssetExecutionContext, warehouse: Warehouse, connection:
         progress=lambda p: context.log.info(f"{p.source_id}: read up to {p.read_up_to}, {p.events_changed} changed"),
         rolled_up=lambda done, of: context.log.info(f"{done} of {of} days rolled up"),
     )
+
+
+def tag_run(context: dg.AssetExecutionContext | dg.OpExecutionContext, **found: Iterable[tuple[str, str]]) -> None:
+    """Puts on a run what it was about, so that it can be searched: ``source=[("main", "read")]`` is the tag
+    ``usage_pipeline/source.main: read``. Of each kind, some: a run about hundreds is found by its time.
+    """
+    tags = {
+        f"usage_pipeline/{kind}.{name}": value
+        for kind, pairs in found.items()
+        for name, value in [*pairs][:_TAGS_OF_A_KIND]
+    }
+    if tags:
+        context.instance.add_run_tags(context.run_id, tags)
 
 
 def described(table: str) -> dict[str, str]:

@@ -198,6 +198,7 @@ late_days = asset_job(
 @dg.sensor(
     job=late_days,
     minimum_interval_seconds=20,
+    tags={"domain": "counting"},
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Asks for a run that rolls up older days whose events changed.",
 )

@@ -33,6 +33,12 @@ def project_dir() -> Path:
     return shipped("")
 
 
+def run_page(run_id: str) -> str | None:
+    """Returns the page of a run in Dagster's UI; None where nobody said where that is (`up` does)."""
+    address = os.environ.get("USAGE_PIPELINE_UI_URL", "").strip().rstrip("/")
+    return f"{address}/runs/{run_id}" if address else None
+
+
 def variable(name: str) -> str:
     """Returns a variable's value, or what the file says that NAME_FILE names; empty when neither is set.
 

@@ -46,6 +46,11 @@ class Address:
         host = "127.0.0.1" if self.host in ("", "0.0.0.0", "::") else self.host  # noqa: S104  (compared, not bound)
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
+    @property
+    def for_people(self) -> str:
+        """Where people find it: behind the proxy, under the first name that it is asked for by."""
+        return f"https://{self.names[0]}" if self.names else self.url
+
 
 def check_address(address: Address, *, behind_proxy: bool) -> None:
     """Raises UpError when the UI, which has no login, would be open to others, or its port is taken."""

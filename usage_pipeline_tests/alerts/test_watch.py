@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from usage_pipeline.alerts.kinds.pipeline import raise_watch_alerts
+from usage_pipeline.alerts.kinds.pipeline import FailedPass, raise_failed_pass, raise_watch_alerts
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.outbox import raise_alert
 from usage_pipeline.alerts.text.texts import lines_of, title
@@ -82,6 +82,32 @@ def test_a_pass_that_hangs_counts_as_failed_after_a_quarter_of_an_hour(warehouse
         passed(warehouse, now + timedelta(minutes=minute), held=False)
     assert watch(warehouse, now + timedelta(minutes=17)) == []
     assert watch(warehouse, now + timedelta(minutes=19)) == [("passes_failed:", ["chat", "mail"])]
+
+
+def test_a_failed_pass_is_told_once_an_outage_with_the_link_to_its_run(warehouse: Connection) -> None:
+    now = datetime.now(UTC)
+    configuration = ActiveConfiguration(SETTINGS, _version(warehouse))
+
+    def failed(run: str, minutes: int) -> str | None:
+        at = now + timedelta(minutes=minutes)
+        begin_pass(warehouse, run, at)
+        end_pass(warehouse, run, at, "RuntimeError")
+        found = FailedPass(run, at, f"https://dagster.example.com/runs/{run}")
+        return raise_failed_pass(warehouse, configuration, found)
+
+    passed(warehouse, now, held=True)
+    first = failed("run-1", 1)
+    assert first
+    assert failed("run-2", 2) is None, "the same outage"
+    passed(warehouse, now + timedelta(minutes=3), held=True)
+    assert failed("run-3", 4) not in (None, first), "the next outage"
+    (facts, level) = warehouse.execute(
+        "SELECT facts, level FROM usage.alert WHERE alert_id = %s", [first]
+    ).fetchone() or ({}, "")
+    shown = Message("d", first, "watch", str(level), dict(facts), "zh")  # type: ignore[call-overload]
+    assert title(shown) == "[黄色预警] 一次采集失败"
+    assert ("运行", "https://dagster.example.com/runs/run-1") in lines_of(shown, "zh")
+    assert ("最近的答复", "RuntimeError") in lines_of(shown, "zh")
 
 
 def test_a_channel_that_fails_for_an_hour_is_told_through_another_channel(warehouse: Connection) -> None:

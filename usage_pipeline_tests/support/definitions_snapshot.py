@@ -55,7 +55,7 @@ def snapshot() -> str:
             for schedule in sorted(repository.schedule_defs, key=lambda schedule: schedule.name)
         },
         "sensors": {
-            sensor.name: f"each {sensor.minimum_interval_seconds} s: {sensor.job_name}"
+            sensor.name: f"each {sensor.minimum_interval_seconds} s: {sensor.job_name if sensor.targets else 'no run'}"
             for sensor in sorted(repository.sensor_defs, key=lambda sensor: sensor.name)
         },
         "running": all(

@@ -16,13 +16,14 @@ from usage_pipeline.alerts.text.words import WORDS
 from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.rows import row, rows
+from usage_pipeline.warehouse.rows import row, rows, value_or_none
 from usage_pipeline.warehouse.statements import statement
 
 
 class Trouble(StrEnum):
     """What the watchdog looks for."""
 
+    PASS_FAILED = "pass_failed"  # noqa: S105  (a pass over the sources)
     PASSES_FAILED = "passes_failed"
     CHANNEL_FAILING = "channel_failing"
     SOURCE_QUIET = "source_quiet"
@@ -32,7 +33,8 @@ class Trouble(StrEnum):
 class PipelineFacts(AlertFacts):
     """What is the matter (``watch``) with what (``about``), and until when all was well; the rest by kind of trouble.
 
-    ``attempts`` is how many failed; ``usual`` is how many calls there are at this time of other weeks.
+    ``attempts`` is how many failed; ``usual`` is how many calls there are at this time of other weeks. ``run`` is the
+    pass's id in Dagster, ``link`` its page there.
     """
 
     watch: str | None = None
@@ -44,6 +46,8 @@ class PipelineFacts(AlertFacts):
     attempts: Decimal | None = field(default=None, metadata=ONLY_IF_KNOWN)
     usual: Decimal | None = field(default=None, metadata=ONLY_IF_KNOWN)
     answer: str | None = field(default=None, metadata=ONLY_IF_KNOWN)
+    run: str | None = field(default=None, metadata=ONLY_IF_KNOWN)
+    link: str | None = field(default=None, metadata=ONLY_IF_KNOWN)
 
 
 @dataclass(frozen=True)
@@ -67,11 +71,13 @@ class _Words:
     usual_calls: str
     failed_attempts: str
     last_answer: str
+    run: str
 
 
 _WORDS: Mapping[str, _Words] = {
     "zh": _Words(
         troubles={
+            "pass_failed": "一次采集失败",
             "passes_failed": "连续三次采集未能完成",
             "channel_failing": "渠道一小时以来持续失败：{about}",
             "source_quiet": "数据源 {about} 异常安静",
@@ -81,9 +87,11 @@ _WORDS: Mapping[str, _Words] = {
         usual_calls="往常同一时段的调用数",
         failed_attempts="失败次数",
         last_answer="最近的答复",
+        run="运行",
     ),
     "en": _Words(
         troubles={
+            "pass_failed": "A pass failed",
             "passes_failed": "Three passes in a row did not come to their end",
             "channel_failing": "A channel has failed for an hour: {about}",
             "source_quiet": "Source {about} is quieter than it ever is at this time of the week",
@@ -93,6 +101,7 @@ _WORDS: Mapping[str, _Words] = {
         usual_calls="Calls at this time of other weeks",
         failed_attempts="Failed attempts",
         last_answer="Last answer",
+        run="Run",
     ),
 }
 
@@ -119,6 +128,7 @@ class PipelineKind(AlertKind[PipelineFacts, _Words]):
             (words.failed_attempts, "" if facts.attempts is None else f"{facts.attempts:f}"),
             (words.usual_calls, "" if facts.usual is None else f"{facts.usual:f}"),
             (words.last_answer, line(facts.answer)),
+            (words.run, line(facts.link or facts.run)),
         ]
 
     def example(self) -> PipelineFacts:
@@ -135,6 +145,8 @@ class PipelineKind(AlertKind[PipelineFacts, _Words]):
             attempts=Decimal(9),
             usual=Decimal(12),
             answer="503 down for repairs",
+            run="0d18dcda-165c-4098-aedb-62e61d8e2c8d",
+            link="https://dagster.example.com/runs/0d18dcda-165c-4098-aedb-62e61d8e2c8d",
         )
 
 
@@ -168,6 +180,40 @@ class _Found:
     key: PipelineKey
     facts: PipelineFacts
     recipients: Sequence[Addressee]
+
+
+@dataclass(frozen=True)
+class FailedPass:
+    """A pass that failed at a moment (aware), and the page of its run, where Dagster's UI has a known address."""
+
+    run_id: str
+    at: datetime
+    link: str | None
+
+
+def raise_failed_pass(connection: Connection, configuration: ActiveConfiguration, failed: FailedPass) -> str | None:
+    """Writes one alert an outage, with the first run that failed; returns its id, None when it was there already."""
+    last_held = "SELECT max(finished_at) FROM usage.pass_record WHERE held AND finished_at < %s"
+    key = PipelineKey(Trouble.PASS_FAILED, "", value_or_none(connection, datetime, last_held, [failed.at]))
+    error = value_or_none(connection, str, "SELECT error FROM usage.pass_record WHERE pass_id = %s", [failed.run_id])
+    alert = NewAlert(
+        kind=PIPELINE,
+        key=key,
+        level="warning",
+        facts=PipelineFacts(
+            watch=key.trouble.value,
+            about=key.about,
+            well_until=key.well_until,
+            timezone=configuration.settings.timezone,
+            answer=error,
+            run=failed.run_id,
+            link=failed.link,
+        ),
+        config_version=configuration.version,
+    )
+    with connection.transaction():
+        raised = raise_alert(connection, alert, operators(configuration.settings))
+    return alert.alert_id if raised else None
 
 
 def raise_watch_alerts(connection: Connection, configuration: ActiveConfiguration, now: datetime) -> list[str]:

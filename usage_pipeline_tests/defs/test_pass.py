@@ -74,7 +74,8 @@ _IDS = {"event_id", "pass_id", "message_id", "run_id", "by", "by_whom", "leased_
 _OF_THE_MOMENT = {"forecast", "straight_line", "forecast_low", "forecast_high", "trailing_average", "facts", "answer"}
 _MOMENTS = {"occurred_at", "period_start", "period_end"}
 # How often a day was made: Dagster makes tomorrow's, too, for tenants whose zone is ahead.
-_LEFT_OUT = {"rolled_day", "budget_day"}
+# The chain seals moments and ids.
+_LEFT_OUT = {"rolled_day", "budget_day", "audit_chain"}
 # An alert of enforcement bears the moment at which it was written, from which its id and its delivery's are made.
 _MADE_OF_A_MOMENT = re.compile(r"'([A-Z])[a-z0-9]{10}(?:-[a-z0-9]{8})?'")
 

@@ -1,11 +1,12 @@
 """The document as named tables with typed columns: what XLSX, CSV and Parquet are all written from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
-from usage_pipeline.reports.document import Report
+from usage_pipeline.reports.document import Report, UsageRow
+from usage_pipeline.reports.measures import ZERO
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,25 +83,59 @@ _MOVERS = (
     *_columns("text", "name", "tenant"),
     *_columns("money", "before", "now", "change", "by_calls", "by_length", "by_price", total=True),
     ReportColumn("reason", "text"),
+    *_columns("count", "calls_before", "calls_now"),
+    *_columns("number", "tokens_a_call_before", "tokens_a_call_now"),
 )
 _BUDGETS = (
-    *_columns("text", "budget_id", "scope_name", "period"),
+    *_columns("text", "name", "scope_name", "period"),
     *_columns("date", "first", "last"),
     ReportColumn("measure", "text"),
-    *_columns("number", "spent", "limit"),
+    *_columns("number", "spent", "base_limit", "added"),
+    ReportColumn("highest_ratio", "ratio"),
+    ReportColumn("highest_level", "text"),
     ReportColumn("ratio", "ratio"),
     ReportColumn("level", "text"),
     ReportColumn("forecast", "number"),
     ReportColumn("as_of", "time"),
+    ReportColumn("budget_id", "text"),
 )
 _ALERTS = (
     ReportColumn("created_at", "time"),
-    *_columns("text", "alert_id", "kind", "level", "budget_id", "scope_name"),
-    ReportColumn("tier", "number"),
+    *_columns("text", "kind", "level", "budget_id", "scope_name"),
+    # Kinds that have no tiers count their steps in its place.
+    ReportColumn("tier", "number", attribute="percent"),
     ReportColumn("measure", "text"),
     *_columns("number", "spent", "limit"),
+    ReportColumn("alert_id", "text"),
 )
-_ACTIONS = (ReportColumn("at", "time"), *_columns("text", "action", "target", "state", "detail"))
+_ACTIONS = (
+    ReportColumn("at", "time"),
+    *_columns("text", "action", "target", "state", "decided_by"),
+    *_columns("time", "applied_at", "released_at"),
+    *_columns("text", "release_why", "action_id", "detail"),
+)
+_OVERRIDES = (
+    ReportColumn("requested_at", "time"),
+    *_columns("text", "requested_by", "budget_id", "scope_name", "measure"),
+    *_columns("number", "raise_by", "raise_percent"),
+    ReportColumn("until", "time"),
+    *_columns("text", "state", "decided_by"),
+    ReportColumn("decided_at", "time"),
+    *_columns("text", "reason", "override_id"),
+)
+_CORRECTIONS = _columns("text", "what", "about", "measure", "said", "now")
+_PRICES = (
+    *_columns("text", "model", "provider", "basis"),
+    *_columns("count", "calls", "input_tokens", "output_tokens", "total_tokens", total=True),
+    ReportColumn("currency", "text"),
+    *_columns("number", "cost", "per_million"),
+    ReportColumn("base_cost", "money", total=True),
+)
+_ENFORCED = (
+    *_columns("text", "action", "target", "budget_id", "scope_name", "measure"),
+    *_columns("number", "forecast", "spent"),
+    ReportColumn("estimated_saving", "money"),
+)
 _GAPS = (
     *_columns("text", "kind", "project", "what"),
     *_columns("count", "calls", "total_tokens"),
@@ -114,8 +149,9 @@ _UNRECONCILED = (
 )
 _PROVISIONAL = (*_columns("text", "reason", "source"), ReportColumn("usage_date", "date"))
 _SAVINGS = (
-    *_columns("text", "project", "tenant", "model", "instead"),
-    ReportColumn("total_tokens", "count"),
+    *_columns("text", "project", "tenant", "node", "model", "instead"),
+    *_columns("count", "calls", "input_tokens", "output_tokens", "total_tokens"),
+    *_columns("number", "price_input", "price_output"),
     *_columns("money", "cost", "estimated_cost", "estimated_saving", total=True),
 )
 _TREND = (ReportColumn("usage_date", "date"), *_MEASURES)
@@ -135,6 +171,51 @@ def usage_table(report: Report) -> Table:
     return Table("usage", _USAGE, report.rows, detail=True)
 
 
+_DATA = (
+    ReportColumn("usage_date", "date"),
+    *_columns("text", "tenant", "environment", "project", "api_key", "caller_kind", "caller_id", "provider", "model"),
+    *_COUNTS,
+    ReportColumn("base_cost", "money", total=True),
+)
+# What a spreadsheet opens at once; a pivot table of more than this is made from Parquet.
+DATA_ROWS = 20_000
+
+
+def data_table(report: Report, rest: str) -> Table:
+    """Returns the rows for pivot tables, the costliest; where there are more than DATA_ROWS, all others as one row.
+
+    ``rest`` is what that row is called.
+    """
+    rows = sorted(report.rows, key=lambda row: (-row.base_cost, -row.total_tokens))
+    if len(rows) <= DATA_ROWS:
+        return Table("data", _DATA, rows)
+    kept, others = rows[: DATA_ROWS - 1], rows[DATA_ROWS - 1 :]
+    return Table("data", _DATA, [*kept, _together(others, rest)])
+
+
+def _together(rows: Sequence[UsageRow], name: str) -> UsageRow:
+    """Returns one row with the sums of several."""
+    return replace(
+        rows[0],
+        tenant=name,
+        environment=name,
+        project=name,
+        api_key=name,
+        caller_kind="",
+        caller_id="",
+        provider=name,
+        model=name,
+        calls=sum(row.calls for row in rows),
+        failed_calls=sum(row.failed_calls for row in rows),
+        input_tokens=sum(row.input_tokens for row in rows),
+        output_tokens=sum(row.output_tokens for row in rows),
+        total_tokens=sum(row.total_tokens for row in rows),
+        estimated_tokens=sum(row.estimated_tokens for row in rows),
+        unpriced_tokens=sum(row.unpriced_tokens for row in rows),
+        base_cost=sum((row.base_cost for row in rows), ZERO),
+    )
+
+
 def tables(report: Report) -> list[Table]:
     """Returns every table of the report, the most read first."""
     return [
@@ -144,10 +225,14 @@ def tables(report: Report) -> list[Table]:
         Table("budgets", _BUDGETS, report.budgets),
         Table("alerts", _ALERTS, report.alerts),
         Table("actions", _ACTIONS, report.actions),
+        Table("overrides", _OVERRIDES, report.overrides),
+        Table("corrections", _CORRECTIONS, report.corrections),
         Table("gaps", _GAPS, report.gaps),
         Table("unreconciled", _UNRECONCILED, report.unreconciled),
         Table("provisional", _PROVISIONAL, report.open_reasons),
         Table("savings", _SAVINGS, report.savings),
+        Table("enforced", _ENFORCED, report.enforced),
+        Table("prices", _PRICES, report.prices),
         Table("trend", _TREND, report.trend),
         usage_table(report),
     ]

@@ -35,6 +35,11 @@ COMMANDS: dict[str, Command | Group] = {
         "status",
         "Does it run: the last pass, each source's lag, alerts that wait, disk, versions. Exit 0 only if all is well.",
     ),
+    "web": Command(
+        "web",
+        "web",
+        "Serve the page that messages link to, and answers to machines. `up` does so, too. Ctrl-C ends it.",
+    ),
     "down": Command("servers", "down", "Stop the embedded server; nothing that it holds is lost."),
     "backfill": Command(
         "backfill",

@@ -1,7 +1,7 @@
 """What people type, read in one place: moments, days, numbers, per cent, and who acts. What cannot be read is said."""
 
-import getpass
 import os
+import pwd
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -134,16 +134,20 @@ def _positive(field: str, text: str, digits: str, known: str) -> Decimal:
     return found
 
 
-def actor(named: str | None) -> str:
-    """Returns who acts: ``--by``, else USAGE_PIPELINE_USER, else the login name. Raises InputError."""
+def account() -> str:
+    """Returns the operating system's account that this runs as, whatever the environment says."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"
+
+
+def said_name(named: str | None) -> str:
+    """Returns what somebody calls themselves: ``--by``, else USAGE_PIPELINE_USER, else nothing. Raises InputError."""
     if named and named.strip():
         return named_actor("--by", named)
-    if os.environ.get("USAGE_PIPELINE_USER", "").strip():
-        return named_actor("USAGE_PIPELINE_USER", os.environ["USAGE_PIPELINE_USER"])
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        raise InputError("say who you are: --by NAME, or the variable USAGE_PIPELINE_USER") from None
+    said = os.environ.get("USAGE_PIPELINE_USER", "")
+    return named_actor("USAGE_PIPELINE_USER", said) if said.strip() else ""
 
 
 def named_actor(field: str, name: str) -> str:

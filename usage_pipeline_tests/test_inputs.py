@@ -1,5 +1,7 @@
 """What people type: read as it is meant, or refused in one sentence; never another exception, never a wild value."""
 
+import os
+import pwd
 import string
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -136,28 +138,28 @@ def test_per_cent_may_bear_its_sign() -> None:
             inputs.percentage("--percent", text)
 
 
-def test_the_actor_is_who_is_named_else_of_the_environment_else_logged_in(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_acts_is_the_systems_account_whatever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = pwd.getpwuid(os.getuid()).pw_name
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME", "USAGE_PIPELINE_USER"):
+        monkeypatch.setenv(name, "boss")
+    assert inputs.account() == own
+    monkeypatch.setattr("os.getuid", lambda: 4_000_123)
+    assert inputs.account() == "uid 4000123"
+
+
+def test_what_somebody_calls_themselves_is_said_or_stands_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("USAGE_PIPELINE_USER", "wang.wu")
-    monkeypatch.setenv("LOGNAME", "root")
-    assert inputs.actor("li.si") == inputs.actor(" li.si ") == "li.si"
-    assert inputs.actor(None) == inputs.actor("  ") == "wang.wu"
+    assert inputs.said_name("li.si") == inputs.said_name(" li.si ") == "li.si"
+    assert inputs.said_name(None) == inputs.said_name("  ") == "wang.wu"
     monkeypatch.setenv("USAGE_PIPELINE_USER", "")
-    assert inputs.actor(None) == "root"
-    assert inputs.actor("张　伟") == "张　伟"
+    assert inputs.said_name(None) == ""
+    assert inputs.said_name("张　伟") == "张　伟"
     for name in ("two\nlines", "nul\0", "\udcff", "x" * 201):
         with pytest.raises(InputError, match=r"--by '.*is not a name"):
-            inputs.actor(name)
-
-    def nobody() -> str:
-        raise KeyError("uid not found: 1234")
-
+            inputs.said_name(name)
     monkeypatch.setenv("USAGE_PIPELINE_USER", "two\nlines")
     with pytest.raises(InputError, match=r"USAGE_PIPELINE_USER '.*is not a name"):
-        inputs.actor(None)
-    monkeypatch.delenv("USAGE_PIPELINE_USER")
-    monkeypatch.setattr("getpass.getuser", nobody)
-    with pytest.raises(InputError, match="say who you are: --by NAME, or the variable USAGE_PIPELINE_USER"):
-        inputs.actor(None)
+        inputs.said_name(None)
 
 
 def test_words_for_the_record_are_kept_as_they_are_but_for_what_no_table_holds() -> None:

@@ -7,6 +7,7 @@ from usage_pipeline.alerts.evaluate_and_alert import evaluate_and_alert
 from usage_pipeline.alerts.kinds.override import notify_override
 from usage_pipeline.budgets.overrides import NewOverride, Override, decide, withdraw, write_override_request
 from usage_pipeline.configuration import ActiveConfiguration
+from usage_pipeline.settings.approvals import KnownBy
 from usage_pipeline.warehouse.connection import Connection
 
 
@@ -28,6 +29,7 @@ def decide_override(
     by: str,
     note: str = "",
     now: datetime,
+    known_by: KnownBy | None = None,
 ) -> Override:
     """Approves or rejects, notifies, and evaluates the budgets at once: what is unlocked does not wait for a pass.
 
@@ -37,7 +39,16 @@ def decide_override(
         connection,
         configuration,
         now,
-        lambda: decide(connection, configuration.settings, override_id, approve=approve, by=by, note=note, now=now),
+        lambda: decide(
+            connection,
+            configuration.settings,
+            override_id,
+            approve=approve,
+            by=by,
+            note=note,
+            now=now,
+            known_by=known_by,
+        ),
         note,
     )
     if approve:
@@ -46,10 +57,18 @@ def decide_override(
 
 
 def withdraw_override(
-    connection: Connection, configuration: ActiveConfiguration, override_id: str, *, by: str, now: datetime
+    connection: Connection,
+    configuration: ActiveConfiguration,
+    override_id: str,
+    *,
+    by: str,
+    now: datetime,
+    known_by: KnownBy | None = None,
 ) -> Override:
     """Takes a pending override back and notifies. Raises OverrideRefusedError."""
-    return _step(connection, configuration, now, lambda: withdraw(connection, override_id, by=by, now=now))
+    return _step(
+        connection, configuration, now, lambda: withdraw(connection, override_id, by=by, now=now, known_by=known_by)
+    )
 
 
 def _step(

@@ -6,6 +6,7 @@ from typing import Literal
 
 from usage_pipeline.alerts.kinds.registry import of_budgets
 from usage_pipeline.inputs import InputError
+from usage_pipeline.settings.approvals import KnownBy
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import rows, value, value_or_none
 from usage_pipeline.warehouse.statements import like_pattern, statement
@@ -22,6 +23,7 @@ class Silence:
     scope: str | None = None
     below: Literal["warning", "critical", "emergency"] = "emergency"
     emergencies: bool = False
+    known_by: KnownBy | None = None
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,11 @@ def make_silence(connection: Connection, silence: Silence, now: datetime) -> int
     return value(connection, int, statement("followups/make_silence"), {**vars(silence), "now": now})
 
 
-def end_silence(connection: Connection, silence_id: int, by: str, now: datetime) -> bool:
+def end_silence(
+    connection: Connection, silence_id: int, by: str, now: datetime, *, known_by: KnownBy | None = None
+) -> bool:
     """Ends a silence before its time; False when none holds by that number."""
-    parameters = {"silence_id": silence_id, "by": by, "now": now}
+    parameters = {"silence_id": silence_id, "by": by, "known_by": known_by, "now": now}
     return value_or_none(connection, int, statement("followups/end_silence"), parameters) is not None
 
 
@@ -80,12 +84,20 @@ def apply_silences(connection: Connection, now: datetime) -> None:
     )
 
 
-def acknowledge(connection: Connection, alert_id: str, by: str, note: str | None, now: datetime) -> bool:
+def acknowledge(
+    connection: Connection,
+    alert_id: str,
+    by: str,
+    note: str | None,
+    now: datetime,
+    *,
+    known_by: KnownBy | None = None,
+) -> bool:
     """Writes who has seen the alert; False when somebody had before. Raises InputError when there is no such alert.
 
     An acknowledged alert is neither repeated nor escalated.
     """
     if value_or_none(connection, int, "SELECT 1 FROM usage.alert WHERE alert_id = %s", [alert_id]) is None:
         raise InputError(f"there is no alert {alert_id!r}; `usage-pipeline alerts list` shows them")
-    parameters = {"alert_id": alert_id, "now": now, "by": by, "note": note}
+    parameters = {"alert_id": alert_id, "now": now, "by": by, "known_by": known_by, "note": note}
     return value_or_none(connection, str, statement("followups/acknowledge"), parameters) is not None

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from usage_pipeline.settings.approvals import KnownBy
 from usage_pipeline.warehouse.connection import Connection
 
 THE_PIPELINE = "usage_pipeline"
@@ -15,12 +16,16 @@ def record_event(
     what: str,
     *,
     by: str = THE_PIPELINE,
+    known_by: KnownBy | None = None,
     about: str = "",
     detail: str = "",
 ) -> None:
-    """Adds one row to usage.budget_event, which the database lets nobody change. ``now`` is aware UTC."""
+    """Adds one row to usage.budget_event, which the database lets nobody change. ``now`` is aware UTC.
+
+    ``known_by`` is how it is known who acted; None where nobody did.
+    """
     connection.execute(
-        "INSERT INTO usage.budget_event (at, budget_id, scope_value, kind, by, about, detail)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-        [now, budget_id, scope_value, what, by, about, detail],
+        "INSERT INTO usage.budget_event (at, budget_id, scope_value, kind, by, known_by, about, detail)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        [now, budget_id, scope_value, what, by, known_by, about, detail],
     )

@@ -107,13 +107,16 @@ class _Part:
     amount: Decimal
 
 
-def explain(connection: Connection, budget: Budget, at: datetime, *, limit: int = 3) -> list[Explanation]:
-    """Returns the values with the highest ratios in the periods that ``at`` (aware) lies in.
+def explain(
+    connection: Connection, budget: Budget, at: datetime, *, limit: int = 3, scope_value: str | None = None
+) -> list[Explanation]:
+    """Returns the values with the highest ratios, or the one, in the periods that ``at`` (aware) lies in.
 
     Spending is counted again from the events up to ``at``; level and forecast are of the last pass that evaluated.
     """
     found = rows(connection, _Value, statement("reports/values_of_budget"), {"budget_id": budget.id, "at": at})
-    return [_explained(connection, budget, at, value) for value in found[:limit]]
+    wanted = [value for value in found if scope_value in (None, value.scope_value)]
+    return [_explained(connection, budget, at, value) for value in wanted[:limit]]
 
 
 def _explained(connection: Connection, budget: Budget, at: datetime, value: _Value) -> Explanation:

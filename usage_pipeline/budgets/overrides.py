@@ -13,6 +13,7 @@ from enum import StrEnum
 from usage_pipeline.budgets.audit_log import record_event
 from usage_pipeline.inputs import InputError
 from usage_pipeline.settings import Budget, Settings
+from usage_pipeline.settings.approvals import KnownBy
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import rows, values
 from usage_pipeline.warehouse.statements import statement
@@ -53,6 +54,8 @@ class Override:
     until: datetime
     decided_by: str | None
     decided_at: datetime | None
+    requested_known_by: str | None
+    decided_known_by: str | None
 
     @property
     def amount(self) -> str:
@@ -74,6 +77,7 @@ class NewOverride:
     until: datetime
     reason: str
     by: str
+    known_by: KnownBy | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,7 @@ def write_override_request(connection: Connection, settings: Settings, asked: Ne
             "raise_percent": asked.raise_percent,
             "reason": asked.reason,
             "by": asked.by,
+            "known_by": asked.known_by,
             "now": now,
             "until": asked.until,
         },
@@ -116,6 +121,7 @@ def write_override_request(connection: Connection, settings: Settings, asked: Ne
         scope_value,
         "raise requested",
         by=asked.by,
+        known_by=asked.known_by,
         about=override_id,
         detail=f"{wanted.amount} until {asked.until.isoformat()}: {asked.reason}",
     )
@@ -123,11 +129,19 @@ def write_override_request(connection: Connection, settings: Settings, asked: Ne
 
 
 def decide(
-    connection: Connection, settings: Settings, override_id: str, *, approve: bool, by: str, note: str, now: datetime
+    connection: Connection,
+    settings: Settings,
+    override_id: str,
+    *,
+    approve: bool,
+    by: str,
+    note: str,
+    now: datetime,
+    known_by: KnownBy | None = None,
 ) -> Override:
     """Approves or rejects a pending override. Raises OverrideRefusedError when ``by`` may not, or it is not pending."""
     wanted = override_with_id(connection, override_id)
-    refusal = settings.approvals.refusal(by)
+    refusal = settings.approvals.refusal(by, known_by)
     if refusal:
         raise OverrideRefusedError(refusal)
     if by not in settings.approvals.others(wanted.requested_by):
@@ -136,20 +150,39 @@ def decide(
             f"{by!r} asked for {override_id}{as_what} and cannot decide on it: another approver must"
         )
     state = OverrideState.APPROVED if approve else OverrideState.REJECTED
-    _change(connection, wanted, state, by, now)
+    _change(connection, wanted, state, by, now, known_by)
     record_event(
-        connection, now, wanted.budget_id, wanted.scope_value, f"raise {state}", by=by, about=override_id, detail=note
+        connection,
+        now,
+        wanted.budget_id,
+        wanted.scope_value,
+        f"raise {state}",
+        by=by,
+        known_by=known_by,
+        about=override_id,
+        detail=note,
     )
     return override_with_id(connection, override_id)
 
 
-def withdraw(connection: Connection, override_id: str, *, by: str, now: datetime) -> Override:
+def withdraw(
+    connection: Connection, override_id: str, *, by: str, now: datetime, known_by: KnownBy | None = None
+) -> Override:
     """Takes a pending override back. Raises OverrideRefusedError unless ``by`` asked for it and it is pending."""
     wanted = override_with_id(connection, override_id)
     if by != wanted.requested_by:
         raise OverrideRefusedError(f"only {wanted.requested_by!r}, who asked for {override_id}, can withdraw it")
-    _change(connection, wanted, OverrideState.WITHDRAWN, by, now)
-    record_event(connection, now, wanted.budget_id, wanted.scope_value, "raise withdrawn", by=by, about=override_id)
+    _change(connection, wanted, OverrideState.WITHDRAWN, by, now, known_by)
+    record_event(
+        connection,
+        now,
+        wanted.budget_id,
+        wanted.scope_value,
+        "raise withdrawn",
+        by=by,
+        known_by=known_by,
+        about=override_id,
+    )
     return override_with_id(connection, override_id)
 
 
@@ -184,8 +217,10 @@ def overrides(
     return rows(connection, Override, statement("overrides/listed"), parameters)
 
 
-def _change(connection: Connection, wanted: Override, state: OverrideState, by: str, now: datetime) -> None:
-    parameters = {"override_id": wanted.override_id, "state": state, "by": by, "now": now}
+def _change(
+    connection: Connection, wanted: Override, state: OverrideState, by: str, now: datetime, known_by: KnownBy | None
+) -> None:
+    parameters = {"override_id": wanted.override_id, "state": state, "by": by, "known_by": known_by, "now": now}
     if not values(connection, str, statement("overrides/decide"), parameters):
         current = override_with_id(connection, wanted.override_id)
         why = (

@@ -15,8 +15,9 @@ from usage_pipeline.alerts.history import (
     recorded_alert,
 )
 from usage_pipeline.alerts.silences import acknowledge
-from usage_pipeline.commands.context import open_warehouse
-from usage_pipeline.commands.output import AsJson, By, for_people, print_json, say, show_records, show_rows
+from usage_pipeline.commands.context import open_context, open_warehouse
+from usage_pipeline.commands.output import AsJson, for_people, print_json, say, show_records, show_rows
+from usage_pipeline.commands.who import By, who
 
 AlertId = Annotated[str, typer.Argument(help="The alert's id, as its message shows it.")]
 
@@ -60,8 +61,9 @@ def ack(
     note: Annotated[str, typer.Option(help="What you are doing about it.")] = "",
 ) -> None:
     """Acknowledge an alert: you have seen it, and it is neither repeated nor escalated any more."""
-    actor, note = inputs.actor(by), inputs.plain_text("--note", note)
-    with open_warehouse() as connection:
-        first = acknowledge(connection, alert_id, actor, note or None, datetime.now(UTC))
+    typist, note = who(by), inputs.plain_text("--note", note)
+    with open_context() as (connection, configuration):
+        actor, now = typist.person(configuration.settings), datetime.now(UTC)
+        first = acknowledge(connection, alert_id, actor, typist.noted(note) or None, now, known_by=typist.known_by)
         earlier = acknowledged_by(connection, alert_id)
     say(f"{alert_id} acknowledged by {actor}." if first else f"{alert_id} was acknowledged by {earlier} before.")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from usage_pipeline import inputs
+from usage_pipeline.commands.who import Who, who
 
 Why = Annotated[str, typer.Option(help="Why; on record.")]
 
@@ -16,10 +17,11 @@ class Decision:
 
     subject: str
     approve: bool
-    by: str
+    who: Who
     note: str
 
 
 def decision(subject: str, *, approve: bool, by: str | None, note: str) -> Decision:
     """Returns the decision as it was typed. Raises InputError for what cannot be kept."""
-    return Decision(subject, approve, inputs.actor(by), inputs.plain_text("--note", note))
+    typist = who(by)
+    return Decision(subject, approve, typist, typist.noted(inputs.plain_text("--note", note)))

@@ -13,7 +13,6 @@ from usage_pipeline.commands.decisions import Decision, Why, decision
 from usage_pipeline.commands.output import (
     EXIT_FAILED,
     AsJson,
-    By,
     as_dicts,
     bold,
     for_people,
@@ -21,6 +20,7 @@ from usage_pipeline.commands.output import (
     say,
     show_rows,
 )
+from usage_pipeline.commands.who import By, who
 from usage_pipeline.enforcement.carry_out import carry_out_due, enforce
 from usage_pipeline.enforcement.decisions import decide_action, release_action
 from usage_pipeline.enforcement.state import ActionRecord, action_with_id, actions, audit_log
@@ -82,11 +82,18 @@ def reject(action_id: ActionId, note: Why = "", by: By = None, as_json: AsJson =
 @for_people
 def release(action_id: ActionId, why: Why = "", by: By = None, as_json: AsJson = False) -> None:
     """Undo an action at Dify now, whatever its budget says. It is not taken again before the next tier or period."""
-    who, reason = inputs.actor(by), inputs.plain_text("--why", why)
+    typist, reason = who(by), inputs.plain_text("--why", why)
     _decided(
         action_id,
         as_json,
-        lambda connection, _: release_action(connection, action_id, by=who, why=reason, now=datetime.now(UTC)),
+        lambda connection, settings: release_action(
+            connection,
+            action_id,
+            by=typist.person(settings),
+            known_by=typist.known_by,
+            why=typist.noted(reason),
+            now=datetime.now(UTC),
+        ),
     )
 
 
@@ -112,7 +119,8 @@ def _take(taken: Decision, as_json: bool) -> None:
             settings,
             taken.subject,
             approve=taken.approve,
-            by=taken.by,
+            by=taken.who.person(settings),
+            known_by=taken.who.known_by,
             comment=taken.note,
             now=datetime.now(UTC),
         ),

@@ -29,7 +29,6 @@ __all__ = [
     "EXIT_FAILED",
     "EXIT_MISTAKE",
     "AsJson",
-    "By",
     "as_dicts",
     "bold",
     "complain",
@@ -69,9 +68,6 @@ out = _VisibleConsole()
 err = _VisibleConsole(stderr=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-By = Annotated[
-    str | None, typer.Option("--by", help="Who you are; left out: USAGE_PIPELINE_USER, else your login name.")
-]
 
 
 def for_people(command: Callable[P, R]) -> Callable[P, R]:

@@ -11,7 +11,8 @@ from usage_pipeline.budgets.overrides import NewOverride, Override, overrides
 from usage_pipeline.commands.action_pages import show_carried
 from usage_pipeline.commands.context import open_context, open_warehouse
 from usage_pipeline.commands.decisions import Decision, decision
-from usage_pipeline.commands.output import AsJson, By, for_people, print_json, say, show_rows
+from usage_pipeline.commands.output import AsJson, for_people, print_json, say, show_rows
+from usage_pipeline.commands.who import By, who
 from usage_pipeline.enforcement.carry_out import enforce
 
 OverrideId = Annotated[str, typer.Argument(help="The override's id.")]
@@ -31,7 +32,7 @@ def request(
 ) -> None:
     """Ask for a temporary override. It is pending until an approver, who is not you, approves it."""
     with open_context() as (connection, configuration):
-        now = datetime.now(UTC)
+        now, typist = datetime.now(UTC), who(by)
         asked = NewOverride(
             budget_id=budget_id,
             scope=scope,
@@ -39,8 +40,9 @@ def request(
             raise_by=None if amount is None else inputs.number("--amount", amount),
             raise_percent=None if percent is None else inputs.percentage("--percent", percent),
             until=inputs.moment("--until", until, zone=configuration.settings.timezone, now=now),
-            reason=inputs.plain_text("--reason", reason),
-            by=inputs.actor(by),
+            reason=typist.noted(inputs.plain_text("--reason", reason)),
+            by=typist.person(configuration.settings),
+            known_by=typist.known_by,
         )
         made = request_override(connection, configuration, asked, now)
         approvers = configuration.settings.approvals.others(made.requested_by)
@@ -73,9 +75,16 @@ def reject(
 @for_people
 def withdraw_request(override_id: OverrideId, by: By = None, as_json: AsJson = False) -> None:
     """Take back an override that you asked for and that is pending."""
-    actor = inputs.actor(by)
+    typist = who(by)
     with open_context() as (connection, configuration):
-        made = withdraw_override(connection, configuration, override_id, by=actor, now=datetime.now(UTC))
+        made = withdraw_override(
+            connection,
+            configuration,
+            override_id,
+            by=typist.person(configuration.settings),
+            known_by=typist.known_by,
+            now=datetime.now(UTC),
+        )
     _show(made, as_json, "withdrawn")
 
 
@@ -107,7 +116,8 @@ def _decided(taken: Decision, as_json: bool) -> Override:
             configuration,
             taken.subject,
             approve=taken.approve,
-            by=taken.by,
+            by=taken.who.person(configuration.settings),
+            known_by=taken.who.known_by,
             note=taken.note,
             now=datetime.now(UTC),
         )

@@ -48,13 +48,16 @@ def up(
             migrate(warehouse_url())
             with connected(warehouse_url()) as connection:
                 # Also keeps the copy that runs load by while the file is refused.
-                active_configuration(connection, config_path())
+                settings = active_configuration(connection, config_path()).settings
             os.environ.setdefault("USAGE_PIPELINE_UI_URL", address.for_people)  # for links to it in alerts
             log = home / "dagster.log"
             say(f"What Dagster writes is in {log}")
             # Days that `run` and others made count as materialized from the first look on.
-            running = start(home, log, address, lock, before=["usage_pipeline.defs.made_days"])
+            also = {"web page": ["usage_pipeline.web.serve"]} if settings.web else {}
+            running = start(home, log, address, lock, before=["usage_pipeline.defs.made_days"], also=also)
             say(f"The UI is up at {address.url}; Ctrl-C ends it, the embedded server goes on until `down`.")
+            if settings.web:
+                say(f"The web page listens on {settings.web.listen} and is found at {settings.web.public_url}")
             _stay(running)
     except UpError as error:
         raise InputError(str(error)) from None

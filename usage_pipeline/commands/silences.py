@@ -10,7 +10,8 @@ import typer
 from usage_pipeline import inputs
 from usage_pipeline.alerts.silences import Silence, end_silence, make_silence, silences
 from usage_pipeline.commands.context import open_context, open_warehouse
-from usage_pipeline.commands.output import AsJson, By, as_dicts, for_people, print_json, say, show_rows
+from usage_pipeline.commands.output import AsJson, as_dicts, for_people, print_json, say, show_rows
+from usage_pipeline.commands.who import By, who
 from usage_pipeline.inputs import InputError
 
 app = typer.Typer(
@@ -48,13 +49,14 @@ def silence(
         return
     if budget is None or until is None or not reason:
         raise InputError("a silence needs --budget GLOB, --until TIME and --reason TEXT; `list` shows those that hold")
-    now = datetime.now(UTC)
+    now, typist = datetime.now(UTC), who(by)
     with open_context() as (connection, configuration):
         made = Silence(
             budget=budget,
             until=inputs.moment("--until", until, zone=configuration.settings.timezone, now=now),
-            reason=inputs.plain_text("--reason", reason),
-            by=inputs.actor(by),
+            reason=typist.noted(inputs.plain_text("--reason", reason)),
+            by=typist.person(configuration.settings),
+            known_by=typist.known_by,
             scope=scope,
             below=below.value,
             emergencies=including_emergencies,
@@ -88,8 +90,10 @@ def end(
     by: By = None,
 ) -> None:
     """End a silence before its time. What it kept from being sent stays unsent."""
-    with open_warehouse() as connection:
-        ended = end_silence(connection, number, inputs.actor(by), datetime.now(UTC))
+    typist = who(by)
+    with open_context() as (connection, configuration):
+        ended_by = typist.person(configuration.settings)
+        ended = end_silence(connection, number, ended_by, datetime.now(UTC), known_by=typist.known_by)
     if not ended:
         raise InputError(f"no silence {number} holds; `usage-pipeline alerts silence list` shows them")
     say(f"Silence {number} ended.")

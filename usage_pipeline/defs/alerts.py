@@ -15,9 +15,11 @@ from usage_pipeline.defs.shared import (
     settings_at_load,
     table_metadata,
     tag_run,
+    typed_person,
 )
 from usage_pipeline.defs.tables import listed
 from usage_pipeline.run_tags import Work, is_scheduled
+from usage_pipeline.settings.approvals import KnownBy
 
 # One may wait for a channel that hangs while the other goes on; more would only start and find nothing.
 _WORKERS = 2
@@ -199,8 +201,9 @@ def acknowledge_one(context: dg.OpExecutionContext, config: Acknowledgement, war
     with warehouse.connection() as connection:
         act_as(connection, context.run_id)
         try:
-            by, note = inputs.named_actor("by", config.by), inputs.plain_text("note", config.note) or None
-            first = acknowledge(connection, config.alert_id, by, note, datetime.now(UTC))
+            by = typed_person(warehouse.configuration(connection).settings, "by", config.by)
+            note, now = inputs.plain_text("note", config.note) or None, datetime.now(UTC)
+            first = acknowledge(connection, config.alert_id, by, note, now, known_by=KnownBy.DAGSTER)
         except inputs.InputError as error:
             raise dg.Failure(str(error)) from None
     context.log.info(f"{config.alert_id} {'acknowledged' if first else 'was acknowledged before'}")

@@ -15,10 +15,12 @@ from usage_pipeline.defs.shared import (
     run_key,
     settings_at_load,
     table_metadata,
+    typed_person,
     who_decides,
 )
 from usage_pipeline.defs.tables import listed
 from usage_pipeline.run_tags import Work
+from usage_pipeline.settings.approvals import KnownBy
 
 
 @dg.asset(
@@ -142,7 +144,8 @@ def write_action_decision(context: dg.OpExecutionContext, config: ActionDecision
                 settings,
                 config.action_id,
                 approve=config.approve,
-                by=inputs.named_actor("decided_by", config.decided_by),
+                by=typed_person(settings, "decided_by", config.decided_by),
+                known_by=KnownBy.DAGSTER,
                 comment=inputs.plain_text("note", config.note),
                 now=datetime.now(UTC),
             )
@@ -161,8 +164,14 @@ def write_action_release(context: dg.OpExecutionContext, config: ActionRelease, 
     with warehouse.connection() as connection:
         settings = warehouse.configuration(connection).settings
         try:
-            by, why = inputs.named_actor("released_by", config.released_by), inputs.plain_text("why", config.why)
-            release_action(connection, config.action_id, by=by, why=why, now=datetime.now(UTC))
+            release_action(
+                connection,
+                config.action_id,
+                by=typed_person(settings, "released_by", config.released_by),
+                known_by=KnownBy.DAGSTER,
+                why=inputs.plain_text("why", config.why),
+                now=datetime.now(UTC),
+            )
         except (DecisionRefusedError, NoSuchActionError, inputs.InputError) as error:
             raise dg.Failure(str(error), allow_retries=False) from None
         context.log.info(f"done: {carry_out_due(connection, settings, by=context.run_id).done}")

@@ -7,8 +7,9 @@ from pydantic import Field
 
 from usage_pipeline import inputs
 from usage_pipeline.defs.resources import Warehouse
-from usage_pipeline.defs.shared import one_op_job, who_decides
+from usage_pipeline.defs.shared import one_op_job, typed_person, who_decides
 from usage_pipeline.run_tags import Work
+from usage_pipeline.settings.approvals import KnownBy
 
 
 class OverrideRequest(dg.Config):
@@ -40,6 +41,7 @@ def write_request(context: dg.OpExecutionContext, config: OverrideRequest, wareh
     from usage_pipeline.budgets.overrides import NewOverride, OverrideRefusedError
 
     with warehouse.connection() as connection:
+        configuration = warehouse.configuration(connection)
         try:
             asked = NewOverride(
                 budget_id=config.budget,
@@ -49,9 +51,10 @@ def write_request(context: dg.OpExecutionContext, config: OverrideRequest, wareh
                 raise_percent=inputs.percentage("percent", config.percent) if config.percent.strip() else None,
                 until=inputs.moment("until", config.until, zone=None),
                 reason=inputs.plain_text("reason", config.reason),
-                by=inputs.named_actor("requested_by", config.requested_by),
+                by=typed_person(configuration.settings, "requested_by", config.requested_by),
+                known_by=KnownBy.DAGSTER,
             )
-            made = approvals.request_override(connection, warehouse.configuration(connection), asked, datetime.now(UTC))
+            made = approvals.request_override(connection, configuration, asked, datetime.now(UTC))
         except (OverrideRefusedError, inputs.InputError) as error:
             raise dg.Failure(str(error), allow_retries=False) from None
     context.log.info(f"override {made.override_id} waits for an approver")
@@ -66,13 +69,15 @@ def write_decision(context: dg.OpExecutionContext, config: OverrideDecision, war
     from usage_pipeline.budgets.overrides import OverrideRefusedError
 
     with warehouse.connection() as connection:
+        configuration = warehouse.configuration(connection)
         try:
             made = approvals.decide_override(
                 connection,
-                warehouse.configuration(connection),
+                configuration,
                 config.override_id,
                 approve=config.approve,
-                by=inputs.named_actor("decided_by", config.decided_by),
+                by=typed_person(configuration.settings, "decided_by", config.decided_by),
+                known_by=KnownBy.DAGSTER,
                 note=inputs.plain_text("note", config.note),
                 now=datetime.now(UTC),
             )

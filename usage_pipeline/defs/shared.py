@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from usage_pipeline import inputs
 from usage_pipeline.defs.resources import Warehouse
 from usage_pipeline.run_tags import Work, days_of, pass_tags
 from usage_pipeline.settings import Settings
+from usage_pipeline.settings.approvals import KnownBy
 from usage_pipeline.settings.environment import config_path
 from usage_pipeline.settings.first_day import first_day
 from usage_pipeline.settings.last_valid import settings_to_load
@@ -48,6 +50,11 @@ def who_decides() -> str:
     """Returns whom a form takes as deciding, in words; the decision itself goes by the active configuration."""
     names = ", ".join(settings_at_load().approvals.approvers) or "nobody yet: name some under approvals.approvers"
     return f"An approver of the configuration, who is not the requester: {names}. Anybody else is refused."
+
+
+def typed_person(settings: Settings, field: str, name: str) -> str:
+    """Returns whom a name stands for that was typed into a job; Dagster itself knows nobody. Raises InputError."""
+    return settings.approvals.person(KnownBy.DAGSTER, inputs.named_actor(field, name))
 
 
 @cache

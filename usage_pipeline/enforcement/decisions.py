@@ -7,6 +7,7 @@ from usage_pipeline.enforcement.settle import want_release
 from usage_pipeline.enforcement.state import ActionRecord, ActionState, change, locked, record_step
 from usage_pipeline.inputs import InputError
 from usage_pipeline.settings import Settings
+from usage_pipeline.settings.approvals import KnownBy
 from usage_pipeline.warehouse.connection import Connection
 
 
@@ -15,13 +16,21 @@ class DecisionRefusedError(InputError):
 
 
 def decide_action(
-    connection: Connection, settings: Settings, action_id: str, *, approve: bool, by: str, comment: str, now: datetime
+    connection: Connection,
+    settings: Settings,
+    action_id: str,
+    *,
+    approve: bool,
+    by: str,
+    comment: str,
+    now: datetime,
+    known_by: KnownBy | None = None,
 ) -> ActionRecord:
     """Approves or rejects an action that waits. Raises NoSuchActionError, DecisionRefusedError.
 
     An approved action is carried out by the next run of enforcement. Of two who decide at once, the first counts.
     """
-    refusal = settings.approvals.refusal(by)
+    refusal = settings.approvals.refusal(by, known_by)
     if refusal:
         raise DecisionRefusedError(refusal)
     with connection.transaction():
@@ -32,7 +41,7 @@ def decide_action(
             raise DecisionRefusedError(f"{action_id} had to be approved until {action.approve_until.isoformat()}")
         state = "approved" if approve else "rejected"
         changed = change(connection, action, state=state, decided_at=now, decided_by=by, next_attempt_at=now)
-        record_step(connection, action_id, now, state, detail=comment, by=by)
+        record_step(connection, action_id, now, state, detail=comment, by=by, known_by=known_by)
         if not approve:
             notify(
                 connection, settings, changed, "rejected", now, detail=" ".join(part for part in (by, comment) if part)
@@ -40,7 +49,9 @@ def decide_action(
     return changed
 
 
-def release_action(connection: Connection, action_id: str, *, by: str, why: str, now: datetime) -> ActionRecord:
+def release_action(
+    connection: Connection, action_id: str, *, by: str, why: str, now: datetime, known_by: KnownBy | None = None
+) -> ActionRecord:
     """Makes an action due to be undone, whatever its budget says. Raises NoSuchActionError, DecisionRefusedError.
 
     It is not taken again before the next tier or period.
@@ -53,4 +64,4 @@ def release_action(connection: Connection, action_id: str, *, by: str, why: str,
             raise DecisionRefusedError(f"{action_id} is {action.state}: it has changed nothing at Dify")
         if action.release_at is not None:
             return change(connection, action, next_attempt_at=now)
-        return want_release(connection, action, why or f"by {by}", now, by=by)
+        return want_release(connection, action, why or f"by {by}", now, by=by, known_by=known_by)

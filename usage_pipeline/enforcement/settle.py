@@ -17,6 +17,7 @@ from usage_pipeline.enforcement.state import (
     record_step,
 )
 from usage_pipeline.settings import Settings
+from usage_pipeline.settings.approvals import KnownBy
 from usage_pipeline.settings.enforcement import Mode, TargetFacts
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import row, rows, values
@@ -52,6 +53,7 @@ def want_release(
     *,
     by: str | None = None,
     run_id: str | None = None,
+    known_by: KnownBy | None = None,
 ) -> ActionRecord:
     """Makes the action due to be undone; one that has changed nothing yet ends here. Safe to run twice."""
     with connection.transaction():
@@ -68,7 +70,14 @@ def want_release(
                 connection, record, release_at=now, release_why=why, release_by=by, next_attempt_at=now, attempts=0
             )
         record_step(
-            connection, record.action_id, now, "to be released", detail=why, by=by or "usage_pipeline", run_id=run_id
+            connection,
+            record.action_id,
+            now,
+            "to be released",
+            detail=why,
+            by=by or "usage_pipeline",
+            run_id=run_id,
+            known_by=known_by,
         )
     return changed
 

@@ -12,6 +12,7 @@ from psycopg.types.json import Json
 
 from usage_pipeline.budgets.audit_log import THE_PIPELINE
 from usage_pipeline.inputs import InputError
+from usage_pipeline.settings.approvals import KnownBy
 from usage_pipeline.settings.budget import Level
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import rows
@@ -172,11 +173,13 @@ def record_step(
     detail: str = "",
     by: str = THE_PIPELINE,
     run_id: str | None = None,
+    known_by: KnownBy | None = None,
 ) -> None:
     """Adds to the action's audit log, which the database lets nobody change."""
     connection.execute(
-        "INSERT INTO usage.enforcement_event (action_id, at, kind, by, detail, run_id) VALUES (%s, %s, %s, %s, %s, %s)",
-        [action_id, now, kind, by, detail[:2000], run_id],
+        "INSERT INTO usage.enforcement_event (action_id, at, kind, by, known_by, detail, run_id)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        [action_id, now, kind, by, known_by, detail[:2000], run_id],
     )
 
 

@@ -8,6 +8,7 @@ from usage_pipeline.settings.budget_pools import check_pools
 from usage_pipeline.settings.dimensions import DAILY_KEYS, DIMENSIONS
 from usage_pipeline.settings.enforcement_checks import enforcement_findings
 from usage_pipeline.settings.model import OWNER, Settings, Tier
+from usage_pipeline.settings.person_checks import person_findings
 from usage_pipeline.settings.person_names import same_person
 from usage_pipeline.settings.price_checks import price_findings
 from usage_pipeline.settings.yaml_positions import Path
@@ -44,6 +45,7 @@ def cross_check(settings: Settings) -> Iterator[ConfigurationFinding]:
         yield from _names(settings, ("anomalies", position, "notify"), anomaly.notify, owner=True)
         yield from _anomaly(anomaly, ("anomalies", position))
     yield from _approvers(settings.approvals.approvers)
+    yield from (ConfigurationFinding(*found) for found in person_findings(settings))
     yield from _names(settings, ("approvals", "notify"), settings.approvals.notify, owner=True)
     yield from (ConfigurationFinding(*found) for found in enforcement_findings(settings))
     yield from _names(settings, ("reports", "recipients"), settings.reports.recipients, owner=False)

@@ -29,6 +29,7 @@ from usage_pipeline.settings.values import (
     Zone,
     fits_glob,
 )
+from usage_pipeline.settings.web import Web
 
 __all__ = ["DEFAULT_TIERS", "OWNER", "Budget", "Level", "ProjectFacts", "Settings", "SourceSettings", "Tier"]
 
@@ -178,6 +179,7 @@ class Settings(StrictModel):
     lookback: Lookback = Lookback()
     reading: ReadingSettings = ReadingSettings()
     usage_from: Day | None = None
+    web: Web | None = None
 
     def tiers_of(self, budget: Budget) -> tuple[Tier, ...]:
         """Returns the budget's own tiers, or the default ones."""

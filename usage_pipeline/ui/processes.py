@@ -8,11 +8,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 from usage_pipeline.ui.guard import LOOPBACK_NAMES
@@ -166,11 +167,20 @@ class Running:
                 process.wait()
 
 
-def start(home: Path, log: Path, address: Address, lock: int, *, before: Sequence[str] = ()) -> Running:
+def start(
+    home: Path,
+    log: Path,
+    address: Address,
+    lock: int,
+    *,
+    before: Sequence[str] = (),
+    also: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> Running:
     """Starts code server, webserver and daemon with the environment as it is; returns when the UI answers.
 
     ``before`` is a module with arguments that is run, and waited for, before daemon and webserver start; what becomes
-    of it stands in the log. Raises UpError with the reason when a process ends before the UI answers.
+    of it stands in the log. ``also`` are modules with arguments, by a name, that run beside. Raises UpError with the
+    reason when a process ends before the UI answers.
     """
     closing = ExitStack()
     began_at = log.stat().st_size if log.exists() else 0
@@ -187,6 +197,8 @@ def start(home: Path, log: Path, address: Address, lock: int, *, before: Sequenc
         _wait(running, lambda: _takes_connections(code))
         running.processes["daemon"] = _attended(closing, log, home, lock, _daemon(workspace))
         running.processes["webserver"] = _attended(closing, log, home, lock, _webserver(workspace, address))
+        for name, words in also.items():
+            running.processes[name] = _attended(closing, log, home, lock, [sys.executable, "-m", *words])
         _wait(running, lambda: answers(f"{address.url}/server_info"))
     except BaseException:
         running.end()

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
+from usage_pipeline import inputs
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.outbox import raise_alert
 from usage_pipeline.alerts.retention import remove_old_alerts
@@ -143,13 +144,17 @@ def test_ack_and_silence_commands_say_who_and_mistakes_say_the_way_out(installed
     connection = connect(installed)
     alert_id = told_at_the_second_attempt(connection)
     run = CliRunner().invoke
-    assert "acknowledged by zhang" in run(app, ["alerts", "ack", alert_id, "--by", "zhang", "--note", "on it"]).stdout
-    assert "was acknowledged by zhang before" in run(app, ["alerts", "ack", alert_id, "--by", "li"]).stdout
+    me = inputs.account()
+    said = run(app, ["alerts", "ack", alert_id, "--by", "zhang", "--note", "on it"])
+    assert f"acknowledged by {me}" in said.stdout
+    seen = connection.execute("SELECT by_whom, known_by, note FROM usage.acknowledgement").fetchall()
+    assert seen == [(me, "account", "on it (says: zhang)")]
+    assert f"was acknowledged by {me} before" in run(app, ["alerts", "ack", alert_id, "--by", "li"]).stdout
     assert run(app, ["alerts", "ack", "Bnone"]).exit_code == 2
     made = run(app, ["alerts", "silence", "--budget", "dev-*", "--until", "2h", "--reason", "move", "--by", "li"])
     assert made.exit_code == 0, made.output
     listed = json.loads(run(app, ["alerts", "silence", "list", "--json"]).stdout)
-    assert [(row["budget"], row["emergencies"], row["by"]) for row in listed] == [("dev-*", False, "li")]
+    assert [(row["budget"], row["emergencies"], row["by"]) for row in listed] == [("dev-*", False, me)]
     number = str(listed[0]["silence"])
     assert run(app, ["alerts", "silence", "end", number, "--by", "wang"]).exit_code == 0
     assert run(app, ["alerts", "silence", "end", number]).exit_code == 2
@@ -160,19 +165,20 @@ def test_ack_and_silence_commands_say_who_and_mistakes_say_the_way_out(installed
     connection.close()
 
 
-def test_who_acts_on_alerts_is_who_the_environment_names_as_with_every_other_command(
+def test_who_acts_on_alerts_is_the_account_and_what_the_environment_names_is_a_note(
     installed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("USAGE_PIPELINE_USER", "wang.wu")
     connection = connect(installed)
     alert_id = told_at_the_second_attempt(connection)
     run = CliRunner().invoke
-    assert "acknowledged by wang.wu" in run(app, ["alerts", "ack", alert_id]).stdout
+    me = inputs.account()
+    assert f"acknowledged by {me}" in run(app, ["alerts", "ack", alert_id]).stdout
     assert run(app, ["alerts", "silence", "--budget", "dev-*", "--until", "2h", "--reason", "move"]).exit_code == 0
     (made,) = json.loads(run(app, ["alerts", "silence", "list", "--json"]).stdout)
     assert run(app, ["alerts", "silence", "end", str(made["silence"])]).exit_code == 0
     (ended,) = json.loads(run(app, ["alerts", "silence", "list", "--all", "--json"]).stdout)
-    assert (ended["by"], ended["ended by"]) == ("wang.wu", "wang.wu")
+    assert (ended["by"], ended["ended by"], ended["reason"]) == (me, me, "move (says: wang.wu)")
     connection.close()
 
 

@@ -39,7 +39,7 @@ NAMES: dict[type, str] = {
     " forecast tokens cost tier level tier_on round",
     Problem: "file line field value message fix",
     Override: "override_id budget_id scope_value scope_name measure raise_by raise_percent state reason requested_by"
-    " requested_at until decided_by decided_at",
+    " requested_at until decided_by decided_at requested_known_by decided_known_by",
     ActionRecord: "action_id cause cause_key alert_id budget_id scope_value scope_name rolling period_start period_end"
     " tier tier_on round level measure limit action source tenant_id app_id target_name place mode state before held"
     " recipients requested_at requested_by approve_until decided_at decided_by began_at applied_at verified_at"

@@ -7,6 +7,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from usage_pipeline import inputs
 from usage_pipeline.cli import app
 from usage_pipeline.fake_dify.console_faults import Fault
 from usage_pipeline_tests.enforcement.conftest import AGENT, Place
@@ -17,7 +18,7 @@ def command(place: Place, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Resu
     """The command on this place."""
     monkeypatch.setenv("WAREHOUSE_URL", place.company.warehouse_url)
     monkeypatch.setenv("USAGE_PIPELINE_CONFIG", str(place.config))
-    monkeypatch.setenv("USAGE_PIPELINE_USER", "wang.wu")
+    monkeypatch.setattr(inputs, "account", lambda: "wang.wu")
     return lambda *words: CliRunner().invoke(app, ["enforcement", *words])
 
 
@@ -41,11 +42,15 @@ def test_list_show_and_release(place: Place, command: Callable[..., Result]) -> 
     assert json.loads(command("list", "--held", "--json").stdout) == []
 
 
-def test_an_approved_raise_opens_at_once(place: Place, command: Callable[..., Result]) -> None:
+def test_an_approved_raise_opens_at_once(
+    place: Place, command: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
     place.evaluate()
     command("run")
+    monkeypatch.setattr(inputs, "account", lambda: "li.si")
     asked = CliRunner().invoke(app, ["overrides", "request", "agent-daily", "--scope", AGENT, "--percent", "500",
-                                     "--until", "+2h", "--reason", "sale", "--by", "li.si", "--json"])  # fmt: skip
+                                     "--until", "+2h", "--reason", "sale", "--json"])  # fmt: skip
+    monkeypatch.setattr(inputs, "account", lambda: "wang.wu")
     raised = json.loads(asked.stdout)["override_id"]
     done = CliRunner().invoke(app, ["overrides", "approve", raised])
     assert done.exit_code == 0, done.output
@@ -53,15 +58,18 @@ def test_an_approved_raise_opens_at_once(place: Place, command: Callable[..., Re
     assert place.call() == 200
 
 
-def test_approve_and_reject(place: Place, command: Callable[..., Result]) -> None:
+def test_approve_and_reject(place: Place, command: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     place.configure(mode="approve")
     place.evaluate()
     command("run")
     action_id = place.one().action_id
-    refused = command("approve", action_id, "--by", "somebody")
+    monkeypatch.setattr(inputs, "account", lambda: "somebody")
+    monkeypatch.setenv("LOGNAME", "wang.wu")
+    refused = command("approve", action_id, "--by", "wang.wu")
     assert refused.exit_code == 2
     assert "not an approver" in refused.stderr
     assert place.changes() == []
+    monkeypatch.setattr(inputs, "account", lambda: "wang.wu")
     approved = command("approve", action_id, "--note", "yes")
     assert approved.exit_code == 0
     assert f"{action_id} is verified" in approved.stdout

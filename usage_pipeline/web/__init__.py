@@ -1,0 +1,1 @@
+"""The web page that messages link to, and the answers that machines ask for."""

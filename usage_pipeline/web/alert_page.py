@@ -1,0 +1,182 @@
+"""What the page of an alert shows: the facts then and now, who burnt it, what happened, and what can be done."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from usage_pipeline.alerts.history import RecordedAlert, recorded_alert
+from usage_pipeline.alerts.kinds.facts import number
+from usage_pipeline.alerts.message import Alert, Message
+from usage_pipeline.alerts.recipient_view import facts_for, tenants_of
+from usage_pipeline.alerts.recipients import TenantName
+from usage_pipeline.alerts.text.texts import lines_of, summary, title_of
+from usage_pipeline.budgets.audit_log import THE_PIPELINE
+from usage_pipeline.budgets.current import CurrentStatus, current_status
+from usage_pipeline.budgets.explain import Explanation, explain
+from usage_pipeline.enforcement.state import ActionRecord
+from usage_pipeline.settings import Budget, Settings
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import rows
+from usage_pipeline.warehouse.statements import statement
+from usage_pipeline.web.course import course_of
+from usage_pipeline.web.offers import Matter, Offer, matter_of, offers
+from usage_pipeline.web.pictures import Bar, Picture, bar, picture
+from usage_pipeline.web.visit import NotYoursError, Visit, must_be_theirs
+
+_STORY_AFTER = timedelta(days=7)
+_AUTOMATIC = ("raised", "resolved")
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that happened; ``by`` is a person, or the pipeline itself. Times aware UTC."""
+
+    at: datetime
+    what: str
+    by: str
+    known_by: str | None
+    about: str
+    detail: str
+    tenant_id: str | None
+    tenant_name: str | None
+
+    @property
+    def is_automatic(self) -> bool:
+        """Returns whether no person did it."""
+        return self.known_by is None and (self.by == THE_PIPELINE or self.what in _AUTOMATIC)
+
+
+@dataclass(frozen=True)
+class AlertPage:
+    """All that the page of an alert shows."""
+
+    visit: Visit
+    matter: Matter
+    title: str
+    summary: str
+    lines: Sequence[tuple[str, str]]
+    zone: str
+    currency: str
+    now: datetime
+    then_bar: Bar | None
+    then: Mapping[str, Decimal | None]
+    status: CurrentStatus | None
+    now_bar: Bar | None
+    explained: Explanation | None
+    picture: Picture | None
+    story: Sequence[Step]
+    offers: Sequence[Offer]
+    budget: Budget | None
+    projects: Sequence[tuple[str, str, str, str | None]]
+
+    @property
+    def alert(self) -> RecordedAlert:
+        """Returns the alert."""
+        return self.matter.alert
+
+
+def alert_page(connection: Connection, settings: Settings, visit: Visit, now: datetime) -> AlertPage:
+    """Returns what the visitor sees of the link's alert. Raises NotYoursError when it was not sent to its recipient."""
+    must_be_theirs(connection, visit.link)
+    alert = recorded_alert(connection, visit.link.alert_id)
+    if alert is None:
+        raise NotYoursError
+    matter = matter_of(connection, settings, visit, alert)
+    budget = next((each for each in settings.budgets if each.id == matter.budget_id), None)
+    status = _status(connection, matter)
+    explained = _explained(connection, budget, matter, now) if budget and matter.is_visible else None
+    facts = facts_for(settings, visit.link.recipient, alert.facts, visit.language)
+    shown = Alert(alert.alert_id, alert.kind, alert.level, facts)
+    message = Message("", alert.alert_id, alert.kind, alert.level, facts, visit.language)
+    then = {name: number(facts.get(name)) for name in ("spent", "limit", "forecast", "ratio")}
+    return AlertPage(
+        visit=visit,
+        matter=matter,
+        title=title_of(shown, message),
+        summary=summary(shown, visit.language),
+        lines=lines_of(shown, visit.language),
+        zone=str(facts.get("timezone") or settings.timezone),
+        currency=settings.currency,
+        now=now,
+        then_bar=bar(then["spent"], then["limit"], then["forecast"]) if then["spent"] and then["limit"] else None,
+        then=then,
+        status=status,
+        now_bar=bar(status.spent, status.limit, status.forecast) if status else None,
+        explained=explained,
+        picture=_picture(connection, budget, status, explained) if budget else None,
+        story=_story(connection, settings, visit, matter, now),
+        offers=offers(connection, settings, visit, matter, now),
+        budget=budget,
+        projects=_projects(settings, matter),
+    )
+
+
+def _status(connection: Connection, matter: Matter) -> CurrentStatus | None:
+    """Where the alert's value stands now: what its recipient was told of, they may see."""
+    if not matter.budget_id:
+        return None
+    found = current_status(connection, [matter.budget_id])
+    return next((status for status in found if status.scope_value == matter.scope_value), None)
+
+
+def _explained(connection: Connection, budget: Budget, matter: Matter, now: datetime) -> Explanation | None:
+    at = now if matter.alert.kind != "budget" else min(now, _end_of_alert(matter) or now)
+    found = explain(connection, budget, at, limit=1, scope_value=matter.scope_value)
+    return found[0] if found else None
+
+
+def _end_of_alert(matter: Matter) -> datetime | None:
+    """Within its period: afterwards the page shows the period that the alert was of."""
+    end = matter.alert.facts.get("period_end")
+    return datetime.fromisoformat(str(end)) - timedelta(seconds=1) if end else None
+
+
+def _picture(
+    connection: Connection, budget: Budget, status: CurrentStatus | None, explained: Explanation | None
+) -> Picture | None:
+    if explained is None or status is None:
+        return None
+    scope = {str(key): str(part) for key, part in (status.scope_ids or {}).items()}
+    course = course_of(connection, budget, scope, explained)
+    if course is None:
+        return None
+    return picture([each.spent for each in course.buckets], [each.usual for each in course.buckets], course.begun)
+
+
+def _story(connection: Connection, settings: Settings, visit: Visit, matter: Matter, now: datetime) -> list[Step]:
+    """What happened, without what is another tenant's; a recipient of another tenant has no name in it."""
+    start = matter.alert.facts.get("period_start")
+    parameters = {
+        "alert_id": matter.alert.alert_id,
+        "budget_id": matter.budget_id,
+        "scope_value": matter.scope_value,
+        "from": datetime.fromisoformat(str(start)) if start else matter.alert.created_at - _STORY_AFTER,
+        "until": max(now, matter.alert.created_at + _STORY_AFTER),
+    }
+    found = rows(connection, Step, statement("web/story_of_alert"), parameters)
+    seen = [
+        step
+        for step in found
+        if step.tenant_id is None or matter.sight.sees(TenantName(step.tenant_id, step.tenant_name or ""))
+    ]
+    return [replace(step, by=_shown_name(settings, visit, matter, step.by)) for step in seen]
+
+
+def _shown_name(settings: Settings, visit: Visit, matter: Matter, name: str) -> str:
+    """A person's name, but not that of another tenant's recipient."""
+    if matter.sight.everything or name in (visit.person, visit.link.recipient):
+        return name
+    return name if not tenants_of(settings, name) or tenants_of(settings, name) & matter.sight.tenants else ""
+
+
+def _projects(settings: Settings, matter: Matter) -> list[tuple[str, str, str, str | None]]:
+    """Source, id and name of each project that something was done at, and its address at Dify's console."""
+    by_app: dict[tuple[str, str], ActionRecord] = {
+        (action.source, action.app_id): action for action in matter.actions if action.app_id
+    }
+    dify = settings.web.dify_url if settings.web else None
+    return [
+        (source, app_id, action.target_name, f"{dify}/app/{app_id}/overview" if dify else None)
+        for (source, app_id), action in by_app.items()
+    ]

@@ -75,10 +75,9 @@ class _TableSheet:
             if column.name in ("ratio", "highest_ratio") and last:
                 for rule in self.styles.levels():
                     self.sheet.conditional_format(1, at, last, at, rule)
-        if last:
-            # Exact amounts and keys stand to the right of what is printed.
-            shown = min(len(columns), _LAST_PRINTED_COLUMN) - 1
-            self.sheet.print_area(0, 0, min(last + 2, _PRINTED_ROWS), shown)
+        # Exact amounts and keys stand to the right of what is printed, the least of many rows below.
+        shown = min(len(columns), _LAST_PRINTED_COLUMN) - 1
+        self.sheet.print_area(0, 0, min(last + 2, _PRINTED_ROWS), shown)
 
     def _row(self, number: int, row: object) -> None:
         for at, column in enumerate(self.table.columns):

@@ -158,4 +158,5 @@ def story_sheet(sheet: Worksheet, report: Report, language: str, styles: Styles,
         sheet.write_string(1, 2, text["quiet_day"])
     sheet.write_string(len(entries) + 2, 2, f"{text['times_in']} {report.zone}", styles.soft)
     sheet.freeze_panes(1, 0)
+    sheet.print_area(0, 0, len(entries) + 2, 2)
     paper.lay_out(sheet)

@@ -18,9 +18,11 @@ CROSS JOIN LATERAL usage.period_cut(p.period, z.zone, m.moment) AS cut;
 INSERT INTO stage_stale
 SELECT d.n, d.definition_id, r.usage_date, r.version, d.by_event
 FROM (
-    -- Forecasts look eight weeks back.
+    -- Forecasts look eight weeks back; a month is compared with the one before.
     SELECT b.n, min(CASE WHEN d.by_event THEN c.first_day
-                         ELSE least(c.first_day, (c.ends AT TIME ZONE 'UTC')::date - 58) END) AS first_day,
+                         ELSE least(c.first_day, (c.ends AT TIME ZONE 'UTC')::date - 58,
+                                    CASE WHEN b.period = 'month' THEN (c.first_day - interval '1 month')::date END)
+                    END) AS first_day,
            max(c.end_day) AS end_day
     FROM stage_budget b
     JOIN stage_definition d USING (n)

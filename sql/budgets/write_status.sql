@@ -1,5 +1,26 @@
--- Writes what was evaluated. Reads stage_status, stage_passed, stage_budget, usage.budget_tier. Writes usage.budget_status.
+-- Writes what was evaluated, and what the same value had spent in the periods before. Reads stage_status, stage_passed,
+-- stage_budget, stage_definition, usage.budget_tier, usage.budget_value, usage.budget_spent, usage.budget_day.
+-- Writes usage.budget_status.
 -- Safe to run twice. Windows that rolled on long ago are removed: each hour or day leaves a row of them.
+WITH earlier AS MATERIALIZED (
+    SELECT p.period, p.zone, p.period_start, cut.first_day, cut.end_day, cut.starts, cut.ends
+    FROM (
+        SELECT DISTINCT period, zone, period_start,
+               CASE period WHEN 'hour' THEN interval '1 hour' WHEN 'day' THEN interval '1 day'
+                           WHEN 'week' THEN interval '7 days' WHEN 'month' THEN interval '1 month'
+                           WHEN 'quarter' THEN interval '3 months' WHEN 'year' THEN interval '1 year' END AS step
+        FROM stage_status
+    ) AS p
+    CROSS JOIN generate_series(1, 7) AS back
+    CROSS JOIN LATERAL usage.period_cut(
+        p.period, p.zone, ((p.period_start AT TIME ZONE p.zone) - back * p.step) AT TIME ZONE p.zone) AS cut
+    WHERE p.step IS NOT NULL
+), counted AS MATERIALIZED (
+    SELECT d.n, d.definition_id, min(k.usage_date) AS since
+    FROM stage_definition d
+    JOIN usage.budget_day k USING (definition_id)
+    GROUP BY d.n, d.definition_id
+)
 INSERT INTO usage.budget_status AS known (
     budget_id, scope_value, period_start, period_end, zone, period, scope_name, scope, measure, measures, spent, "limit",
     ratio, level, tier_at, forecast, as_of, config_version, terms, allowance, resolved_at, straight_line, forecast_low,
@@ -25,13 +46,31 @@ LEFT JOIN LATERAL (
     SELECT (array_agg(x.spent ORDER BY x.period_start DESC))[1] AS previous_period, round(avg(x.spent), 6) AS trailing_average,
            (array_agg(x.spent) FILTER (WHERE x.weeks = 1))[1] AS week_before
     FROM (
-        SELECT h.period_start, (h.measures -> s.measure ->> 'spent')::numeric AS spent,
+        SELECT DISTINCT ON (h.period_start) h.period_start, h.spent,
                CASE WHEN s.period_start - h.period_start BETWEEN interval '6 days 22 hours' AND interval '7 days 2 hours'
                     THEN 1 END AS weeks
-        FROM usage.budget_status h
-        WHERE h.budget_id = s.budget_id AND h.scope_value = s.scope_value AND h.period = s.period
-          AND h.period_start < s.period_start
-        ORDER BY h.period_start DESC
+        FROM (
+            SELECT e.starts AS period_start, 1 AS place,
+                   sum(CASE s.measure WHEN 'tokens' THEN u.total_tokens WHEN 'input_tokens' THEN u.input_tokens
+                                      WHEN 'output_tokens' THEN u.output_tokens WHEN 'cost' THEN u.base_cost
+                                      ELSE u.calls END) AS spent
+            FROM counted c
+            JOIN usage.budget_value v ON v.definition_id = c.definition_id AND v.scope_value = s.scope_value
+            JOIN earlier e ON e.period = s.period AND e.zone = s.zone AND e.period_start = s.period_start
+                          AND e.first_day >= c.since
+            JOIN usage.budget_spent u ON u.value_id = v.value_id AND u.usage_date >= e.first_day AND u.usage_date < e.end_day
+                                     AND (u.starts_at = '-infinity' OR u.starts_at >= e.starts AND u.starts_at < e.ends)
+            WHERE c.n = b.n
+            GROUP BY e.starts
+            UNION ALL
+            (SELECT k.period_start, 2, (k.measures -> s.measure ->> 'spent')::numeric
+             FROM usage.budget_status k
+             WHERE k.budget_id = s.budget_id AND k.scope_value = s.scope_value AND k.period = s.period
+               AND k.period_start < s.period_start
+             ORDER BY k.period_start DESC
+             LIMIT 7)
+        ) AS h
+        ORDER BY h.period_start DESC, h.place
         LIMIT 7
     ) AS x
 ) AS history ON was.measure IS DISTINCT FROM s.measure

@@ -1,6 +1,9 @@
 -- Leases the deliveries of one message to one worker and puts their attempts on record before anything is sent. The
 -- attempt of a lease that ran out, whose outcome nobody knows, is marked so.
--- Reads usage.alert; writes usage.delivery and usage.alert_delivery. Runs once a claim, in its transaction.
+-- Reads usage.alert, usage.resolution, usage.budget_status, usage.enforcement_action; writes usage.delivery and
+-- usage.alert_delivery. Runs once a claim, in its transaction.
+-- What has become of an alert of a budget stands with its facts: `ended` where the message says that it is over, and the
+-- apps of which an action was only rehearsed.
 WITH lost AS (
     UPDATE usage.alert_delivery t
     SET outcome = 'unknown', finished_at = :'now'::timestamptz,
@@ -22,7 +25,34 @@ WITH lost AS (
     ON CONFLICT (delivery_id, attempt) DO NOTHING
 )
 SELECT l.delivery_id, l.attempts AS attempt, l.alert_id, l.recipient, l.channel, a.kind, a.level,
-       CASE jsonb_typeof(a.facts) WHEN 'object' THEN a.facts ELSE '{}' END AS facts, l.event
+       CASE jsonb_typeof(a.facts) WHEN 'object' THEN a.facts ELSE '{}' END
+       || CASE WHEN since.ended IS NULL THEN '{}' ELSE jsonb_build_object('ended', since.ended) END
+       || CASE WHEN since.rehearsed IS NULL THEN '{}' ELSE jsonb_build_object('dry_run_apps', since.rehearsed) END AS facts,
+       l.event
 FROM leased l
 JOIN usage.alert a USING (alert_id)
+LEFT JOIN LATERAL (
+    SELECT jsonb_agg(step.told ORDER BY e.place) FILTER (WHERE e.state = 'released') AS undone,
+           jsonb_agg(step.told ORDER BY e.place) FILTER (WHERE e.state IN ('applied', 'verified')) AS still,
+           jsonb_agg(e.target_name ORDER BY e.place) FILTER (WHERE e.state = 'dry_run') AS rehearsed
+    FROM usage.enforcement_action e
+    CROSS JOIN LATERAL (
+        SELECT jsonb_build_object('action', e.action, 'project', e.target_name, 'at', coalesce(e.released_at, e.applied_at)) AS told
+    ) AS step
+    WHERE e.budget_id = a.budget_id AND e.scope_value = a.scope_value
+      AND (e.alert_id = a.alert_id OR l.event = 'resolve' AND e.period_start = a.period_start)
+) AS done ON a.kind = 'budget'
+LEFT JOIN LATERAL (
+    SELECT jsonb_build_object(
+               'why', r.why, 'at', r.at, 'since', a.created_at, 'undone', done.undone, 'still', done.still,
+               'spent', s.measure ->> 'spent', 'limit', s.measure ->> 'limit', 'ratio', s.measure ->> 'ratio') AS ended
+    FROM usage.resolution r
+    LEFT JOIN LATERAL (
+        SELECT b.measures -> (a.facts ->> 'measure') AS measure
+        FROM usage.budget_status b
+        WHERE b.budget_id = a.budget_id AND b.scope_value = a.scope_value AND b.period_start = a.period_start
+    ) AS s ON true
+    WHERE r.alert_id = a.alert_id
+) AS over ON l.event = 'resolve' AND a.kind = 'budget'
+CROSS JOIN LATERAL (SELECT over.ended, done.rehearsed) AS since
 ORDER BY usage.severity(a.level), a.created_at, a.tier DESC, l.delivery_id

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
+from usage_pipeline.alerts.budget_alert import raise_budget_alerts
 from usage_pipeline.alerts.kinds.anomaly import raise_anomaly_alerts
-from usage_pipeline.alerts.kinds.budget import raise_budget_alerts
 from usage_pipeline.alerts.kinds.override import notify_override
 from usage_pipeline.alerts.quiet_hours import hold
 from usage_pipeline.budgets.anomalies import find_anomalies

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from usage_pipeline.alerts.budget_alert import budget_alert
 from usage_pipeline.alerts.kinds.base import NewAlert
-from usage_pipeline.alerts.kinds.budget import BudgetFacts, budget_alert
+from usage_pipeline.alerts.kinds.budget import BudgetFacts
 from usage_pipeline.budgets.evaluate import Reached
 from usage_pipeline.settings import Budget, Settings, Tier
 from usage_pipeline.warehouse.connection import Connection

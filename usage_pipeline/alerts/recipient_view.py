@@ -9,6 +9,7 @@ from usage_pipeline.settings.model import OWNER
 
 # Names of models are the providers'; callers, projects and nodes are somebody's.
 _OWNED = ("callers", "projects", "nodes")
+_TOPS = ("top", "top_in_period")
 _OTHERS = {"zh": "其他工作空间", "en": "other workspaces"}
 
 
@@ -36,11 +37,14 @@ def facts_for(settings: Settings, recipient: str, facts: Mapping[str, object], l
     everything = sees_all(settings, recipient, str(budget_id) if budget_id else None)
     own = None if everything else tenants_of(settings, recipient)
     found = dict(facts)
-    if isinstance(facts.get("top"), Mapping):
-        found["top"] = _top(facts["top"], own, _OTHERS.get(language, _OTHERS["en"]))
+    for key in _TOPS:
+        if isinstance(facts.get(key), Mapping):
+            found[key] = _top(facts[key], own, _OTHERS.get(language, _OTHERS["en"]))
     if own is not None:
         found |= {key: [recipient] for key in ("recipients",) if key in facts}
-        found |= {key: [] for key in ("fallback",) if key in facts}
+        found |= {key: [] for key in ("fallback", "dry_run_apps") if key in facts}
+        if isinstance(ended := facts.get("ended"), Mapping):
+            found["ended"] = {key: part for key, part in ended.items() if key not in ("undone", "still")}
     return found
 
 
@@ -58,7 +62,8 @@ def _shares(shares: Sequence[object], own: set[str] | None, others: str) -> list
     hidden = [share for share in listed if not (own is None or _is_of(share, own))]
     shown: list[object] = [{key: part for key, part in share.items() if key != "tenants"} for share in seen]
     if hidden:
-        shown.append({"name": others, **{key: _sum(hidden, key) for key in ("tokens", "cost", "share")}})
+        known = ("tokens", "cost", "share", *(("calls",) if any("calls" in share for share in hidden) else ()))
+        shown.append({"name": others, **{key: _sum(hidden, key) for key in known}})
     return shown
 
 

@@ -79,7 +79,7 @@ def definition_hash(budget: Budget) -> str:
 
 def _counted_hash(budget: Budget, own: Mapping[str, _Condition]) -> str:
     conditions = sorted(condition.hash for condition in own.values())
-    return _short_hash([conditions, list(budget.per), budget.include_estimated, budget.by_the_hour, _by_event(budget)])
+    return _short_hash([conditions, list(budget.per), budget.include_estimated, budget.by_the_hour, by_event(budget)])
 
 
 def terms_hash(settings: Settings, budget: Budget) -> str:
@@ -109,8 +109,8 @@ def scope_parameters(
     }
 
 
-def _by_event(budget: Budget) -> bool:
-    """Whether it is counted from the events: the daily tables know neither hours nor all dimensions."""
+def by_event(budget: Budget) -> bool:
+    """Returns whether it is counted from the events: the daily tables know neither hours nor all dimensions."""
     return budget.by_the_hour or any(not BY_KEY[key].daily for key in (*budget.per, *_conditions(budget)))
 
 
@@ -146,7 +146,7 @@ def _definition(budget: Budget, number: int, own: Mapping[str, _Condition]) -> d
         "n": number,
         "hash": _counted_hash(budget, own),
         "per": list(budget.per),
-        "by_event": _by_event(budget),
+        "by_event": by_event(budget),
         "by_quarter": budget.by_the_hour,
         "estimated": budget.include_estimated,
     }

@@ -1,4 +1,4 @@
-"""The fragments of SQL by which statements take in what lies in a budget's scope."""
+"""The fragments of SQL by which statements take in what lies in a budget's scope, and rank it."""
 
 from functools import cache
 from typing import LiteralString
@@ -26,5 +26,20 @@ def in_scope(name: LiteralString, also: LiteralString = "") -> sql.SQL:
         .replace(":fits_scope", fits_scope())
     )
     return sql.SQL(
-        with_dimensions(name).replace(":in_scope", rows).replace(":in_period", statement("budgets/in_period"))
+        with_dimensions(name)
+        .replace(":in_scope", rows)
+        .replace(":in_period", statement("budgets/in_period"))
+        .replace(":largest", statement("alerts/largest"))
+    )
+
+
+@cache
+def counted_rows(name: LiteralString, *, by_event: bool) -> sql.SQL:
+    """Returns a statement in which :rows became the rows by which budgets count: of days, or of events."""
+    rows = with_dimensions("budgets/rows_of_events" if by_event else "budgets/rows_of_days")
+    return sql.SQL(
+        with_dimensions(name)
+        .replace(":rows", rows)
+        .replace(":fits_scope", fits_scope())
+        .replace(":largest", statement("alerts/largest"))
     )

@@ -1,6 +1,6 @@
 """`usage-pipeline budgets`: check the configuration file, and see where every budget stands."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,8 +17,9 @@ from usage_pipeline.commands.budget_pages import show_explanation, show_terms, s
 from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.output import EXIT_MISTAKE, AsJson, as_dicts, for_people, print_json, say, show_rows
 from usage_pipeline.inputs import InputError
-from usage_pipeline.settings import SettingsError, load_settings
+from usage_pipeline.settings import Budget, Settings, SettingsError, load_settings
 from usage_pipeline.settings.differences import differences
+from usage_pipeline.settings.enforcement import AT_DIFY
 from usage_pipeline.settings.environment import config_path
 
 _COLUMNS = (
@@ -53,6 +54,32 @@ def validate(
         print_json({"valid": True, "budgets": [budget.id for budget in settings.budgets]})
         return
     say(f"{path} is valid: {len(settings.budgets)} budgets, {len(settings.recipients)} recipients")
+    for budget in settings.budgets:
+        for line in _what_it_can_stop(settings, budget):
+            say(line)
+
+
+def _what_it_can_stop(settings: Settings, budget: Budget) -> Iterator[str]:
+    """What the budget's tiers may do at apps, and what of the default tiers it does not inherit."""
+    for tier in settings.tiers_of(budget):
+        actions = [action for action in tier.actions if action in AT_DIFY]
+        if actions and settings.mode_of(tier) != "off":
+            yield (
+                f"  {budget.id}: at {tier.at.normalize():f} % of what is {tier.on}, {', '.join(actions)}"
+                f" on {_apps_of(budget)} (mode {settings.mode_of(tier)})"
+            )
+    if kept_out := settings.harmless_actions(budget):
+        yield (
+            f"  {budget.id}: is of no project, so it does not take {', '.join(kept_out)} from the default tiers;"
+            " write tiers with actions at the budget itself if it is to stop apps"
+        )
+
+
+def _apps_of(budget: Budget) -> str:
+    projects = budget.scope.values().get("project")
+    if "project" in budget.per:
+        return f"the app itself, of {', '.join(projects)}" if projects else "the app itself, of every app"
+    return f"the apps that spent most of {', '.join(projects)}" if projects else "the apps that spent most, of all apps"
 
 
 @for_people

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from usage_pipeline.alerts.kinds.facts import number
 from usage_pipeline.alerts.message import Alert, Message
 from usage_pipeline.alerts.text.escape import cut_above, cut_bytes, line, one_line
 from usage_pipeline.alerts.text.texts import (
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 OURS = Path(__file__).parent / "templates"
 _LONGEST_TITLE = 300
 _LONGEST_OWN = 200_000
+# So many alerts of a message are told with all their facts.
+_FULL = 3
 
 Escape = Callable[[object], str]
 Size = Callable[[str], int]
@@ -53,10 +57,12 @@ def render(template: str, message: Message, escape: Escape) -> Rendered:
     return _rendered(template, message, _context(message, escape))
 
 
-def _rendered(template: str, message: Message, whole: Mapping[str, Any], shown: int | None = None) -> Rendered:
-    """All alerts, or so many of the most severe and the number of the others."""
+def _rendered(
+    template: str, message: Message, whole: Mapping[str, Any], shown: int | None = None, full: int = _FULL
+) -> Rendered:
+    """All alerts, or so many of the most severe and the number of the others; the first ``full`` with all facts."""
     listed = whole["alerts"][:shown]
-    context = {**whole, "alerts": listed, "more": whole["count"] - len(listed)}
+    context = {**whole, "alerts": listed, "more": whole["count"] - len(listed), "full": full}
     own = _own(template, message)
     if own is not None:
         try:
@@ -69,22 +75,33 @@ def _rendered(template: str, message: Message, whole: Mapping[str, Any], shown: 
 
 
 def fitted(template: str, message: Message, escape: Escape, most: int, size: Size = size_in_bytes) -> Rendered:
-    """As many of the alerts as fit, the most severe first; one that is too long alone is cut, its last line kept."""
+    """As many of the alerts as fit, the most severe first; one that is too long alone is cut, its last line kept.
+
+    The gravest are told in full, fewer of them where that does not fit, before the others are left out.
+    """
     context = _context(message, escape)
-    whole = _rendered(template, message, context)
-    if size(whole.text) <= most:
-        return whole
-    fits, too_many = 0, len(message.alerts)
-    while too_many - fits > 1:
-        half = (fits + too_many) // 2
-        if size(_rendered(template, message, context, half).text) <= most:
-            fits = half
-        else:
-            too_many = half
-    if fits:
-        return _rendered(template, message, context, fits)
+
+    def tried(shown: int | None, full: int) -> Rendered | None:
+        found = _rendered(template, message, context, shown, full)
+        return found if size(found.text) <= most else None
+
+    for full in range(min(_FULL, len(message.alerts)), 0, -1):
+        if tried(full, full):
+            return tried(None, full) or _most_that_fit(tried, full, len(message.alerts))
+    if len(message.alerts) > 1 and tried(1, 0):
+        return tried(None, 0) or _most_that_fit(tried, 0, len(message.alerts))
     one = _rendered(template, message, context, 1)
     return Rendered(_cut(one.text, most, f"\n{WORDS[message.language].cut}", size), one.note)
+
+
+def _most_that_fit(tried: Callable[[int | None, int], Rendered | None], full: int, count: int) -> Rendered:
+    """The message with as many of its alerts as fit; so many as are told in full do, or one that is only listed."""
+    fits, too_many, found = max(full, 1), count, None
+    while too_many - fits > 1:
+        half = (fits + too_many) // 2
+        half_of_them = tried(half, full)
+        fits, too_many, found = (half, too_many, half_of_them) if half_of_them else (fits, half, found)
+    return found or tried(fits, full) or Rendered("")
 
 
 def subject(message: Message, escape: Escape = line, most: int = _LONGEST_TITLE) -> str:
@@ -114,6 +131,7 @@ def _context(message: Message, escape: Escape) -> dict[str, Any]:
         "alerts": listed,
         "alert": listed[0],
         "more": 0,
+        "full": _FULL,
         "count": len(alerts),
         "event": message.event,
         "language": message.language,
@@ -129,10 +147,23 @@ def _view(alert: Alert, message: Message, escape: Escape) -> Mapping[str, Any]:
         "title": escape(title_of(alert, message)),
         "summary": escape(summary(alert, message.language)),
         "to_acknowledge": to_acknowledge(alert, message),
+        "bar": _bar(alert),
         # A report's labels may be names too.
         "lines": [(escape(label), escape(value)) for label, value in lines_of(alert, message.language)],
         "facts": _escaped(facts_for_templates(alert), escape),
     }
+
+
+def _bar(alert: Alert) -> Mapping[str, int] | None:
+    """What is spent, foreseen beyond it, and left, in per cent of a bar up to the limit or what is used above it."""
+    ratio, limit, foreseen = (number(alert.facts.get(name)) for name in ("ratio", "limit", "forecast"))
+    if ratio is None or not limit or limit < 0:
+        return None
+    reach = max(ratio, (foreseen or limit) / limit)
+    whole = max(reach, Decimal(1))
+    spent = max(0, int(100 * ratio / whole))
+    forecast = int(100 * reach / whole) - spent
+    return {"spent": spent, "forecast": forecast, "left": 100 - spent - forecast}
 
 
 def _escaped(value: object, escape: Escape) -> object:

@@ -22,8 +22,8 @@ _FIRST_STATE: dict[Mode, ActionState] = {
     "approve": ActionState.PLANNED,
     "auto": ActionState.APPROVED,
 }
+# A rehearsal is told in the alert that it belongs to.
 _STEP = {
-    ActionState.DRY_RUN: "dry_run",
     ActionState.PLANNED: "waiting for approval",
     ActionState.REFUSED: "refused",
 }
@@ -78,8 +78,13 @@ def _plan(
         return "mode off", 0
     number = 0
     for action in cause.actions_of(tier):
-        for place, where in enumerate(_places(connection, settings, budget, cause, action, mode, now), 1):
-            state = ActionState.REFUSED if where.refused else _FIRST_STATE[mode]
+        places = _places(connection, settings, budget, cause, action, mode, now)
+        touched = sum(not where.refused for where in places)
+        # A lock is what its budget is for.
+        asks = mode == "auto" and cause.cause != LOCK and touched > settings.enforcement.most_apps_at_once
+        first = ActionState.PLANNED if asks else _FIRST_STATE[mode]
+        for place, where in enumerate(places, 1):
+            state = ActionState.REFUSED if where.refused else first
             number += _add(connection, settings, version, cause, tier, action, where, place, state, now, by)
     return f"{number} actions, mode {mode}" if number else "no project spends in it", number
 

@@ -1,5 +1,6 @@
 """What a budget is made of: its scope, period, limit and tiers."""
 
+from collections.abc import Collection
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
@@ -103,6 +104,10 @@ class Tier(StrictModel):
             raise ValueError('begin when they end; write for example quiet: {from: "22:00", to: "07:00"}')
         return quiet
 
+    def without_actions(self, actions: Collection[str]) -> "Tier":
+        """Returns the same tier that asks for none of these actions."""
+        return self.model_copy(update={"actions": tuple(each for each in self.actions if each not in actions)})
+
 
 class Rollover(StrictModel):
     """What the period before left over is added to the limit, up to a part of it."""
@@ -151,6 +156,11 @@ class Budget(StrictModel):
         if self.rollover and (by_the_hour(self.period) or period_key(self.period).partition(":")[2]):
             raise ValueError("cannot roll over; `rollover:` is for day, week, month, quarter and year")
         return self
+
+    @property
+    def of_projects(self) -> bool:
+        """Whether each of its values is a project, or lies in projects that its scope names."""
+        return "project" in self.per or bool(self.scope.values().get("project"))
 
     @property
     def period_key(self) -> str:

@@ -81,6 +81,8 @@ class Enforcement(StrictModel):
     cheaper_models: tuple[ModelSwitch, ...] = ()
     webhook: Names = ()  # recipients of channel webhook that action `webhook` asks
     never: tuple[NeverTouch, ...] = ()
+    # What would touch more apps at once than these waits for an approver, whatever the mode.
+    most_apps_at_once: Annotated[int, Field(ge=1, le=10_000)] = 3
     most_actions_per_hour: Annotated[int, Field(ge=1, le=10_000)] = 20
     approve_within_minutes: Annotated[int, Field(ge=1, le=7 * 24 * 60)] = 240
     look_every_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 5

@@ -23,7 +23,7 @@ def enforcement_findings(settings: Settings) -> Iterator[Found]:
 
 
 def _tiers_in_use(settings: Settings) -> Iterator[tuple[Path, Tier]]:
-    if any(budget.tiers is None for budget in settings.budgets):
+    if any(budget.tiers is None and budget.of_projects for budget in settings.budgets):
         yield from ((("tiers", position), tier) for position, tier in enumerate(settings.tiers))
     for number, budget in enumerate(settings.budgets):
         for position, tier in enumerate(budget.tiers or ()):

@@ -13,7 +13,7 @@ from usage_pipeline.settings.api_keys import NamedKey
 from usage_pipeline.settings.approvals import Approvals
 from usage_pipeline.settings.budget import DEFAULT_TIERS, OWNER, Budget, Level, Tier
 from usage_pipeline.settings.counting import Counting
-from usage_pipeline.settings.enforcement import Enforcement, Mode
+from usage_pipeline.settings.enforcement import AT_DIFY, Enforcement, Mode
 from usage_pipeline.settings.recipients import AnyRecipient
 from usage_pipeline.settings.reports import Reports
 from usage_pipeline.settings.sources import ReadingSettings, SourceSettings
@@ -182,8 +182,20 @@ class Settings(StrictModel):
     web: Web | None = None
 
     def tiers_of(self, budget: Budget) -> tuple[Tier, ...]:
-        """Returns the budget's own tiers, or the default ones."""
-        return budget.tiers if budget.tiers is not None else self.tiers
+        """Returns the budget's own tiers, or the default ones.
+
+        A budget that is of no project in particular inherits no action that is carried out at apps: what stops a whole
+        company must be written at its budget.
+        """
+        if budget.tiers is not None:
+            return budget.tiers
+        return self.tiers if budget.of_projects else tuple(tier.without_actions(AT_DIFY) for tier in self.tiers)
+
+    def harmless_actions(self, budget: Budget) -> tuple[str, ...]:
+        """Returns the actions of the default tiers that the budget does not inherit."""
+        if budget.tiers is not None or budget.of_projects:
+            return ()
+        return tuple(dict.fromkeys(a for tier in self.tiers for a in tier.actions if a in AT_DIFY))
 
     def mode_of(self, tier: Tier) -> Mode:
         """Returns what becomes of a tier's actions."""

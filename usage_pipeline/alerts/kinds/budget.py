@@ -1,63 +1,21 @@
 """A budget reached a tier: one alert, ever, for each value and period."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal
 
-from usage_pipeline.alerts.kinds.base import AlertFacts, AlertKind, Identity, Lines, NewAlert
-from usage_pipeline.alerts.kinds.facts import as_json, number, pairs
-from usage_pipeline.alerts.outbox import raise_alert
-from usage_pipeline.alerts.recipients import TenantName, addressees, recipients_of_tier, resolved_names
+from usage_pipeline.alerts.kinds.base import AlertFacts, AlertKind, Identity, Lines
+from usage_pipeline.alerts.kinds.budget_parts import Ended, Share, Top, ended_of, shares_as_json, top_of
+from usage_pipeline.alerts.kinds.budget_words import BUDGET_WORDS, BudgetWords
+from usage_pipeline.alerts.kinds.enforcement import ENFORCEMENT
 from usage_pipeline.alerts.text.escape import plain
-from usage_pipeline.alerts.text.format import amount, moment, percent, period
+from usage_pipeline.alerts.text.format import amount, duration, moment, percent, period, rounded_amount
 from usage_pipeline.alerts.text.words import WORDS
-from usage_pipeline.budgets.evaluate import Reached, in_scope_parameters
-from usage_pipeline.budgets.scope import in_scope
-from usage_pipeline.settings import Budget, Settings, Tier
-from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.rows import row, value_or_none
 
 _TOP = ("callers", "projects", "models", "nodes")
-
-
-@dataclass(frozen=True)
-class Share:
-    """Who burnt how much in the last hour; ``share`` is of all that was burnt then, 1 for everything.
-
-    ``tenants`` are the id and name of each tenant that it is of.
-    """
-
-    name: str
-    tokens: Decimal | None
-    cost: Decimal | None
-    share: Decimal | None
-    tenants: tuple[tuple[str, str], ...] = ()
-
-
-Top = Mapping[str, Sequence[Share]]
-
-
-def _top(stored: object) -> dict[str, tuple[Share, ...]] | None:
-    if not isinstance(stored, Mapping):
-        return None
-    return {str(kind): _shares(entries) for kind, entries in stored.items()}
-
-
-def _shares(entries: object) -> tuple[Share, ...]:
-    every = entries if isinstance(entries, list | tuple) else ()
-    listed = [entry for entry in every if isinstance(entry, Mapping)]
-    return tuple(
-        Share(
-            name=str(entry.get("name") or ""),
-            tokens=number(entry.get("tokens")),
-            cost=number(entry.get("cost")),
-            share=number(entry.get("share")),
-            tenants=pairs(entry.get("tenants")),
-        )
-        for entry in listed
-    )
+# From how many times the usual on it is worth a word.
+_UNUSUAL = Decimal("1.5")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +23,8 @@ class BudgetFacts(AlertFacts):
     """How a budget's value stood; amounts in the measure's unit, cost in ``currency``, ratio 1 at the limit.
 
     ``tokens`` and ``cost`` are what was spent of either, whatever is limited; ``top`` and ``burn_last_hour`` are of the
-    hour before ``as_of``; ``fallback`` names who is called when nobody else was reached.
+    hour before ``as_of``, ``top_in_period`` of the period so far; ``fallback`` names who is called when nobody else was
+    reached. ``dry_run_apps`` and ``ended`` are added when the message is made.
     """
 
     budget_id: str | None = None
@@ -92,15 +51,18 @@ class BudgetFacts(AlertFacts):
     crossing_at: datetime | None = None
     previous_period: Decimal | None = None
     trailing_average: Decimal | None = None
-    top: Top | None = field(default=None, metadata={"read": _top})
+    top: Top | None = field(default=None, metadata={"read": top_of})
+    top_in_period: Top | None = field(default=None, metadata={"read": top_of})
     actions: tuple[str, ...] = ()
     enforcement_mode: str | None = None
+    dry_run_apps: tuple[str, ...] = ()
+    ended: Ended | None = field(default=None, metadata={"read": ended_of, "only_if_known": True})
     fallback: tuple[str, ...] = ()
 
     def stored(self) -> dict[str, object]:
         """Returns the facts as they stand in usage.alert."""
-        top = {kind: [as_json(vars(share)) for share in shares] for kind, shares in (self.top or {}).items()}
-        return {**super().stored(), "top": top}
+        parts = {"top": shares_as_json(self.top), "top_in_period": shares_as_json(self.top_in_period)}
+        return {**super().stored(), **parts}
 
 
 @dataclass(frozen=True)
@@ -119,120 +81,54 @@ class BudgetKey:
         return Identity(self.budget_id, self.scope_value, self.period_start, self.tier, self.tier_on, self.round)
 
 
-@dataclass(frozen=True)
-class _Words:
-    tenant: str
-    environment: str
-    spent: str
-    also: str
-    period: str
-    burn: str
-    forecast: str
-    crossing: str
-    previous: str
-    average: str
-    top_callers: str
-    top_projects: str
-    top_models: str
-    top_nodes: str
-    actions: str
-    action_dry_run: str
-    action_approve: str
-    action_auto: str
-
-
-_WORDS: Mapping[str, _Words] = {
-    "zh": _Words(
-        tenant="工作空间",
-        environment="环境",
-        spent="已用 / 限额",
-        also="折合",
-        period="周期",
-        burn="近一小时",
-        forecast="周期末预测",
-        crossing="预计触限",
-        previous="上一周期",
-        average="历史平均",
-        top_callers="主要调用方",
-        top_projects="主要项目",
-        top_models="主要模型",
-        top_nodes="主要节点",
-        actions="处置",
-        action_dry_run="演练模式：本应执行 {actions}，未实际执行",
-        action_approve="等待审批后执行 {actions}",
-        action_auto="将自动执行 {actions}",
-    ),
-    "en": _Words(
-        tenant="Workspace",
-        environment="Environment",
-        spent="Spent / limit",
-        also="That is",
-        period="Period",
-        burn="Last hour",
-        forecast="Forecast for the period",
-        crossing="Limit crossed at",
-        previous="Period before",
-        average="Average before",
-        top_callers="Top callers",
-        top_projects="Top projects",
-        top_models="Top models",
-        top_nodes="Top nodes",
-        actions="Action",
-        action_dry_run="dry run: would have done {actions}; nothing was done",
-        action_approve="{actions} waits for approval",
-        action_auto="{actions} is being done",
-    ),
-}
-
-
-class BudgetKind(AlertKind[BudgetFacts, _Words]):
+class BudgetKind(AlertKind[BudgetFacts, BudgetWords]):
     """What was spent of what, how fast, by whom, and what is done about it."""
 
     name = "budget"
     of_budget = True
     facts_class = BudgetFacts
-    words = _WORDS
+    words = BUDGET_WORDS
 
     def title(self, facts: BudgetFacts, language: str) -> str:
         """Budget, scope and how much of the limit."""
         scope, name = plain(facts.scope_name), plain(facts.budget_name or facts.budget_id or self.name)
-        ratio = f": {percent(facts.ratio)}" if facts.ratio is not None else ""
+        now = facts.ended.ratio if facts.ended and facts.ended.ratio is not None else facts.ratio
+        ratio = f": {percent(now)}" if now is not None else ""
         return f"{name}{f' · {scope}' if scope else ''}{ratio}"
 
     def summary(self, facts: BudgetFacts, language: str) -> str:
-        """What was spent of what."""
-        return self._spent(facts, language) or super().summary(facts, language)
+        """The story in a sentence."""
+        return _story(facts, language) or super().summary(facts, language)
 
     def lines(self, facts: BudgetFacts, language: str) -> Lines:
-        """Everything that is known, in reading order."""
-        words, shared = self.words[language], WORDS[language]
-
-        def measured(value: Decimal | None) -> str:
-            return amount(value, facts.measure, facts.currency, shared) or ""
-
-        # The other of tokens and money, whichever the budget does not limit.
-        other = "tokens" if facts.measure == "cost" else "cost"
-        also = facts.tokens if other == "tokens" else facts.cost
-        ends = period(facts.period_start, facts.period_end, facts.as_of, facts.timezone, shared)
-        return [
+        """Everything that is known, in reading order; of an alert that is over, how it ended."""
+        words = self.words[language]
+        whose = [
             (words.tenant, plain(facts.tenant_name)),
             (words.environment, plain(facts.environment)),
-            (shared.scope, plain(facts.scope_name)),
-            (words.spent, self._spent(facts, language)),
-            (words.also, amount(also, other, facts.currency, shared) or ""),
-            (words.period, ends or ""),
-            (words.burn, measured(facts.burn_last_hour)),
-            (words.forecast, measured(facts.forecast)),
+            (WORDS[language].scope, plain(facts.scope_name)),
+        ]
+        if facts.ended:
+            return [*_end(facts, facts.ended, language), *whose, (words.period, _period(facts, language))]
+        return [
+            (words.story, _story(facts, language)),
+            *whose,
+            (words.spent, _of_limit(facts.spent, facts.limit, facts.ratio, facts, language)),
+            (words.also, _also(facts, language)),
+            (words.period, _period(facts, language)),
+            *_named(facts.top_in_period, words.in_period, facts, language),
+            (words.burn, _measured(facts.burn_last_hour, facts, language)),
+            *_named(facts.top, words.in_last_hour, facts, language),
+            (words.forecast, _measured(facts.forecast, facts, language)),
             (words.crossing, moment(facts.crossing_at, facts.timezone) or ""),
-            (words.previous, _compared(measured(facts.previous_period), facts.previous_period, facts.spent)),
-            (words.average, _compared(measured(facts.trailing_average), facts.trailing_average, facts.spent)),
-            *((getattr(words, f"top_{kind}"), _named_shares(facts.top, kind)) for kind in _TOP),
-            (words.actions, _what_is_done(facts, words)),
+            (words.previous, _compared(facts.previous_period, facts, language)),
+            (words.average, _compared(facts.trailing_average, facts, language)),
+            (words.actions, _what_is_done(facts, language)),
         ]
 
     def example(self) -> BudgetFacts:
         """A day's budget of a project, used up by two callers."""
-        share = Share("api: crm", Decimal(700), Decimal("1.40"), Decimal("0.7000"))
+        share = Share("api: crm", Decimal(700), Decimal("1.40"), Decimal("0.7000"), Decimal(12))
         return BudgetFacts(
             level="emergency",
             recipients=("ops",),
@@ -261,160 +157,159 @@ class BudgetKind(AlertKind[BudgetFacts, _Words]):
             previous_period=Decimal(500),
             trailing_average=Decimal("480.5"),
             top=dict.fromkeys(_TOP, (share,)),
+            top_in_period=dict.fromkeys(_TOP, (share,)),
             actions=("pause_app",),
             enforcement_mode="approve",
+            dry_run_apps=("lead-enricher",),
             fallback=("on-call",),
         )
-
-    def _spent(self, facts: BudgetFacts, language: str) -> str:
-        words = WORDS[language]
-        spent, limit = (amount(each, facts.measure, facts.currency, words) for each in (facts.spent, facts.limit))
-        if spent is None or limit is None:
-            return spent or limit or ""
-        return f"{spent} / {limit} ({percent(facts.ratio)})"
 
 
 BUDGET = BudgetKind()
 
 
-def _compared(shown: str, before: Decimal | None, now: Decimal | None) -> str:
+def _measured(value: Decimal | None, facts: BudgetFacts, language: str) -> str:
+    return amount(value, facts.measure, facts.currency, WORDS[language]) or ""
+
+
+def _of_limit(
+    spent: Decimal | None, limit: Decimal | None, ratio: Decimal | None, facts: BudgetFacts, language: str
+) -> str:
+    if spent is None or limit is None:
+        return _measured(spent if limit is None else limit, facts, language)
+    return f"{_measured(spent, facts, language)} / {_measured(limit, facts, language)} ({percent(ratio)})"
+
+
+def _also(facts: BudgetFacts, language: str) -> str:
+    """The other of tokens and money, whichever the budget does not limit."""
+    if facts.measure == "cost":
+        return amount(facts.tokens, "tokens", facts.currency, WORDS[language]) or ""
+    return amount(facts.cost, "cost", facts.currency, WORDS[language]) or ""
+
+
+def _period(facts: BudgetFacts, language: str) -> str:
+    return period(facts.period_start, facts.period_end, facts.as_of, facts.timezone, WORDS[language]) or ""
+
+
+def _compared(before: Decimal | None, facts: BudgetFacts, language: str) -> str:
     """What was spent before, and how many times as much it is now."""
-    if not shown or not before or before < 0 or now is None:
-        return shown
-    return f"{shown} (×{(now / before).quantize(Decimal('0.1')):,f})"
+    shown = _measured(before, facts, language)
+    times = _times(facts.spent, before)
+    return f"{shown} (×{times})" if shown and times else shown
 
 
-def _named_shares(top: Top | None, kind: str) -> str:
-    shares = (top or {}).get(kind, ())
-    return ", ".join(f"{plain(each.name)} {percent(each.share)}" for each in shares)
+def _times(now: Decimal | None, before: Decimal | None) -> str:
+    if not before or before < 0 or now is None:
+        return ""
+    return f"{(now / before).quantize(Decimal('0.1')):,f}".removesuffix(".0")
 
 
-def _what_is_done(facts: BudgetFacts, words: _Words) -> str:
+def _story(facts: BudgetFacts, language: str) -> str:
+    """Who used how much of what, how that compares, and by whom, in a sentence."""
+    words = BUDGET_WORDS[language]
+    spent, limit, forecast = (
+        rounded_amount(each, facts.measure, facts.currency, WORDS[language])
+        for each in (facts.spent, facts.limit, facts.forecast)
+    )
+    if not spent or not limit:
+        return ""
+    form = words.will_use if facts.tier_on == "forecast" and forecast else words.has_used
+    told = form.format(
+        what=plain(facts.scope_name) or plain(facts.budget_name or facts.budget_id),
+        when=_so_far(facts, language),
+        spent=spent,
+        limit=limit,
+        forecast=forecast,
+        percent=percent(facts.ratio),
+    )
+    usual = facts.trailing_average
+    if usual and facts.spent is not None and facts.spent >= usual * _UNUSUAL:
+        told += words.times_usual.format(times=_times(facts.spent, usual))
+    return told + _mostly(facts, words)
+
+
+def _so_far(facts: BudgetFacts, language: str) -> str:
+    words, kind = BUDGET_WORDS[language], str(facts.period or "")
+    if kind.startswith("rolling:") and facts.period_start and facts.period_end:
+        length = duration(facts.period_end - facts.period_start, WORDS[language])
+        return words.so_far_window.format(length=length)
+    return words.so_far.get(kind.partition(":")[0], "")
+
+
+def _mostly(facts: BudgetFacts, words: BudgetWords) -> str:
+    """By whom: the largest caller, else the largest project, of the period or of the last hour."""
+    for kind in ("callers", "projects"):
+        whole, hour = (next(iter((top or {}).get(kind, ())), None) for top in (facts.top_in_period, facts.top))
+        if whole and hour and hour.share and hour.name == whole.name and _is_news(whole, facts):
+            of_hour = percent(hour.share)
+            return words.mostly_of_both.format(share=percent(whole.share), name=plain(whole.name), hour=of_hour)
+        for first, form in ((whole, words.mostly_by), (hour, words.mostly_in_last_hour)):
+            if first and _is_news(first, facts):
+                return form.format(share=percent(first.share), name=plain(first.name))
+    return ""
+
+
+def _is_news(share: Share, facts: BudgetFacts) -> bool:
+    """Whether it says more than whose the budget is."""
+    return bool(share.share and plain(share.name)) and plain(share.name) != plain(facts.scope_name)
+
+
+def _named(top: Top | None, label: str, facts: BudgetFacts, language: str) -> Lines:
+    words = BUDGET_WORDS[language]
+    return [
+        (
+            label.format(part=getattr(words, f"top_{kind}")),
+            "; ".join(_share(each, facts, language) for each in (top or {}).get(kind, ())),
+        )
+        for kind in _TOP
+    ]
+
+
+def _share(share: Share, facts: BudgetFacts, language: str) -> str:
+    shared = WORDS[language]
+    measured = share.cost if facts.measure == "cost" else share.calls if facts.measure == "calls" else share.tokens
+    of = "tokens" if facts.measure not in ("cost", "calls") else facts.measure
+    parts = [amount(measured, of, facts.currency, shared)]
+    parts += [amount(share.calls, "calls", None, shared)] if of != "calls" else []
+    told = ", ".join(part for part in parts if part)
+    return f"{plain(share.name)} {percent(share.share)}" + (f" ({told})" if told else "")
+
+
+def _action_names(actions: tuple[str, ...], language: str) -> str:
+    known = ENFORCEMENT.words[language].enforcement_actions
+    return BUDGET_WORDS[language].list_mark.join(known.get(action, plain(action)) for action in actions)
+
+
+def _what_is_done(facts: BudgetFacts, language: str) -> str:
+    words = BUDGET_WORDS[language]
     if not facts.actions or facts.enforcement_mode == "off":
         return ""
-    by_mode = {"auto": words.action_auto, "approve": words.action_approve}
-    said = by_mode.get(str(facts.enforcement_mode), words.action_dry_run)
-    return said.format(actions=", ".join(plain(action) for action in facts.actions))
+    actions, apps = _action_names(facts.actions, language), words.list_mark.join(map(plain, facts.dry_run_apps))
+    if facts.enforcement_mode in ("auto", "approve"):
+        form = words.action_auto if facts.enforcement_mode == "auto" else words.action_approve
+        return form.format(actions=actions)
+    return (words.action_dry_run_of if apps else words.action_dry_run).format(actions=actions, apps=apps)
 
 
-def raise_budget_alerts(
-    connection: Connection, settings: Settings, version: int, reached: Sequence[Reached], as_of: datetime
-) -> list[str]:
-    """Writes one alert a tier reached, with its deliveries; returns the ids of those that are new.
-
-    Runs inside the transaction that wrote the status.
-    """
-    budgets = {budget.id: budget for budget in settings.budgets}
-    raised = []
-    for item in reached:
-        budget = budgets[item.budget_id]
-        tier = next(t for t in settings.tiers_of(budget) if t.at == item.tier and t.on == item.tier_on)
-        alert = budget_alert(connection, settings, budget, tier, item, as_of, version)
-        if raise_alert(connection, alert, addressees(settings, alert.facts.recipients)):
-            raised.append(alert.alert_id)
-    return raised
+def _end(facts: BudgetFacts, ended: Ended, language: str) -> Lines:
+    words = BUDGET_WORDS[language]
+    lasted = duration(ended.at - ended.since, WORDS[language]) if ended.at and ended.since else ""
+    why = words.why_ended.get(str(ended.why), plain(ended.why))
+    return [
+        (words.ended, _at(why, ended.at, facts, words)),
+        (words.lasted, lasted),
+        (words.spent, _of_limit(ended.spent, ended.limit, ended.ratio, facts, language)),
+        (words.undone, words.list_mark.join(_step(each, facts, language) for each in ended.undone)),
+        (words.still, words.list_mark.join(_step(each, facts, language) for each in ended.still)),
+    ]
 
 
-def budget_alert(
-    connection: Connection,
-    settings: Settings,
-    budget: Budget,
-    tier: Tier,
-    item: Reached,
-    as_of: datetime,
-    version: int | None = None,
-) -> NewAlert[BudgetFacts]:
-    """Returns the alert of a tier as it is at ``as_of`` (aware UTC), with its recipients. Reads only."""
-    return NewAlert(
-        kind=BUDGET,
-        key=BudgetKey(item.budget_id, item.scope_value, item.period_start, tier.at, tier.on, item.round),
-        period_end=item.period_end,
-        level=tier.level,
-        facts=_facts(connection, settings, budget, tier, item, as_of),
-        config_version=version,
-        at=as_of,
-    )
+def _step(step: tuple[str, str, datetime | None], facts: BudgetFacts, language: str) -> str:
+    words, (action, project, at) = BUDGET_WORDS[language], step
+    told = words.step.format(project=plain(project), action=_action_names((action,), language))
+    return _at(told, at, facts, words)
 
 
-@dataclass(frozen=True)
-class _History:
-    burn_last_hour: str | None = None
-    top: Mapping[str, object] | None = None
-    previous_period: str | None = None
-    trailing_average: str | None = None
-    tenant_name: str | None = None
-    environment: str | None = None
-
-
-def _facts(
-    connection: Connection, settings: Settings, budget: Budget, tier: Tier, item: Reached, as_of: datetime
-) -> BudgetFacts:
-    tenant = _tenant_of(connection, item)
-    parameters = {
-        **in_scope_parameters(connection, budget, item.scope),
-        "budget_id": budget.id,
-        "period": item.period,
-        "as_of": as_of,
-        "scope_value": item.scope_value,
-        "measure": item.measure,
-        "period_start": item.period_start,
-        "scope_source": item.scope.get("source"),
-        "scope_tenant": item.scope.get("tenant_id"),
-        "scope_app": item.scope.get("app_id"),
-    }
-    known = row(connection, _History, in_scope("alerts/facts"), parameters) or _History()
-    burn = number(known.burn_last_hour)
-    return BudgetFacts(
-        level=tier.level,
-        recipients=tuple(name for name, _ in recipients_of_tier(settings, budget, tier, tenant)),
-        budget_id=budget.id,
-        budget_name=budget.name or budget.id,
-        scope_name=item.scope_name,
-        tenant_name=known.tenant_name or (tenant.name if tenant else None),
-        environment=known.environment or item.scope.get("environment"),
-        tier=tier.at.normalize(),
-        tier_on=tier.on,
-        measure=item.measure,
-        currency=settings.currency,
-        spent=item.spent,
-        limit=item.limit,
-        ratio=item.ratio,
-        tokens=item.tokens,
-        cost=item.cost,
-        period=item.period,
-        period_start=item.period_start,
-        period_end=item.period_end,
-        timezone=item.zone,
-        as_of=as_of,
-        burn_last_hour=burn,
-        forecast=item.forecast,
-        crossing_at=_crossing(item, burn, as_of),
-        previous_period=number(known.previous_period),
-        trailing_average=number(known.trailing_average),
-        top=_top(known.top or {}),
-        actions=tuple(tier.actions),
-        enforcement_mode=settings.mode_of(tier),
-        fallback=tuple(resolved_names(settings, tier.fallback, tenant)),
-    )
-
-
-def _tenant_of(connection: Connection, item: Reached) -> TenantName | None:
-    tenant_id = item.scope.get("tenant_id")
-    if tenant_id is None:
-        return None
-    name = value_or_none(
-        connection,
-        str,
-        "SELECT name FROM usage.tenant WHERE source = %s AND tenant_id = %s",
-        [item.scope.get("source"), tenant_id],
-    )
-    return TenantName(tenant_id, tenant_id if name is None else name)
-
-
-def _crossing(item: Reached, pace: Decimal | None, as_of: datetime) -> datetime | None:
-    """When the limit is crossed at the last hour's pace; None when it is, or when that lies beyond the period."""
-    left = item.limit - item.spent
-    if left <= 0 or pace is None or pace <= 0:
-        return None
-    at = as_of + timedelta(hours=min(float(left / pace), 24 * 400))
-    return at if at < item.period_end else None
+def _at(what: str, at: datetime | None, facts: BudgetFacts, words: BudgetWords) -> str:
+    when = moment(at, facts.timezone)
+    return words.and_at.format(what=what, at=when) if what and when else what

@@ -24,7 +24,23 @@ def amount(value: Decimal | None, measure: str | None, currency: str | None, wor
         return None
     if measure == "cost":
         return _money(value, str(currency), words)
-    return f"{written(value, '#,##0')} {words.measures.get(str(measure), str(measure))}"
+    return f"{written(value, '#,##0')} {_unit(value, measure, words)}"
+
+
+def _unit(value: Decimal, measure: str | None, words: Words) -> str:
+    every = words.measures.get(str(measure), str(measure))
+    return words.measure_of_one.get(str(measure), every) if value == 1 else every
+
+
+def rounded_amount(value: Decimal | None, measure: str | None, currency: str | None, words: Words) -> str | None:
+    """Returns the same for a sentence: large numbers in the units that a reader of the language counts in."""
+    if value is None or measure == "cost":
+        return amount(value, measure, currency, words)
+    unit = next(((size, name) for size, name in words.large_numbers if abs(value) >= size), None)
+    if unit is None:
+        return amount(value, measure, currency, words)
+    size, name = unit
+    return f"{written(value / size, '#,##0.##', ROUND_DOWN)}{name} {_unit(value, measure, words)}"
 
 
 def _money(value: Decimal, currency: str, words: Words) -> str:
@@ -42,9 +58,10 @@ def percent(ratio: Decimal | None) -> str:
 
 
 def moment(at: datetime | None, zone: str | None) -> str | None:
-    """Returns a time (aware) in a zone (IANA name; UTC where there is no such), to the minute."""
+    """Returns a time (aware) in a zone (IANA name; UTC where there is no such), to the minute, with the zone's name."""
+    known = _zone(zone)
     try:
-        return at.astimezone(_zone(zone)).strftime("%Y-%m-%d %H:%M") if at else None
+        return f"{at.astimezone(known):%Y-%m-%d %H:%M} ({known.key})" if at else None
     except OverflowError:
         return None
 
@@ -62,6 +79,14 @@ def period(
         return None
     shown = f"{first}" if first == last else f"{first} – {last}"
     return f"{shown} ({known.key}; {_time_left(end - (as_of or datetime.now(UTC)), words)})"
+
+
+def duration(length: timedelta, words: Words) -> str:
+    """Returns a length of time in its two largest units, to the minute."""
+    minutes = max(0, int(length.total_seconds() // 60))
+    parts = ((minutes // 1440, words.days), (minutes // 60 % 24, words.hours), (minutes % 60, words.minutes))
+    told = [form.format(count=count) for count, form in parts if count]
+    return " ".join(told[:2]) or words.minutes.format(count=0)
 
 
 def _zone(name: str | None) -> ZoneInfo:

@@ -1,7 +1,8 @@
 """The words that alerts share, in Chinese and English; what only one kind uses stands with the kind."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 
 @dataclass(frozen=True)
@@ -12,6 +13,11 @@ class Words:
     levels: Mapping[str, str]
     events: Mapping[str, str]
     measures: Mapping[str, str]
+    measure_of_one: Mapping[str, str]
+    large_numbers: Sequence[tuple[Decimal, str]]  # the largest first, with how it is written behind a number
+    days: str
+    hours: str
+    minutes: str
     left_days: str
     left_hours: str
     left_minutes: str
@@ -45,6 +51,11 @@ WORDS: Mapping[str, Words] = {
             "output_tokens": "输出 tokens",
             "calls": "次调用",
         },
+        measure_of_one={},
+        large_numbers=((Decimal(10**8), " 亿"), (Decimal(10**4), " 万")),
+        days="{count} 天",
+        hours="{count} 小时",
+        minutes="{count} 分钟",
         left_days="还剩 {days} 天 {hours} 小时",
         left_hours="还剩 {hours} 小时 {minutes} 分",
         left_minutes="还剩 {minutes} 分钟",
@@ -76,6 +87,16 @@ WORDS: Mapping[str, Words] = {
             "output_tokens": "output tokens",
             "calls": "calls",
         },
+        measure_of_one={
+            "tokens": "token",
+            "input_tokens": "input token",
+            "output_tokens": "output token",
+            "calls": "call",
+        },
+        large_numbers=((Decimal(10**9), " billion"), (Decimal(10**6), " million")),
+        days="{count} d",
+        hours="{count} h",
+        minutes="{count} min",
         left_days="{days} d {hours} h left",
         left_hours="{hours} h {minutes} min left",
         left_minutes="{minutes} min left",

@@ -108,6 +108,8 @@ def _compose(message: Message, recipient: EmailRecipient) -> tuple[bytes, str]:
         address_header("From", [recipient.sender]),
         address_header("To", recipient.to),
         header("Date", formatdate(localtime=False)),
+        # No holiday's answer is sent to it.
+        header("Auto-Submitted", "auto-generated"),
         # The same at each attempt: a mail server or reader that sees it twice can tell.
         message_id_header(f"{message.delivery_id}@usage-pipeline"),
         header("X-Usage-Pipeline-Alert", message.alert_id),

@@ -59,7 +59,7 @@ COMMANDS: dict[str, Command | Group] = {
     "doctor": Command(
         "doctor",
         "doctor",
-        "Look at configuration, warehouse, every source and every secret; say what is wrong and what to do.",
+        "Look at configuration, warehouse, every source and recipient; say what is wrong and what to do.",
     ),
     "nodes": Command(
         "nodes",

@@ -1,20 +1,24 @@
 """`usage-pipeline doctor`: says what is wrong with an installation and what to do."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
 import psycopg
 import typer
 
 from usage_pipeline.budgets.names import names_of
+from usage_pipeline.commands.context import open_context
+from usage_pipeline.commands.doctor_finding import DoctorFinding
+from usage_pipeline.commands.doctor_place import look_at_place, look_for_sample
+from usage_pipeline.commands.doctor_recipients import look_at_recipients, send_to_recipients
 from usage_pipeline.commands.output import EXIT_FAILED, AsJson, for_people, print_json, show_rows
 from usage_pipeline.console.access import console_access
 from usage_pipeline.console.apps import workspaces
 from usage_pipeline.console.client import Console
 from usage_pipeline.console.errors import ConsoleError
 from usage_pipeline.settings import Settings, SettingsError, load_settings
-from usage_pipeline.settings.environment import MissingSecretError, config_path, home_dir, is_untidy, variable
+from usage_pipeline.settings.environment import MissingSecretError, config_path, home_dir, variable
 from usage_pipeline.settings.sources import ConsoleSettings
 from usage_pipeline.sources.registry import examine
 from usage_pipeline.warehouse.audit_chain import links, verify
@@ -27,19 +31,15 @@ from usage_pipeline.warehouse.schema import WarehouseError, migrate
 _CLOCKS_APART = timedelta(minutes=5)
 
 
-@dataclass(frozen=True)
-class DoctorFinding:
-    """One thing that was looked at."""
-
-    checked: str
-    state: str  # ok, warning, wrong
-    says: str
-
-
 @for_people
-def doctor(as_json: AsJson = False) -> None:
-    """Look at configuration, warehouse, every source and every secret; say what is wrong and what to do."""
-    findings = list(_look())
+def doctor(
+    as_json: AsJson = False,
+    send: Annotated[
+        bool, typer.Option("--send", help="Send every recipient a marked test, and show the answer.")
+    ] = False,
+) -> None:
+    """Look at configuration, warehouse, every source and recipient; say what is wrong and what to do."""
+    findings = list(_look(send=send))
     if as_json:
         print_json(findings)
     else:
@@ -48,14 +48,16 @@ def doctor(as_json: AsJson = False) -> None:
         raise typer.Exit(EXIT_FAILED)
 
 
-def _look() -> Iterator[DoctorFinding]:
+def _look(*, send: bool) -> Iterator[DoctorFinding]:
     settings = None
     try:
         settings = load_settings(config_path())
         yield DoctorFinding("configuration", "ok", f"{config_path()}: {len(settings.budgets)} budgets")
+        yield from look_for_sample(settings)
     except SettingsError as error:
         for problem in error.problems:
             yield DoctorFinding("configuration", "wrong", str(problem))
+    yield from look_at_place()
     warehouse = _warehouse()
     yield warehouse
     if settings is None:
@@ -69,7 +71,11 @@ def _look() -> Iterator[DoctorFinding]:
         if source.console is not None:
             yield from _console(name, source.console)
         yield from (DoctorFinding(name, found.state, found.says) for found in examine(source, settings))
-    yield from _secrets(settings)
+    yield _enforcement(settings)
+    yield from look_at_recipients(settings)
+    if send and warehouse.state == "ok":
+        with open_context() as (connection, configuration):
+            yield from send_to_recipients(connection, configuration, settings.recipients)
 
 
 def _warehouse() -> DoctorFinding:
@@ -141,19 +147,11 @@ def _console(name: str, settings: ConsoleSettings) -> Iterator[DoctorFinding]:
         yield DoctorFinding(name, "warning", "its clock is minutes apart from ours: synchronise both")
 
 
-def _secrets(settings: Settings) -> Iterator[DoctorFinding]:
-    for name, recipient in settings.recipients.items():
-        for wanted in (str(v) for k, v in recipient.model_dump().items() if k.endswith("_env") and v):
-            yield from _variable(f"recipient {name}", wanted)
-
-
-def _variable(name: str, wanted: str) -> Iterator[DoctorFinding]:
-    try:
-        found = variable(wanted)
-    except MissingSecretError as error:
-        yield DoctorFinding(name, "wrong", str(error))
-        return
-    if not found:
-        yield DoctorFinding(name, "warning", f"the variable {wanted} is not set: its alerts will wait")
-    elif is_untidy(wanted):
-        yield DoctorFinding(name, "ok", f"{wanted} has blanks or a line break at its end, which are left off")
+def _enforcement(settings: Settings) -> DoctorFinding:
+    mode = settings.enforcement.mode
+    if mode in ("off", "dry_run"):
+        return DoctorFinding("enforcement", "ok", f"mode {mode}: nothing is switched at Dify")
+    if not any(source.console for source in settings.sources):
+        says = f"mode {mode}, but no source has a console: actions cannot be carried out; add console: to the source"
+        return DoctorFinding("enforcement", "wrong", says)
+    return DoctorFinding("enforcement", "ok", f"mode {mode}: what tiers name is done at Dify (docs/enforcement.md)")

@@ -1,6 +1,6 @@
 """A Dify whose database can be reached, PostgreSQL or MySQL by its URL: opens it, and looks at it for doctor."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,6 +15,7 @@ from usage_pipeline.sources.dify_postgres import DifyPostgres
 from usage_pipeline.sources.dify_postgres.connection import PostgresReader, writable_tables
 from usage_pipeline.sources.dify_postgres.schema import read_schema
 from usage_pipeline.sources.dify_schema import DifySchema, filtered_words
+from usage_pipeline.sources.extent import Extent, extent_finding, mysql_extent, postgres_extent
 from usage_pipeline.sources.mysql_url import is_mysql_url
 from usage_pipeline.sources.replica import Replica
 from usage_pipeline.sources.server_findings import pooler_findings, server_findings
@@ -35,6 +36,7 @@ class _Database:
     pooling: Pooling
     zone: str | None  # in which the database makes times; None where the session says UTC itself
     unindexed: tuple[str, ...]  # tables that each pass reads whole
+    extent: Extent | None  # None where looking took too long
 
 
 def open_source(source: SourceSettings, settings: Settings) -> Source:
@@ -67,6 +69,7 @@ def examine(source: SourceSettings, settings: Settings) -> Iterator[Examined]:
         yield Examined("wrong", str(error))
         return
     yield Examined("ok", "a Dify database that can be read")
+    yield extent_finding(found.extent, found.schema.like_version)
     if found.schema.missing:
         yield Examined("warning", f"lacks {', '.join(found.schema.missing)}: counted without")
     for words in found.schema.lost.values():
@@ -101,7 +104,8 @@ def _postgres(url: str) -> _Database:
         with reader.reading() as dify:
             clock = value(dify, datetime, "SELECT clock_timestamp()")
             schema, writable = read_schema(dify), writable_tables(dify)
-        return _Database(schema, writable, clock, reader.replica(), reader.pooling(), None, ())
+        found = _quick(lambda: postgres_extent(reader, runs_by_time=schema.run_by_time))
+        return _Database(schema, writable, clock, reader.replica(), reader.pooling(), None, (), found)
     except psycopg.Error as error:
         raise SourceError(f"cannot be read: {str(error).splitlines()[0]}; grant SELECT on Dify's tables") from None
     finally:
@@ -113,9 +117,18 @@ def _mysql(source: SourceSettings, url: str) -> _Database:
     try:
         writable = tables_it_may_write(opened.reader)
         clock, replica, zone = opened.clock(), opened.replica(), str(opened.zone)
-        return _Database(opened.schema, writable, clock, replica, Pooling.DIRECT, zone, opened.unindexed)
+        found = _quick(lambda: mysql_extent(opened.reader, opened.zone.to_utc, runs_by_time=opened.schema.run_by_time))
+        return _Database(opened.schema, writable, clock, replica, Pooling.DIRECT, zone, opened.unindexed, found)
     finally:
         opened.close()
+
+
+def _quick(look: Callable[[], Extent]) -> Extent | None:
+    """Returns what was found; None where the tables are too large to be looked through in time, or rights lack."""
+    try:
+        return look()
+    except (psycopg.Error, SourceError):
+        return None
 
 
 DRIVER = Driver(open_source, examine)

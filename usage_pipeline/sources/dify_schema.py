@@ -8,6 +8,14 @@ from usage_pipeline.sources.dify_grants import BY_VERSION, NEEDED, OPTIONAL, Col
 
 # Not missed where it is not there: conversations say the same.
 _NEWER = ("app_mode", "message_price_unit", "answer_price_unit")
+# By which column a version that the tests know is told from older ones; the newest first.
+_APPEARED = (
+    ("1.15 or later", "apps", "maintainer"),
+    ("1.12 or later", "messages", "app_mode"),
+    ("1.9 or later", "app_mcp_servers", "server_code"),
+    ("1.4 or later", "workflows", "marked_name"),
+    ("before 1.4", "", ""),
+)
 
 
 @dataclass(frozen=True)
@@ -23,6 +31,7 @@ class DifySchema:
     node_by_workflow: bool  # node executions can be walked by workflow and node
     has_workflow_tools: bool  # workflows published as tools are listed
     has_documents: bool  # embedded documents can be read
+    like_version: str  # the newest version that the tests know whose columns can be read, in words
     key_use_is_prompt: bool  # api_tokens.last_used_at is written within the request, not in batches later
     key_record_type: str | None = None  # type of the fork's record_id, where calls can be looked up by it
     key_records_unindexed: bool = False  # the fork's table is there, but looking a call up would read it whole
@@ -57,6 +66,7 @@ def schema_of(columns: Columns, indexes: set[tuple[str, tuple[str, ...]]], right
     has = {table: columns.get(table, frozenset[str]()) >= {*names} for table, names in OPTIONAL.items()}
     return DifySchema(
         missing=missing,
+        like_version=next(version for version, table, name in _APPEARED if not table or name in columns.get(table, ())),
         has_pipelines=has["pipelines"],
         has_tool_calls=has["tool_model_invokes"],
         app_log_by_run=has["workflow_app_logs"] and ("workflow_app_logs", ("workflow_run_id",)) in indexes,

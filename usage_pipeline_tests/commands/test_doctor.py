@@ -14,18 +14,20 @@ import pytest
 from usage_pipeline.fake_dify.schema import create_dify_schema
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer
+from usage_pipeline_tests.support.company import build_company
 from usage_pipeline_tests.support.console_company import EMAIL, console_company
+from usage_pipeline_tests.support.fault_servers import faulty_http
 
 READER, PASSWORD = "usage_reader", "s3cr3t-w0rd"
 
 
-def doctor(warehouse_url: str, dify_url: str | None) -> tuple[int, dict[str, list[tuple[str, str]]]]:
+def doctor(warehouse_url: str, dify_url: str | None, *words: str) -> tuple[int, dict[str, list[tuple[str, str]]]]:
     """Exit code, and by what was checked: state and text."""
     environment = {**os.environ, "WAREHOUSE_URL": warehouse_url}
     environment.pop("DIFY_DATABASE_URL", None)
     if dify_url:
         environment["DIFY_DATABASE_URL"] = dify_url
-    done = subprocess.run([sys.executable, "-m", "usage_pipeline", "doctor", "--json"], env=environment,
+    done = subprocess.run([sys.executable, "-m", "usage_pipeline", "doctor", "--json", *words], env=environment,
                           capture_output=True, text=True, check=False, timeout=60)  # fmt: skip
     assert "Traceback" not in done.stderr
     assert PASSWORD not in done.stdout + done.stderr
@@ -63,6 +65,43 @@ def test_a_reader_is_well(reader: str, warehouse_url: str) -> None:
     assert ("ok", "a Dify database that can be read") in found["source main"]
     assert {state for state, _ in found["source main"]} == {"ok"}
     assert "WECOM_OPS_URL is not set" in found["recipient ops-group"][0][1]
+    assert found["configuration"][1][0] == "warning"
+    assert "this is the sample" in found["configuration"][1][1]
+    assert "GB free" in found["data"][0][1]
+
+
+def test_what_a_dify_holds_is_said_before_it_is_read(
+    new_database: Callable[[], str], warehouse_url: str, tmp_path: Path
+) -> None:
+    company = build_company(new_database, warehouse_url, seed=4, days=2)
+    _, found = doctor(warehouse_url, company.dify_url)
+    (says,) = [text for _, text in found["source main"] if "workspace(s)" in text]
+    times = [step.at for call in company.history.calls for step in call.steps if step.table == "messages"]
+    assert "Dify 1.12 or later; 2 workspace(s), 14 app(s)" in says
+    assert f"calls from {min(times):%Y-%m-%d}" in says
+    assert f"to {max(at for at in times if at <= company.history.now):%Y-%m-%d}" in says
+    assert "rows, whose first reading takes under a minute" in says
+
+
+def test_a_test_is_sent_only_when_it_is_asked_for(
+    reader: str, warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "usage_pipeline.yaml"
+    config.write_text(
+        "version: 1\nsources: [{id: main, kind: dify, url_env: DIFY_DATABASE_URL}]\n"
+        "recipients: {ops: {channel: webhook, url_env: HOOK_URL, allow_private: true}}\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("USAGE_PIPELINE_CONFIG", str(config))
+    with faulty_http() as server:
+        monkeypatch.setenv("HOOK_URL", f"{server.base}/{PASSWORD}")
+        code, found = doctor(warehouse_url, reader)
+        assert (code, server.taken) == (0, [])
+        assert [state for state, _ in found["recipient ops"]] == ["ok"]
+        code, found = doctor(warehouse_url, reader, "--send")
+    assert code == 0
+    assert [request.method for request in server.taken] == ["POST"]
+    assert "a marked test was accepted" in found["recipient ops"][1][1]
 
 
 def test_a_role_that_may_write_is_refused(dify: str, warehouse_url: str) -> None:

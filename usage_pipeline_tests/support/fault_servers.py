@@ -99,6 +99,7 @@ class FaultySmtp:
     at_connect: str = "220 here"
     at_rcpt: dict[str, str] = field(default_factory=dict)  # by address; 250 for the others
     at_data: str = "250 taken"
+    at_login: str = ""  # without it no login is offered
     manner: Literal["answers", "hangs", "cuts"] = "answers"
     mails: list[EmailMessage] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
@@ -133,6 +134,10 @@ class _SmtpHandler(socketserver.StreamRequestHandler):
             self._say(self.state.at_data)
         elif word == "RCPT":
             self._say(self.state.at_rcpt.get(line.partition("<")[2].rstrip(">"), "250 ok"))
+        elif word == "EHLO" and self.state.at_login:
+            self._say("250-here\r\n250 AUTH PLAIN")
+        elif word == "AUTH":
+            self._say(self.state.at_login)
         else:
             self._say("221 bye" if word == "QUIT" else "250 ok")
         return word != "QUIT"

@@ -24,6 +24,14 @@ class Rate:
     per: timedelta
 
 
+@dataclass(frozen=True)
+class Trial:
+    """What can be known of a recipient without sending: whether it would be reached, and what was found."""
+
+    reached: bool
+    says: str
+
+
 class ChannelOf(ABC, Generic[R]):
     """Hands a message to one kind of recipient. Never raises for what the other side does; never shows a secret.
 
@@ -49,6 +57,10 @@ class ChannelOf(ABC, Generic[R]):
         """What would be sent, for people to look at: no secret, no address, and nothing leaves the house."""
         return self.shown(message, self._mine(recipient))
 
+    def trial(self, recipient: Recipient) -> Trial:
+        """Tries address, TLS and login, and sends nothing. Raises MissingSecretError."""
+        return self.tried(self._mine(recipient))
+
     def rate_keys(self, recipient: Recipient) -> tuple[str, ...]:
         """What the rates count, hashed: two recipients with the same robot share its limit. Never a secret.
 
@@ -71,6 +83,10 @@ class ChannelOf(ABC, Generic[R]):
     @abstractmethod
     def counted(self, recipient: R) -> Sequence[str]:
         """What the other side counts. Raises MissingSecretError."""
+
+    def tried(self, recipient: R) -> Trial:
+        """Tries address, TLS and login; where a channel knows no way without sending, it says so."""
+        return Trial(True, f"{self.name} shows only by a message whether it takes one (--send)")
 
     def _mine(self, recipient: Recipient) -> R:
         if not isinstance(recipient, self.recipient_class):

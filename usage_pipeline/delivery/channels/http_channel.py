@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from usage_pipeline.alerts.message import Message
-from usage_pipeline.delivery.channels.base import ChannelOf
+from usage_pipeline.delivery.channels.base import ChannelOf, Trial
 from usage_pipeline.delivery.channels.readable import readable
 from usage_pipeline.http.addresses import refused_target
 from usage_pipeline.http.exchange import HttpAnswer, HttpRequest
 from usage_pipeline.http.outcome import Outcome, by_status
 from usage_pipeline.http.post import post
+from usage_pipeline.http.reach import UnreachedError, reach
 from usage_pipeline.settings.recipients import WebRecipient
 
 JSON = "application/json; charset=utf-8"
@@ -55,6 +56,17 @@ class WebChannel(ChannelOf[W], Generic[W]):
     def counted(self, recipient: W) -> Sequence[str]:
         """The address, where the other side counts nothing else."""
         return [self.address(recipient)]
+
+    def tried(self, recipient: W) -> Trial:
+        """Connects to the address, as sending would, and asks nothing."""
+        url = self.address(recipient)
+        reason = refused_target(url, allow_private=recipient.allow_private)
+        if reason:
+            return Trial(False, reason)
+        try:
+            return Trial(True, reach(url, public_only=not recipient.allow_private))
+        except UnreachedError as error:
+            return Trial(False, str(error))
 
     @abstractmethod
     def address(self, recipient: W) -> str:

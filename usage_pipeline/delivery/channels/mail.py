@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import line
 from usage_pipeline.alerts.text.texts import brings_files
-from usage_pipeline.delivery.channels.base import ChannelOf
+from usage_pipeline.delivery.channels.base import ChannelOf, Trial
 from usage_pipeline.delivery.mail_headers import address_header, header, is_address, message_id_header
 from usage_pipeline.delivery.rendering import fitted, subject
 from usage_pipeline.delivery.report_files import add_files, page_with_picture
@@ -34,6 +34,7 @@ _LONGEST_SUBJECT = 200
 # No server refuses a mail of this size, and nobody reads more.
 _MOST_PART_BYTES = 500_000
 _OK = (250, 251)
+_PORTS = {"smtps": 465, "smtp": 25}
 # Base64 or quoted-printable: no server is asked for 8BITMIME.
 _POLICY = policy.SMTP.clone(cte_type="7bit")
 
@@ -95,6 +96,17 @@ class Mail(ChannelOf[EmailRecipient]):
         shown = [f"Subject: {_subject(message)}", *(part.get_content() for part in parts if part)]
         return "\n\n".join(([note] if note else []) + shown)
 
+    def tried(self, recipient: EmailRecipient) -> Trial:
+        """Connects and logs in, as sending would, and says goodbye."""
+        parts = urlsplit(secret(recipient.smtp_url_env, "the email recipient"))
+        if parts.scheme not in _PORTS:
+            return Trial(False, f"{recipient.smtp_url_env} is not smtp:// or smtps://")
+        try:
+            with one_clock(_WHOLE_S):
+                return _tried(parts)
+        except (smtplib.SMTPException, OSError, ValueError) as error:
+            return Trial(False, f"the mail server of {recipient.smtp_url_env} {_why_not(error)}")
+
     def counted(self, recipient: EmailRecipient) -> Sequence[str]:
         """The mail server."""
         return [recipient.smtp_url_env]
@@ -138,16 +150,51 @@ def _body(message: Message) -> tuple[EmailMessage, str]:
 def _hand_over(parts: SplitResult, mail: bytes, recipient: EmailRecipient) -> Outcome:
     server = _connected(parts)
     try:
-        if parts.username:
-            if not (isinstance(server.sock, ssl.SSLSocket) or _is_loopback(server)):
-                return Outcome("retry", "the mail server offers no encryption, so no password is sent; use smtps://")
-            server.login(unquote(parts.username), unquote(parts.password or ""))
-        return _transaction(server, mail, recipient)
+        return _logged_in(server, parts) or _transaction(server, mail, recipient)
     finally:
-        # What the server says at parting does not change what it said about the mail.
-        with contextlib.suppress(smtplib.SMTPException, OSError):
-            server.quit()
-        server.close()
+        _leave(server)
+
+
+def _logged_in(server: smtplib.SMTP, parts: SplitResult) -> Outcome | None:
+    """Logs in where the URL has a user; returns why no password was sent."""
+    if parts.username:
+        if not (isinstance(server.sock, ssl.SSLSocket) or _is_loopback(server)):
+            return Outcome("retry", "the mail server offers no encryption, so no password is sent; use smtps://")
+        server.login(unquote(parts.username), unquote(parts.password or ""))
+    return None
+
+
+def _tried(parts: SplitResult) -> Trial:
+    server = _connected(parts)
+    sealed = isinstance(server.sock, ssl.SSLSocket)
+    try:
+        refused = _logged_in(server, parts)
+    finally:
+        _leave(server)
+    if refused:
+        return Trial(False, refused.answer)
+    login = "the login is taken" if parts.username else "without a login"
+    return Trial(True, f"{parts.hostname} answers {'with TLS' if sealed else 'without TLS'}, {login}")
+
+
+def _why_not(error: Exception) -> str:
+    """Returns why a mail server was not entered; errors' own texts may hold what was sent."""
+    match error:
+        case smtplib.SMTPAuthenticationError():
+            return "refuses the user or the password; look at both"
+        case smtplib.SMTPNotSupportedError():
+            return "takes no login; leave user and password out of the URL, or use smtps://"
+        case ssl.SSLCertVerificationError():
+            return f"has a certificate that is not trusted here ({error.verify_message})"
+    said = (isinstance(error, OSError) and error.strerror) or type(error).__name__
+    return f"cannot be talked to ({said}); look at host and port"
+
+
+def _leave(server: smtplib.SMTP) -> None:
+    # What the server says at parting does not change what it said about the mail.
+    with contextlib.suppress(smtplib.SMTPException, OSError):
+        server.quit()
+    server.close()
 
 
 class _TimedSmtp(smtplib.SMTP):
@@ -167,9 +214,9 @@ def _connected(parts: SplitResult) -> smtplib.SMTP:
     host, context = parts.hostname or "localhost", ssl.create_default_context()
     server: smtplib.SMTP
     if parts.scheme == "smtps":
-        server = _SecureTimedSmtp(host, parts.port or 465, timeout=_TIMEOUT_S, context=context)
+        server = _SecureTimedSmtp(host, parts.port or _PORTS["smtps"], timeout=_TIMEOUT_S, context=context)
     else:
-        server = _TimedSmtp(host, parts.port or 25, timeout=_TIMEOUT_S)
+        server = _TimedSmtp(host, parts.port or _PORTS["smtp"], timeout=_TIMEOUT_S)
     try:
         server.ehlo_or_helo_if_needed()
         if parts.scheme == "smtp" and server.has_extn("starttls"):

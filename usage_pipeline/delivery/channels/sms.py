@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from usage_pipeline.alerts.message import Message
-from usage_pipeline.delivery.channels.base import ChannelOf, Rate
+from usage_pipeline.delivery.channels.base import ChannelOf, Rate, Trial
 from usage_pipeline.delivery.channels.http_channel import WebChannel
 from usage_pipeline.delivery.channels.sms_aliyun import AliyunSms
 from usage_pipeline.delivery.channels.sms_gateway import GatewaySms
@@ -40,6 +40,10 @@ class Sms(ChannelOf[SmsRecipient]):
     def shown(self, message: Message, recipient: SmsRecipient) -> str:
         """What the provider would be sent, without keys."""
         return PROVIDERS[recipient.provider].shown(message, recipient)
+
+    def tried(self, recipient: SmsRecipient) -> Trial:
+        """The provider's address."""
+        return PROVIDERS[recipient.provider].tried(recipient)
 
     def counted(self, recipient: SmsRecipient) -> Sequence[str]:
         """Each number."""

@@ -42,6 +42,7 @@ nightly: install-dev  ## The tests that look for the unlikely, for hours: 2,000 
 		usage_pipeline_tests/ingest/test_random_histories.py usage_pipeline_tests/ingest/test_random_features.py \
 		usage_pipeline_tests/ingest/test_known_histories.py usage_pipeline_tests/ingest/test_live.py \
 		usage_pipeline_tests/sources/test_hostile_postgres.py usage_pipeline_tests/sources/test_hostile_mysql.py \
+		usage_pipeline_tests/sources/test_hostile_console.py usage_pipeline_tests/sources/test_hostile_logs.py \
 		usage_pipeline_tests/commands/test_fuzz.py usage_pipeline_tests/commands/test_output.py \
 		usage_pipeline_tests/test_wheel.py
 

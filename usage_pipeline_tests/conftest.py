@@ -44,6 +44,7 @@ _LONG = (
     "ingest/test_random_histories.py",
     "sources/test_hostile_postgres.py",
     "sources/test_hostile_mysql.py",
+    "sources/test_hostile_console.py",
     "ingest/test_plans.py",
     "ingest/test_recount.py",
     "sources/test_completion_logs.py",

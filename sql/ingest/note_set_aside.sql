@@ -14,8 +14,9 @@ USING stage_run r
 WHERE p.source = :'source' AND p.kind = 'set_aside' AND r.id = p.run_id
   AND NOT EXISTS (SELECT FROM aside a WHERE a.row_id = p.row_id);
 
-INSERT INTO usage.source_problem AS known (source, kind, row_id, row_kind, run_id, detail)
-SELECT DISTINCT ON (a.row_id) :'source', 'set_aside', a.row_id, a.kind, CASE WHEN a.kind = 'node' THEN a.open_id END,
+INSERT INTO usage.source_problem AS known (source, kind, row_id, row_kind, run_id, app_id, detail)
+SELECT DISTINCT ON (a.row_id)
+       :'source', 'set_aside', a.row_id, a.kind, CASE WHEN a.kind = 'node' THEN a.open_id END, a.app_id,
        CASE WHEN a.stays THEN 'taken as not said: ' ELSE 'not counted until it is right: ' END
        || CASE a.kind WHEN 'message' THEN 'messages.' WHEN 'run' THEN 'workflow_runs.'
                       WHEN 'node' THEN 'workflow_node_executions.' WHEN 'tool_call' THEN 'tool_model_invokes.'
@@ -24,8 +25,9 @@ SELECT DISTINCT ON (a.row_id) :'source', 'set_aside', a.row_id, a.kind, CASE WHE
 FROM aside a
 ORDER BY a.row_id, a.stays
 ON CONFLICT (source, kind, row_id) DO UPDATE
-SET detail = excluded.detail, row_kind = excluded.row_kind, run_id = excluded.run_id
-WHERE (known.detail, known.row_kind, known.run_id) IS DISTINCT FROM (excluded.detail, excluded.row_kind, excluded.run_id);
+SET detail = excluded.detail, row_kind = excluded.row_kind, run_id = excluded.run_id, app_id = excluded.app_id
+WHERE (known.detail, known.row_kind, known.run_id, known.app_id)
+      IS DISTINCT FROM (excluded.detail, excluded.row_kind, excluded.run_id, excluded.app_id);
 
 INSERT INTO usage.open_row AS known (source, kind, row_id, occurred_at, reason, since, next_read_at)
 SELECT DISTINCT ON (a.open_kind, a.open_id)

@@ -3,8 +3,8 @@
 -- Reads and writes the staging tables of Dify; writes aside, which holds what could not be read at all already. Safe to
 -- run twice. Run first, before anything else looks at the staged rows.
 -- Messages of chatflows are roll-ups that say who asked: of them only the time matters.
-INSERT INTO aside (kind, row_id, open_kind, open_id, occurred_at, detail)
-SELECT DISTINCT ON (m.id) 'message', m.id, 'message', m.id, m.created_at, bad.detail
+INSERT INTO aside (kind, row_id, open_kind, open_id, occurred_at, detail, app_id)
+SELECT DISTINCT ON (m.id) 'message', m.id, 'message', m.id, m.created_at, bad.detail, m.app_id
 FROM stage_message m
 CROSS JOIN LATERAL (
     SELECT CASE

@@ -110,7 +110,7 @@ CREATE TEMP TABLE IF NOT EXISTS run_figure (
 -- Rows that cannot be counted, why, and by which row of its own each is read again; `stays`: only a hint was taken away.
 CREATE TEMP TABLE IF NOT EXISTS aside (
     kind text, row_id text, open_kind text, open_id text, occurred_at timestamptz, detail text,
-    stays boolean NOT NULL DEFAULT false
+    stays boolean NOT NULL DEFAULT false, app_id text
 ) ON COMMIT DELETE ROWS;
 
 -- Events of the ledger that are booked once more, and events that must go from it.

@@ -8,7 +8,9 @@ from typing import Any
 
 from usage_pipeline.console.answers import AppDetail, AppSummary, McpServer, Trigger, Workspace, pages, rows_of, shaped
 from usage_pipeline.console.client import Console
+from usage_pipeline.console.errors import UnreadableAnswerError
 
+_LONGEST_ID = 60
 _ECHOED = ("name", "description", "icon_type", "icon", "icon_background", "use_icon_as_answer_icon")
 
 
@@ -21,10 +23,27 @@ def workspaces(console: Console) -> list[Workspace]:
     return [workspace for workspace in found if workspace.status in (None, "normal")]
 
 
-def list_apps(console: Console) -> Iterator[AppSummary]:
-    """The apps of the workspace."""
+def list_apps(console: Console, unreadable: list[str] | None = None) -> Iterator[AppSummary]:
+    """The apps of the workspace. One whose row has no id or mode is left out, its id goes to ``unreadable``.
+
+    Raises UnreadableAnswerError for such a row where nobody takes it.
+    """
     for row in pages(console, "apps"):
-        yield shaped(AppSummary, "GET apps", row)
+        try:
+            yield _listed_app(row)
+        except UnreadableAnswerError:
+            if unreadable is None:
+                raise
+            unreadable.append(str(row.get("id"))[:_LONGEST_ID])
+
+
+def _listed_app(row: Mapping[str, Any]) -> AppSummary:
+    try:
+        return shaped(AppSummary, "GET apps", row)
+    except UnreadableAnswerError:
+        # What only describes an app keeps none of its calls from being counted.
+        needed = {"id": row.get("id"), "mode": row.get("mode"), "name": str(row.get("name") or row.get("id"))}
+        return shaped(AppSummary, "GET apps", needed)
 
 
 def app_detail(console: Console, app_id: str) -> AppDetail:

@@ -3,7 +3,8 @@
 Every function raises ConsoleError. Rows are Dify's own; their texts must not be kept.
 """
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from usage_pipeline.console.answers import pages, rows_of
@@ -11,21 +12,25 @@ from usage_pipeline.console.client import Console
 
 Row = dict[str, Any]
 _MOST = 100
+_LONGEST_ID = 255
+_log = logging.getLogger(__name__)
 
 
 def conversations(console: Console, app_id: str) -> Iterator[Row]:
     """Conversations of a chat or agent app, the one that was active last first (editor or above)."""
-    return pages(console, f"apps/{app_id}/chat-conversations", {"sort_by": "-updated_at"})
+    path = f"apps/{app_id}/chat-conversations"
+    return named(path, pages(console, path, {"sort_by": "-updated_at"}))
 
 
 def completions(console: Console, app_id: str) -> Iterator[Row]:
     """Conversations of a completion app, each one message, newest first (editor or above)."""
-    return pages(console, f"apps/{app_id}/completion-conversations")
+    path = f"apps/{app_id}/completion-conversations"
+    return named(path, pages(console, path))
 
 
 def completion(console: Console, app_id: str, conversation_id: str) -> Row:
     """One of them with its message. Dify notes that it was looked at: its mark as unread in the console goes."""
-    return _row(console.get(f"apps/{app_id}/completion-conversations/{conversation_id}"))
+    return _row(conversation_id, console.get(f"apps/{app_id}/completion-conversations/{conversation_id}"))
 
 
 def messages(console: Console, app_id: str, conversation_id: str) -> Iterator[list[Row]]:
@@ -34,7 +39,7 @@ def messages(console: Console, app_id: str, conversation_id: str) -> Iterator[li
     while True:
         query: dict[str, str | int] = {"conversation_id": conversation_id, "limit": _MOST}
         document = console.get(path, {**query, "first_id": first_id} if first_id else query)
-        rows = rows_of(f"GET {path}", document)
+        rows = list(named(path, rows_of(f"GET {path}", document)))
         if rows:
             yield rows
         if not rows or not (isinstance(document, dict) and document.get("has_more")):
@@ -44,7 +49,7 @@ def messages(console: Console, app_id: str, conversation_id: str) -> Iterator[li
 
 def message(console: Console, app_id: str, message_id: str) -> Row:
     """One message by its id."""
-    return _row(console.get(f"apps/{app_id}/messages/{message_id}"))
+    return _row(message_id, console.get(f"apps/{app_id}/messages/{message_id}"))
 
 
 def app_logs(console: Console, app_id: str) -> Iterator[Row]:
@@ -59,7 +64,7 @@ def runs(console: Console, app_id: str, triggered_from: str, *, chatflow: bool) 
     while True:
         query: dict[str, str | int] = {"triggered_from": triggered_from, "limit": _MOST}
         document = console.get(path, {**query, "last_id": last_id} if last_id else query)
-        rows = rows_of(f"GET {path}", document)
+        rows = list(named(path, rows_of(f"GET {path}", document)))
         yield from rows
         if not rows or not (isinstance(document, dict) and document.get("has_more")):
             return
@@ -68,19 +73,19 @@ def runs(console: Console, app_id: str, triggered_from: str, *, chatflow: bool) 
 
 def run(console: Console, app_id: str, run_id: str) -> Row:
     """One run with its graph."""
-    return _row(console.get(f"apps/{app_id}/workflow-runs/{run_id}"))
+    return _row(run_id, console.get(f"apps/{app_id}/workflow-runs/{run_id}"))
 
 
 def node_executions(console: Console, app_id: str, run_id: str) -> list[Row]:
     """Every node execution of a run, with its figures."""
     path = f"apps/{app_id}/workflow-runs/{run_id}/node-executions"
-    return rows_of(f"GET {path}", console.get(path))
+    return list(named(path, rows_of(f"GET {path}", console.get(path))))
 
 
 def api_keys(console: Console, app_id: str) -> list[Row]:
     """The API keys of an app with their secrets, which must be masked at once."""
     path = f"apps/{app_id}/api-keys"
-    return rows_of(f"GET {path}", console.get(path))
+    return list(named(path, rows_of(f"GET {path}", console.get(path))))
 
 
 def members(console: Console) -> dict[str, str]:
@@ -90,5 +95,15 @@ def members(console: Console) -> dict[str, str]:
     return {str(row["id"]): str(row["email"]) for row in rows if row.get("id") and row.get("email")}
 
 
-def _row(document: object) -> Row:
-    return document if isinstance(document, dict) else {}
+def named(path: str, rows: Iterable[Row]) -> Iterator[Row]:
+    """Yields the rows that have an id; what has none cannot be counted once: it is passed over, and the log says so."""
+    for row in rows:
+        if isinstance(row.get("id"), str) and 0 < len(row["id"]) <= _LONGEST_ID:
+            yield row
+        else:
+            _log.warning("GET %s: a row without an id is passed over", path)
+
+
+def _row(row_id: str, document: object) -> Row:
+    """What is said of the row that was asked for, under the id that it was asked for by."""
+    return {**(document if isinstance(document, dict) else {}), "id": row_id}

@@ -7,7 +7,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any
 from urllib.parse import parse_qsl
@@ -36,11 +36,12 @@ _HANG_S = 30
 
 @dataclass
 class FakeConsole:
-    """The running console. ``faults`` makes it fail and holds the record of calls."""
+    """The running console. ``faults`` makes it fail and holds the record of calls; ``rewrite`` changes its answers."""
 
     url: str
     sessions: Sessions
     faults: Faults = field(default_factory=Faults)
+    rewrite: Callable[[object], object] | None = None
 
 
 @contextmanager
@@ -129,6 +130,8 @@ def _answer(
     with databases.one() as database:
         reply = _reply(console.sessions, route, _call(console, route, request, document, database))
     logged.applied = reply.status < 300
+    if console.rewrite and reply.status < 300:
+        reply = replace(reply, document=console.rewrite(reply.document))
     if fault and fault.kind == "hang_after":
         console.faults.released.wait(_HANG_S)
     if fault and fault.kind in ("cut_after", "hang_after"):

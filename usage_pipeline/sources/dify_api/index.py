@@ -64,11 +64,11 @@ def _logged_runs(console: Console, place: Place, since: datetime) -> Iterator[Ru
     for row in logs.app_logs(console, place.app_id):
         if moment_of(row.get("created_at")) < since - _LOG_AFTER_RUN:
             return
-        run = row.get("workflow_run")
-        if not isinstance(run, dict) or moment_of(run.get("created_at")) < since:
-            continue
-        origin = word(run.get("triggered_from")) or "app-run"
-        yield run_of(place, run, origin, row.get("created_from"), asker_of(row))
+        listed = row.get("workflow_run")
+        for run in logs.named("workflow-app-logs", [listed] if isinstance(listed, dict) else []):
+            if moment_of(run.get("created_at")) >= since:
+                origin = word(run.get("triggered_from")) or "app-run"
+                yield run_of(place, run, origin, row.get("created_from"), asker_of(row))
 
 
 def talks_since(

@@ -85,11 +85,15 @@ class _KnownMessage:
     caller_kind: str | None
     caller_id: str | None
 
-    def talk(self, place: Place) -> Talk:
-        """Returns what its conversation says of it: the console does not say it again for one message."""
+    def talk(self, place: Place, app: AppSummary) -> Talk:
+        """Returns what its conversation says of it: the console does not say it again for one message.
+
+        Where it was not counted before, what the app is set to now is the nearest to its model.
+        """
+        provider, model = (self.provider, self.model) if self.model else app.model()
         if self.caller_kind == "console":
-            return Talk(place, "", datetime.now(UTC), self.provider, self.model, "console", None, self.caller_id)
-        return Talk(place, "", datetime.now(UTC), self.provider, self.model, "api", self.caller_id, None)
+            return Talk(place, "", datetime.now(UTC), provider, model, "console", None, self.caller_id)
+        return Talk(place, "", datetime.now(UTC), provider, model, "api", self.caller_id, None)
 
 
 class DifyApi:
@@ -107,6 +111,7 @@ class DifyApi:
         self._waiting: list[Run | Talk] | None = None
         self._models_known: dict[str, list[tuple[object, ...]]] = {}
         self._keys_hidden: list[tuple[str, str, str]] = []
+        self._odd_apps: list[str] = []
         with _failures_in_words():
             self._workspaces = apps.workspaces(console)
         if not self._workspaces:
@@ -133,7 +138,8 @@ class DifyApi:
 
     def problems(self) -> Sequence[tuple[str, str, str]]:
         """Returns what the console does not show, and what this account may not see."""
-        return [*(("not_visible", name, detail) for name, detail in _NOT_VISIBLE), *self._keys_hidden]
+        odd = [("not_visible", f"app {app}", "its row in the console's list cannot be read") for app in self._odd_apps]
+        return [*(("not_visible", name, detail) for name, detail in _NOT_VISIBLE), *odd, *self._keys_hidden]
 
     def stage_dimensions(self, warehouse: Connection) -> None:
         """Fills stage_tenant, stage_project and stage_api_key."""
@@ -141,7 +147,7 @@ class DifyApi:
         with _failures_in_words():
             for workspace in self._workspaces:
                 self._console.enter_workspace(workspace.id)
-                listed = list(apps.list_apps(self._console))
+                listed = list(apps.list_apps(self._console, self._odd_apps))
                 self._emails |= self._members(listed)
                 if not self._console.still_there():
                     raise SourceError("somebody switches the account's workspace: give the pipeline one of its own")
@@ -312,7 +318,7 @@ class DifyApi:
         """What was said, newest first, back to what has been read before: beyond it everything has been."""
         if talk.place.mode == "completion":
             message = logs.completion(self._console, talk.place.app_id, talk.conversation_id).get("message")
-            yield [message] if isinstance(message, dict) else []
+            yield list(logs.named("completion-conversations", [message] if isinstance(message, dict) else []))
             return
         for block in logs.messages(self._console, talk.place.app_id, talk.conversation_id):
             yield block
@@ -326,12 +332,11 @@ class DifyApi:
                 return
 
     def _stage_messages_again(self, warehouse: Connection, message_ids: Sequence[str]) -> None:
-        events = [f"message:{message_id}" for message_id in message_ids]
         known = rows(
             warehouse,
             _KnownMessage,
             statement(f"{_FOLDER}/known_messages"),
-            {"source": self._source_id, "events": events},
+            {"source": self._source_id, "ids": list(message_ids)},
         )
         for place in self._places({message.app_id for message in known}):
             for message in known:
@@ -342,7 +347,7 @@ class DifyApi:
                     answer = logs.message(self._console, place.app_id, message.message_id)
                 except NotFoundError:
                     continue
-                _copy(warehouse, "stage_message", [message.talk(place).row(answer)])
+                _copy(warehouse, "stage_message", [message.talk(place, self._apps[place.app_id][1]).row(answer)])
 
     def _stage_runs_again(self, warehouse: Connection, run_ids: Sequence[str]) -> None:
         known = rows(

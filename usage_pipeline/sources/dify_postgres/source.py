@@ -297,7 +297,8 @@ class DifyPostgres:
     ) -> None:
         """Streams a SELECT of the source into a staging table, block by block; both sides must agree on the types."""
         binary = " (FORMAT BINARY)" if self._has_encoding else ""
-        copy_out = sql.SQL("COPY ({}) TO STDOUT" + binary).format(select)
+        # As bytes: a session without an encoding takes no letter beyond ASCII in a text.
+        copy_out = sql.SQL("COPY ({}) TO STDOUT" + binary).format(select).as_bytes()
         copy_in = sql.SQL("COPY {} FROM STDIN" + binary).format(sql.Identifier(table))
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         with (

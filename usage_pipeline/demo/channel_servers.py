@@ -77,7 +77,7 @@ class _Mailbox:
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         mail = message_from_bytes(content, policy=policy.default)
         body = mail.get_body(("plain",))
-        text = body.get_content() if body else ""
+        text = body.get_content().replace("\r\n", "\n") if body else ""
         self._take(f"mail to {', '.join(envelope.rcpt_tos)}", f"Subject: {mail['Subject']}\n\n{text}")
         return "250 taken"
 

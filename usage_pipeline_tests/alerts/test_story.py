@@ -71,6 +71,13 @@ def test_shares_name_their_time_and_say_how_much() -> None:
     assert "1 call)" in dict(BUDGET.lines(once, "en"))["Top callers, last hour"]
 
 
+def test_that_all_of_a_projects_budget_is_the_projects_is_no_news() -> None:
+    project = replace(CALLER, name="lead-enricher", share=Decimal(1))
+    lines = dict(BUDGET.lines(replace(FACTS, top_in_period={"projects": (project,), "callers": (CALLER,)}), "en"))
+    assert "Top projects, this period" not in lines
+    assert "Top callers, this period" in lines
+
+
 @pytest.mark.parametrize(
     ("value", "chinese", "english"),
     [

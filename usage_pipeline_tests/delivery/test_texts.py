@@ -97,6 +97,16 @@ def test_an_action_says_how_to_undo_it_and_what_it_cannot_stop() -> None:
     assert "Does not stop: calls as a tool of other apps" in text
 
 
+def test_a_detail_has_no_words_of_the_program() -> None:
+    said = {"detail": "raise web_app: web_app open, service_api open", "limits_of_action": []}
+    chinese = render("mail.txt.j2", about("enforcement", "zh", **said), line).text
+    assert "网页应用 已开启, 服务 API 已开启" in chinese
+    assert "web_app" not in chinese
+    assert "override" in mail(about("enforcement", **said))
+    named = mail(about("enforcement", detail="my-web_app-open is named so", limits_of_action=[]))
+    assert "my-web_app-open is named so" in named
+
+
 def test_a_report_shows_its_lines_and_asks_nobody_to_acknowledge() -> None:
     text = mail(about("report"))
     assert "Cost: ¥12.00" in text

@@ -255,13 +255,12 @@ def _is_news(share: Share, facts: BudgetFacts) -> bool:
 
 
 def _named(top: Top | None, label: str, facts: BudgetFacts, language: str) -> Lines:
-    words = BUDGET_WORDS[language]
+    """The largest parts of each kind; that all of a budget of a project is the project's is no news."""
+    words, whole = BUDGET_WORDS[language], [(plain(facts.scope_name), Decimal(1))]
     return [
-        (
-            label.format(part=getattr(words, f"top_{kind}")),
-            "; ".join(_share(each, facts, language) for each in (top or {}).get(kind, ())),
-        )
+        (label.format(part=getattr(words, f"top_{kind}")), "; ".join(_share(each, facts, language) for each in shares))
         for kind in _TOP
+        if (shares := (top or {}).get(kind, ())) and [(plain(each.name), each.share) for each in shares] != whole
     ]
 
 

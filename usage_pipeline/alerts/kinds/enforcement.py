@@ -1,5 +1,6 @@
 """What enforcement did, waits to do, or could not do: one alert a step of an action."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -83,6 +84,7 @@ class _Words:
     enforcement_steps: dict[str, str]
     enforcement_actions: dict[str, str]
     limits: dict[str, str]
+    said: Mapping[str, str]  # what a detail says in words of the program, and how a person says it
     because_of: str
     detail: str
     not_stopped: str
@@ -121,6 +123,21 @@ _WORDS: Mapping[str, _Words] = {
             "old_conversations": "已有对话仍用原模型",
             "pinned": "指定了版本的调用与工作流工具",
         },
+        said={
+            "service_api": "服务 API",
+            "web_app": "网页应用",
+            "mcp_server": "MCP 服务",
+            "trigger": "触发器",
+            "throttle": "并发上限",
+            "open": "已开启",
+            "closed": "已关闭",
+            "raise": "临时上调",
+            "limit raised": "限额已上调",
+            "period ended": "周期已结束",
+            "window moved on": "统计窗口已滚动过去",
+            "no longer in the budget": "预算中已不再要求该处置",
+            "it is on the list enforcement.never": "该项目在永不处置名单中",
+        },
         because_of="起因告警",
         detail="详情",
         not_stopped="无法阻止",
@@ -157,6 +174,13 @@ _WORDS: Mapping[str, _Words] = {
             "old_conversations": "conversations that have begun keep the old model",
             "pinned": "callers that name a version, and workflow tools",
         },
+        said={
+            "service_api": "API",
+            "web_app": "web app",
+            "mcp_server": "MCP server",
+            "raise": "override",
+            "it is on the list enforcement.never": "it is never to be touched",
+        },
         because_of="Because of alert",
         detail="Detail",
         not_stopped="Does not stop",
@@ -187,7 +211,7 @@ class EnforcementKind(AlertKind[EnforcementFacts, _Words]):
         words, shared = self.words[language], WORDS[language]
         limits = [line(limit) for limit in facts.limits_of_action]
         return [
-            (words.detail, line(facts.detail)),
+            (words.detail, _in_words(line(facts.detail), words.said)),
             (shared.project, line(facts.project)),
             (shared.budget, line(facts.budget_name)),
             (shared.scope, line(facts.scope_name)),
@@ -222,6 +246,12 @@ class EnforcementKind(AlertKind[EnforcementFacts, _Words]):
 
 
 ENFORCEMENT = EnforcementKind()
+
+
+def _in_words(detail: str, said: Mapping[str, str]) -> str:
+    """A detail as a person says it: whole words of the program become words of the language, the longest first."""
+    known = "|".join(re.escape(word) for word in sorted(said, key=len, reverse=True))
+    return re.sub(rf"(?<![\w-])({known})(?![\w-])", lambda found: said[found[1]], detail)
 
 
 def enforcement_alert(

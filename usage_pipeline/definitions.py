@@ -10,6 +10,7 @@ from usage_pipeline.defs import (
     ingest,
     maintenance,
     overrides,
+    overview,
     reconciliation,
     reports,
     usage,
@@ -29,6 +30,7 @@ _MODULES = (
     overrides,
     enforcement,
     reports,
+    overview,
     maintenance,
 )
 

@@ -6,9 +6,12 @@ from typing import Annotated
 
 import typer
 
+from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.output import EXIT_FAILED, AsJson, for_people, print_json, say, show_rows, standard_output
 from usage_pipeline.commands.status_facts import Status, gather
 from usage_pipeline.commands.status_metrics import exposition
+from usage_pipeline.overview.facts import overview as look
+from usage_pipeline.overview.text import overview_text
 
 
 @for_people
@@ -17,8 +20,15 @@ def status(
     metrics: Annotated[
         bool, typer.Option("--metrics", help="Print Prometheus' text format, for a textfile collector; exit 0.")
     ] = False,
+    overview: Annotated[
+        bool,
+        typer.Option("--overview", help="Print what the asset overview of Dagster shows, in your language; exit 0."),
+    ] = False,
 ) -> None:
     """Does it run: the last pass, each source's lag, alerts that wait, disk, versions. Exit 0 only if all is well."""
+    if overview:
+        _show_overview()
+        return
     found = gather()
     if metrics:
         standard_output().write(exposition(found))
@@ -29,6 +39,14 @@ def status(
         _show(found)
     if found.problems:
         raise typer.Exit(EXIT_FAILED)
+
+
+def _show_overview() -> None:
+    """The same text, without the marks of Markdown."""
+    with open_context() as (connection, configuration):
+        text = overview_text(look(connection, configuration), configuration.settings.language)
+    for line in text.replace("**", "").splitlines():
+        say(line)
 
 
 def _document(found: Status) -> dict[str, object]:

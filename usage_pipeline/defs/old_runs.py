@@ -30,6 +30,15 @@ def storage_url(instance: dg.DagsterInstance) -> str | None:
     return storage.postgres_url if isinstance(storage, PostgresEventLogStorage) else None
 
 
+def storage_size(instance: dg.DagsterInstance) -> int | None:
+    """Returns how large an instance's storage is, in bytes; None where that is no PostgreSQL."""
+    url = storage_url(instance)
+    if url is None:
+        return None
+    with connected(url) as connection:
+        return value(connection, int, "SELECT pg_database_size(current_database())")
+
+
 def remove_old(url: str, *, before: datetime, progress: Callable[[int], None] | None = None) -> Removed:
     """Removes every run made before a moment (aware) that is one of thousands of its kind.
 

@@ -8,7 +8,7 @@ import dagster as dg
 from usage_pipeline.defs.shared import settings_at_load
 
 _OWNERS = ["team:platform"]
-_EVERY_PASS = {"ingest", "usage", "budgets", "alerts"}
+_EVERY_PASS = {"ingest", "usage", "budgets", "alerts", "overview"}
 # Reconciled hourly; a report and the invoices once a day.
 _WITHIN = {
     "reconciliation": timedelta(hours=3),

@@ -13,7 +13,6 @@ from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.files import unwritable
 from usage_pipeline.commands.output import AsJson, for_people, print_json, say, show_rows
 from usage_pipeline.inputs import InputError
-from usage_pipeline.reports.chargeback import write_statements
 from usage_pipeline.reports.days_with_usage import check_usage
 from usage_pipeline.reports.document import Tenant
 from usage_pipeline.reports.edition import EDITION_KINDS, edition_of, month_of
@@ -22,6 +21,7 @@ from usage_pipeline.reports.make import key_figures, make_report
 from usage_pipeline.reports.recipients import notify_recipients
 from usage_pipeline.reports.said import keep_said
 from usage_pipeline.reports.scope import find_tenant
+from usage_pipeline.reports.statement_files import WrittenStatement, write_statements
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.environment import home_dir
 from usage_pipeline.settings.reports import FOCUS_VERSIONS, ReportFormat
@@ -134,13 +134,26 @@ def _chargeback(
 ) -> None:
     place = folder or home_dir() / "reports" / f"{month:%Y-%m}"
     check_usage(connection, "--chargeback", month_of(month), settings.today(), whose)
-    written = _into(place, lambda target: write_statements(connection, month, settings.currency, target, whose))
-    rows = [
-        (found.tenant.name, found.period.first, found.period.last, found.amount, found.base_cost, found.currency, path)
-        for found, path in written
-    ]
-    columns = ("tenant", "first", "last", "amount", "base_cost", "currency", "file")
+    written = _into(place, lambda target: write_statements(connection, settings, month, target, whose))
+    rows = [_statement_row(found) for found in written]
     if as_json:
-        print_json([dict(zip(columns, row, strict=True)) for row in rows])
-    else:
-        show_rows(f"Chargeback {month:%Y-%m}", columns, rows, right=("amount", "base_cost"))
+        files = [{"file": each.files[0], "files": each.files} for each in written]
+        print_json([row | named for row, named in zip(rows, files, strict=True)])
+        return
+    columns = ("tenant", "first", "last", "amount", "base_cost", "currency")
+    shown = [[row[name] for name in columns] for row in rows]
+    show_rows(f"Chargeback {month:%Y-%m}", columns, shown, right=("amount", "base_cost"))
+    for path in (path for each in written for path in each.files):
+        say(str(path))
+
+
+def _statement_row(written: WrittenStatement) -> dict[str, object]:
+    found = written.statement
+    return {
+        "tenant": found.tenant.name,
+        "first": found.period.first,
+        "last": found.period.last,
+        "amount": found.amount,
+        "base_cost": found.base_cost,
+        "currency": found.currency,
+    }

@@ -5,15 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
-from functools import partial
 from itertools import groupby
 from pathlib import Path
 
 from usage_pipeline.reports.cells import plain
 from usage_pipeline.reports.document import Tenant
 from usage_pipeline.reports.edition import ReportPeriod, month_of
-from usage_pipeline.reports.files import atomically, file_name
-from usage_pipeline.reports.measures import ZERO
+from usage_pipeline.reports.measures import ZERO, ratio
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import rows
 from usage_pipeline.warehouse.statements import statement
@@ -60,6 +58,10 @@ class Statement:
     def amount(self) -> Decimal:
         """Returns the sum in cents: that of the lines, and the exact one rounded."""
         return sum((line.amount for line in self.lines), ZERO)
+
+    def share_of(self, line: StatementLine) -> Decimal:
+        """Returns a line's part of the exact sum, as a ratio; zero where there is no sum."""
+        return ratio(line.base_cost, self.base_cost) or ZERO
 
 
 def chargeback(connection: Connection, month: date, currency: str, tenant: Tenant | None = None) -> list[Statement]:
@@ -108,18 +110,3 @@ def write_statement(found: Statement, path: Path) -> None:
         }
         sums |= {"source": "total", "base_cost": found.base_cost, "amount": found.amount}
         writer.writerow([*(plain(sums.get(name)) for name in names), found.currency])
-
-
-def write_statements(
-    connection: Connection, month: date, currency: str, folder: Path, tenant: Tenant | None = None
-) -> list[tuple[Statement, Path]]:
-    """Writes each tenant's statement of the month as CSV into the folder; returns them with their files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for found in chargeback(connection, month, currency, tenant):
-        whose = found.tenant
-        name = file_name(whose.name, f"{whose.source}/{whose.tenant_id}")
-        path = folder / f"chargeback-{found.period.first:%Y-%m}-{name}.csv"
-        atomically(path, partial(write_statement, found))
-        written.append((found, path))
-    return written

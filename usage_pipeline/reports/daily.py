@@ -5,13 +5,13 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from usage_pipeline.configuration import ActiveConfiguration
-from usage_pipeline.reports.chargeback import write_statements
 from usage_pipeline.reports.document import Report
 from usage_pipeline.reports.edition import Edition, EditionKind, edition_of, ended_with
 from usage_pipeline.reports.files import reports_folder, write_report
 from usage_pipeline.reports.make import make_report
 from usage_pipeline.reports.recipients import notify_recipients
 from usage_pipeline.reports.said import keep_said
+from usage_pipeline.reports.statement_files import write_statements
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
 
@@ -52,5 +52,5 @@ def _write_longer(connection: Connection, settings: Settings, edition: Edition) 
     keep_said(connection, report)
     write_report(report, settings.reports.formats, reports_folder(report), settings.language)
     if edition.kind == "month":
-        write_statements(connection, edition.period.first, settings.currency, reports_folder(report))
+        write_statements(connection, settings, edition.period.first, reports_folder(report))
     return report

@@ -74,6 +74,11 @@ def share(value: Decimal) -> str:
     return written(value, "#,##0.0 %", ROUND_DOWN)
 
 
+def part(value: Decimal) -> str:
+    """Returns a ratio as per cent, rounded as parts of a whole are."""
+    return written(value, "#,##0.0 %", ROUND_HALF_UP)
+
+
 def trimmed(value: Decimal) -> str:
     """Returns digits without zeros at the end."""
     return f"{value.normalize():f}"

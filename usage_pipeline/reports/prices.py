@@ -11,6 +11,10 @@ from usage_pipeline.reports.measures import ratio
 from usage_pipeline.settings import Settings
 
 
+# Rates that the configuration does not date hold from here on.
+_UNDATED = 1970
+
+
 @dataclass(frozen=True)
 class PricedModel:
     """What was used of a model at one basis of its price; ``cost`` is in ``currency``, ``base_cost`` in the base one.
@@ -54,6 +58,11 @@ class UsedRate:
     currency: str
     since: date
     rate: Decimal
+
+    def shown(self, base: str) -> str:
+        """Returns it as people write it, with the day from which it holds where the configuration says one."""
+        since = "" if self.since.year <= _UNDATED else f" ({self.since})"
+        return f"1 {self.currency} = {self.rate.normalize():f} {base}{since}"
 
 
 def list_prices(used: Sequence[PricedModel], day: date) -> list[ListPrice]:

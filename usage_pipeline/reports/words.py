@@ -221,6 +221,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "files": ("Files", "文件"),
     "chargeback": ("Chargeback statement", "费用分摊账单"),
     "amount": ("Amount", "金额"),
+    "amount_due": ("Amount to be charged", "应分摊金额"),
+    "model_unknown": ("(unknown model)", "（未知模型）"),
     "provider": ("Provider", "供应商"),
 }
 

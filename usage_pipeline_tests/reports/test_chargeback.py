@@ -1,20 +1,26 @@
 """A month's statements add up to the last decimal and to the cent, and each line leads down to its events."""
 
 import csv
+import sys
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import openpyxl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from usage_pipeline.delivery.channels.mail import EmailRecipient
 from usage_pipeline.reports.chargeback import CENT, Statement, StatementLine, chargeback, in_cents, write_statement
 from usage_pipeline.reports.scope import find_tenant
-from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.reports.statement_files import WrittenStatement, write_statements
+from usage_pipeline.settings.model import TenantRule
+from usage_pipeline.warehouse.connection import Connection, connect
 from usage_pipeline.warehouse.statements import statement
 from usage_pipeline_tests.reports.test_document import sums
-from usage_pipeline_tests.support.report_books import ACME, GLOBEX
+from usage_pipeline_tests.support.office import needs_office, pdf_text, pictures
+from usage_pipeline_tests.support.report_books import ACME, GLOBEX, SETTINGS
 
 MARCH = date(2026, 3, 9)
 FIRST, LAST = date(2026, 3, 1), date(2026, 3, 31)
@@ -96,3 +102,60 @@ def test_a_months_total_leads_down_to_its_events(books: Connection) -> None:
 
 def test_a_month_without_usage_has_no_statement(books: Connection) -> None:
     assert chargeback(books, FIRST - timedelta(days=400), "CNY") == []
+
+
+@pytest.fixture(scope="module")
+def written(books_url: str, tmp_path_factory: pytest.TempPathFactory) -> list[WrittenStatement]:
+    """March's statements as files, ACME's in Chinese since that is what its people read."""
+    people = {"boss": EmailRecipient(channel="email", to=("boss@example.com",), language="zh")}
+    rule = TenantRule(tenant=ACME, recipients=("boss",))
+    settings = SETTINGS.model_copy(update={"recipients": people, "tenants": (rule,)})
+    with connect(books_url) as connection:
+        return write_statements(connection, settings, MARCH, tmp_path_factory.mktemp("statements"))
+
+
+def test_the_workbook_of_a_statement_adds_up_by_formula(written: list[WrittenStatement]) -> None:
+    for each in written:
+        found, sheet = each.statement, openpyxl.load_workbook(each.files[1]).worksheets[0]
+        *lines, total = list(sheet.iter_rows(min_row=6, values_only=True))[: len(found.lines) + 1]
+        assert [Decimal(str(row[9])) for row in lines] == [line.base_cost for line in found.lines], (
+            "to the last decimal"
+        )
+        assert sum(round(Decimal(str(row[8])), 2) for row in lines) == found.amount
+        assert Decimal(str(total[9])) == found.base_cost and str(total[8]).startswith("=SUM(I6:I")
+        assert sheet.print_title_rows == "$5:$5"
+
+
+def test_a_statement_speaks_its_tenants_language(written: list[WrittenStatement]) -> None:
+    titles = {
+        each.statement.tenant.tenant_id: openpyxl.load_workbook(each.files[1]).worksheets[0]["A1"].value
+        for each in written
+    }
+    assert titles == {ACME: "费用分摊账单", GLOBEX: "Chargeback statement"}
+
+
+def test_without_its_extra_there_is_no_pdf_and_the_log_says_so(
+    books: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "fpdf", None)
+    made = write_statements(books, SETTINGS, MARCH, tmp_path, find_tenant(books, ACME))
+    assert [path.suffix for path in made[0].files] == [".csv", ".xlsx"]
+    assert "pip install 'usage-pipeline[pdf]'" in caplog.text
+
+
+class TestOnPaper:
+    """What a reader sees of the PDF."""
+
+    pytestmark = needs_office
+
+    def test_the_pdf_has_pages_with_their_numbers(self, written: list[WrittenStatement], tmp_path: Path) -> None:
+        assert len(pictures(written[0].files[2], tmp_path)) >= 2
+
+    def test_the_pdf_says_the_sums_prices_and_rates(self, written: list[WrittenStatement]) -> None:
+        for each in written:
+            text = pdf_text(each.files[2])
+            found = each.statement
+            assert f"{found.base_cost:f} CNY" in text and f"¥{found.amount:,.2f}" in text
+            assert "1 USD = 7.1 CNY (2020-01-01)" in text
+            assert {ACME: "所用价格与汇率", GLOBEX: "Prices and exchange rates used"}[found.tenant.tenant_id] in text
+            assert GLOBEX not in text if found.tenant.tenant_id == ACME else ACME not in text

@@ -23,6 +23,12 @@ def as_pdf(workbook: Path, folder: Path) -> Path:
     return folder / f"{workbook.stem}.pdf"
 
 
+def pdf_text(pdf: Path) -> str:
+    """Returns the text of all pages."""
+    done = subprocess.run(["pdftotext", "-layout", str(pdf), "-"], check=True, capture_output=True, timeout=60)
+    return done.stdout.decode()
+
+
 def pictures(pdf: Path, folder: Path, dots_an_inch: int = 60) -> list[Path]:
     """Returns a picture a page; a copy of each is kept where CI looks at pictures."""
     assert PICTURES, "CI has pdftoppm"

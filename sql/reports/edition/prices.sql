@@ -6,4 +6,5 @@ SELECT e.provider, e.model, e.currency, e.price_source AS basis, count(*)::bigin
 FROM report_event e
 WHERE e.usage_date BETWEEN :'first'::date AND :'last'::date
 GROUP BY e.provider, e.model, e.currency, e.price_source
+HAVING sum(e.total_tokens) > 0 OR sum(e.base_cost) <> 0
 ORDER BY coalesce(sum(e.base_cost), 0) DESC, sum(e.total_tokens) DESC, e.provider, e.model, e.currency, e.price_source

@@ -10,7 +10,6 @@ from usage_pipeline.pricing.catalogue import catalogue_rules
 from usage_pipeline.reports.measures import ratio
 from usage_pipeline.settings import Settings
 
-
 # Rates that the configuration does not date hold from here on.
 _UNDATED = 1970
 

@@ -1,5 +1,6 @@
 -- Sources that can be read but give nothing new where they used to: in the same stretch of the week, from the last event to
--- now, most of the last six weeks had many events and none of them had none. A source younger than four weeks has no usual.
+-- now, most of the last six weeks had many events and none of them had none. A source younger than four weeks has no usual;
+-- one whose replica is behind is said to be.
 -- Reads usage.source_state, usage.usage_event along usage_event_recent. Writes nothing.
 SELECT s.source, l.last AS last_event, w.usual
 FROM usage.source_state s
@@ -21,7 +22,7 @@ CROSS JOIN LATERAL (
                   AND e.occurred_at <= l.last - k.week * interval '7 days'
                   AND e.occurred_at > l.last - (k.week + 1) * interval '7 days')
 ) AS w
-WHERE s.source = ANY (:'sources'::text[]) AND s.last_error IS NULL
+WHERE s.source = ANY (:'sources'::text[]) AND s.last_error IS NULL AND s.replayed_up_to IS NULL
   AND l.last < :'now'::timestamptz - interval '30 minutes'
   AND w.weeks >= 4 AND w.usual >= 10 AND w.least >= 1
 ORDER BY s.source

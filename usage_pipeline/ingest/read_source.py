@@ -142,8 +142,8 @@ class _Windows:
         self._progress = progress
         self._stop = stop
         self._kind = next((s.kind for s in settings.sources if s.id == source.source_id), "dify")
-        self._clock = source.clock()
-        self._replica = source.replica() if isinstance(source, Following) else None
+        self._clock = read_through_cuts(source.clock)
+        self._replica = read_through_cuts(source.replica) if isinstance(source, Following) else None
         self._rules = counting_rules(settings, source.source_id)
         bound = timedelta(minutes=settings.reading.replica_behind_minutes)
         behind = self._replica.behind(bound) if self._replica else None

@@ -12,6 +12,7 @@ import psycopg
 from usage_pipeline.ingest.read_source import IngestResult, Progress, read_source
 from usage_pipeline.settings import Settings, SourceSettings
 from usage_pipeline.sources.base import SourceError
+from usage_pipeline.sources.cut_reads import read_through_cuts
 from usage_pipeline.sources.registry import open_source
 from usage_pipeline.sources.watchdog import Watchdog
 from usage_pipeline.warehouse.connection import connected, hang_up
@@ -84,7 +85,7 @@ class SourceReader:
     def _read(self) -> IngestResult:
         with connected(self._warehouse_address) as warehouse:
             self._watchdog.end_with(lambda: hang_up(warehouse))
-            source = open_source(self.source, self._settings)
+            source = read_through_cuts(open_source, self.source, self._settings)
             try:
                 return read_source(
                     warehouse,

@@ -7,6 +7,7 @@ from typing import ParamSpec, TypeVar
 import psycopg
 
 from usage_pipeline.sources.base import SourceInterruptedError
+from usage_pipeline.sources.watchdog import reading_was_ended
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,5 +57,7 @@ def read_less_when_cut(read: Callable[[int], T]) -> T:
         try:
             return read(cuts)
         except SourceInterruptedError:
+            if reading_was_ended():
+                raise
             time.sleep(_PAUSE_SECONDS)
     return read(_TRIES - 1)

@@ -80,6 +80,12 @@ def end_reading_with(way: Callable[[], None]) -> None:
         watchdog.end_with(way)
 
 
+def reading_was_ended() -> bool:
+    """Returns whether the reading was ended from outside: nothing is tried again then."""
+    watchdog = _current.get()
+    return watchdog is not None and watchdog.ended
+
+
 @contextmanager
 def working_in_warehouse() -> Iterator[None]:
     """While the block works in the warehouse, the source owes no sign of life."""

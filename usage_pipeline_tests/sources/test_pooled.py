@@ -123,6 +123,16 @@ def test_a_warehouse_in_sessions_of_others_is_refused_in_words(company: Company,
         connect(pooler.url(company.warehouse_url))
 
 
+def test_a_pooler_that_allows_no_transaction_is_named(
+    company: Company, postgres: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load_settings(company.config)
+    with running_pgbouncer(postgres, "statement", sessions=1) as pooler:
+        monkeypatch.setenv("DIFY_DATABASE_URL", pooler.url(company.dify_url))
+        ((state, says),) = [(found.state, found.says) for found in examine(settings.sources[0], settings)]
+    assert (state, "pool_mode" in says) == ("wrong", True)
+
+
 def test_a_warehouse_may_stand_behind_a_pooler_that_lends_sessions(
     company: Company, session_pooler: Pooler, monkeypatch: pytest.MonkeyPatch
 ) -> None:

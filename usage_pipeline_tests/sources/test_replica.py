@@ -17,8 +17,10 @@ from usage_pipeline.reconciliation.reconcile import reconcile
 from usage_pipeline.reports.edition import edition_of
 from usage_pipeline.reports.make import make_report
 from usage_pipeline.settings import Settings, load_settings
+from usage_pipeline.sources import cut_reads
 from usage_pipeline.sources.base import SourceInterruptedError
 from usage_pipeline.sources.completion_logs import CompletionLogs
+from usage_pipeline.sources.cut_reads import read_through_cuts
 from usage_pipeline.sources.dify_postgres import source as dify_postgres
 from usage_pipeline.sources.registry import examine, open_source
 from usage_pipeline.sources.replica import Replica
@@ -113,8 +115,15 @@ def dify(replication: Replication) -> Company:
 
 
 @pytest.fixture
-def followed(replication: Replication, dify: Company, warehouse_url: str, warehouse: Connection) -> Iterator[Followed]:
+def followed(
+    replication: Replication,
+    dify: Company,
+    warehouse_url: str,
+    warehouse: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Followed]:
     """With a warehouse of its own, read once."""
+    monkeypatch.setattr(cut_reads, "_PAUSE_SECONDS", 0.05)
     dify.warehouse_url = warehouse_url
     followed = Followed(replication, dify, warehouse)
     assert dify.run().ok
@@ -196,11 +205,7 @@ def test_one_that_stopped_at_a_moment_that_nobody_knows_is_read_no_further(
 
 def test_a_log_on_a_standby_knows_how_far_it_is(followed: Followed) -> None:
     replication = followed.replication
-    replication.primary.do(
-        "CREATE TABLE IF NOT EXISTS completion_logs (id int PRIMARY KEY, created_at timestamptz, input_tokens int,"
-        " output_tokens int)",
-        "dify",
-    )
+    _make_log(replication)
     replication.catch_up()
     with closing(CompletionLogs("gateway", replication.standby.url("dify"))) as log:
         found = log.replica()
@@ -214,6 +219,18 @@ def test_a_log_on_a_standby_knows_how_far_it_is(followed: Followed) -> None:
         assert found.complete_up_to
         assert found.complete_up_to < found.clock
         assert "paused" in str(found.stopped)
+
+
+def test_a_log_whose_session_ends_is_read_in_another(followed: Followed) -> None:
+    replication = followed.replication
+    _make_log(replication)
+    with closing(CompletionLogs("gateway", replication.primary.url("dify"))) as log:
+        ended = log.clock()
+        replication.primary.do("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'dify'"
+                               " AND application_name LIKE '%(read-only)'")  # fmt: skip
+        with pytest.raises(SourceInterruptedError, match="the server ended the session"):
+            log.window_end(ended)
+        assert read_through_cuts(log.window_end, ended) is None
 
 
 def test_a_standby_that_lost_its_primary_is_said(followed: Followed) -> None:
@@ -268,6 +285,14 @@ def test_a_statement_that_replay_cancels_is_told_from_a_slow_one(followed: Follo
         ):
             dify.execute("SELECT pg_sleep(20), id FROM messages LIMIT 1")
         timer.join()
+
+
+def _make_log(replication: Replication) -> None:
+    replication.primary.do(
+        "CREATE TABLE IF NOT EXISTS completion_logs (id int PRIMARY KEY, created_at timestamptz UNIQUE,"
+        " input_tokens int, output_tokens int)",
+        "dify",
+    )
 
 
 def _replay_a_lock(replication: Replication, table: str) -> None:

@@ -28,7 +28,7 @@ needs_pgbouncer = pytest.mark.skipif(
 )
 # A pooler logs in to the server itself, so that its clients' role needs a password.
 ROLE, PASSWORD = "pooled", "p00led-w0rd"
-Mode = Literal["transaction", "session"]
+Mode = Literal["transaction", "session", "statement"]
 
 
 @dataclass(frozen=True)

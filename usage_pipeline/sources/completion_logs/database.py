@@ -75,10 +75,13 @@ def in_words(doing: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if error.orig and was_cut(error.orig):
-            raise SourceInterruptedError(f"{doing}: {explain_cut(error.orig)}") from None
-        raise SourceError(f"{doing}: {_first_line(error.orig or error)}") from None
+        cause = error.orig or error
+        if error.connection_invalidated or was_cut(cause):
+            raise SourceInterruptedError(f"{doing}: {explain_cut(cause)}") from None
+        raise SourceError(f"{doing}: {_first_line(cause)}") from None
     except (SQLAlchemyError, psycopg.Error, pymysql.Error, sqlite3.Error, OSError) as error:
+        if was_cut(error):
+            raise SourceInterruptedError(f"{doing}: {explain_cut(error)}") from None
         raise SourceError(f"{doing}: {_first_line(error)}") from None
 
 

@@ -27,9 +27,7 @@ class PostgresReader:
     def __init__(self, url: str, *, statement_timeout: timedelta) -> None:
         """Connects. Raises SourceError that says what is wrong and what to do, without the password."""
         self._url, self._timeout = url, statement_timeout
-        self._ended = False
         self._connection = connect_read_only(url)
-        end_reading_with(self._end)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -38,36 +36,25 @@ class PostgresReader:
         Nothing that it sets outlives it, so that it may share its sessions with others behind a pooler.
         Raises SourceInterruptedError when the server cut the read for reasons of its own.
         """
-        connection = self._open()
+        if self._connection.closed:
+            self._connection = connect_read_only(self._url)
+        connection = self._connection
         milliseconds = int(self._timeout.total_seconds() * 1000)
         try:
             connection.execute(statement("sources/dify_postgres/limits"), {"statement_timeout": milliseconds})
             yield connection
             connection.commit()
+        except psycopg.errors.ProtocolViolation as error:
+            text = str(error).splitlines()[0]
+            raise SourceError(f"{text}; a pooler must lend a session for a transaction at least (pool_mode)") from None
         except psycopg.OperationalError as error:
-            if self._was_cut(connection, error):
+            # The block works in the warehouse, too: whose error it is, this side's state tells.
+            if connection.closed or (was_cut(error) and _has_failed(connection)):
                 raise SourceInterruptedError(explain_cut(error)) from None
             raise
         finally:
             with suppress(psycopg.OperationalError):
                 connection.rollback()
-
-    def _open(self) -> Connection:
-        if self._connection.closed and not self._ended:
-            self._connection = connect_read_only(self._url)
-            if self._ended:  # meanwhile, from another thread
-                hang_up(self._connection)
-        return self._connection
-
-    def _end(self) -> None:
-        self._ended = True
-        hang_up(self._connection)
-
-    def _was_cut(self, connection: Connection, error: psycopg.OperationalError) -> bool:
-        """Whether the server cut the read; the block works in the warehouse, too, whose errors are others."""
-        if connection.closed:
-            return not self._ended
-        return was_cut(error) and connection.info.transaction_status == TransactionStatus.INERROR
 
     def replica(self) -> Replica | None:
         """Returns how far a replica has replayed; None when the server follows no other."""
@@ -104,8 +91,13 @@ def connect_read_only(url: str) -> Connection:
     except psycopg.OperationalError as error:
         raise SourceError(explain_connection_error(error)) from None
     connection.read_only = True
+    end_reading_with(lambda: hang_up(connection))
     heard_from_source()
     return connection
+
+
+def _has_failed(connection: Connection) -> bool:
+    return connection.info.transaction_status == TransactionStatus.INERROR
 
 
 def explain_connection_error(error: psycopg.OperationalError) -> str:

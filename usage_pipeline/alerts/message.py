@@ -7,6 +7,9 @@ from typing import Literal, get_args
 from usage_pipeline.settings.alerting import TemplateSettings
 from usage_pipeline.settings.budget import Level
 
+# What a recipient can do about an alert, and the address at which: deeds are words of usage_pipeline/links.py.
+Links = Sequence[tuple[str, str]]
+
 # As usage.severity() of the warehouse has it.
 _SEVERITY = tuple(reversed(get_args(Level)))
 
@@ -19,6 +22,7 @@ class Alert:
     kind: str
     level: str
     facts: Mapping[str, object]
+    links: Links = ()
 
 
 @dataclass(frozen=True)
@@ -35,13 +39,14 @@ class Message:
     facts: Mapping[str, object]
     language: str
     others: tuple[Alert, ...] = ()
+    links: Links = ()
     event: Literal["trigger", "acknowledge", "resolve"] = "trigger"
     templates: TemplateSettings = field(default_factory=TemplateSettings)
 
     @property
     def alerts(self) -> Sequence[Alert]:
         """All alerts of the message, the most severe first."""
-        every = [Alert(self.alert_id, self.kind, self.level, self.facts), *self.others]
+        every = [Alert(self.alert_id, self.kind, self.level, self.facts, self.links), *self.others]
         return sorted(every, key=lambda alert: severity(alert.level))
 
 

@@ -148,6 +148,8 @@ def _view(alert: Alert, message: Message, escape: Escape) -> Mapping[str, Any]:
         "summary": escape(summary(alert, message.language)),
         "to_acknowledge": to_acknowledge(alert, message),
         "bar": _bar(alert),
+        # Addresses are ours: they are signed, and hold nothing that could mark up.
+        "links": [(WORDS[message.language].deeds[deed], url) for deed, url in alert.links],
         # A report's labels may be names too.
         "lines": [(escape(label), escape(value)) for label, value in lines_of(alert, message.language)],
         "facts": _escaped(facts_for_templates(alert), escape),

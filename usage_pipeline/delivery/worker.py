@@ -1,5 +1,6 @@
 """Takes what is due from the outbox, sends it outside any transaction, and records what the channel answered."""
 
+import logging
 import math
 import random
 import time
@@ -16,18 +17,21 @@ from usage_pipeline.alerts.kinds.delivery import FailedDelivery, raise_delivery_
 from usage_pipeline.alerts.kinds.registry import kind_of
 from usage_pipeline.alerts.message import Alert, Message
 from usage_pipeline.alerts.recipient_view import facts_for
+from usage_pipeline.alerts.text.texts import deeds_of
 from usage_pipeline.delivery.attempt import Send, attempt, secrets_of
 from usage_pipeline.delivery.channels.base import Channel, shortened
 from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.delivery.claim import LEASE, Claimed, NotificationGroup, Round, claim, claim_group, release
 from usage_pipeline.delivery.rate_limit import end_attempt
 from usage_pipeline.http.outcome import Outcome
+from usage_pipeline.links import Deed, link
 from usage_pipeline.settings import Settings
-from usage_pipeline.settings.environment import redact
+from usage_pipeline.settings.environment import MissingSecretError, redact
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import value_or_none
 from usage_pipeline.warehouse.statements import statement
 
+_log = logging.getLogger(__name__)
 _FIRST_WAIT_S = 5.0
 _LONGEST_WAIT_S = 900.0
 _LONGEST_ASKED_S = 86_400.0
@@ -223,6 +227,16 @@ def _add(summary: DeliverySummary, group: NotificationGroup, outcome: Outcome, s
     summary.retried += count * (state == DeliveryState.PENDING)
 
 
+def _links(settings: Settings, recipient: str, alert: Alert, event: str) -> list[tuple[str, str]]:
+    """The recipient's own links to the web page. Without a key that can be read the message goes without them."""
+    try:
+        made = [(deed, link(settings, recipient, alert.alert_id, Deed(deed))) for deed in deeds_of(alert, event)]
+    except MissingSecretError as error:
+        _log.warning("messages go without links: %s", error)
+        return []
+    return [(deed, url) for deed, url in made if url]
+
+
 def _outcome(settings: Settings, group: NotificationGroup, send: Send | None) -> Outcome:
     claimed, *others = group.members
     if claimed.attempt > _MAX_ATTEMPTS:
@@ -235,18 +249,24 @@ def _outcome(settings: Settings, group: NotificationGroup, send: Send | None) ->
         return Outcome("permanent", f"channel {recipient.channel!r} is not available yet")
     language = recipient.language or settings.language
 
-    def seen(facts: Mapping[str, object]) -> Mapping[str, object]:
-        return facts_for(settings, claimed.recipient, facts, language)
+    event = _EVENTS.get(claimed.event, "trigger")
 
+    def seen(each: Claimed) -> Alert:
+        facts = facts_for(settings, claimed.recipient, each.facts, language)
+        alert = Alert(each.alert_id, each.kind, each.level, facts)
+        return replace(alert, links=_links(settings, claimed.recipient, alert, event))
+
+    first = seen(claimed)
     message = Message(
         delivery_id=group.message_id,
         alert_id=claimed.alert_id,
         kind=claimed.kind,
         level=claimed.level,
-        facts=seen(claimed.facts),
+        facts=first.facts,
         language=language,
-        others=tuple(Alert(each.alert_id, each.kind, each.level, seen(each.facts)) for each in others),
-        event=_EVENTS.get(claimed.event, "trigger"),
+        others=tuple(seen(each) for each in others),
+        links=first.links,
+        event=event,
         templates=settings.templates,
     )
     outcome = attempt(message, recipient, channel)

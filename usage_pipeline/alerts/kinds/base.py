@@ -98,6 +98,10 @@ class AlertKind(ABC, Generic[F, W]):
     def example(self) -> F:
         """Returns facts as they may be, every one known."""
 
+    def deeds(self, facts: F) -> Sequence[str]:
+        """Returns what a recipient can do about it on the web page: words of usage_pipeline/links.py."""
+        return ("acknowledge",) if self.acknowledgeable else ()
+
     def heading(self, facts: F, language: str, level: str) -> str:
         """Returns the title with the level, which is a word of the language."""
         return f"[{level}] {self.title(facts, language)}"

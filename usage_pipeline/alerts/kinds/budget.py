@@ -126,6 +126,10 @@ class BudgetKind(AlertKind[BudgetFacts, BudgetWords]):
             (words.actions, _what_is_done(facts, language)),
         ]
 
+    def deeds(self, facts: BudgetFacts) -> tuple[str, ...]:
+        """Taking it, and asking for more."""
+        return ("acknowledge", "request")
+
     def example(self) -> BudgetFacts:
         """A day's budget of a project, used up by two callers."""
         share = Share("api: crm", Decimal(700), Decimal("1.40"), Decimal("0.7000"), Decimal(12))

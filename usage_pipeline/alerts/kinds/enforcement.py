@@ -222,6 +222,10 @@ class EnforcementKind(AlertKind[EnforcementFacts, _Words]):
             (words.undo, line(facts.undo)),
         ]
 
+    def deeds(self, facts: EnforcementFacts) -> tuple[str, ...]:
+        """Undoing it where it was done, deciding it where it waits."""
+        return (*(("undo",) if facts.undo else ()), *(("approve", "reject") if facts.decide else ()))
+
     def example(self) -> EnforcementFacts:
         """An app that was paused."""
         return EnforcementFacts(

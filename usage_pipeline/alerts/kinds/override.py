@@ -162,6 +162,10 @@ class OverrideKind(AlertKind[OverrideFacts, _Words]):
             lines.append((shared.decide, " / ".join(commands) if override else ""))
         return lines
 
+    def deeds(self, facts: OverrideFacts) -> tuple[str, ...]:
+        """Deciding it while it waits."""
+        return ("approve", "reject") if facts.step == OverrideStep.REQUESTED else ()
+
     def example(self) -> OverrideFacts:
         """A request that waits for two approvers."""
         return OverrideFacts(

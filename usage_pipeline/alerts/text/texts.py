@@ -55,6 +55,12 @@ def parts_of(alert: Alert, language: str) -> Mapping[str, str]:
     }
 
 
+def deeds_of(alert: Alert, event: str) -> Sequence[str]:
+    """Returns what a recipient of the message can do about the alert on the web page, reading it first."""
+    kind = kind_of(alert.kind)
+    return ("read", *(kind.deeds(kind.read(alert.facts)) if event == "trigger" else ()))
+
+
 def brings_files(message: Message) -> bool:
     """Whether who gets mail gets the files that the alert's facts name."""
     return kind_of(message.kind).brings_files

@@ -34,6 +34,7 @@ class Words:
     id: str
     look: str
     acknowledge: str
+    deeds: Mapping[str, str]
     list: str
     more: str
     and_more: str
@@ -72,6 +73,14 @@ WORDS: Mapping[str, Words] = {
         id="告警编号",
         look="查看",
         acknowledge="确认",
+        deeds={
+            "read": "打开",
+            "acknowledge": "我来处理",
+            "request": "申请更多额度",
+            "approve": "批准",
+            "reject": "驳回",
+            "undo": "撤销处置",
+        },
         list="全部告警",
         more="另有 {count} 条未列出",
         and_more="等，另有 {count} 条",
@@ -113,6 +122,14 @@ WORDS: Mapping[str, Words] = {
         id="Alert",
         look="Look at it",
         acknowledge="Acknowledge",
+        deeds={
+            "read": "Open",
+            "acknowledge": "I take it",
+            "request": "Ask for more",
+            "approve": "Approve",
+            "reject": "Reject",
+            "undo": "Undo",
+        },
         list="All alerts",
         more="and {count} more",
         and_more="and {count} more",

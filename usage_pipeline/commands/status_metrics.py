@@ -23,7 +23,7 @@ def _metrics(status: Status) -> Iterator[tuple[str, str, list[tuple[Labels, floa
     yield "info", "Versions; always 1.", [({_label(name): text for name, text in status.versions.items()}, 1)]
     yield "ok", "1 when status finds no problem.", [({}, not status.problems)]
     yield "ui_up", "1 when `up` runs and its UI answers.", [({}, status.up is not None and status.up.answers)]
-    yield "last_pass_end_seconds", "Unix time at which the last pass ended.", [
+    yield "last_pass_timestamp_seconds", "Unix time at which the last pass ended.", [
         ({}, last.finished_at.timestamp() if last else None)
     ]  # fmt: skip
     yield "last_pass_ok", "1 when every step of the last pass held.", [({}, last.ok if last else None)]

@@ -80,7 +80,7 @@ def test_prometheus_reads_the_same(company: Company) -> None:
     text = RUNNER.invoke(app, ["status", "--metrics"]).stdout
     samples = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
     assert samples["usage_pipeline_last_pass_ok"] == "1.0"
-    assert float(samples["usage_pipeline_last_pass_end_seconds"]) > 1.7e9
+    assert float(samples["usage_pipeline_last_pass_timestamp_seconds"]) > 1.7e9
     assert samples['usage_pipeline_source_fresh{source="main"}'] == "0.0"
     assert samples["usage_pipeline_ok"] == "0.0"
     assert float(samples["usage_pipeline_disk_free_bytes"]) > 0

@@ -1,0 +1,1 @@
+"""What deploy/ holds: how the program is run by others."""

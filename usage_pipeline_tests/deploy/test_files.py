@@ -1,0 +1,140 @@
+"""The files of deploy/ are what their readers take: the image's rules, compose, systemd, Helm, Prometheus."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from usage_pipeline.run_tags import Work
+from usage_pipeline.settings.environment import project_dir
+
+DEPLOY = project_dir() / "deploy"
+UNITS = sorted((DEPLOY / "systemd").iterdir())
+
+
+def read(name: str) -> Any:
+    return yaml.safe_load((DEPLOY / name).read_text(encoding="utf-8"))
+
+
+def instructions() -> list[tuple[str, str]]:
+    """The Dockerfile's instructions in their order, lines that go on joined."""
+    text = re.sub(r"\\\n", " ", (DEPLOY / "Dockerfile").read_text(encoding="utf-8"))
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return [(word, rest.strip()) for word, _, rest in (line.partition(" ") for line in lines)]
+
+
+def test_the_image_runs_as_a_user_without_rights_and_is_asked_whether_it_is_well() -> None:
+    found = instructions()
+    last = found[max(n for n, (word, _) in enumerate(found) if word == "FROM") :]
+    assert dict(last)["USER"] == "10001:10001"
+    assert "HEALTHCHECK" in dict(last)
+    assert [word for word, _ in last][-1] == "CMD"
+    # hadolint: images by version (DL3007), no ADD (DL3020), JSON for commands (DL3025), absolute folders (DL3000).
+    for word, rest in found:
+        assert word not in ("ADD", "MAINTAINER")
+        if word == "FROM":
+            assert re.search(r":\d+\.\d+", rest)
+        if word in ("CMD", "ENTRYPOINT"):
+            assert rest.startswith("[")
+        if word == "WORKDIR":
+            assert rest.startswith("/")
+        if word == "RUN":
+            assert "apt-get" not in rest
+            assert "sudo" not in rest
+    last_stage = " ".join(rest for word, rest in last if word in ("RUN", "COPY"))
+    assert not re.search(r"gcc|build-essential|\.env|secret", last_stage)
+
+
+def test_the_image_is_made_of_wheels_alone_with_their_hashes_checked() -> None:
+    (pip,) = [rest for word, rest in instructions() if word == "RUN" and "requirements.lock" in rest]
+    assert "--only-binary :all:" in pip
+    assert "--require-hashes" in pip
+
+
+def test_what_the_image_is_made_of_is_there_and_nothing_else_is_sent() -> None:
+    copied = {
+        source
+        for word, rest in instructions()
+        if word == "COPY" and "--from" not in rest
+        for source in rest.split()[:-1]
+    }
+    let_in = {line[1:] for line in (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines() if line[:1] == "!"}
+    assert copied == let_in
+    assert all((project_dir() / name).exists() for name in copied)
+    project = tomllib.loads((project_dir() / "pyproject.toml").read_text(encoding="utf-8"))
+    force = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert set(force) <= copied
+
+
+def test_compose_gives_the_service_no_right_that_it_does_not_need() -> None:
+    (service,) = read("compose.yaml")["services"].values()
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+    assert "environment" not in service  # secrets are in a file of their own
+    folder = service["build"]
+    assert (DEPLOY / folder["context"] / folder["dockerfile"]).is_file()
+    assert {volume.split(":")[0] for volume in service["volumes"]} >= read("compose.yaml")["volumes"].keys()
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd on this machine")
+def test_systemd_takes_the_units(tmp_path: Path) -> None:
+    """With a program where the units look for it, as on a machine that runs them."""
+    program = tmp_path / "usage-pipeline"
+    program.write_text("#!/bin/sh\n", encoding="utf-8")
+    program.chmod(0o755)
+    paths = []
+    for unit in UNITS:
+        text = unit.read_text(encoding="utf-8").replace("/opt/usage-pipeline/bin/usage-pipeline", str(program))
+        paths.append(tmp_path / unit.name)
+        paths[-1].write_text(text, encoding="utf-8")
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", *map(str, paths)], capture_output=True, text=True,
+                          check=False, timeout=60)  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("unit", [unit for unit in UNITS if unit.suffix == ".service"], ids=lambda unit: unit.name)
+def test_no_unit_runs_with_more_rights_than_it_needs(unit: Path) -> None:
+    text = unit.read_text(encoding="utf-8")
+    for line in ("User=usage-pipeline", "NoNewPrivileges=yes", "ProtectSystem=strict", "CapabilityBoundingSet=\n"):
+        assert line in text
+
+
+def test_helm_gives_the_limits_of_our_own_dagster_yaml() -> None:
+    ours = yaml.safe_load((project_dir() / "dagster.yaml").read_text(encoding="utf-8"))
+    values = read("helm/values.yaml")
+    queue = values["dagsterDaemon"]["runCoordinator"]["config"]["queuedRunCoordinator"]
+    assert queue["maxConcurrentRuns"] == ours["concurrency"]["runs"]["max_concurrent_runs"]
+    assert queue["tagConcurrencyLimits"] == ours["concurrency"]["runs"]["tag_concurrency_limits"]
+    assert {limit["value"] for limit in queue["tagConcurrencyLimits"] if "value" in limit} <= {
+        work.value for work in Work
+    }
+    (deployment,) = values["dagster-user-deployments"]["deployments"]
+    assert "usage_pipeline.definitions" in deployment["codeServerArgs"]
+    mounted = {mount["name"] for mount in deployment["volumeMounts"]}
+    assert mounted == {volume["name"] for volume in deployment["volumes"]}
+    project = tomllib.loads((project_dir() / "pyproject.toml").read_text(encoding="utf-8"))
+    assert deployment["image"]["tag"] == project["project"]["version"]
+
+
+def test_prometheus_asks_for_what_is_measured() -> None:
+    text = (DEPLOY / "prometheus" / "usage_pipeline.rules.yaml").read_text(encoding="utf-8")
+    (group,) = yaml.safe_load(text)["groups"]
+    source = (project_dir() / "usage_pipeline" / "commands" / "status_metrics.py").read_text(encoding="utf-8")
+    from_status = set(re.findall(r'yield "(\w+)"', source))
+    assert from_status
+    served = set(
+        re.findall(r"SELECT '(\w+)'", (project_dir() / "sql/web/measurements.sql").read_text(encoding="utf-8"))
+    )
+    measured = {f"usage_pipeline_{name}" for name in served | from_status}
+    for rule in group["rules"]:
+        asked = set(re.findall(r"usage_pipeline_\w+", rule["expr"]))
+        assert asked
+        assert asked <= measured
+        assert rule["annotations"].keys() == {"summary", "description"}

@@ -91,7 +91,7 @@ def _trend(report: "Report") -> dg.MetadataValue:
     from usage_pipeline.reports.trend_picture import as_markdown, trend_png
 
     try:
-        return dg.MetadataValue.md(as_markdown(trend_png(report), "Cost of the last 30 days"))
+        return dg.MetadataValue.md(as_markdown(trend_png(report), "Cost of the last 60 days"))
     except MissingExtraError as error:
         return dg.MetadataValue.text(str(error))
 

@@ -1,7 +1,7 @@
 """Puts a report into the outbox: everybody's for finance, each tenant's own for that tenant's people."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Literal
@@ -13,6 +13,7 @@ from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.reports.document import Report
 from usage_pipeline.reports.files import atomically, base_name, reports_folder, write_report
 from usage_pipeline.reports.make import make_report
+from usage_pipeline.reports.owner_card import card_png, project_ranks
 from usage_pipeline.reports.said import keep_said
 from usage_pipeline.reports.scope import tenants
 from usage_pipeline.reports.summary import summary_lines, summary_title
@@ -24,6 +25,7 @@ from usage_pipeline.settings.extras import MissingExtraError
 from usage_pipeline.warehouse.connection import Connection
 
 Language = Literal["zh", "en"]
+Draw = Callable[[Report], bytes]
 _LOG = logging.getLogger(__name__)
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 # A phone that rings for what is critical is not for a report.
@@ -85,7 +87,7 @@ def _raise(
         first_day=datetime.combine(edition.period.first, time(), ZoneInfo(report.zone)).astimezone(UTC),
         tenant=(whose.source, whose.tenant_id) if whose else None,
     )
-    facts = _facts(report, configuration.settings, language)
+    facts = _facts(report, configuration.settings, language, _drawing(connection, report, language))
     # Either both stand or neither: what was sent is what a later report is held against.
     with connection.transaction():
         raised = raise_report_alert(connection, key, facts, configuration.version, recipients)
@@ -94,15 +96,24 @@ def _raise(
     return raised
 
 
-def _facts(report: Report, settings: Settings, language: Language) -> ReportFacts:
+def _drawing(connection: Connection, report: Report, language: Language) -> Draw:
+    """What draws the picture: for an owner's month the card for chats, else the trend."""
+    if report.tenant is None or report.edition.kind != "month":
+        return trend_png
+    return lambda found: card_png(found, project_ranks(connection, found), language)
+
+
+def _facts(report: Report, settings: Settings, language: Language, draw: Draw = trend_png) -> ReportFacts:
     """What the message says, and the files that it carries: their names under the folder of reports."""
     folder, root = reports_folder(report), home_dir() / "reports"
     paths = write_report(report, settings.reports.formats, folder / language, language)
-    picture = _picture(report, folder / language / f"{base_name(report)}.png")
+    picture = _picture(report, folder / language / f"{base_name(report)}.png", draw)
     link = settings.reports.link
     files = [path.relative_to(root).as_posix() for path in paths]
-    where = (
-        ", ".join(f"{link.rstrip('/')}/{name}" for name in files) if link else ", ".join(path.name for path in paths)
+    # A card is for chats, which show no files: it is named, or linked, with the others.
+    shown = [*paths, picture] if picture and draw is not trend_png else paths
+    where = ", ".join(
+        f"{link.rstrip('/')}/{path.relative_to(root).as_posix()}" if link else path.name for path in shown
     )
     return ReportFacts(
         title=summary_title(report, language),
@@ -116,10 +127,10 @@ def _facts(report: Report, settings: Settings, language: Language) -> ReportFact
     )
 
 
-def _picture(report: Report, path: Path) -> Path | None:
-    """The file with the trend; None, with a warning in the log, where pictures cannot be drawn."""
+def _picture(report: Report, path: Path, draw: Draw) -> Path | None:
+    """The file with the picture; None, with a warning in the log, where pictures cannot be drawn."""
     try:
-        png = trend_png(report)
+        png = draw(report)
     except MissingExtraError as error:
         _LOG.warning("the report goes out without its picture: %s", error)
         return None

@@ -1,4 +1,4 @@
-"""Draws the last 30 days as a small PNG, for Dagster's metadata and for mail."""
+"""Draws the last 60 days as a small PNG, for Dagster's metadata and for mail."""
 
 import base64
 from io import BytesIO

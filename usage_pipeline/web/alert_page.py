@@ -78,10 +78,7 @@ class AlertPage:
 
 def alert_page(connection: Connection, settings: Settings, visit: Visit, now: datetime) -> AlertPage:
     """Returns what the visitor sees of the link's alert. Raises NotYoursError when it was not sent to its recipient."""
-    must_be_theirs(connection, visit.link)
-    alert = recorded_alert(connection, visit.link.alert_id)
-    if alert is None:
-        raise NotYoursError
+    alert = recorded_for(connection, visit)
     matter = matter_of(connection, settings, visit, alert)
     budget = next((each for each in settings.budgets if each.id == matter.budget_id), None)
     status = _status(connection, matter)
@@ -110,6 +107,15 @@ def alert_page(connection: Connection, settings: Settings, visit: Visit, now: da
         budget=budget,
         projects=_projects(settings, matter),
     )
+
+
+def recorded_for(connection: Connection, visit: Visit) -> RecordedAlert:
+    """Returns the link's alert. Raises NotYoursError when it was not sent to the link's recipient."""
+    must_be_theirs(connection, visit.link)
+    alert = recorded_alert(connection, visit.link.alert_id)
+    if alert is None:
+        raise NotYoursError
+    return alert
 
 
 def _status(connection: Connection, matter: Matter) -> CurrentStatus | None:

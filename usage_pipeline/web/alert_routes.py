@@ -126,11 +126,21 @@ def _page(
         tokens=tokens,
         said=said,
         said_of=lambda step: _said(step, text),
+        detail_of=lambda step: _detail(step, text),
         by_whom=lambda step: text["the_pipeline"] if step.is_automatic else step.by or text["somebody_else"],
         wrong=wrong,
         typed={name: (typed or {}).get(name, "") for name in ("amount", "unit", "until", "reason", "hours")},
         pending=any(override.state == "pending" for override in found.matter.overrides),
     )
+
+
+def _detail(step: Step, text: Mapping[str, str]) -> str:
+    """What people wrote, and reasons in words; what the pipeline noted of itself is for its own log."""
+    if step.what == "resolved":
+        return text.get(f"why_{step.detail}", step.detail)
+    if step.what == "raise requested":
+        return step.detail.partition(": ")[2]
+    return "" if step.is_automatic or step.detail == f"by {step.by}" else step.detail
 
 
 def _said(step: Step, text: Mapping[str, str]) -> str:

@@ -19,6 +19,7 @@ from usage_pipeline.web.machine_answers import budget
 from usage_pipeline.web.measurements import healthz, metrics
 from usage_pipeline.web.readers import Readers
 from usage_pipeline.web.sorry import sorry
+from usage_pipeline.web.view_routes import budget_view, project_view
 from usage_pipeline.web.visit import NotYoursError
 
 _log = logging.getLogger("usage_pipeline.web")
@@ -29,6 +30,8 @@ def web_app(warehouse_url: str) -> Starlette:
     app = Starlette(
         routes=[
             Route("/a/{token}", alert, methods=["GET", "POST"]),
+            Route("/a/{token}/budget/{budget_id}", budget_view),
+            Route("/a/{token}/project/{source}/{app_id}", project_view),
             Route("/v1/budgets/{budget_id}", budget),
             Route("/metrics", metrics),
             Route("/healthz", healthz),

@@ -1,9 +1,8 @@
-"""The active configuration as the web page has it: read again when its file has changed, some seconds later at most."""
+"""The active configuration as the web page has it: read again when its file has changed."""
 
 import asyncio
 import logging
 import threading
-import time
 from contextlib import suppress
 
 from usage_pipeline.configuration import ActiveConfiguration, active_configuration
@@ -22,7 +21,6 @@ class Configured:
         self.warehouse_url = warehouse_url
         self._lock = threading.Lock()
         self._seen: tuple[float, int] | None = None
-        self._looked = -_LOOKS_EVERY_S
         self._active: ActiveConfiguration | None = None
 
     def seen(self) -> Settings:
@@ -46,10 +44,6 @@ class Configured:
     def active(self) -> ActiveConfiguration:
         """Returns the active configuration. Raises SettingsError when no version was ever valid."""
         with self._lock:
-            now = time.monotonic()
-            if self._active is not None and now - self._looked < _LOOKS_EVERY_S:
-                return self._active
-            self._looked = now
             seen = _stamp()
             if self._active is None or seen != self._seen:
                 with connected(self.warehouse_url) as connection:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 _WIDTH, _HEIGHT = 340, 96
 _GAP = 1
+_WIDEST = 28
 _FULL = 100
 
 
@@ -53,7 +54,7 @@ def bar(spent: Decimal, limit: Decimal, forecast: Decimal | None = None) -> Bar:
 def picture(spent: Sequence[Decimal], usual: Sequence[Decimal], begun: int) -> Picture:
     """Returns a column for each pair; ``begun`` is how many of them have begun, the last of which is now."""
     highest = max((*spent, *usual), default=Decimal(0)) or Decimal(1)
-    width = max(_WIDTH // max(len(spent), 1), 2)
+    width = min(max(_WIDTH // max(len(spent), 1), 2), _WIDEST)
 
     def height(value: Decimal) -> int:
         found = int(value * _HEIGHT / highest)
@@ -71,4 +72,4 @@ def picture(spent: Sequence[Decimal], usual: Sequence[Decimal], begun: int) -> P
         )
         for number, (each, other) in enumerate(zip(spent, usual, strict=True))
     ]
-    return Picture(columns, width=max(width * len(columns), 1))
+    return Picture(columns, width=max(_WIDTH, width * len(columns)))

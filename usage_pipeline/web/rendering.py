@@ -39,6 +39,7 @@ def page(name: str, settings: Settings, language: str, *, status: int = 200, **v
             amount=_amount_in(language, settings.currency),
             moment=figures.moment,
             percent=figures.percent,
+            count=lambda value: figures.written(value, "#,##0"),
             **values,
         )
     )

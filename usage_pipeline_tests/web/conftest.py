@@ -3,23 +3,26 @@
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
-import requests
 import uvicorn
 
+from usage_pipeline.alerts.approvals import request_override
+from usage_pipeline.budgets.overrides import NewOverride
 from usage_pipeline.links import Deed, link
 from usage_pipeline.warehouse.embedded import EmbeddedServer
 from usage_pipeline.web.app import web_app
-from usage_pipeline_tests.enforcement.conftest import Place, a_place
+from usage_pipeline_tests.enforcement.conftest import AGENT, Place, a_place
 from usage_pipeline_tests.enforcement.conftest import written as written  # noqa: PLC0414  (a fixture of this folder, too)
 from usage_pipeline_tests.support.clock import NOON_ZONE
 from usage_pipeline_tests.support.company import Company
 
+OWNER = "marketing-owner"
 KEY = "the key of the tests, which is long enough to be one"
 MACHINE, TENANTS_MACHINE = "machine-t0ken-of-the-tests", "tenant-t0ken-of-the-tests"
 CONFIG = """version: 1
@@ -32,10 +35,10 @@ sources:
     console: {{url_env: DIFY_CONSOLE_URL, admin_key_env: DIFY_ADMIN_KEY, requests_per_second: 1000}}
 environments: [{{environment: dev, when: {{tag: dev}}}}]
 tenants:
-  - {{tenant: Marketing, recipients: [owner]}}
+  - {{tenant: Marketing, recipients: [marketing-owner]}}
   - {{tenant: Support, recipients: [support-owner]}}
 recipients:
-  owner: {{channel: webhook, url_env: OPS_URL, allow_private: true, language: zh}}
+  marketing-owner: {{channel: webhook, url_env: OPS_URL, allow_private: true, language: zh}}
   support-owner: {{channel: webhook, url_env: OPS_URL, allow_private: true}}
   boss: {{channel: webhook, url_env: BOSS_URL, allow_private: true}}
 tiers: [{{at: 100, level: emergency, notify: [owner], actions: [pause_app]}}]
@@ -45,10 +48,10 @@ approvals:
   known_by: [link, header]
   people: {{wang.wu: {{recipients: [boss], headers: [wang.wu@example.com]}}}}
 budgets:
-  - {{id: agent-daily, name: Lead enrichment, scope: {{project: lead-enricher}}, per: project, period: day,
+  - {{id: {budget}, name: Lead enrichment, scope: {{project: lead-enricher}}, per: project, period: day,
      limit: {{tokens: 1000000}}}}
   - {{id: company-day, name: Company, period: day, limit: {{tokens: 1000}},
-     tiers: [{{at: 100, level: critical, notify: [owner, support-owner]}}]}}
+     tiers: [{{at: 100, level: critical, notify: [owner]}}]}}
 enforcement: {{mode: auto}}
 web: {{public_url: "{url}", dify_url: "https://dify.example.com", trusted_header: X-User, trusted_proxies: [{proxy}],
   tokens: {{prometheus: {{secret_env: MACHINE_TOKEN}}, workflow: {{secret_env: TENANT_TOKEN, tenant: Support}}}}}}
@@ -61,6 +64,8 @@ class Site:
 
     place: Place
     url: str
+    budget: str = "agent-daily"
+    _asked: str = ""
 
     def link(self, recipient: str, alert_id: str, deed: Deed = Deed.READ) -> str:
         """A link as a message of the recipient has it."""
@@ -70,14 +75,48 @@ class Site:
 
     def configure(self, proxy: str = "192.0.2.1") -> None:
         """Writes the configuration; a trusted proxy that nobody connects from, unless another is said."""
-        self.place.config.write_text(CONFIG.format(zone=NOON_ZONE, url=self.url, proxy=proxy))
+        self.place.config.write_text(CONFIG.format(zone=NOON_ZONE, url=self.url, proxy=proxy, budget=self.budget))
 
-    def alert(self, kind: str = "budget", budget_id: str = "agent-daily") -> str:
-        """The id of an alert of a budget, or of the newest step of an override or action of it."""
+    def again(self) -> None:
+        """The agent's app is paused by a tier that is reached anew, whatever was done about it before."""
+        self.budget = f"agent-daily-{len(self.place.actions())}"
+        self.configure()
+        self.place.step(seconds=1)
+
+    def pages(self) -> dict[str, str]:
+        """An address of each page, by name."""
+        return {
+            "alert": self.link(OWNER, self.alert()),
+            "budget": f"{self.link(OWNER, self.alert())}/budget/{self.budget}",
+            "project": f"{self.link(OWNER, self.alert())}/project/main/{self.place.app()}",
+            "sorry": f"{self.url}/a/altered",
+        }
+
+    def names_of(self, tenant: str) -> set[str]:
+        """The names of a tenant's projects."""
+        rows = self.place.warehouse.execute(
+            "SELECT p.name FROM usage.project p JOIN usage.tenant t USING (source, tenant_id) WHERE t.name = %s",
+            [tenant],
+        ).fetchall()
+        return {str(row[0]) for row in rows}
+
+    def asked_by_boss(self) -> str:
+        """The alert about an override that the approver asked for; asked for at the first call."""
+        if not self._asked:
+            now = datetime.now(UTC)
+            wanted = NewOverride(
+                self.budget, AGENT, None, None, Decimal(20), now + timedelta(hours=2), "more", "wang.wu"
+            )
+            request_override(self.place.warehouse, self.place.in_force, wanted, now)
+            self._asked = self.alert("override")
+        return self._asked
+
+    def alert(self, kind: str = "budget", budget_id: str | None = None) -> str:
+        """The id of an alert of a budget (the agent's), or of the newest step of an override or action of it."""
         row = self.place.warehouse.execute(
             "SELECT alert_id FROM usage.alert WHERE kind = %s AND %s IN (budget_id, facts ->> 'budget_id')"
             " ORDER BY created_at DESC LIMIT 1",
-            [kind, budget_id],
+            [kind, budget_id or self.budget],
         ).fetchone()
         assert row
         return str(row[0])
@@ -155,19 +194,3 @@ def variables_of(place: Place) -> dict[str, str]:
         "MACHINE_TOKEN": MACHINE,
         "TENANT_TOKEN": TENANTS_MACHINE,
     }
-
-
-def names_of(place: Place, tenant: str) -> set[str]:
-    """Names of projects and callers that are this tenant's alone."""
-    rows = place.warehouse.execute(
-        "SELECT p.name FROM usage.project p JOIN usage.tenant t USING (source, tenant_id) WHERE t.name = %s", [tenant]
-    ).fetchall()
-    return {str(row[0]) for row in rows}
-
-
-Post = Callable[..., requests.Response]
-
-
-def path_of(url: str) -> str:
-    """The path of an address."""
-    return urlsplit(url).path

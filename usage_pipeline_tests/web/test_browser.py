@@ -1,0 +1,109 @@
+"""The page on a phone: from the red alert to callers that are answered again, in both languages, without a script."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from usage_pipeline.links import Deed
+from usage_pipeline_tests.support.chromium import in_a_browser, running_browser
+from usage_pipeline_tests.web.conftest import OWNER, Site
+
+pytestmark = [*in_a_browser]
+PHONE = {"width": 390, "height": 844}
+TAPS = {
+    "zh": {"undo": "撤销处置", "request": "申请更多额度", "approve": "批准", "take": "我来处理"},
+    "en": {"undo": "Undo", "request": "Ask for more", "approve": "Approve", "take": "I take it"},
+}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's chromium, headless."""
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def phone(browser: Browser) -> Iterator[Page]:
+    """A page of a phone's width that runs no script."""
+    context = browser.new_context(viewport=PHONE, java_script_enabled=False)  # type: ignore[arg-type]
+    yield context.new_page()
+    context.close()
+
+
+def tap(page: Page, words: str) -> None:
+    """Opens what the words stand on, unless it is open, and sends its form."""
+    details = page.locator("details", has=page.locator("summary", has_text=words)).first
+    if details.get_attribute("open") is None:
+        details.locator("summary").click()
+    details.get_by_role("button", name=words).click()
+
+
+def answered(site: Site, status: int) -> bool:
+    """Whether callers get this status within a while."""
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        if site.place.call() == status:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_undo_ask_for_more_and_approve_within_a_minute(site: Site, phone: Page, language: str) -> None:
+    words, began = TAPS[language], time.monotonic()
+    site.again()
+    assert site.place.call() == 403
+    alert = site.alert()
+    phone.goto(f"{site.link(OWNER, alert, Deed.UNDO)}?lang={language}")
+    shot(phone, f"alert-{language}")
+    tap(phone, words["undo"])
+    assert "done=undo" in phone.url
+    assert answered(site, 200)
+    phone.goto(f"{site.link(OWNER, alert, Deed.REQUEST)}?lang={language}")
+    form = phone.locator("details[open]")
+    form.locator("[name=reason]").fill("the campaign ends today")
+    assert form.locator("[name=amount]").input_value() == "20"
+    form.get_by_role("button").click()
+    assert "done=request" in phone.url
+    asked = site.alert("override")
+    phone.goto(f"{site.link('boss', asked, Deed.APPROVE)}?lang={language}")
+    shot(phone, f"approve-{language}")
+    tap(phone, words["approve"])
+    assert "done=approve" in phone.url
+    assert answered(site, 200)
+    assert time.monotonic() - began < 60
+    phone.goto(f"{site.link(OWNER, alert)}?lang={language}")
+    story = phone.locator("ol").inner_text()
+    known = {"zh": "凭本人链接", "en": "by your own link"}[language]
+    assert f"{OWNER} ({known})" in story and f"wang.wu ({known})" in story
+    shot(phone, f"story-{language}")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_page_fits_a_phone_and_is_clean(site: Site, browser: Browser, scheme: str, language: str) -> None:
+    page = browser.new_page(bypass_csp=True, color_scheme=scheme, viewport=PHONE)  # type: ignore[arg-type]
+    faults = []
+    for name, path in site.pages().items():
+        page.goto(f"{path}?lang={language}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], name
+        page.eval_on_selector_all("details", "all => all.forEach(each => { each.open = true })")
+        found = Axe().run(page).response["violations"]
+        faults += [f"{name} {fault['id']}: {[node['target'] for node in fault['nodes']][:3]}" for fault in found]
+        shot(page, f"{name}-{scheme}-{language}")
+    page.close()
+    assert faults == []
+
+
+def shot(page: Page, name: str) -> None:
+    """Keeps a picture where one is asked for."""
+    folder = os.environ.get("USAGE_PIPELINE_SCREENSHOTS")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(folder) / f"web-{name}.png", full_page=True)

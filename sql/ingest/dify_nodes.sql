@@ -15,7 +15,8 @@ SELECT DISTINCT ON (n.id)
     coalesce(usage.as_tokens(n.usage_output), 0),
     coalesce(usage.as_tokens(n.meta_tokens), usage.as_tokens(n.usage_tokens), 0),
     coalesce(nullif(usage.as_number(n.meta_price), 0), usage.as_number(n.usage_price), 0),
-    coalesce(n.meta_currency, n.usage_currency)
+    coalesce(n.meta_currency, n.usage_currency),
+    n.finished_at, n.iteration_round, n.loop_round, n.own_attempts, n.prompt_octets, n.answer_octets
 FROM stage_node n
 ORDER BY n.id;
 

@@ -2,6 +2,8 @@
 -- a finished run whose total stands above its leaves and nested workflows (failed attempts, nodes that lost their row).
 -- Dify 1.9.2 and 1.10.0 add what iterations and loops repeat to the run's total. It is known by the data: what is left
 -- is to the token what the containers repeat, their leaves are all there, and none may have used more than it says.
+-- A run that was stopped may say for good that it is running (Dify 1.12): one of which nothing has happened for an hour,
+-- three times what Dify lets a workflow take, has ended when its last node did. It is read again as before.
 -- Reads stage_run, staged_figure, run_caller, stage_event, usage.usage_event. Writes usage.run_ledger, stage_event and
 -- the temporary table gone_event (residual events that must go since their runs' leaves came). Safe to run twice.
 INSERT INTO run_figure
@@ -13,7 +15,8 @@ SELECT DISTINCT ON (r.id)
     greatest(coalesce(part.containers, 0), coalesce(known.container_tokens, 0)),
     c.kind, c.caller_id, least(r.created_at, known.created_at), r.finished_at, coalesce(part.unsaid, 0),
     coalesce(part.largest_container, 0), 0, greatest(r.created_at, part.newest), r.creator_id, r.user_app_id,
-    known.run_id IS NULL, coalesce(leaf.leaves, 0), coalesce(leaf.largest, 0), 0
+    known.run_id IS NULL, coalesce(leaf.leaves, 0), coalesce(leaf.largest, 0), 0, coalesce(part.own_attempts, false),
+    CASE WHEN r.status = 'running' AND quiet.since < :'now'::timestamptz - interval '1 hour' THEN quiet.since END
 FROM stage_run r
 JOIN run_caller c ON c.id = r.id
 LEFT JOIN usage.run_ledger known ON known.source = :'source' AND known.run_id = r.id
@@ -22,7 +25,8 @@ LEFT JOIN (
            sum(total_tokens) FILTER (WHERE kind = 'nested') AS nested,
            sum(total_tokens) FILTER (WHERE kind = 'container') AS containers,
            max(total_tokens) FILTER (WHERE kind = 'container') AS largest_container,
-           max(created_at) AS newest,
+           max(created_at) AS newest, max(greatest(created_at, finished_at)) AS last_end,
+           bool_or(own_attempts) AS own_attempts,
            count(*) FILTER (WHERE kind = 'leaf' AND (status IN ('running', 'pending')
                                                      OR (total_tokens = 0 AND status <> 'succeeded'))) AS unsaid
     FROM staged_figure WHERE run_id IS NOT NULL GROUP BY run_id
@@ -39,16 +43,27 @@ LEFT JOIN (
     ) AS counted
     GROUP BY run_id
 ) AS leaf ON leaf.run_id = r.id
+CROSS JOIN LATERAL (SELECT greatest(r.created_at, part.last_end) AS since) AS quiet
 ORDER BY r.id;
 
 UPDATE run_figure f
 SET residual_tokens = believed.tokens, unexplained_tokens = f.total_tokens - parts.tokens - believed.tokens
 FROM run_figure g
 CROSS JOIN LATERAL (SELECT g.leaf_tokens + g.nested_tokens AS tokens) AS parts
+LEFT JOIN (
+    SELECT r.id, usage.inflated(r.total_tokens, array_agg(n.total_tokens), array_agg(n.iteration_round),
+                                array_agg(n.loop_round), array_agg(coalesce(n.finished_at, n.created_at))) AS is_so
+    FROM run_figure r
+    JOIN staged_figure n ON n.run_id = r.id AND n.kind <> 'container'
+    WHERE r.finished AND r.container_tokens > 0 AND r.unsaid_leaves = 0
+      AND r.total_tokens > r.leaf_tokens + r.nested_tokens
+    GROUP BY r.id, r.total_tokens
+) AS inflated ON inflated.id = g.id
 CROSS JOIN LATERAL (
     SELECT CASE WHEN :'unexplained' = 'count' THEN g.total_tokens - parts.tokens
                 ELSE usage.believed_residual(g.total_tokens - parts.tokens, parts.tokens, g.container_tokens,
-                                             g.largest_container, g.leaves, g.largest_leaf, g.unsaid_leaves) END AS tokens
+                                             g.largest_container, g.leaves, g.largest_leaf, g.unsaid_leaves,
+                                             g.own_attempts, coalesce(inflated.is_so, false)) END AS tokens
 ) AS believed
 WHERE g.id = f.id AND f.finished AND f.total_tokens > parts.tokens
   AND NOT usage.containers_doubled(g.total_tokens - parts.tokens, parts.tokens, g.container_tokens, g.largest_container,
@@ -60,7 +75,8 @@ INSERT INTO usage.run_ledger AS known (
     unexplained_tokens
 )
 SELECT :'source', f.id, f.tenant_id, f.app_id, f.app_mode, f.triggered_from, f.status, f.total_tokens, f.leaf_tokens,
-       f.nested_tokens, f.container_tokens, f.kind, f.caller_id, f.created_at, f.finished_at,
+       f.nested_tokens, f.container_tokens, f.kind, f.caller_id, f.created_at,
+       coalesce(f.finished_at, f.quiet_since),
        f.creator_id, f.user_app_id, f.unexplained_tokens
 FROM run_figure f
 ON CONFLICT (source, run_id) DO UPDATE

@@ -79,7 +79,8 @@ FROM stage_document d
 CROSS JOIN LATERAL (
     SELECT CASE
         WHEN NOT usage.can_be_time(d.occurred_at, :'now'::timestamptz) THEN 'completed_at is ' || usage.shown(d.occurred_at::text)
-        WHEN NOT usage.can_count(d.tokens) THEN 'tokens is ' || usage.shown(d.tokens::text)
+        WHEN NOT usage.can_count(d.tokens)
+        THEN CASE d.kind WHEN 'summary' THEN 'summaries (document_segment_summaries).' ELSE '' END || 'tokens is ' || usage.shown(d.tokens::text)
     END AS detail
 ) AS bad
 WHERE bad.detail IS NOT NULL

@@ -37,7 +37,10 @@ CREATE TEMP TABLE IF NOT EXISTS stage_node (
     node_type text, title text, status text, created_at timestamptz, account_email text, meta_tokens text,
     meta_price text, meta_currency text, tool_kind text, usage_input text, usage_output text, usage_tokens text,
     usage_price text, usage_currency text, provider text, model text, readable boolean, tool_provider_id text,
-    finished_at timestamptz
+    finished_at timestamptz,
+    iteration_round text, loop_round text, -- which round of which one it ran in; null outside of any
+    own_attempts boolean, -- written by a Dify that gives each attempt at a node a row of its own
+    prompt_octets bigint, answer_octets bigint -- of a call that was broken off and says no tokens
 ) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE IF NOT EXISTS stage_node_model (
@@ -56,7 +59,8 @@ CREATE TEMP TABLE IF NOT EXISTS stage_log (
 ) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE IF NOT EXISTS stage_document (
-    id text, tenant_id text, dataset_name text, provider text, model text, tokens bigint, occurred_at timestamptz
+    id text, tenant_id text, dataset_name text, provider text, model text, tokens bigint, occurred_at timestamptz,
+    kind text -- document, or summary of a part of one
 ) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE IF NOT EXISTS stage_key_record (record_id text, api_key_id text) ON COMMIT DELETE ROWS;
@@ -96,7 +100,9 @@ CREATE TEMP TABLE IF NOT EXISTS run_calling (run_id text, app_id text, callers t
 CREATE TEMP TABLE IF NOT EXISTS staged_figure (
     id text, run_id text, tenant_id text, app_id text, workflow_id text, triggered_from text, node_id text,
     node_type text, title text, status text, created_at timestamptz, account_email text, provider text, model text,
-    kind text, input_tokens bigint, output_tokens bigint, total_tokens bigint, price numeric, currency text
+    kind text, input_tokens bigint, output_tokens bigint, total_tokens bigint, price numeric, currency text,
+    finished_at timestamptz, iteration_round text, loop_round text, own_attempts boolean, prompt_octets bigint,
+    answer_octets bigint
 ) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE IF NOT EXISTS run_figure (
@@ -104,7 +110,7 @@ CREATE TEMP TABLE IF NOT EXISTS run_figure (
     total_tokens bigint, leaf_tokens bigint, nested_tokens bigint, container_tokens bigint, kind text, caller_id text,
     created_at timestamptz, finished_at timestamptz, unsaid_leaves bigint, largest_container bigint,
     residual_tokens bigint, active_at timestamptz, creator_id text, user_app_id text, first_read boolean,
-    leaves bigint, largest_leaf bigint, unexplained_tokens bigint
+    leaves bigint, largest_leaf bigint, unexplained_tokens bigint, own_attempts boolean, quiet_since timestamptz
 ) ON COMMIT DELETE ROWS;
 
 -- Rows that cannot be counted, why, and by which row of its own each is read again; `stays`: only a hint was taken away.

@@ -10,12 +10,16 @@ SELECT r.id, r.status, r.finished, r.total_tokens, r.leaf_tokens, r.nested_token
             THEN 0
             WHEN :'unexplained' = 'count' THEN r.left_over
             ELSE usage.believed_residual(r.left_over, r.parts, r.container_tokens, r.largest_container, r.leaves,
-                                         r.largest_leaf, r.unsaid) END
+                                         r.largest_leaf, r.unsaid, r.own_attempts,
+                                         r.container_tokens > 0 AND r.unsaid = 0
+                                         AND usage.inflated(r.total_tokens, r.tokens, r.iteration_rounds, r.loop_rounds,
+                                                            r.ends)) END
 FROM (
     SELECT s.id, s.status, s.status IN ('succeeded', 'failed', 'stopped', 'partial-succeeded') AS finished,
            s.total_tokens, coalesce(leaf.tokens, 0) AS leaf_tokens, held.nested AS nested_tokens,
            held.containers AS container_tokens, coalesce(part.largest_container, 0) AS largest_container,
-           coalesce(part.unsaid, 0) AS unsaid, s.created_at,
+           coalesce(part.unsaid, 0) AS unsaid, coalesce(part.own_attempts, false) AS own_attempts, s.created_at,
+           part.tokens, part.iteration_rounds, part.loop_rounds, part.ends,
            (coalesce(leaf.tokens, 0) + coalesce(gone.tokens, 0) + held.nested)::bigint AS parts,
            coalesce(leaf.leaves, 0) + coalesce(gone.leaves, 0) AS leaves,
            greatest(leaf.largest, gone.largest, 0) AS largest_leaf,
@@ -28,7 +32,12 @@ FROM (
                sum(total_tokens) FILTER (WHERE kind = 'container') AS containers,
                max(total_tokens) FILTER (WHERE kind = 'container') AS largest_container,
                count(*) FILTER (WHERE kind = 'leaf' AND (status IN ('running', 'pending')
-                                                         OR (total_tokens = 0 AND status <> 'succeeded'))) AS unsaid
+                                                         OR (total_tokens = 0 AND status <> 'succeeded'))) AS unsaid,
+               bool_or(own_attempts) AS own_attempts,
+               array_agg(total_tokens) FILTER (WHERE kind <> 'container') AS tokens,
+               array_agg(iteration_round) FILTER (WHERE kind <> 'container') AS iteration_rounds,
+               array_agg(loop_round) FILTER (WHERE kind <> 'container') AS loop_rounds,
+               array_agg(coalesce(finished_at, created_at)) FILTER (WHERE kind <> 'container') AS ends
         FROM staged_figure WHERE run_id IS NOT NULL GROUP BY run_id
     ) AS part ON part.run_id = s.id
     CROSS JOIN LATERAL (

@@ -1,6 +1,7 @@
 """Nodes that call a model: their rows, their JSON, and what they truly used, for every way a call can end."""
 
 import json
+import uuid
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -24,11 +25,17 @@ def node_row(run: RunPlay, node: Node, started: datetime) -> tuple[str, dict[str
     return row_id, {
         "id": row_id, "tenant_id": run.app.tenant_id, "app_id": run.app.app_id, "workflow_id": run.workflow_id(),
         "triggered_from": run.origin, "workflow_run_id": run.run_id, "index": run.index, "node_id": node.node_id,
-        "node_type": node.kind, "title": node.title, "status": "running", "node_execution_id": row_id,
+        "node_type": node.kind, "title": node.title, "status": "running",
+        "node_execution_id": _execution_id(run, row_id),
         "inputs": json.dumps({"prompt": run.rng.choice(run.world.canaries)}),
         "execution_metadata": NO_CONTAINER, "created_by_role": run.caller.role, "created_by": run.caller.creator,
         "created_at": naive(started),
     }  # fmt: skip
+
+
+def _execution_id(run: RunPlay, row_id: str) -> str:
+    """An id beside the row's own, up to 1.8; rows of one node's attempts share it."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, row_id)) if run.habits.retries_in_rows else row_id
 
 
 def model_node(run: RunPlay, node: Node, row_id: str, started: datetime, inside: dict[str, object]) -> None:
@@ -64,7 +71,8 @@ def model_node(run: RunPlay, node: Node, row_id: str, started: datetime, inside:
             "status": "running", "finished_at": None, "execution_metadata": NO_CONTAINER, "process_data": None,
             "outputs": None,
         })  # fmt: skip
-        script.versions.append((run.seen(again), script.versions[0][1]))
+        script.emptied_at = run.seen(again)
+        script.versions.append((script.emptied_at, script.versions[0][1]))
 
 
 class _Written:
@@ -156,7 +164,7 @@ def _try_again(
     if run.habits.retries_in_rows:
         for moment in (first, third):
             attempt_id, row = node_row(run, node, moment)
-            row |= {"node_execution_id": row_id, "status": "retry", "execution_metadata": None,
+            row |= {"node_execution_id": _execution_id(run, row_id), "status": "retry", "execution_metadata": None,
                     "finished_at": naive(moment)}  # fmt: skip
             run.write(run.committed(moment), "workflow_node_executions", attempt_id, row)
             failed = replace(_leaf(run, node, attempt_id, moment), status="failed")

@@ -9,7 +9,11 @@ from psycopg import sql
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 
-VERSIONS = ("0.15.8", "1.0.0", "1.4.0", "1.9.0", "1.12.1", "1.15.0")
+# Versions whose columns and indexes were taken from their own migrations.
+KNOWN = ("0.15.8", "1.0.0", "1.4.0", "1.9.0", "1.12.1", "1.15.0")
+# Those of 1.16.0 are taken to be 1.15.0's: nothing that is read of them is known to differ.
+_AS = {"1.16.0": "1.15.0"}
+VERSIONS = (*KNOWN, *_AS)
 _REVISIONS = {
     "0.15.8": "a91b476a53de",
     "1.0.0": "08ec4f75af5e",
@@ -37,14 +41,15 @@ def create_dify_schema(connection: Connection, version: str = "1.12.1") -> None:
             )
         )
     connection.execute("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)")
-    connection.execute("INSERT INTO alembic_version VALUES (%s)", [_REVISIONS[version]])
+    if version in _REVISIONS:
+        connection.execute("INSERT INTO alembic_version VALUES (%s)", [_REVISIONS[version]])
 
 
 def _columns(version: str) -> dict[str, list[sql.Composed]]:
     tables: dict[str, list[sql.Composed]] = defaultdict(list)
     with (_FOLDER / "dify_columns.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            if row["version"] != version:
+            if row["version"] != _AS.get(version, version):
                 continue
             rest = row["type"] + (" NOT NULL" if row["nullable"] == "NO" else "")
             rest += f" DEFAULT {row['default']}" if row["default"] else ""
@@ -55,5 +60,7 @@ def _columns(version: str) -> dict[str, list[sql.Composed]]:
 def _indexes(version: str) -> list[tuple[str, str, str]]:
     with (_FOLDER / "dify_indexes.csv").open(encoding="utf-8", newline="") as file:
         return [
-            (row["table"], row["index"], row["definition"]) for row in csv.DictReader(file) if row["version"] == version
+            (row["table"], row["index"], row["definition"])
+            for row in csv.DictReader(file)
+            if row["version"] == _AS.get(version, version)
         ]

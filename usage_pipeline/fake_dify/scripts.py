@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
+
+# A run of which nothing has happened for so long has ended, whatever its row says.
+SILENCE = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class UnitScript:
     """A unit as its row says it, version after version: (committed at, unit)."""
 
     versions: list[tuple[datetime, TrueUnit]] = field(default_factory=list)
+    emptied_at: datetime | None = None  # when the note of its start was applied after that of its end
 
     def as_of(self, until: datetime) -> TrueUnit | None:
         """Returns the newest version that is committed by then."""
@@ -96,9 +100,27 @@ class CallScript:
     lost_runs: list[str] = field(default_factory=list)  # named by a message, stored nowhere
 
     def truth(self, until: datetime) -> Iterable[TrueUnit]:
-        """Yields what Dify has logged of the call by then."""
+        """Yields what Dify has logged of the call by then; what a silent run left running has been stopped."""
         found = [unit.as_of(until) for unit in self.units] + [run.as_of(until) for run in self.runs]
-        yield from (unit for unit in found if unit is not None)
+        silent = {run.residual.run_id for run in self.runs if self._is_silent(run, until)}
+        for unit in found:
+            if unit is not None:
+                is_over = unit.status == "running" and unit.run_id in silent
+                yield replace(unit, status="stopped") if is_over else unit
+
+    def _is_silent(self, run: RunScript, until: datetime) -> bool:
+        """Whether nothing of a run that has not ended has happened for an hour."""
+        if run.ended_at is not None and run.ended_at <= until:
+            return False
+        nodes = {step.key for step in self.steps if step.values.get("workflow_run_id") == run.residual.run_id}
+        times = [
+            step.values.get(name)
+            for step in self.steps
+            if step.key in nodes and step.at <= until
+            for name in ("created_at", "finished_at")
+        ]
+        newest = max((time for time in times if isinstance(time, datetime)), default=naive(run.residual.occurred_at))
+        return newest < naive(until) - SILENCE
 
 
 def naive(moment: datetime) -> datetime:

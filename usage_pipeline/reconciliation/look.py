@@ -167,6 +167,7 @@ def look(warehouse: Connection, source: Comparable, day: SourceDay) -> Found:
         source.stage_runs(warehouse, windows)
         warehouse.execute("ANALYZE stage_run, stage_node")
         warehouse.execute(statement("ingest/set_aside"), parameters)
+        warehouse.execute(statement("ingest/dify_late_notes"), parameters)
         warehouse.execute(statement("ingest/dify_nodes"), parameters)
         warehouse.execute(statement("reconciliation/own_runs"), parameters)
         warehouse.execute(statement("reconciliation/our_side"), parameters)

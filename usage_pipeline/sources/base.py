@@ -80,6 +80,7 @@ DIFY = Family(
     staged=("stage_message", "stage_run", "stage_node"),
     set_aside=("ingest/set_aside", "ingest/note_set_aside"),
     events=(
+        "ingest/dify_late_notes",
         "ingest/dify_callers",
         "ingest/dify_messages",
         "ingest/dify_nodes",

@@ -19,7 +19,8 @@ NEEDED = _listed({
     "workflow_runs": "id tenant_id app_id workflow_id type triggered_from status total_tokens created_by_role"
                      " created_by created_at finished_at",
     "workflow_node_executions": "id workflow_run_id tenant_id app_id workflow_id triggered_from node_id node_type title"
-                                " status execution_metadata process_data outputs created_by created_at finished_at",
+                                " status execution_metadata process_data inputs outputs created_by created_at"
+                                " finished_at node_execution_id",
     "apps": "id tenant_id name mode",
     "tenants": "id name",
     "conversations": "id mode",
@@ -45,7 +46,8 @@ OPTIONAL = _listed({
     "tool_model_invokes": "id user_id tenant_id provider tool_type tool_name prompt_tokens answer_tokens total_price"
                           " currency created_at",
     "documents": "id tenant_id dataset_id tokens completed_at created_at",
-    "datasets": "id name embedding_model embedding_model_provider",
+    "document_segment_summaries": "id dataset_id tokens created_at updated_at",
+    "datasets": "id tenant_id name embedding_model embedding_model_provider",
     FORKS_TABLE: "record_id app_token_id",
 })  # fmt: skip
 LOST: Mapping[str, str] = {
@@ -54,6 +56,7 @@ LOST: Mapping[str, str] = {
     "tool_workflow_providers": "workflows that are called as tools are not told from their callers",
     "tool_model_invokes": "the tools' own model calls are not counted",
     "documents": "embedded documents are not estimated",
+    "document_segment_summaries": "embedded summaries of documents are not estimated",
     "datasets": "embedded documents are not estimated",
     FORKS_TABLE: "the fork's record of keys is not used",
 }

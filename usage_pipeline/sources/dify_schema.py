@@ -32,6 +32,7 @@ class DifySchema:
     has_workflow_tools: bool  # workflows published as tools are listed
     has_documents: bool  # embedded documents can be read
     like_version: str  # the newest version that the tests know whose columns can be read, in words
+    has_summaries: bool  # embedded summaries of their parts are there and can be read
     key_use_is_prompt: bool  # api_tokens.last_used_at is written within the request, not in batches later
     key_record_type: str | None = None  # type of the fork's record_id, where calls can be looked up by it
     key_records_unindexed: bool = False  # the fork's table is there, but looking a call up would read it whole
@@ -80,6 +81,7 @@ def schema_of(columns: Columns, indexes: set[tuple[str, tuple[str, ...]]], right
         ),
         has_workflow_tools=has["tool_workflow_providers"],
         has_documents=has["documents"] and has["datasets"],
+        has_summaries=has["document_segment_summaries"] and has["datasets"],
         # 1.13 dropped this index with the change; its tables of human input are looked for too, were the index kept.
         key_use_is_prompt=("messages", ("created_at",)) in indexes
         and not any(table.startswith("human_input") for table in columns),

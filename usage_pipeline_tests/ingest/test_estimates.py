@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from usage_pipeline.fake_dify.knowledge import document_id, knowledge_rows, summary_id
+from usage_pipeline.fake_dify.write import copy_rows
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer
 from usage_pipeline_tests.support.company import EXAMPLE, KEY_RULES, Company, assert_events_equal, build_company
@@ -189,3 +191,28 @@ def test_the_truth_of_what_was_logged_is_not_touched(company: Company, new_datab
     with connected(other.warehouse_url) as connection:
         assert len(estimates(connection)) > 3
         assert_events_equal(connection, other.history.truth(other.history.now, KEY_RULES))
+
+
+def test_summaries_of_documents_are_estimated_beside_the_documents(company: Company) -> None:
+    """Dify 1.12 embeds them too, and counts their tokens apart from the document's own."""
+    old, now = datetime.now(UTC) - timedelta(days=20), datetime.now(UTC)
+    documents = {"guide": (5_000, old), "list": (300, now - timedelta(hours=2))}
+    rows = knowledge_rows(company.history.world, "Support", "Handbook", documents, {"guide": 40, "list": 7})
+    with connected(company.dify_url) as dify:
+        copy_rows(dify, rows)
+        company.run()
+        # Made again: its tokens are overwritten, and its time says so.
+        dify.execute(
+            "UPDATE document_segment_summaries SET tokens = 50, updated_at = now() WHERE id = %s", [summary_id("guide")]
+        )
+    assert not company.run().differences
+    assert sum(result.events_changed for result in company.run().ingested) == 0
+    with connected(company.warehouse_url) as connection:
+        found = connection.execute(
+            "SELECT event_id, total_tokens, model, node_title FROM usage.usage_event WHERE basis = 'estimated'"
+        ).fetchall()
+    named = ("text-embedding-3-small", "Handbook")
+    assert sorted(found) == sorted([
+        (f"document:{document_id('guide')}", 5_000, *named), (f"document:{document_id('list')}", 300, *named),
+        (f"summary:{summary_id('guide')}", 50, *named), (f"summary:{summary_id('list')}", 7, *named),
+    ])  # fmt: skip

@@ -109,12 +109,28 @@ def test_a_key_that_is_made_while_a_run_goes_on_is_not_the_one_that_called(stand
     assert {row["key_attribution"] for row in called} == {"sole"}
 
 
-def test_a_model_that_was_named_once_stays_named_when_a_late_note_empties_its_row(stand: Stand) -> None:
-    """Before 1.6 the row alone names it; the note of a node's start may be applied after the note of its end."""
+@pytest.mark.parametrize("version", ["0.15.8", "1.12.1"])
+def test_what_was_counted_stays_when_a_late_note_empties_its_row(stand: Stand, version: str) -> None:
+    """The note of a node's start may be applied after the note of its end: tokens, price and model are not lost."""
     before, after = PassPlan(step=-2, after=timedelta(0)), PassPlan(step=-1, after=timedelta(0))
-    check(stand, history(call("ask-deep", "overwritten", version="0.15.8"), passes=(before, after)))
-    emptied = [row for row in stand.rows("usage_event") if row["status"] == "running"]
-    assert [(row["total_tokens"], row["model"]) for row in emptied] == [(0, "qwen-max")]
+    check(stand, history(call("ask-deep", "overwritten", version=version), passes=(before, after)))
+    (emptied,) = stand.dify.execute("SELECT id::text FROM workflow_node_executions WHERE status = 'running'").fetchall()
+    (row,) = [row for row in stand.rows("usage_event") if row["event_id"] == f"node:{emptied[0]}"]
+    assert (row["status"], row["model"], row["price_source"]) == ("succeeded", "qwen-max", "dify")
+    assert row["total_tokens"]
+    assert not [event for event in stand.events() if event.startswith("residual:")]
+
+
+def test_a_row_that_was_emptied_before_any_pass_saw_it_leaves_its_tokens_to_the_run(stand: Stand) -> None:
+    check(stand, history(call("ask-deep", "overwritten"), passes=(PassPlan(step=-1, after=timedelta(0)),)))
+    assert [event for event in stand.events() if event.startswith("residual:")]
+
+
+def test_what_a_run_said_at_its_end_stays_when_a_late_note_reopens_it(stand: Stand) -> None:
+    silent = replace(VERSIONS["1.12.1"], usage_in="nowhere")
+    before, after = PassPlan(step=-2, after=timedelta(0)), PassPlan(step=-1, after=timedelta(0))
+    check(stand, history(replace(call("flow", "run_overwritten"), habits=silent), passes=(before, after)))
+    assert stand.warehouse.execute("SELECT DISTINCT status FROM usage.run_ledger").fetchall() == [("succeeded",)]
 
 
 def test_nodes_that_are_deleted_before_their_run_are_no_residual(stand: Stand) -> None:

@@ -56,14 +56,14 @@ def counted(connection: Connection) -> int:
 
 
 def inflated(rounds: int) -> int:
-    """What Dify 0.15 to 1.0 writes: each round is twice the sum so far and the step."""
+    """What Dify 0.15 to 1.0 writes: each round is twice the sum so far and the step; of one it reads as 1.9.2 does."""
     total = 150
     for _ in range(rounds):
         total = 2 * total + 150
     return total
 
 
-@pytest.mark.parametrize("rounds", [3, 4, 5, 6, 12, 20, 30])
+@pytest.mark.parametrize("rounds", [2, 3, 6, 12, 30])
 @pytest.mark.parametrize("container", ["children", "the rest"])
 def test_a_total_that_an_iteration_inflates_is_not_spending(company: Company, rounds: int, container: str) -> None:
     total, leaf = inflated(rounds), ("llm", 150, "succeeded")

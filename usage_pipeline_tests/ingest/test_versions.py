@@ -30,7 +30,7 @@ def test_nodes_are_found_through_an_index_that_the_version_has(version: str, new
         dify.execute("ANALYZE")
     connection = connect_read_only(company.dify_url)
     schema = read_schema(connection)
-    assert schema.node_by_run is (version in ("1.12.1", "1.15.0"))
+    assert schema.node_by_run is (version in ("1.12.1", "1.15.0", "1.16.0"))
     row = connection.execute(
         "SELECT array_agg(id::text), array_agg(tenant_id::text), array_agg(app_id::text), array_agg(workflow_id::text)"
         " FROM (SELECT * FROM workflow_runs LIMIT 5) r"

@@ -72,7 +72,7 @@ class Reconciled:
             ).fetchall()
 
 
-def _rare_calls(history: History) -> list[CallScript]:
+def rare_calls(history: History) -> list[CallScript]:
     """A failed agent, a retried run, and a node that was tried by itself; all too young for ``an_old``."""
     world, rng, lab = history.world, random.Random(5), history.world.apps["idea-lab"]
     caller = caller_for(world, rng, lab, "debug")
@@ -84,7 +84,7 @@ def _rare_calls(history: History) -> list[CallScript]:
 def pattern(postgres: EmbeddedServer) -> Iterator[Company]:
     """A company of some days, read by a pass; each test works on a copy of it."""
     with company_to_copy(
-        postgres, lambda make, url: build_company(make, url, seed=31, days=DAYS, calls_a_day=8, also=_rare_calls)
+        postgres, lambda make, url: build_company(make, url, seed=31, days=DAYS, calls_a_day=8, also=rare_calls)
     ) as company:
         yield company
 

@@ -109,6 +109,7 @@ def test_no_extraction_statement_scans_a_big_table(big_dify: tuple[Connection, s
     for name, text in statements.reading_big_tables():
         seen |= assert_no_scan(reader, name, text, parameters)
         seen |= assert_no_scan(reader, name, text, {**parameters, "since": BEGIN, "since_server": BEGIN})
+    seen |= assert_no_scan(reader, "message ids", statements.message_ids(), {**parameters, "app_id": "an app"})
     assert seen == set(BIG.values()), "the plans that were looked at do not read the big tables at all"
     reader.close()
 

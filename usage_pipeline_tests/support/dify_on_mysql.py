@@ -30,6 +30,9 @@ MADE_BY_DATABASE = {
     "apps": ("created_at", "updated_at"),
     "message_agent_thoughts": ("created_at",),
     "tool_model_invokes": ("created_at", "updated_at"),
+    "datasets": ("created_at", "updated_at"),
+    "documents": ("created_at", "updated_at"),
+    "document_segment_summaries": ("created_at", "updated_at"),
 }
 _TYPES = {
     "uuid": "char(36)",

@@ -15,6 +15,7 @@ _COLUMNS = Path(postgres_schema.__file__).parent / "columns" / "dify_columns.csv
 COUNTED = ("messages", "workflow_runs", "workflow_node_executions", "message_agent_thoughts")
 READ = (*COUNTED,
         "conversations", "end_users", "accounts", "apps", "tenants", "api_tokens", "tool_model_invokes", "documents",
+        "document_segment_summaries",
         "datasets", "workflow_app_logs", "workflows", "tags", "tag_bindings", "tool_workflow_providers")  # fmt: skip
 
 NAMES = (

@@ -1,10 +1,12 @@
--- One row a message: who asked, what it cost, and the sums of an agent's thoughts beside it; never a text.
+-- One row a message: who asked, what it cost, and the sums of an agent's thoughts beside it; never a text. Of an answer
+-- that was stopped (:stopped), for which Dify logs no tokens, the lengths in bytes of prompt and answer and the prices a
+-- token.
 -- Reads messages along an index on created_at (:index names it) or by primary key (the caller sets :selection),
 -- conversations, end_users and accounts by primary key, message_agent_thoughts by message_id (:thought_index).
 -- Writes nothing.
 -- created_at is the server's local time. A column that this Dify lacks is replaced by NULL before the statement is sent.
 -- In the mysql client:
---   sed "s/:selection/m.created_at > NOW() - INTERVAL 1 HOUR/; s/:[a-z_]*index//g" messages.sql | mysql dify
+--   sed "s/:selection/m.created_at > NOW() - INTERVAL 1 HOUR/; s/:stopped/0/; s/:[a-z_]*index//g" messages.sql | mysql dify
 SELECT
     m.id,
     m.app_id,
@@ -42,7 +44,15 @@ SELECT
          FROM message_agent_thoughts t :thought_index WHERE t.message_id = m.id) END AS thought_price,
     CASE WHEN m.workflow_run_id IS NULL THEN
         (SELECT MAX(t.currency)
-         FROM message_agent_thoughts t :thought_index WHERE t.message_id = m.id AND COALESCE(t.tokens, 0) > 0) END AS thought_currency
+         FROM message_agent_thoughts t :thought_index WHERE t.message_id = m.id AND COALESCE(t.tokens, 0) > 0) END AS thought_currency,
+    CASE WHEN :stopped THEN OCTET_LENGTH(CONVERT(m.answer USING utf8mb4)) END AS answer_octets,
+    CASE WHEN :stopped THEN COALESCE(
+        (SELECT SUM(OCTET_LENGTH(CONVERT(part.said USING utf8mb4)))
+         FROM JSON_TABLE(IF(JSON_VALID(m.message), m.message, '[]'), '$[*]'
+                         COLUMNS (said longtext PATH '$.text')) AS part),
+        OCTET_LENGTH(CONVERT(m.query USING utf8mb4))) END AS prompt_octets,
+    CASE WHEN :stopped THEN m.message_unit_price * m.message_price_unit END AS input_price,
+    CASE WHEN :stopped THEN m.answer_unit_price * m.answer_price_unit END AS output_price
 FROM messages m :index
 LEFT JOIN end_users e ON e.id = m.from_end_user_id
 WHERE :selection

@@ -18,7 +18,9 @@ SELECT
     n.finished_at,
     n.execution_metadata AS metadata,
     n.process_data AS process,
-    n.outputs
+    n.outputs,
+    n.inputs,
+    CAST(n.node_execution_id AS BINARY) <> CAST(n.id AS BINARY) AS own_attempts
 FROM :nodes
 WHERE :selection
   AND (n.node_type IN ('llm', 'question-classifier', 'parameter-extractor', 'knowledge-retrieval', 'agent', 'tool',

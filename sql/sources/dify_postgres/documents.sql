@@ -9,6 +9,7 @@ SELECT
     (SELECT s.embedding_model_provider FROM datasets s WHERE s.id = d.dataset_id)::text AS provider,
     (SELECT s.embedding_model FROM datasets s WHERE s.id = d.dataset_id)::text AS model,
     d.tokens::bigint,
-    (coalesce(d.completed_at, d.created_at) AT TIME ZONE 'UTC')::timestamptz AS occurred_at
+    (coalesce(d.completed_at, d.created_at) AT TIME ZONE 'UTC')::timestamptz AS occurred_at,
+    'document'::text AS kind
 FROM documents d
 WHERE d.tokens <> 0 AND (coalesce(d.completed_at, d.created_at) >= :'since'::timestamp OR d.id = ANY(:'ids'::uuid[]))

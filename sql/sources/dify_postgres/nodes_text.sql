@@ -19,7 +19,9 @@ SELECT
     (n.finished_at AT TIME ZONE 'UTC')::timestamptz::text AS finished_at,
     n.execution_metadata::text,
     n.process_data::text,
-    n.outputs::text
+    n.outputs::text,
+    n.inputs::text,
+    (n.node_execution_id <> n.id::text) AS own_attempts
 FROM workflow_node_executions n
 WHERE :selection
   AND (n.node_type IN ('llm', 'question-classifier', 'parameter-extractor', 'knowledge-retrieval', 'agent', 'tool',

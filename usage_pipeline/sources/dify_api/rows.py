@@ -1,12 +1,12 @@
 """Turns what the console answers into rows of the staging tables; texts of prompts and answers end here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from usage_pipeline.console.answers import named_model
-from usage_pipeline.sources.node_json import node_figures, plain_text
+from usage_pipeline.sources.node_json import Written, node_figures, plain_text, said_octets
 
 Answer = Mapping[str, Any]
 _RETRY = ":retry:"
@@ -130,10 +130,10 @@ def node_row_of(run: Run, node: Answer) -> tuple[object, ...] | None:
         word(node.get("node_id")), word(node.get("node_type")), word(node.get("title")), word(node.get("status")),
         moment_of(node.get("created_at")), None,
     )  # fmt: skip
-    return node_figures(
-        plain, metadata, _object(node.get("process_data")), _object(node.get("outputs")),
-        finished_at=moment_of(node.get("finished_at")) if node.get("finished_at") else None,
-    )  # fmt: skip
+    finished_at = moment_of(node.get("finished_at")) if node.get("finished_at") else None
+    written = Written(metadata, _object(node.get("process_data")), _object(node.get("outputs")), finished_at)
+    prompt, answer = said_octets(plain, written, _object(node.get("inputs")))
+    return node_figures(plain, replace(written, prompt_octets=prompt, answer_octets=answer))
 
 
 def configured_models(run: Run, graph: object) -> list[tuple[object, ...]]:

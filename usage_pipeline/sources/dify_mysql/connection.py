@@ -66,9 +66,9 @@ class MysqlReader:
             keys = [name.lower() for name in names]
             return [dict(zip(keys, row, strict=True)) for row in rows]
 
-    def values(self, kind: type[V], statement: str) -> list[V]:
+    def values(self, kind: type[V], statement: str, parameters: Parameters | None = None) -> list[V]:
         """Returns the first column of each row. Raises TypeError when one is not of that kind."""
-        with self.stream(statement) as (_, rows):
+        with self.stream(statement, parameters) as (_, rows):
             return [checked(kind, row[0]) for row in rows]
 
     def value(self, kind: type[V], statement: str) -> V:

@@ -23,6 +23,7 @@ class MysqlTables:
 
     message_columns: frozenset[str]
     messages_by_time: str | None
+    messages_by_app: str | None  # app_id, created_at
     runs_by_time: str | None
     nodes_by_run: str | None
     nodes_by_origin: str | None  # tenant_id, app_id, workflow_id, triggered_from
@@ -56,6 +57,7 @@ def read_mysql_schema(reader: MysqlReader) -> tuple[DifySchema, MysqlTables]:
     return schema, MysqlTables(
         message_columns=frozenset(columns["messages"]),
         messages_by_time=_led_by(indexes, "messages", ("created_at",)),
+        messages_by_app=_led_by(indexes, "messages", ("app_id", "created_at")),
         runs_by_time=_led_by(indexes, "workflow_runs", ("created_at",)),
         nodes_by_run=_led_by(indexes, "workflow_node_executions", ("workflow_run_id",)),
         nodes_by_origin=_led_by(indexes, "workflow_node_executions", _BY_ORIGIN),

@@ -13,7 +13,7 @@ from usage_pipeline.sources.dify_mysql.schema import read_mysql_schema
 from usage_pipeline.sources.dify_mysql.statements import MysqlStatements, NodeStatements
 from usage_pipeline.sources.dify_mysql.zone import ServerZone, server_zone
 from usage_pipeline.sources.dify_schema import DifySchema, schema_problems
-from usage_pipeline.sources.node_json import node_row, plain_text
+from usage_pipeline.sources.node_json import cut_node_row, node_row, plain_text
 from usage_pipeline.sources.replica import Replica
 from usage_pipeline.sources.replica_mysql import mysql_replica
 from usage_pipeline.sources.watchdog import heard_from_source
@@ -23,6 +23,7 @@ from usage_pipeline.warehouse.statements import statement
 
 _RUNS_A_BATCH = 500
 _IDS_A_BATCH = 1_000
+_ID_LENGTH = 36
 # A chatflow's message is inserted moments before its run and its time is cut to the second: read a little before the
 # window, so that a run always meets the message that says who asked.
 _MESSAGE_OVERLAP = timedelta(minutes=2)
@@ -31,8 +32,9 @@ _FOREVER = datetime(9999, 12, 31, 23, 59, 59, 999999)  # noqa: DTZ001  (Dify's t
 
 # Columns with this ending hold the server's local time; all other times are UTC.
 _SERVER_TIME = "_server"
-_TIMES = ("created_at", "finished_at", "last_used_at")
+_TIMES = ("created_at", "finished_at", "last_used_at", "completed_at")
 _UNREAD_TEXT = "?"
+_JSON_TEXTS = slice(13, 16)  # of a row of nodes.sql
 
 Parameters = Mapping[str, object]
 Converted = Sequence[object]
@@ -140,16 +142,15 @@ class DifyMysql:
             "since": self._zone.earliest(window.since - _MESSAGE_OVERLAP),
             "until": self._zone.latest(window.until) if window.until else _FOREVER,
         }
-        runs = {"since": _naive(window.since), "until": _naive(window.until) if window.until else _FOREVER}
         self._stage(warehouse, "stage_message", self._statements.messages_by_time(), messages)
-        self._stage(warehouse, "stage_run", self._statements.runs_by_time(), runs)
+        self._stage(warehouse, "stage_run", self._statements.runs_by_time(), _of_runs(window))
         if window.until is None:
             if stray_messages := self._statements.stray_messages():
                 self._stage(warehouse, "stage_message", stray_messages)
             if stray_runs := self._statements.stray_runs():
                 self._stage(warehouse, "stage_run", stray_runs)
         self._stage_nodes_of_runs(warehouse)
-        self._stage_nodes(warehouse, self._statements.single_steps(), {"since": _naive(window.since)})
+        self.stage_single_steps(warehouse, window.since)
         self._stage_node_models(warehouse)
 
     def stage_rows(self, warehouse: Connection, message_ids: Sequence[str], run_ids: Sequence[str]) -> None:
@@ -169,7 +170,49 @@ class DifyMysql:
             self._stage(warehouse, "stage_tool_call", self._statements.tool_calls(), parameters)
 
     def stage_documents(self, warehouse: Connection, since: datetime, ids: Sequence[str] = ()) -> None:
-        """Nothing: estimates of embedded documents are made for Dify on PostgreSQL alone."""
+        """Fills stage_document with what was embedded from ``since`` on, and by ``ids``."""
+        parameters = {
+            "since": _naive(since),
+            "since_server": self._zone.earliest(since),
+            "ids": [*ids] or [""],
+        }
+        if self._schema.has_documents:
+            self._stage(warehouse, "stage_document", self._statements.documents(), parameters, _document_row)
+        if self._schema.has_summaries:
+            self._stage(warehouse, "stage_document", self._statements.document_summaries(), parameters, _document_row)
+
+    def stage_own_sums(self, warehouse: Connection, window: Window) -> None:
+        """Fills own_sum with Dify's sums over the messages and runs that were created in the window."""
+        messages = self._of_messages(window)
+        offsets = self._zone.offsets(messages["since"], messages["until"])
+        self._stage(warehouse, "own_sum", self._statements.message_sums(offsets), messages)
+        self._stage(warehouse, "own_sum", self._statements.run_sums(), _of_runs(window))
+
+    def stage_runs(self, warehouse: Connection, windows: Sequence[Window]) -> None:
+        """Fills stage_run with the runs of the windows, and stage_node with their node executions."""
+        for window in windows:
+            self._stage(warehouse, "stage_run", self._statements.runs_by_time(), _of_runs(window))
+        self._stage_nodes_of_runs(warehouse)
+
+    def stage_single_steps(self, warehouse: Connection, since: datetime) -> None:
+        """Fills stage_node with the nodes that people tried by themselves from ``since`` on."""
+        self._stage_nodes(warehouse, self._statements.single_steps(), {"since": _naive(since)})
+
+    def message_ids(self, app_id: str, window: Window) -> Sequence[str]:
+        """Returns the ids of an app's messages that were created in the window."""
+        parameters = {"app_id": app_id, **self._of_messages(window)}
+        return self._reader.values(str, self._statements.message_ids(), parameters)
+
+    def can_be_row(self, row_id: str) -> bool:
+        """Returns whether an id has the length of Dify's ids."""
+        return len(row_id) == _ID_LENGTH
+
+    def _of_messages(self, window: Window) -> dict[str, datetime]:
+        """The local times from and up to which messages lie in the window, each of them in one window."""
+        return {
+            "since": self._zone.first(window.since),
+            "until": self._zone.first(window.until) if window.until else _FOREVER,
+        }
 
     def close(self) -> None:
         """Closes the connection."""
@@ -181,26 +224,22 @@ class DifyMysql:
 
     def _stage_nodes(self, warehouse: Connection, selected: NodeStatements, parameters: Parameters) -> None:
         unread: list[str] = []
-        try:
-            with warehouse.transaction():
-                self._copy_nodes(warehouse, selected.reduced, parameters, unread)
-        except BrokenJsonError:
-            # The server cannot read a row's JSON and does not say which: the batch is read as text, row by row here.
-            self._copy_nodes(warehouse, selected.as_text, parameters, [])
-            return
-        for ids in batches(unread, _IDS_A_BATCH):
-            self._copy_nodes(warehouse, self._statements.nodes_by_id().as_text, {"ids": ids}, [])
-
-    def _copy_nodes(self, warehouse: Connection, select: str, parameters: Parameters, unread: list[str]) -> None:
-        """Streams node executions in; ids of rows whose JSON the server could not read go to ``unread`` instead."""
 
         def figures(row: Converted) -> Converted | None:
-            if _UNREAD_TEXT in row[-3:]:
+            if _UNREAD_TEXT in row[_JSON_TEXTS]:
                 unread.append(str(row[0]))
                 return None
-            return node_row(row)
+            return cut_node_row(row)
 
-        self._stage(warehouse, "stage_node", select, parameters, figures)
+        try:
+            with warehouse.transaction():
+                self._stage(warehouse, "stage_node", selected.reduced, parameters, figures)
+        except BrokenJsonError:
+            # The server cannot read a row's JSON and does not say which: the batch is read as text, row by row here.
+            self._stage(warehouse, "stage_node", selected.as_text, parameters, node_row)
+            return
+        for ids in batches(unread, _IDS_A_BATCH):
+            self._stage(warehouse, "stage_node", self._statements.nodes_by_id().as_text, {"ids": ids}, node_row)
 
     def _stage_node_models(self, warehouse: Connection) -> None:
         for batch in batches(values(warehouse, str, statement("ingest/workflows_without_models")), _RUNS_A_BATCH):
@@ -252,6 +291,15 @@ class DifyMysql:
             return self._zone.to_utc(value)
         except OverflowError:
             return None
+
+
+def _of_runs(window: Window) -> dict[str, datetime]:
+    return {"since": _naive(window.since), "until": _naive(window.until) if window.until else _FOREVER}
+
+
+def _document_row(row: Converted) -> Converted:
+    *plain, completed_at, created_at, kind = row
+    return *plain, completed_at or created_at, kind
 
 
 def _naive(moment: datetime) -> datetime:

@@ -1,8 +1,9 @@
 """The statements that a pass runs on a Dify on MySQL, fitted to the columns and indexes that it has."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from usage_pipeline.sources.dify_mysql.schema import MysqlTables
 from usage_pipeline.sources.dify_schema import DifySchema
@@ -18,6 +19,20 @@ _NO_PIPELINES = "SELECT NULL AS id, NULL AS tenant_id, NULL AS name FROM DUAL WH
 _STRAY = (
     "{0}.id IN (SELECT stray.id FROM (SELECT x.id FROM {1} x {2} WHERE x.created_at < '2000-01-01'"
     " ORDER BY x.created_at LIMIT 100) AS stray)"
+)
+# An answer that was stopped: it has a text and prices, and no tokens.
+_STOPPED = (
+    "(m.workflow_run_id IS NULL AND COALESCE(m.status, 'normal') = 'normal' AND COALESCE(m.message_tokens, 0) = 0"
+    " AND COALESCE(m.answer_tokens, 0) = 0 AND m.answer <> ''"
+    " AND (COALESCE(m.message_unit_price, 0) > 0 OR COALESCE(m.answer_unit_price, 0) > 0))"
+)
+# A call of a model that has not ended well and says nothing of tokens.
+_CUT_OFF = (
+    "(n.status IN ('running', 'pending', 'failed', 'stopped')"
+    " AND n.node_type IN ('llm', 'question-classifier', 'parameter-extractor', 'agent')"
+    " AND COALESCE(INSTR(CAST(n.execution_metadata AS BINARY), '\"total_tokens\"'), 0) = 0"
+    " AND COALESCE(INSTR(CAST(n.process_data AS BINARY), '\"usage\"'), 0) = 0"
+    " AND COALESCE(INSTR(CAST(n.outputs AS BINARY), '\"total_tokens\"'), 0) = 0)"
 )
 _ALIAS = re.compile(r"\b(?:FROM|JOIN|STRAIGHT_JOIN)\s+(\w+)\s+(\w+)\b")
 _EQUATION = re.compile(r"\b(\w+)\.(\w+) = (\w+)\.(\w+)")
@@ -59,6 +74,37 @@ class MysqlStatements:
     def tool_calls(self) -> str:
         """Model calls of tools, from ``since`` in the server's time on, and by ``ids``."""
         return self._fitted(_select("tool_calls"))
+
+    def documents(self) -> str:
+        """Embedded documents, from ``since`` in UTC (``since_server`` in the server's time) on, and by ``ids``."""
+        return self._fitted(_select("documents"))
+
+    def document_summaries(self) -> str:
+        """Embedded summaries of their parts, by the same parameters."""
+        return self._fitted(_select("document_summaries"))
+
+    def message_sums(self, offsets: Sequence[tuple[datetime, timedelta]]) -> str:
+        """Dify's sums over messages from ``since`` to ``until``, in the server's time.
+
+        ``offsets``: by how much the server's time is ahead of UTC, and from which time of its own on.
+        """
+        (_, first), *later = [(local.isoformat(" "), int(ahead.total_seconds())) for local, ahead in offsets]
+        cases = "".join(f" WHEN f.at_server >= TIMESTAMP('{local}') THEN {ahead}" for local, ahead in reversed(later))
+        text = _select(
+            "message_sums",
+            offset=f"CASE{cases} ELSE {first} END" if cases else str(first),
+            index=_forced(self._tables.messages_by_time),
+            thought_index=_forced(self._tables.thoughts_by_message),
+        )
+        return self._without_what_is_lacking(self._fitted(text))
+
+    def run_sums(self) -> str:
+        """Dify's sums over runs from ``since`` to ``until``, in UTC."""
+        return _select("run_sums", index=_forced(self._tables.runs_by_time))
+
+    def message_ids(self) -> str:
+        """Ids of the messages of ``app_id`` from ``since`` to ``until``, in the server's time."""
+        return _select("message_ids", index=_forced(self._tables.messages_by_app or self._tables.messages_by_time))
 
     def window_end(self) -> str:
         """Where a window should end; ``since`` in UTC and ``since_server`` in the server's time."""
@@ -118,7 +164,7 @@ class MysqlStatements:
         return _select("node_models", selection="w.id IN @ids")
 
     def reading_big_tables(self) -> Iterator[tuple[str, str]]:
-        """Yields every statement that a pass runs on messages, runs and node executions, by name: for EXPLAIN."""
+        """Yields every statement that is run on messages, runs and node executions, by name: for EXPLAIN."""
         yield "window_end", self.window_end()
         yield "messages by time", self.messages_by_time()
         yield "messages by id", self.messages_by_id()
@@ -128,12 +174,16 @@ class MysqlStatements:
         yield "nodes by run, as text", self.nodes_by_run().as_text
         yield "nodes by id, as text", self.nodes_by_id().as_text
         yield "single steps", self.single_steps().reduced
+        yield "message sums", self.message_sums([(datetime(2000, 1, 1), timedelta(0))])  # noqa: DTZ001  (a local time)
+        yield "run sums", self.run_sums()
 
     def _messages(self, selection: str, index: str | None) -> str:
         thoughts = _forced(self._tables.thoughts_by_message)
-        text = _select("messages", selection=selection, index=_forced(index), thought_index=thoughts)
+        text = _select("messages", stopped=_STOPPED, selection=selection, index=_forced(index), thought_index=thoughts)
+        return self._without_what_is_lacking(self._fitted(text))
+
+    def _without_what_is_lacking(self, text: str) -> str:
         known = self._tables.message_columns
-        text = self._fitted(text)
         return re.sub(r"\bm\.(\w+)", lambda found: found[0] if found[1] in known else "NULL", text)
 
     def _runs(self, selection: str, index: str | None) -> str:
@@ -160,7 +210,8 @@ class MysqlStatements:
 
     def _nodes(self, nodes: str, selection: str) -> NodeStatements:
         return NodeStatements(
-            *(self._fitted(_select(name, nodes=nodes, selection=selection)) for name in ("nodes", "nodes_text"))
+            self._fitted(_select("nodes", nodes=nodes, selection=selection, cut_off=_CUT_OFF)),
+            self._fitted(_select("nodes_text", nodes=nodes, selection=selection)),
         )
 
 

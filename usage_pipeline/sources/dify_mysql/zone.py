@@ -11,6 +11,8 @@ from usage_pipeline.warehouse.statements import statement
 
 # No zone has moved its clocks by more, nor twice in so short a time.
 _LONGEST_CHANGE = timedelta(hours=3)
+# Clocks change at a whole quarter of an hour.
+_CHANGES_EVERY = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,26 @@ class ServerZone:
     def to_utc(self, local: datetime) -> datetime:
         """The moment that a local time means. In the hour that a zone repeats it may mean two: then the first."""
         return local.replace(tzinfo=self._zone).astimezone(UTC)
+
+    def first(self, moment: datetime) -> datetime:
+        """Returns the smallest local time that is read as the moment or a later one (`to_utc`): rows are cut there."""
+        local = self._local(moment, self._offset(moment))
+        while self.to_utc(local) < moment:
+            # An hour that comes twice is read as its first time: nothing is read as its second.
+            local = local.replace(second=0, microsecond=0) + timedelta(minutes=1)
+        return local
+
+    def offsets(self, since: datetime, until: datetime) -> list[tuple[datetime, timedelta]]:
+        """Returns by how much local times are ahead of UTC, and from which local time on, from one to the other."""
+        found = [(since, self._ahead(since))]
+        local = datetime(since.year, since.month, since.day)  # noqa: DTZ001  (a local time)
+        while (local := local + _CHANGES_EVERY) < until:
+            if local > since and self._ahead(local) != found[-1][1]:
+                found.append((local, self._ahead(local)))
+        return found
+
+    def _ahead(self, local: datetime) -> timedelta:
+        return local - self.to_utc(local).replace(tzinfo=None)
 
     def earliest(self, moment: datetime) -> datetime:
         """Returns the smallest local time that the server's clock shows at the moment or later."""

@@ -150,9 +150,11 @@ class DifyPostgres:
 
     def stage_documents(self, warehouse: Connection, since: datetime, ids: Sequence[str] = ()) -> None:
         """Fills stage_document with what was embedded from ``since`` on, and by ``ids``."""
+        parameters = {"since": _naive(since), "ids": list(ids)}
         if self._schema.has_documents:
-            parameters = {"since": _naive(since), "ids": list(ids)}
             self._stage(warehouse, "stage_document", _select("documents"), parameters)
+        if self._schema.has_summaries:
+            self._stage(warehouse, "stage_document", _select("document_summaries"), parameters)
 
     def stage_own_sums(self, warehouse: Connection, window: Window) -> None:
         """Fills own_sum with Dify's sums over the messages and runs that were created in the window."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import product
 from zoneinfo import ZoneInfo
 
 from usage_pipeline.fake_dify.history import is_event, with_key
@@ -31,6 +32,7 @@ class Expectation:
     must: TrueUnit | None = None
     may: list[TrueUnit | None] = field(default_factory=list)
     caller_unsure: bool = False
+    seen_over: bool | None = False  # a run: whether a pass saw it ended; None: perhaps
 
     def accepted(self) -> list[TrueUnit | None]:
         """Every state that the ledger may be in."""
@@ -68,18 +70,21 @@ class Oracle:
     def saw(self, moment: datetime, *, everything: bool) -> None:
         """A pass looked at the source as of a moment; ``everything``: to its end, and all that may have changed."""
         of_runs: dict[str, int] = defaultdict(int)
+        emptied: dict[str, list[TrueUnit | None]] = {}  # what may stand of leaves that a late note has emptied
         for event_id, known in self._known.items():
             caller_gone = self._done.caller_gone_at.get(event_id)
             if caller_gone and caller_gone <= moment and known.must is None:
                 known.caller_unsure = True
             if known.gone_at and known.gone_at <= moment:
                 continue
-            unit = known.as_of(moment)
-            if unit is not None and unit.run_id:
-                of_runs[unit.run_id] += unit.total_tokens
-            if isinstance(known.script, RunScript) and unit is not None:
-                unit = self._dated(known.script, unit)
-            states = known.with_names_kept(unit)
+            if isinstance(known.script, RunScript):
+                states = self._of_run(known, known.script, moment, emptied, everything=everything)
+            else:
+                states = self._of_unit(known, known.script, moment)
+                if known.script.emptied_at and known.script.emptied_at <= moment:
+                    emptied[event_id] = states
+            if states[0] is not None and states[0].run_id:
+                of_runs[states[0].run_id] += states[0].total_tokens
             if everything:
                 known.must, known.may = states[0], [*states[1:]]
             else:
@@ -88,6 +93,40 @@ class Oracle:
             self._most_of_run[run_id] = max(tokens, self._most_of_run.get(run_id, 0))
         if everything:
             self._swept.append(moment)
+
+    @staticmethod
+    def _of_unit(known: Expectation, script: UnitScript, moment: datetime) -> list[TrueUnit | None]:
+        """What a unit may say: what was counted stays when a late note empties its row."""
+        unit = known.as_of(moment)
+        states = known.with_names_kept(unit)
+        if script.emptied_at is None or script.emptied_at > moment:
+            return states
+        counted = [seen for seen in known.accepted() if seen is not None and seen.total_tokens]
+        return [known.must] if known.must in counted else [*states, *counted]
+
+    def _of_run(
+        self, known: Expectation, run: RunScript, moment: datetime, emptied: Mapping[str, list[TrueUnit | None]],
+        *, everything: bool,
+    ) -> list[TrueUnit | None]:  # fmt: skip
+        """What a run's residual may be: what its total says beyond what stands of its leaves."""
+        if run.ended_at is None or run.ended_at > moment:
+            return [None]
+        reopened = run.reopened_at is not None and run.reopened_at <= moment
+        if not reopened and known.seen_over is not True:
+            known.seen_over = True if everything else None
+        if reopened and known.seen_over is False:
+            return [None]
+        leaves = [(leaf.versions[0][1].event_id, leaf.as_of(moment)) for leaf in run.leaves]
+        options = [
+            [seen.total_tokens if seen else 0 for seen in emptied.get(event_id, [unit])] for event_id, unit in leaves
+        ]
+        nested = sum(tokens for at, tokens in run.nested if at <= moment)
+        states: list[TrueUnit | None] = []
+        for parts in product(*options):
+            left = run.total_tokens - nested - sum(parts)
+            unit = self._dated(run, replace(run.residual, total_tokens=left)) if left > 0 else None
+            states += [unit] if unit not in states else []
+        return states + ([None] if reopened and known.seen_over is None and None not in states else [])
 
     def _dated(self, run: RunScript, unit: TrueUnit) -> TrueUnit:
         """A run that was first seen after it was resumed has, in old versions, no other time of creation."""
@@ -141,6 +180,9 @@ class Oracle:
             names = [*names, *_CALLER]
             if unit.app_id not in self._done.keys_unsure:
                 names = [*names, *_KEY]
+        if unit.run_id and (unit.status, event["status"]) == ("running", "stopped"):
+            # A run of which nothing has happened for an hour has ended.
+            names = [name for name in names if name != "status"]
         found = {name: (wanted[name], event[name]) for name in names if wanted[name] != event[name]}
         environments = self._done.environments[unit.app_id]
         if event["environment"] not in environments:

@@ -11,6 +11,7 @@ from psycopg import ClientCursor
 from usage_pipeline.fake_dify.schema import create_dify_schema
 from usage_pipeline.ingest.read_source import IngestResult, read_source
 from usage_pipeline.settings import Settings, parse_settings
+from usage_pipeline.sources.base import SourceInterruptedError
 from usage_pipeline.sources.dify_postgres import DifyPostgres
 from usage_pipeline.sources.dify_postgres import source as dify_postgres
 from usage_pipeline.usage.roll_up import changed_days, roll_up
@@ -120,7 +121,7 @@ class Stand:
                 result = read_source(self.warehouse, self._source, self.settings, sweep=sweep)
                 if rolls_up:
                     roll_up(self.warehouse, changed_days(self.warehouse))
-            except (Killed, psycopg.OperationalError):
+            except (Killed, SourceInterruptedError, psycopg.OperationalError):
                 if dies_at is None and source_dies_at is None:
                     raise
                 return None
@@ -139,7 +140,7 @@ class Stand:
 
     @contextmanager
     def _cut_off(self, dies_at: int | None, source_dies_at: int | None) -> Iterator[None]:
-        source = self._source._connection
+        source = self._source._reader._connection
         for connection, at, failure in (
             (self.warehouse, dies_at, Killed),
             (source, source_dies_at, lambda: psycopg.OperationalError("the connection is lost")),
@@ -157,7 +158,8 @@ class Stand:
     def _mend(self) -> None:
         if self.warehouse.closed:
             self.warehouse = connect(self._warehouse_url)
-        if self._source._connection.closed:
+        if self._source._reader._connection.closed:
+            self._source.close()
             self._source = self._open_source()
 
     def _open_source(self) -> _MovedClock:

@@ -176,7 +176,7 @@ def test_budgets_count_what_was_logged_unless_they_say_otherwise(company: Compan
     period = "period: {from: 2020-01-01, to: 2100-01-01}, limit: {tokens: 1000000000}"
     budgets = f"budgets:\n  - {{id: plain, {period}}}\n  - {{id: all, {period}, include_estimated: true}}\n"
     text = EXAMPLE.read_text(encoding="utf-8")
-    company.config.write_text(text[: text.index("budgets:")] + budgets, encoding="utf-8")
+    company.config.write_text(text[: text.index("\nbudgets:") + 1] + budgets, encoding="utf-8")
     with connected(company.dify_url) as dify:
         add_document(dify, tokens=12_345, moment=datetime.now(UTC) - timedelta(minutes=3))
     company.run()

@@ -1,6 +1,6 @@
 -- Leases the deliveries of one message to one worker and puts their attempts on record before anything is sent. The
 -- attempt of a lease that ran out, whose outcome nobody knows, is marked so.
--- Reads usage.alert, usage.resolution, usage.budget_status, usage.enforcement_action; writes usage.delivery and
+-- Reads usage.alert, usage.resolution, usage.acknowledgement, usage.budget_status, usage.enforcement_action; writes usage.delivery and
 -- usage.alert_delivery. Runs once a claim, in its transaction.
 -- What has become of an alert of a budget stands with its facts: `ended` where the message says that it is over, and the
 -- apps of which an action was only rehearsed.
@@ -27,6 +27,9 @@ WITH lost AS (
 SELECT l.delivery_id, l.attempts AS attempt, l.alert_id, l.recipient, l.channel, a.kind, a.level,
        CASE jsonb_typeof(a.facts) WHEN 'object' THEN a.facts ELSE '{}' END
        || CASE WHEN since.ended IS NULL THEN '{}' ELSE jsonb_build_object('ended', since.ended) END
+       || CASE WHEN l.event = 'acknowledge' AND taken.by_whom IS NOT NULL
+               THEN jsonb_build_object('acknowledged', jsonb_build_object('by', taken.by_whom, 'at', taken.at, 'note', taken.note))
+               ELSE '{}' END
        || CASE WHEN since.rehearsed IS NULL THEN '{}' ELSE jsonb_build_object('dry_run_apps', since.rehearsed) END AS facts,
        l.event
 FROM leased l
@@ -54,5 +57,6 @@ LEFT JOIN LATERAL (
     ) AS s ON true
     WHERE r.alert_id = a.alert_id
 ) AS over ON l.event = 'resolve' AND a.kind = 'budget'
+LEFT JOIN usage.acknowledgement taken ON taken.alert_id = l.alert_id
 CROSS JOIN LATERAL (SELECT over.ended, done.rehearsed) AS since
 ORDER BY usage.severity(a.level), a.created_at, a.tier DESC, l.delivery_id

@@ -15,6 +15,9 @@ from usage_pipeline.warehouse.locks import Lock, lock_until_commit
 from usage_pipeline.warehouse.rows import rows
 from usage_pipeline.warehouse.statements import statement
 
+# Where several people read: they hear who takes an alert.
+_GROUPS = ("wecom", "dingtalk", "feishu", "lark", "slack", "teams")
+
 
 def plan(connection: Connection, settings: Settings, now: datetime) -> None:
     """Applies every rule to the outbox as of ``now`` (aware UTC). Safe to run twice and at once.
@@ -34,7 +37,7 @@ def _follow_up(connection: Connection, settings: Settings, now: datetime) -> Non
     alerting, notes = settings.alerting, Jsonb(only_notes())
     connection.execute(statement("followups/resolve"), {"now": now, "of_budgets": of_budgets()})
     connection.execute(statement("followups/notify_resolved"), {"now": now, "level": alerting.resolved_from})
-    connection.execute(statement("followups/notify_acknowledged"), {"now": now})
+    connection.execute(statement("followups/notify_acknowledged"), {"now": now, "groups": list(_GROUPS)})
     connection.execute(
         statement("followups/repeat"),
         {

@@ -11,7 +11,7 @@ from usage_pipeline.warehouse.statements import statement
 
 @dataclass(frozen=True)
 class ListedAlert:
-    """An alert in a list, with how many of its deliveries were accepted, wait, or failed; times aware UTC."""
+    """An alert in a list: how many deliveries were accepted, wait, or failed, and who took it; times aware UTC."""
 
     alert: str
     raised: datetime
@@ -23,6 +23,7 @@ class ListedAlert:
     delivered: int
     waiting: int
     failed: int
+    taken_by: str | None
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class _BudgetLevel:
 
 @dataclass(frozen=True)
 class RecordedAlert:
-    """An alert as it was raised; times aware UTC."""
+    """An alert as it was raised, and who took it since; times aware UTC."""
 
     alert_id: str
     kind: str
@@ -43,6 +44,10 @@ class RecordedAlert:
     tier: str
     created_at: datetime
     facts: Mapping[str, object]
+    taken_by: str | None = None
+    taken_at: datetime | None = None
+    taken_note: str | None = None
+    taken_known_by: str | None = None
 
 
 @dataclass(frozen=True)

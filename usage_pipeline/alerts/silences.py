@@ -1,5 +1,6 @@
 """What people say of alerts: a silence keeps some from being sent, an acknowledgement says that one was seen."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -8,7 +9,7 @@ from usage_pipeline.alerts.kinds.registry import of_budgets
 from usage_pipeline.inputs import InputError
 from usage_pipeline.settings.approvals import KnownBy
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.rows import rows, value, value_or_none
+from usage_pipeline.warehouse.rows import rows, value, value_or_none, values
 from usage_pipeline.warehouse.statements import like_pattern, statement
 
 
@@ -95,9 +96,25 @@ def acknowledge(
 ) -> bool:
     """Writes who has seen the alert; False when somebody had before. Raises InputError when there is no such alert.
 
-    An acknowledged alert is neither repeated nor escalated.
+    What it stood for in front of people, the lower tiers and the rest of its message, is acknowledged with it. An
+    acknowledged alert is neither repeated nor escalated.
     """
     if value_or_none(connection, int, "SELECT 1 FROM usage.alert WHERE alert_id = %s", [alert_id]) is None:
         raise InputError(f"there is no alert {alert_id!r}; `usage-pipeline alerts list` shows them")
-    parameters = {"alert_id": alert_id, "now": now, "by": by, "known_by": known_by, "note": note}
-    return value_or_none(connection, str, statement("followups/acknowledge"), parameters) is not None
+    parameters = {"now": now, "by": by, "known_by": known_by, "note": note}
+    with connection.transaction():
+        about = {"alert_id": alert_id, "of_budgets": of_budgets()}
+        others = values(connection, str, statement("followups/grouped_with"), about)
+        written = [_acknowledged(connection, each, parameters) for each in (alert_id, *others)]
+    return written[0]
+
+
+def unacknowledged(connection: Connection, budget_id: str) -> list[str]:
+    """Returns the ids of a budget's alerts that nobody has acknowledged, the newest first."""
+    parameters = {"budget_id": budget_id, "of_budgets": of_budgets()}
+    return values(connection, str, statement("followups/unacknowledged"), parameters)
+
+
+def _acknowledged(connection: Connection, alert_id: str, parameters: Mapping[str, object]) -> bool:
+    written = value_or_none(connection, str, statement("followups/acknowledge"), {**parameters, "alert_id": alert_id})
+    return written is not None

@@ -14,7 +14,7 @@ from usage_pipeline.alerts.history import (
     newest_alerts,
     recorded_alert,
 )
-from usage_pipeline.alerts.silences import acknowledge
+from usage_pipeline.alerts.silences import acknowledge, unacknowledged
 from usage_pipeline.commands.context import open_context, open_warehouse
 from usage_pipeline.commands.output import AsJson, for_people, print_json, say, show_records, show_rows
 from usage_pipeline.commands.who import By, who
@@ -56,14 +56,30 @@ def show(alert_id: AlertId, as_json: AsJson = False) -> None:
 
 @for_people
 def ack(
-    alert_id: AlertId,
+    alert_id: Annotated[str | None, typer.Argument(help="The alert's id, as its message shows it.")] = None,
+    all_of: Annotated[str | None, typer.Option("--all-of", help="Every alert of this budget instead.")] = None,
     by: By = None,
     note: Annotated[str, typer.Option(help="What you are doing about it.")] = "",
 ) -> None:
-    """Acknowledge an alert: you have seen it, and it is neither repeated nor escalated any more."""
+    """Acknowledge an alert: you have seen it, and it is neither repeated nor escalated any more.
+
+    Its lower tiers, and what stood behind it in its message, are acknowledged with it.
+    """
     typist, note = who(by), inputs.plain_text("--note", note)
+    if (alert_id is None) == (all_of is None):
+        raise inputs.InputError("name one alert, or --all-of a budget: `usage-pipeline alerts ack ID`")
     with open_context() as (connection, configuration):
         actor, now = typist.person(configuration.settings), datetime.now(UTC)
-        first = acknowledge(connection, alert_id, actor, typist.noted(note) or None, now, known_by=typist.known_by)
-        earlier = acknowledged_by(connection, alert_id)
-    say(f"{alert_id} acknowledged by {actor}." if first else f"{alert_id} was acknowledged by {earlier} before.")
+        known = [budget.id for budget in configuration.settings.budgets]
+        if all_of is not None and all_of not in known:
+            raise inputs.InputError(
+                f"there is no budget {all_of!r}; the configuration has: {', '.join(known) or 'none'}"
+            )
+        wanted = [alert_id] if alert_id is not None else unacknowledged(connection, str(all_of))
+        for each in wanted:
+            noted = typist.noted(note) or None
+            first = acknowledge(connection, each, actor, noted, now, known_by=typist.known_by)
+            earlier = acknowledged_by(connection, each)
+            say(f"{each} acknowledged by {actor}." if first else f"{each} was acknowledged by {earlier} before.")
+    if not wanted:
+        say(f"{all_of} has no alert that waits to be acknowledged.")

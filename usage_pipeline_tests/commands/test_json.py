@@ -25,8 +25,9 @@ from usage_pipeline.usage.top_nodes import NodeUsage
 from usage_pipeline.warehouse.connection import Connection
 
 NAMES: dict[type, str] = {
-    ListedAlert: "alert raised level kind about scope tier delivered waiting failed",
-    RecordedAlert: "alert_id kind budget_id scope_value level tier created_at facts",
+    ListedAlert: "alert raised level kind about scope tier delivered waiting failed taken_by",
+    RecordedAlert: "alert_id kind budget_id scope_value level tier created_at facts taken_by taken_at taken_note"
+    " taken_known_by",
     Attempt: "recipient channel attempt started outcome status answer by",
     ChannelPreview: "channel recipient language text",
     CurrentStatus: "budget_id scope_value scope period period_start period_end measure spent limit ratio level forecast"

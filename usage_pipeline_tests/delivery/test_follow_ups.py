@@ -8,7 +8,8 @@ import pytest
 
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.outbox import raise_alert
-from usage_pipeline.alerts.silences import Silence, acknowledge, end_silence, make_silence
+from usage_pipeline.alerts.silences import Silence, acknowledge, end_silence, make_silence, unacknowledged
+from usage_pipeline.alerts.text.texts import lines_of
 from usage_pipeline.delivery.worker import deliver_due
 from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings import Recipient, Settings, SettingsError, parse_settings
@@ -26,6 +27,7 @@ recipients:
   lead: {channel: email, to: lead@example.com}
   boss: {channel: email, to: boss@example.com}
   phone: {channel: sms, provider: http, to: '123', url_env: SMS_URL}
+  group: {channel: wecom, secret_env: GROUP_URL}
   duty: {channel: pagerduty, secret_env: PAGERDUTY_KEY}
 """
 LEVELS = {"80": "warning", "95": "critical", "100": "emergency"}
@@ -42,6 +44,7 @@ class House:
     refusing: set[str] = field(default_factory=set)  # names of channels
     sent: list[tuple[str, str, str]] = field(default_factory=list)  # channel, event, alerts
     ids: list[str] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
     day: tuple[datetime, datetime] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -54,6 +57,7 @@ class House:
         who = getattr(recipient, "to", (recipient.channel,))
         self.sent.append((who[0].split("@")[0] if who else "", message.event, names))
         self.ids.append(message.delivery_id)
+        self.messages.append(message)
         return Outcome("accepted", "ok", 200)
 
     def later(self, **after: float) -> list[tuple[str, str, str]]:
@@ -84,6 +88,16 @@ class House:
         self.connection.execute(
             "UPDATE usage.alert SET resolved_at = %s WHERE budget_id = ANY(%s)", [self.clock(), list(budgets)]
         )
+
+    def order(self, alert_id: str) -> tuple[object, ...]:
+        """Where an alert stands among those of its level in a message."""
+        row = self.connection.execute(
+            "SELECT a.created_at, -a.tier, d.delivery_id FROM usage.alert a JOIN usage.delivery d USING (alert_id)"
+            " WHERE alert_id = %s",
+            [alert_id],
+        ).fetchone()
+        assert row
+        return row
 
     def states(self) -> set[object]:
         return {state for (state,) in self.connection.execute("SELECT DISTINCT state FROM usage.delivery")}
@@ -286,6 +300,56 @@ def test_an_acknowledged_alert_is_acknowledged_at_pagerduty_too_under_the_same_k
     at.later(seconds=1)
     acknowledge(at.connection, alert_id, "zhang", None, at.clock())
     assert at.later(seconds=1) == [("pagerduty", "acknowledge", "a100")]
+
+
+def test_what_an_alert_stood_for_is_acknowledged_with_it(house: Callable[[str], House]) -> None:
+    at = house("{}")
+    lower = [at.alert("a", tier) for tier in ("80", "95")]
+    top = at.alert("a", "100")
+    other = at.alert("b", "100")
+    at.later(seconds=1)
+    assert at.sent[-1] == ("webhook", "trigger", "b100")
+    assert acknowledge(at.connection, lower[1], "zhang", "on it", at.clock())
+    assert taken(at) == {lower[0], lower[1]}
+    assert acknowledge(at.connection, top, "wang", None, at.clock())
+    assert taken(at) == {*lower, top}
+    assert at.connection.execute(
+        "SELECT by_whom FROM usage.acknowledgement WHERE alert_id = %s", [lower[0]]
+    ).fetchall() == [("zhang",)], "who took it first keeps it"
+    assert unacknowledged(at.connection, "b") == [other]
+    assert unacknowledged(at.connection, "a") == []
+
+
+def test_the_first_of_a_message_takes_the_others_along(house: Callable[[str], House]) -> None:
+    at = house("{}")
+    ids = {name: at.alert(name, "100", to=("group",)) for name in ("a", "b", "c")}
+    (sent,) = at.later(seconds=1)
+    assert sent == ("wecom", "trigger", "a100+b100+c100")
+    first = min(ids.values(), key=at.order)
+    assert acknowledge(at.connection, next(each for each in ids.values() if each != first), "li", None, at.clock())
+    assert len(taken(at)) == 1
+    assert acknowledge(at.connection, first, "zhang", "we look at it", at.clock())
+    assert taken(at) == set(ids.values())
+
+
+def test_the_group_hears_once_who_took_it_and_why(house: Callable[[str], House]) -> None:
+    at = house("{}")
+    for tier in ("95", "100"):
+        at.alert("a", tier, to=("group",))
+    at.later(seconds=1)
+    top = at.connection.execute("SELECT alert_id FROM usage.alert WHERE tier = 100").fetchone()
+    assert top
+    acknowledge(at.connection, str(top[0]), "zhang", "the import job, stopping it", at.clock())
+    assert at.later(seconds=1) == [("wecom", "acknowledge", "a100")]
+    lines = dict(lines_of(at.messages[-1].alerts[0], "en"))
+    assert lines["Taken by"].startswith("zhang, ")
+    assert lines["Note"] == "the import job, stopping it"
+    assert at.later(hours=1) == []
+
+
+def taken(at: House) -> set[object]:
+    """The alerts that somebody has acknowledged."""
+    return {alert_id for (alert_id,) in at.connection.execute("SELECT alert_id FROM usage.acknowledgement")}
 
 
 def test_when_a_raise_brings_a_budget_back_under_those_who_were_told_hear_that_it_is_over(

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from usage_pipeline.alerts.kinds.facts import number, text
+from usage_pipeline.alerts.kinds.facts import moment, number, text
 from usage_pipeline.alerts.kinds.registry import kind_of, kinds
 from usage_pipeline.alerts.message import Alert, Message
+from usage_pipeline.alerts.text.escape import line, plain
+from usage_pipeline.alerts.text.format import moment as moment_of
 from usage_pipeline.alerts.text.format import percent
 from usage_pipeline.alerts.text.words import WORDS
 
@@ -33,7 +35,20 @@ def summary(alert: Alert, language: str) -> str:
 def lines_of(alert: Alert, language: str) -> Sequence[tuple[str, str]]:
     """Returns label and value of everything that is known about the alert, in reading order, not escaped."""
     kind = kind_of(alert.kind)
-    return [(label, value) for label, value in kind.lines(kind.read(alert.facts), language) if label and value]
+    lines = [(label, value) for label, value in kind.lines(kind.read(alert.facts), language) if label and value]
+    taken = _taken(alert, language)
+    # Who hears that somebody takes an alert has read it before: its first line is enough.
+    return [*taken, *lines[:1]] if taken else lines
+
+
+def _taken(alert: Alert, language: str) -> list[tuple[str, str]]:
+    """Who took the alert, when and with which words; nothing unless the message is about that."""
+    taken, words = alert.facts.get("acknowledged"), WORDS[language]
+    if not isinstance(taken, Mapping):
+        return []
+    at = moment_of(moment(taken.get("at")), text(alert.facts.get("timezone")))
+    told = [(words.taken_by, ", ".join(part for part in (plain(taken.get("by")), at) if part))]
+    return [(label, value) for label, value in (*told, (words.note, line(taken.get("note")))) if value]
 
 
 def to_acknowledge(alert: Alert, message: Message) -> bool:

@@ -35,6 +35,8 @@ class Words:
     look: str
     acknowledge: str
     deeds: Mapping[str, str]
+    taken_by: str
+    note: str
     list: str
     more: str
     and_more: str
@@ -81,6 +83,8 @@ WORDS: Mapping[str, Words] = {
             "reject": "驳回",
             "undo": "撤销处置",
         },
+        taken_by="接手人",
+        note="备注",
         list="全部告警",
         more="另有 {count} 条未列出",
         and_more="等，另有 {count} 条",
@@ -130,6 +134,8 @@ WORDS: Mapping[str, Words] = {
             "reject": "Reject",
             "undo": "Undo",
         },
+        taken_by="Taken by",
+        note="Note",
         list="All alerts",
         more="and {count} more",
         and_more="and {count} more",

@@ -77,6 +77,11 @@ COMMANDS: dict[str, Command | Group] = {
         "Make a read-only PostgreSQL login that sees this tenant's rows only."
         " The password is shown once, kept nowhere.",
     ),
+    "restored": Command(
+        "restored",
+        "restored",
+        "What was sent and done since the backup that the warehouse was restored from; --accept goes on with it.",
+    ),
     "budgets": Group(
         "Check the configuration, and see where every budget stands.",
         {
@@ -91,6 +96,11 @@ COMMANDS: dict[str, Command | Group] = {
                 "show",
                 "Where every budget stands in its current period; one budget: why, by its largest parts,"
                 " and what happened.",
+            ),
+            "confirm": Command(
+                "budgets",
+                "confirm",
+                "Make the file active at once that waits because it loses much; who did so is kept.",
             ),
             "diff": Command(
                 "budgets",

@@ -12,7 +12,7 @@ from usage_pipeline.alerts.kinds.pipeline import raise_watch_alerts
 from usage_pipeline.alerts.kinds.source import raise_replica_alerts, raise_source_alerts
 from usage_pipeline.budgets.evaluate import Evaluation
 from usage_pipeline.budgets.past_days import correct_days, evaluate_days
-from usage_pipeline.configuration import ActiveConfiguration, active_configuration
+from usage_pipeline.configuration import ActiveConfiguration, active_configuration, count_pass
 from usage_pipeline.delivery.heartbeat import send_heartbeat
 from usage_pipeline.delivery.worker import DeliverySummary, deliver_due
 from usage_pipeline.enforcement.carry_out import Carried, carry_out_due, plan_and_settle
@@ -25,6 +25,7 @@ from usage_pipeline.usage.days import keep_first_day_of
 from usage_pipeline.usage.roll_up import Difference, changed_days, differences, roll_up
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.reader_limits import keep_readers_in_bounds
+from usage_pipeline.warehouse.restored import look
 
 # Long enough for what a pass has just raised; a channel that hangs must not hold up the next pass.
 _DELIVERS_FOR_S = 10.0
@@ -45,6 +46,7 @@ class PassSummary:
     delivery: DeliverySummary | None = None
     differences: list[Difference] = field(default_factory=list)
     configuration_error: str | None = None
+    restored: str | None = None
     heartbeat: Outcome | None = None
 
     @property
@@ -52,7 +54,7 @@ class PassSummary:
         """Whether all went well: all read, and from what is not behind, tables equal events, file valid, consoles
         reached, every alert delivered."""
         undelivered = self.delivery.failed if self.delivery else 0
-        unread = (self.source_errors, self.sources_behind)
+        unread = (self.source_errors, self.sources_behind, self.restored)
         problems = (self.differences, self.configuration_error, self.enforcement.errors)
         return not (any(unread) or any(problems) or undelivered)
 
@@ -71,6 +73,8 @@ class Pass:
     pass_id: str
     sweep: bool = False
     deliver: bool = True
+    # The newest pass before this one by Dagster's records: a warehouse that does not know it was restored.
+    newest_pass: str | None = None
     # None: the days whose events changed.
     days: list[date] | None = None
     # Where passes follow each other, none reads or sends to the end what holds it up: the next one goes on.
@@ -102,9 +106,14 @@ def _now() -> datetime:
 def _begin(work: Pass) -> None:
     keep_readers_in_bounds(work.connection)
     begin_pass(work.connection, work.pass_id, _now())
+    waiting = work.configuration.waiting
+    if waiting is not None and count_pass(work.connection, waiting, work.pass_id):
+        del work.configuration  # read anew: it is active now
     configuration = work.configuration
     raise_configuration_alert(work.connection, configuration)
-    work.summary.configuration_error = str(configuration.refused) if configuration.refused else None
+    work.summary.configuration_error = configuration.problem
+    restored = look(work.connection, work.newest_pass)
+    work.summary.restored = str(restored) if restored else None
 
 
 def _read_sources(work: Pass) -> None:
@@ -184,7 +193,9 @@ def _end(work: Pass) -> None:
         work.summary.heartbeat = send_heartbeat(work.configuration.settings)
 
 
-BEGIN = Step("begin", "records that the pass began, reads the configuration, alerts when its file is refused", _begin)
+BEGIN = Step(
+    "begin", "records that the pass began, reads the configuration, alerts when its file is not active", _begin
+)
 READ_SOURCES = Step("read_sources", "reads every source, side by side; each fails alone", _read_sources)
 ALERT_ON_SOURCES = Step("alert_on_sources", "alerts on sources that cannot be read, or are behind", _alert_on_sources)
 ROLL_UP = Step("roll_up", "makes the daily tables of the days that changed", _roll_up)

@@ -6,7 +6,7 @@ FROM (
     WHERE a.kind = 'budget' AND a.facts -> 'actions' <> '[]' AND a.facts ->> 'enforcement_mode' <> 'off'
       AND NOT EXISTS (SELECT FROM usage.enforcement_plan p WHERE p.cause_key = 'alert:' || a.alert_id)
     UNION ALL
-    SELECT 'lock:' || l.budget_id || '|' || l.scope_value || '|' || extract(epoch FROM l.locked_at)
+    SELECT 'lock:' || l.lock_name
     FROM usage.budget_lock l WHERE l.unlocked_at IS NULL
     EXCEPT SELECT p.cause_key FROM usage.enforcement_plan p
     UNION ALL

@@ -11,7 +11,7 @@ FROM (
     FROM usage.alert a
     WHERE a.kind = 'budget' AND a.facts -> 'actions' <> '[]' AND a.facts ->> 'enforcement_mode' <> 'off'
     UNION ALL
-    SELECT 'lock:' || l.budget_id || '|' || l.scope_value || '|' || extract(epoch FROM l.locked_at), 'lock',
+    SELECT 'lock:' || l.lock_name, 'lock',
            told.alert_id, l.budget_id, l.scope_value, l.locked_at, l.tier, 'spent', 0,
            coalesce(told.level, 'emergency'), coalesce(told.facts -> 'recipients', '[]'), false, l.locked_at
     FROM usage.budget_lock l

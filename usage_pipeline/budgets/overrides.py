@@ -3,7 +3,6 @@
 An override is added to the configured limit while it lasts (sql/budgets/allowances.sql); nothing of the file changes.
 """
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,9 +15,8 @@ from usage_pipeline.settings import Budget, Settings
 from usage_pipeline.settings.approvals import KnownBy
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import rows, values
+from usage_pipeline.warehouse.short_id import short_id
 from usage_pipeline.warehouse.statements import statement
-
-_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 class OverrideRefusedError(InputError):
@@ -95,7 +93,7 @@ def write_override_request(connection: Connection, settings: Settings, asked: Ne
     measure = _measure(budget, asked)
     _within_bounds(settings, budget, asked, measure, now)
     scope_value, scope_name = _value(connection, budget, asked.scope, now)
-    override_id = "r" + "".join(secrets.choice(_ALPHABET) for _ in range(7))
+    override_id = _override_id(asked, scope_value, measure, now)
     connection.execute(
         statement("overrides/request"),
         {
@@ -126,6 +124,13 @@ def write_override_request(connection: Connection, settings: Settings, asked: Ne
         detail=f"{wanted.amount} until {asked.until.isoformat()}: {asked.reason}",
     )
     return wanted
+
+
+def _override_id(asked: NewOverride, scope_value: str, measure: str | None, now: datetime) -> str:
+    """Short, and made of what is asked for, by whom and when."""
+    amount = asked.raise_by if asked.raise_by is not None else f"{asked.raise_percent}%"
+    parts = (asked.budget_id, scope_value, measure, amount, asked.until.isoformat(), asked.by, now.isoformat())
+    return "r" + short_id("|".join(map(str, parts)), 7)
 
 
 def decide(

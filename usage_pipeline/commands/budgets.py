@@ -16,6 +16,9 @@ from usage_pipeline.budgets.preview import BudgetStanding, preview
 from usage_pipeline.commands.budget_pages import show_explanation, show_terms, show_tree
 from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.output import EXIT_MISTAKE, AsJson, as_dicts, for_people, print_json, say, show_rows
+from usage_pipeline.commands.who import By, who
+from usage_pipeline.configuration import active_configuration
+from usage_pipeline.configuration import confirm as confirm_waiting
 from usage_pipeline.inputs import InputError
 from usage_pipeline.settings import Budget, Settings, SettingsError, load_settings
 from usage_pipeline.settings.differences import differences
@@ -144,6 +147,29 @@ def _document(found: Explanation) -> dict[str, object]:
     document = asdict(found)
     happened = document.pop("audit_log")
     return document | {"story": happened}
+
+
+@for_people
+def confirm(by: By = None, as_json: AsJson = False) -> None:
+    """Make the file active at once that waits because it loses much; who did so is kept."""
+    typist = who(by)
+    with open_context() as (connection, before):
+        if before.refused is not None:
+            raise before.refused
+        waiting = before.waiting
+        if waiting is not None:
+            confirm_waiting(connection, waiting, typist.noted(typist.person(before.settings)))
+        configuration = active_configuration(connection, config_path())
+    lost = waiting.lost if waiting else ()
+    if as_json:
+        print_json({"confirmed": waiting is not None, "version": configuration.version, "lost": lost})
+        return
+    if waiting is None:
+        say(f"nothing waits: {config_path()} is active as version {configuration.version}")
+        return
+    say(f"version {configuration.version} is active; what it has lost:")
+    for line in lost:
+        say(f"  {line}")
 
 
 @for_people

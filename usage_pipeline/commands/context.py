@@ -23,6 +23,18 @@ def open_warehouse() -> Iterator[Connection]:
 
 
 @contextmanager
+def open_as_owner() -> Iterator[Connection]:
+    """The same as the role that owns it, where WAREHOUSE_OWNER_URL names one: for making roles."""
+    with open_warehouse() as connection:
+        owner = variable("WAREHOUSE_OWNER_URL")
+        if not owner:
+            yield connection
+            return
+        with connected(owner) as own:
+            yield own
+
+
+@contextmanager
 def open_context() -> Iterator[tuple[Connection, ActiveConfiguration]]:
     """The warehouse and the active configuration. Raises SettingsError when no version was ever valid."""
     with open_warehouse() as connection:

@@ -13,6 +13,7 @@ from usage_pipeline.commands.doctor_finding import DoctorFinding
 from usage_pipeline.commands.doctor_place import look_at_place, look_for_sample
 from usage_pipeline.commands.doctor_recipients import look_at_recipients, send_to_recipients
 from usage_pipeline.commands.output import EXIT_FAILED, AsJson, for_people, print_json, show_rows
+from usage_pipeline.configuration import active_configuration
 from usage_pipeline.console.access import console_access
 from usage_pipeline.console.apps import workspaces
 from usage_pipeline.console.client import Console
@@ -26,7 +27,9 @@ from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.embedded import EmbeddedServerError
 from usage_pipeline.warehouse.location import warehouse_url
 from usage_pipeline.warehouse.reader_limits import open_to_public
+from usage_pipeline.warehouse.restored import look
 from usage_pipeline.warehouse.schema import WarehouseError, migrate
+from usage_pipeline.warehouse.writer import owns_tables
 
 _CLOCKS_APART = timedelta(minutes=5)
 
@@ -63,6 +66,9 @@ def _look(*, send: bool) -> Iterator[DoctorFinding]:
     if settings is None:
         return
     if warehouse.state == "ok":
+        yield from _writer()
+        yield from _waiting_file()
+        yield from _restored()
         yield from _readers()
         yield _audit()
         yield from _names(settings)
@@ -91,6 +97,34 @@ def _warehouse() -> DoctorFinding:
         )
     where = "WAREHOUSE_URL" if variable("WAREHOUSE_URL") else "embedded server"
     return DoctorFinding("warehouse", "ok", f"PostgreSQL {version}, {where}, schema {revision}")
+
+
+def _waiting_file() -> Iterator[DoctorFinding]:
+    with connected(warehouse_url()) as connection:
+        waiting = active_configuration(connection, config_path()).waiting
+    if waiting is not None:
+        yield DoctorFinding("configuration", "warning", str(waiting))
+
+
+def _writer() -> Iterator[DoctorFinding]:
+    if not variable("WAREHOUSE_URL"):
+        return
+    with connected(warehouse_url()) as connection:
+        owns = owns_tables(connection)
+    if owns:
+        yield DoctorFinding(
+            "warehouse's role",
+            "warning",
+            "it owns the tables, so whoever has it can switch the guards of the audit off: let a role that owns nothing"
+            " run the passes, and name the owner in WAREHOUSE_OWNER_URL (docs/operations.md)",
+        )
+
+
+def _restored() -> Iterator[DoctorFinding]:
+    with connected(warehouse_url()) as connection:
+        restored = look(connection)
+    if restored is not None:
+        yield DoctorFinding("restored backup", "wrong", str(restored))
 
 
 def _readers() -> Iterator[DoctorFinding]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from usage_pipeline.commands.context import open_warehouse
+from usage_pipeline.commands.context import open_as_owner
 from usage_pipeline.commands.output import AsJson, for_people, print_json, say
 from usage_pipeline.reports.readers import Reader, grant_reader, revoke_reader
 from usage_pipeline.reports.scope import find_tenant
@@ -19,7 +19,7 @@ def grant(
     as_json: AsJson = False,
 ) -> None:
     """Make a read-only PostgreSQL login that sees this tenant's rows only. The password is shown once, kept nowhere."""
-    with open_warehouse() as connection:
+    with open_as_owner() as connection:
         found = find_tenant(connection, tenant, source)
         if revoke:
             _show_removed(found.name, revoke_reader(connection, found), as_json)

@@ -41,6 +41,7 @@ def as_document(summary: PassSummary) -> dict[str, object]:
         "source_errors": summary.source_errors,
         "sources_behind": summary.sources_behind,
         "configuration_error": summary.configuration_error,
+        "restored": summary.restored,
         "events_changed": sum(result.events_changed for result in summary.ingested),
         "days": summary.days,
         "budget_levels": summary.evaluation.levels,

@@ -15,7 +15,8 @@ def show_pass(connection: Connection, summary: PassSummary) -> None:
     changed = sum(result.events_changed for result in summary.ingested)
     read = f" {len(summary.ingested)} source(s): {changed:,} events changed on {len(summary.days)} day(s)"
     say(bold("Read"), read)
-    for error in (*summary.source_errors.values(), *summary.sources_behind.values(), summary.configuration_error):
+    of_sources = (*summary.source_errors.values(), *summary.sources_behind.values())
+    for error in (*of_sources, summary.configuration_error, summary.restored):
         if error:
             err.print(error, style="red")
     out.print()

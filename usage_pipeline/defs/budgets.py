@@ -86,12 +86,13 @@ def budget_status(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg
     )
 
 
-@dg.asset_check(asset=budget_status, description="The configuration file is valid; else the last valid one is active.")
+@dg.asset_check(asset=budget_status, description="The configuration file is active; else what was active before is.")
 def budgets_valid(warehouse: Warehouse) -> dg.AssetCheckResult:
-    """Red with file, line, field, value and fix while the file is refused."""
+    """Red with file, line, field, value and fix while the file is refused; with what it loses while it waits."""
     with warehouse.connection() as connection:
         configuration = warehouse.configuration(connection)
-    problems = [str(problem) for problem in configuration.refused.problems] if configuration.refused else []
+    refused, waiting = configuration.refused, configuration.waiting
+    problems = [str(problem) for problem in refused.problems] if refused else [str(waiting)] if waiting else []
     return dg.AssetCheckResult(
         passed=not problems,
         metadata={

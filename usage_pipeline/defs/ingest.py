@@ -33,6 +33,8 @@ _UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
 ]
 _BEFORE_THE_REPORT = timedelta(hours=1)
+# The warehouse keeps its records of passes for 30 days.
+_PASSES_ARE_KEPT = timedelta(days=20)
 
 
 @dg.asset(
@@ -48,8 +50,10 @@ def usage_events(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.
 
     steps = (BEGIN, READ_SOURCES, ALERT_ON_SOURCES) if is_scheduled(context.run.tags, Work.PASS) else (READ_SOURCES,)
     with warehouse.connection() as connection:
-        summary = run_steps(pass_of(context, warehouse, connection), *steps)
+        summary = run_steps(pass_of(context, warehouse, connection, _newest_pass(context)), *steps)
         table = table_metadata(connection, "usage_event", estimated=True)
+    if summary.restored:
+        context.log.error(summary.restored)
     for error in summary.source_errors.values():
         context.log.error(error)
     read = ((result.source_id, "read") for result in summary.ingested)
@@ -75,6 +79,14 @@ def _lag(source: "SourceHealth") -> dict[str, float]:
     if source.last_success_at is None:
         return {}
     return {"lag_minutes": round((datetime.now(UTC) - source.last_success_at).total_seconds() / 60, 2)}
+
+
+def _newest_pass(context: dg.AssetExecutionContext) -> str | None:
+    """The newest pass before this one that has come to its end; None where none did of late."""
+    since = datetime.now(UTC) - _PASSES_ARE_KEPT
+    passes = dg.RunsFilter(tags=Work.PASS.tags, statuses=[dg.DagsterRunStatus.SUCCESS], created_after=since)
+    found = context.instance.get_run_records(passes, limit=2)
+    return next((record.dagster_run.run_id for record in found if record.dagster_run.run_id != context.run_id), None)
 
 
 def _sources_fresh() -> dg.AssetChecksDefinition:

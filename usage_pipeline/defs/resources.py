@@ -36,9 +36,9 @@ class Warehouse(dg.ConfigurableResource["Warehouse"]):
             yield connection
 
     def configuration(self, connection: "Connection") -> "ActiveConfiguration":
-        """The active configuration, read once a run, so that all its steps work by the same."""
+        """The active configuration, read once a run, so that its steps work by the same; again while a file waits."""
         from usage_pipeline.configuration import active_configuration
 
-        if self._configuration is None:
+        if self._configuration is None or self._configuration.waiting is not None:
             self._configuration = active_configuration(connection, config_path())
         return self._configuration

@@ -95,7 +95,9 @@ def daily_at(time_of_day: str, *, earlier: timedelta = timedelta(0)) -> str:
     return f"{minutes % 60} {minutes // 60} * * *"
 
 
-def pass_of(context: dg.AssetExecutionContext, warehouse: Warehouse, connection: "Connection") -> "Pass":
+def pass_of(
+    context: dg.AssetExecutionContext, warehouse: Warehouse, connection: "Connection", newest_pass: str | None = None
+) -> "Pass":
     """The pass that the run is, for the steps that an asset stands for."""
     from usage_pipeline.pipeline import Pass
 
@@ -106,6 +108,7 @@ def pass_of(context: dg.AssetExecutionContext, warehouse: Warehouse, connection:
         pass_id=context.run.run_id,
         days=days_of(context.run.tags),
         bounded=True,
+        newest_pass=newest_pass,
         progress=lambda p: context.log.info(f"{p.source_id}: read up to {p.read_up_to}, {p.events_changed} changed"),
         rolled_up=lambda done, of: context.log.info(f"{done} of {of} days rolled up"),
     )

@@ -28,6 +28,8 @@ from usage_pipeline.links import Deed, link
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.environment import MissingSecretError, redact
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.high_water import mark_sent
+from usage_pipeline.warehouse.restored import keep_from_sending, look
 from usage_pipeline.warehouse.rows import value_or_none
 from usage_pipeline.warehouse.statements import statement
 
@@ -67,6 +69,7 @@ class DeliverySummary:
     retried: int = 0
     failed: int = 0
     answers: list[tuple[str, str, str, str]] = field(default_factory=list)  # delivery, recipient, outcome, answer
+    held: str | None = None  # why nothing was sent
 
 
 def utc_now() -> datetime:
@@ -178,10 +181,15 @@ def deliver_due(
     """Delivers what is due and whose robot takes a message now, each message once a round; ``by`` stands in the record.
 
     At most ``limit`` messages, and none begun after ``for_s`` seconds. One at a time: a lease then covers one attempt,
-    which is bounded to end before it, and never waits in a queue.
+    which is bounded to end before it, and never waits in a queue. A restored warehouse
+    sends none before somebody has accepted it.
     """
     summary = DeliverySummary()
+    restored = look(connection)
+    if restored is not None:
+        return DeliverySummary(held=str(restored))
     act_as(connection, by, config_version)
+    keep_from_sending(connection)
     broken = _planned(connection, settings, clock())
     behind, sent, began = Round(), 0, time.monotonic()
     while (limit is None or sent < limit) and (for_s is None or time.monotonic() - began < for_s):
@@ -191,6 +199,8 @@ def deliver_due(
         sent += 1
         outcome = _outcome(settings, group, send)
         state = record_group(connection, group, outcome, clock(), settings)
+        accepted = state == DeliveryState.DELIVERED
+        mark_sent(connection, [claimed.delivery_id for claimed in group.members] if accepted else [])
         if state not in (DeliveryState.DELIVERED, DeliveryState.FAILED):
             behind.tried.append(group.message_id)
         _add(summary, group, outcome, state)

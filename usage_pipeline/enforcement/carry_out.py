@@ -27,6 +27,8 @@ from usage_pipeline.http.exchange import Timeouts
 from usage_pipeline.settings import Settings, SourceSettings
 from usage_pipeline.settings.environment import MissingSecretError, home_dir
 from usage_pipeline.warehouse.connection import Connection, address_of, connected
+from usage_pipeline.warehouse.high_water import mark_done
+from usage_pipeline.warehouse.restored import look
 
 _TIMEOUTS = Timeouts(connect=5.0, read=15.0, whole=60.0)
 _SOURCES_AT_ONCE = 8
@@ -83,8 +85,14 @@ def carry_out_due(
     clock: Callable[[], datetime] = _now,
     timeouts: Timeouts = _TIMEOUTS,
 ) -> Carried:
-    """Applies, looks after and releases what is due, source by source side by side."""
+    """Applies, looks after and releases what is due, source by source side by side.
+
+    Nothing from a warehouse that was restored and that nobody has accepted yet: its error has no source.
+    """
     carried = Carried()
+    restored = look(connection)
+    if restored is not None:
+        return Carried(errors={"": str(restored)})
     carry_out_webhooks(connection, settings, clock(), by=by)
     look_before = clock() - timedelta(minutes=settings.enforcement.look_every_minutes)
     sources = [source for source in settings.sources if due_actions(connection, source.id, clock(), look_before)]
@@ -162,6 +170,7 @@ def _carry_out(work: ActionRun, console: Console, due: list[ActionRecord]) -> No
         for record in of_tenant:
             try:
                 _one(work, console, record)
+                _mark(work, record)
             except psycopg.Error:
                 raise
             except Exception as error:  # one app that we do not understand must not hold up the others
@@ -178,6 +187,13 @@ def _one(work: ActionRun, console: Console, record: ActionRecord) -> None:
         steps.apply(work, console, action, record)
     else:
         steps.look(work, console, action, record)
+
+
+def _mark(work: ActionRun, before: ActionRecord) -> None:
+    """Keeps beside the warehouse where the action stands, when it has moved on."""
+    now = action_with_id(work.connection, before.action_id)
+    if (now.state, now.before, now.held) != (before.state, before.before, before.held):
+        mark_done(work.connection, now.action_id, now.state, now.before)
 
 
 def _all_later(work: ActionRun, due: Iterable[ActionRecord], problem: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from usage_pipeline.alerts.kinds.base import EPOCH
 from usage_pipeline.alerts.kinds.enforcement import (
     EnforcementFacts,
     EnforcementKey,
@@ -52,7 +53,7 @@ def notify(
         as_of=now,
         timezone=settings.timezone,
     )
-    key = EnforcementKey(action.action_id, action.scope_value, action.requested_at, step)
+    key = EnforcementKey(action.action_id, action.scope_value, EPOCH, step)
     alert = enforcement_alert(key, facts, action.level, action.config_version, now)
     raise_alert(connection, alert, _recipients(connection, settings, action, step))
 

@@ -26,6 +26,7 @@ from usage_pipeline.enforcement.state import ActionRecord, ActionState, change, 
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.locks import Lock, lock_until_commit
+from usage_pipeline.warehouse.restored import found_before
 from usage_pipeline.warehouse.rows import value
 
 MAX_ATTEMPTS = 10
@@ -109,6 +110,7 @@ def _ready(work: ActionRun, action: EnforcementAction, record: ActionRecord, fou
         # What another action has set was not so before either of them.
         before_us |= {name: (other.before or {})[name] for name, value in (other.held or {}).items()
                       if found.get(name) == value}  # fmt: skip
+    before_us |= _forgotten(work, action, record, before_us)
     held = action.wanted(before_us)
     # What could not be read is marked as such: it is set as soon as it can be (look).
     before = {name: _UNREAD if isinstance(now, Unread) else now for name, now in before_us.items()
@@ -122,6 +124,17 @@ def _ready(work: ActionRun, action: EnforcementAction, record: ActionRecord, fou
             work.record_step(record, "waits", "enforcement.most_actions_per_hour")
             return change(work.connection, record, next_attempt_at=now + timedelta(minutes=1))
         return change(work.connection, record, before=before, held=held, began_at=now)
+
+
+def _forgotten(
+    work: ActionRun, action: EnforcementAction, record: ActionRecord, found: dict[str, Any]
+) -> dict[str, Any]:
+    """What was so before us where a warehouse that was restored has forgotten that we have set it."""
+    remembered = {n: value for n, value in found_before(work.connection, record.action_id).items() if n in found}
+    if not remembered:
+        return {}
+    ours = action.wanted(found | remembered)
+    return {name: value for name, value in remembered.items() if name in ours and found[name] == ours[name]}
 
 
 def _may_begin(connection: Connection, settings: Settings, now: datetime) -> bool:

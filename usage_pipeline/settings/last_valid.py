@@ -1,4 +1,4 @@
-"""Keeps the last valid configuration as a plain file, for loading the code location while the file is refused."""
+"""Keeps the active configuration as a plain file, for loading the code location while the file itself is not active."""
 
 import logging
 import os
@@ -6,7 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from usage_pipeline.settings.environment import home_dir
-from usage_pipeline.settings.load import SettingsError, load_settings, parse_settings
+from usage_pipeline.settings.files import bounded_bytes
+from usage_pipeline.settings.load import LARGEST_FILE, SettingsError, load_settings, parse_settings
+from usage_pipeline.settings.losses import lost_in
 from usage_pipeline.settings.model import Settings
 
 _log = logging.getLogger(__name__)
@@ -18,7 +20,7 @@ def last_valid_copy() -> Path:
 
 
 def keep_last_valid(data: bytes) -> None:
-    """Keeps a valid configuration; an installation that has no folder to write in goes without the copy."""
+    """Keeps the active configuration; an installation that has no folder to write in goes without the copy."""
     copy = last_valid_copy()
     unfinished = copy.with_name(f"{copy.name}.{os.getpid()}")
     with suppress(OSError):
@@ -30,18 +32,37 @@ def keep_last_valid(data: bytes) -> None:
 
 
 def settings_to_load(path: Path) -> Settings:
-    """Returns what the code location is loaded by: the file; while that is refused, the copy, and the log says so.
+    """Returns what the code location is loaded by: the file; while that is refused or waits, the copy, as the log says.
 
     Each run loads the location anew. A file that is refused while the daemon runs must not keep the passes from going
     on and from raising the alert about it. Raises SettingsError where the file is refused and there is no copy.
     """
+    kept = _kept()
     try:
-        return load_settings(path)
+        settings = load_settings(path)
     except SettingsError as error:
-        copy = last_valid_copy()
-        try:
-            settings = parse_settings(copy.read_bytes(), str(copy))
-        except (OSError, SettingsError):
-            raise error from None
-        _log.warning("the configuration is refused, its last valid version is used (%s):\n%s", copy, error)
-        return settings
+        if kept is None:
+            raise
+        _log.warning("the configuration is refused, its last valid version is used (%s):\n%s", last_valid_copy(), error)
+        return kept
+    lost = _lost_against(kept, settings, path) if kept else []
+    if kept and lost:
+        _log.warning("the configuration waits, what was active is used (%s): %s", last_valid_copy(), "; ".join(lost))
+        return kept
+    return settings
+
+
+def _lost_against(kept: Settings, settings: Settings, path: Path) -> list[str]:
+    with suppress(OSError, UnicodeDecodeError):
+        before, after = (bounded_bytes(file, LARGEST_FILE).decode("utf-8-sig") for file in (last_valid_copy(), path))
+        return lost_in(path.name, before, after, kept, settings) if before != after else []
+    return []
+
+
+def _kept() -> Settings | None:
+    """The copy; None where there is none, or none that this installation understands."""
+    copy = last_valid_copy()
+    try:
+        return parse_settings(bounded_bytes(copy, LARGEST_FILE), str(copy))
+    except (OSError, SettingsError):
+        return None

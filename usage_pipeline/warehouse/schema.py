@@ -6,9 +6,11 @@ from pathlib import Path
 
 import psycopg
 
-from usage_pipeline.warehouse.connection import connected, plain_url
+from usage_pipeline.settings.environment import variable
+from usage_pipeline.warehouse.connection import connected, plain_url, url_parts
 from usage_pipeline.warehouse.reader_limits import end_long_sessions
 from usage_pipeline.warehouse.statements import newest_migration
+from usage_pipeline.warehouse.writer import grant_writer, may_write, role_exists
 
 _OLDEST_SERVER = 140000
 # One number for the whole project: whoever migrates holds this lock, everyone else waits for it.
@@ -32,19 +34,23 @@ def schema_revision(url: str) -> str | None:
 def migrate(url: str) -> str:
     """Runs the migrations that are missing, forward only; two processes may do it at once. Returns the revision.
 
+    Where the role of WAREHOUSE_URL owns nothing, the role of WAREHOUSE_OWNER_URL migrates and gives it its rights.
     Raises WarehouseError when the server is older than PostgreSQL 14 or newer software has migrated it, psycopg.Error
     when it cannot be reached, may not be written or goes away: nothing of a migration that did not end is kept.
     """
     newest = newest_migration()
-    current = schema_revision(url)
+    owner = _owner_of(url)
+    current = schema_revision(owner)
     if current == newest:
+        _let_write(owner, url)
         return newest
     if current is not None and current > newest:
         raise WarehouseError(
             f"the warehouse is at schema {current}, this installation knows {newest}: "
             "it was migrated by a newer usage-pipeline; upgrade this installation"
         )
-    _run_alembic(url)
+    _run_alembic(owner)
+    _let_write(owner, url)
     return newest
 
 
@@ -52,6 +58,26 @@ def migrate(url: str) -> str:
 def migrate_once(url: str) -> None:
     """The same, once a process: for those who open many connections. Raises WarehouseError as often as asked."""
     migrate(url)
+
+
+def _owner_of(url: str) -> str:
+    """The URL by which the warehouse is migrated: its owner's where there is one beside the URL of who runs passes."""
+    owner = variable("WAREHOUSE_OWNER_URL")
+    return owner if owner and plain_url(url) == plain_url(variable("WAREHOUSE_URL")) else url
+
+
+def _let_write(owner: str, url: str) -> None:
+    """Gives who runs passes its rights, where it is not the owner and has not got them yet."""
+    if owner == url:
+        return
+    role = str(url_parts(url).get("user") or "")
+    with connected(owner) as connection:
+        if not role_exists(connection, role):
+            raise WarehouseError(
+                f"the role {role!r} of WAREHOUSE_URL is not there: make it by CREATE ROLE (docs/operations.md)"
+            )
+        if not may_write(connection, role):
+            grant_writer(connection, role)
 
 
 def _end_sessions_of_readers(connection: object) -> None:

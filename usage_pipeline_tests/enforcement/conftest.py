@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from usage_pipeline.alerts.evaluate_and_alert import evaluate_and_alert
-from usage_pipeline.configuration import ActiveConfiguration, active_configuration
+from usage_pipeline.configuration import ActiveConfiguration, active_configuration, confirm
 from usage_pipeline.enforcement.carry_out import Carried, enforce
 from usage_pipeline.enforcement.state import ActionRecord, actions
 from usage_pipeline.fake_dify.console import FakeConsole, fake_console
@@ -71,8 +71,11 @@ class Place:
 
     @property
     def in_force(self) -> ActiveConfiguration:
-        """The configuration."""
+        """The configuration; a test means what it writes, whatever that loses."""
         found = active_configuration(self.warehouse, self.config)
+        if found.waiting is not None:
+            confirm(self.warehouse, found.waiting, "test")
+            found = active_configuration(self.warehouse, self.config)
         assert found.refused is None, found.refused
         return found
 

@@ -5,10 +5,12 @@ from decimal import Decimal
 
 from usage_pipeline.alerts.approvals import decide_override, request_override
 from usage_pipeline.budgets.overrides import NewOverride
+from usage_pipeline.configuration import active_configuration
+from usage_pipeline.enforcement.carry_out import enforce
 from usage_pipeline.enforcement.decisions import release_action
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.rows import value
-from usage_pipeline_tests.enforcement.conftest import AGENT, Place, roll_up_day
+from usage_pipeline_tests.enforcement.conftest import AGENT, SHORT, Place, roll_up_day
 from usage_pipeline_tests.support.clock import NOON_ZONE
 
 
@@ -61,6 +63,19 @@ def test_a_higher_limit_in_the_file_opens_it(place: Place) -> None:
     place.step(minutes=1)
     assert place.call() == 200
     assert place.one().release_why == "limit raised"
+
+
+def test_a_file_that_is_half_written_opens_nothing(place: Place) -> None:
+    place.step()
+    assert place.call() == 403
+    whole = place.config.read_text(encoding="utf-8")
+    place.config.write_text(whole[: whole.index("tiers:")], encoding="utf-8")
+    found = active_configuration(place.warehouse, place.config)
+    assert found.waiting is not None
+    assert "enforcement" in found.waiting.lost
+    enforce(place.warehouse, found.settings, found.version, by="test", clock=lambda: place.now, timeouts=SHORT)
+    assert place.call() == 403
+    assert place.one().release_at is None
 
 
 def test_what_was_off_before_stays_off(place: Place) -> None:

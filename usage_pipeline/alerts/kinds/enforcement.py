@@ -66,17 +66,17 @@ class EnforcementFacts(AlertFacts):
 
 @dataclass(frozen=True)
 class EnforcementKey:
-    """A step of an action."""
+    """A step of an action; ``since`` tells nothing apart: an action's id is made of what it is about."""
 
     action_id: str
     scope_value: str
-    requested_at: datetime
+    since: datetime
     step: EnforcementStep
 
     def identity(self) -> Identity:
         """Returns the columns that it stands in."""
         number_of_step = Decimal(list(EnforcementStep).index(self.step) + 1)
-        return Identity(self.action_id, self.scope_value, self.requested_at, number_of_step)
+        return Identity(self.action_id, self.scope_value, self.since, number_of_step)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,69 @@
+"""What was closed at Dify after the backup was made is not closed again, and opens as it was before us."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.sql import SQL, Identifier
+
+from usage_pipeline.warehouse.connection import connect
+from usage_pipeline.warehouse.embedded import EmbeddedServer
+from usage_pipeline.warehouse.restored import accept, since_backup
+from usage_pipeline_tests.enforcement.conftest import Place
+
+
+@pytest.fixture
+def backup(postgres: EmbeddedServer) -> Iterator[str]:
+    """The name of a database that is not there yet; it goes with the test."""
+    yield "backup_of_enforcement"
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS backup_of_enforcement WITH (FORCE)")
+
+
+def test_a_restored_warehouse_acts_at_dify_only_once_accepted_and_opens_what_it_has_forgotten(
+    place: Place, postgres: EmbeddedServer, backup: str
+) -> None:
+    before = place.doors()
+    place.evaluate()
+    copy(postgres, place, backup)
+    place.enforce()
+    paused = place.one()
+    assert place.call() == 403
+    told = place.told()
+
+    place.warehouse.close()
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
+        name = str(conninfo_to_dict(place.company.warehouse_url)["dbname"])
+        connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+        connection.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(backup)))
+    place.warehouse = connect(place.company.warehouse_url)
+
+    calls = len(place.changes())
+    held = place.enforce()
+    assert "restored --accept" in held.errors[""]
+    planned = place.one()
+    assert (planned.action_id, planned.state) == (paused.action_id, "approved")
+    assert dict(since_backup(place.warehouse).actions) == {paused.action_id: "verified"}
+
+    accept(place.warehouse, "wang.wu", send_nothing=False)
+    assert not place.enforce().errors
+    assert place.one().state == "verified"
+    assert place.one().before == paused.before
+    assert len(place.changes()) == calls, "it is closed: nothing is to be done at Dify"
+    assert place.told() == told
+    ids = "SELECT alert_id FROM usage.alert WHERE kind = 'enforcement'"
+    assert len(place.warehouse.execute(ids).fetchall()) == 1
+
+    place.step(days=1)
+    assert place.one().state == "released"
+    assert place.doors() == before
+
+
+def copy(postgres: EmbeddedServer, place: Place, name: str) -> None:
+    """The warehouse as it is now, under another name."""
+    own = str(conninfo_to_dict(place.company.warehouse_url)["dbname"])
+    place.warehouse.close()
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
+        connection.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(own)))
+    place.warehouse = connect(place.company.warehouse_url)

@@ -281,7 +281,7 @@ def test_a_statement_that_replay_cancels_is_told_from_a_slow_one(followed: Follo
         assert isinstance(source, dify_postgres.DifyPostgres)
         with (
             pytest.raises(SourceInterruptedError, match="max_standby_streaming_delay"),
-            source._reader.reading() as dify,
+            source.reading() as dify,
         ):
             dify.execute("SELECT pg_sleep(20), id FROM messages LIMIT 1")
         timer.join()

@@ -15,7 +15,6 @@ from usage_pipeline.sources.dify_postgres.schema import read_schema
 from usage_pipeline.sources.dify_schema import DifySchema, schema_problems
 from usage_pipeline.sources.halving import FAULT_OF_A_ROW, stage_in_halves
 from usage_pipeline.sources.node_json import node_row
-from usage_pipeline.sources.replica import Replica
 from usage_pipeline.sources.watchdog import heard_from_source
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import value, value_or_none, values
@@ -53,19 +52,19 @@ _NO_PIPELINES = "SELECT NULL::uuid AS id, NULL::uuid AS tenant_id, NULL::text AS
 Parameters = Mapping[str, object]
 
 
-class DifyPostgres:
+class DifyPostgres(PostgresReader):
     """A Dify database on PostgreSQL, read in transactions that cannot write."""
 
     def __init__(self, source_id: str, url: str, *, statement_timeout: timedelta = timedelta(seconds=30)) -> None:
         """Connects. Raises SourceError when it cannot, or when the database is not Dify's."""
         self._source_id = source_id
-        self._reader = PostgresReader(url, statement_timeout=statement_timeout)
+        super().__init__(url, statement_timeout=statement_timeout)
         try:
-            with self._reader.reading() as dify:
+            with self.reading() as dify:
                 self._schema = read_schema(dify)
                 self._has_encoding = value(dify, str, "SELECT current_setting('server_encoding')") != "SQL_ASCII"
         except BaseException:
-            self._reader.close()
+            self.close()
             raise
 
     @property
@@ -85,12 +84,8 @@ class DifyPostgres:
 
     def clock(self) -> datetime:
         """Returns what time it is at the database, aware UTC."""
-        with self._reader.reading() as dify:
+        with self.reading() as dify:
             return value(dify, datetime, "SELECT clock_timestamp()")
-
-    def replica(self) -> Replica | None:
-        """Returns how far a replica has replayed; None when the database follows no other."""
-        return self._reader.replica()
 
     def problems(self) -> Sequence[tuple[str, str, str]]:
         """Columns that this Dify lacks and that counting would have used."""
@@ -109,7 +104,7 @@ class DifyPostgres:
     def window_end(self, since: datetime) -> datetime | None:
         """Where a window from ``since`` should end to hold a moderate number of rows; None when little is left."""
         sizes = {"since": _naive(since), "messages": _MESSAGES_A_WINDOW, "runs": _RUNS_A_WINDOW}
-        with self._reader.reading() as dify:
+        with self.reading() as dify:
             end = value_or_none(dify, datetime, statement(f"{_FOLDER}/window_end"), sizes)
         heard_from_source()
         # Many rows may share one moment; a window must still move on.
@@ -175,7 +170,7 @@ class DifyPostgres:
         """Returns the ids of an app's messages that were created in the window."""
         if not self.can_be_row(app_id):
             return []
-        with self._reader.reading() as dify:
+        with self.reading() as dify:
             return values(dify, str, _select("message_ids"), {"app_id": app_id, **_between(window)})
 
     def can_be_row(self, row_id: str) -> bool:
@@ -185,10 +180,6 @@ class DifyPostgres:
         except ValueError:
             return False
         return True
-
-    def close(self) -> None:
-        """Closes the connection."""
-        self._reader.close()
 
     def _runs(self, selection: LiteralString) -> sql.SQL:
         created_from = _CREATED_FROM if self._schema.app_log_by_run else "NULL"
@@ -253,7 +244,7 @@ class DifyPostgres:
             with warehouse.transaction():
                 stage_all()
         except FAULT_OF_A_ROW:
-            with self._reader.reading() as dify:
+            with self.reading() as dify:
                 ids = values(dify, str, select_ids, parameters)
             stage_in_halves(warehouse, kind, ids, stage_ids)
 
@@ -272,7 +263,7 @@ class DifyPostgres:
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         """A database without an encoding sends its bytes as they are; they may be no text at all."""
-        with self._reader.reading() as dify:
+        with self.reading() as dify:
             if not self._has_encoding:
                 dify.execute("SET LOCAL client_encoding TO 'SQL_ASCII'")
             yield dify

@@ -11,6 +11,7 @@ from psycopg import ClientCursor
 from usage_pipeline.fake_dify.schema import create_dify_schema
 from usage_pipeline.ingest.read_source import IngestResult, read_source
 from usage_pipeline.settings import Settings, parse_settings
+from usage_pipeline.sources import cut_reads
 from usage_pipeline.sources.base import SourceInterruptedError
 from usage_pipeline.sources.dify_postgres import DifyPostgres
 from usage_pipeline.sources.dify_postgres import source as dify_postgres
@@ -121,7 +122,7 @@ class Stand:
                 result = read_source(self.warehouse, self._source, self.settings, sweep=sweep)
                 if rolls_up:
                     roll_up(self.warehouse, changed_days(self.warehouse))
-            except (Killed, SourceInterruptedError, psycopg.OperationalError):
+            except (Killed, psycopg.OperationalError, SourceInterruptedError):
                 if dies_at is None and source_dies_at is None:
                     raise
                 return None
@@ -140,7 +141,7 @@ class Stand:
 
     @contextmanager
     def _cut_off(self, dies_at: int | None, source_dies_at: int | None) -> Iterator[None]:
-        source = self._source._reader._connection
+        source = self._source._connection
         for connection, at, failure in (
             (self.warehouse, dies_at, Killed),
             (source, source_dies_at, lambda: psycopg.OperationalError("the connection is lost")),
@@ -149,7 +150,9 @@ class Stand:
                 connection.cursor_factory = _MortalCursor
                 _fuses[id(connection)] = (at, failure)
         try:
-            yield
+            # A source that was lost is opened again within the pass.
+            with mock.patch.object(cut_reads, "_PAUSE_SECONDS", 0):
+                yield
         finally:
             for connection in (self.warehouse, source):
                 _fuses.pop(id(connection), None)
@@ -158,7 +161,7 @@ class Stand:
     def _mend(self) -> None:
         if self.warehouse.closed:
             self.warehouse = connect(self._warehouse_url)
-        if self._source._reader._connection.closed:
+        if self._source._connection.closed:
             self._source.close()
             self._source = self._open_source()
 

@@ -18,7 +18,7 @@ _NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 @dataclass(frozen=True)
 class _Standing:
-    """A row of sql/web/machine_budget.sql."""
+    """A row of sql/web/machine_budget.sql and machine_budget_alone.sql."""
 
     scope_value: str
     scope_name: str
@@ -31,7 +31,6 @@ class _Standing:
     as_of: datetime
     period_start: datetime
     period_end: datetime
-    measures: dict[str, dict[str, str]]
 
 
 async def budget(request: Request) -> Response:
@@ -41,17 +40,18 @@ async def budget(request: Request) -> Response:
     if machine is None:
         return _answer(401, {"error": "no token of web.tokens was sent; send Authorization: Bearer TOKEN"})
     budget_id, scope = request.path_params["budget_id"], request.query_params.get("scope") or None
-    if all(each.id != budget_id for each in settings.budgets):
-        return _answer(404, {"error": f"there is no budget {budget_id[:63]!r}"})
     readers: Readers = request.app.state.readers
     parameters = {"budget_id": budget_id, "scope": scope, "tenant": machine.tenant}
     try:
-        found = await readers.rows(_Standing, statement("web/machine_budget"), parameters)
+        query = statement("web/machine_budget" if scope else "web/machine_budget_alone")
+        found = await readers.rows(_Standing, query, parameters)
     except (psycopg.Error, TimeoutError):
         return _answer(503, {"error": "the warehouse does not answer; ask again in a moment"})
     of_one = {row.scope_value for row in found}
     if len(of_one) > 1:
         return _answer(400, {"error": "the budget has several values: say which with ?scope=, by name or scope value"})
+    if not found and all(each.id != budget_id for each in settings.budgets):
+        return _answer(404, {"error": f"there is no budget {budget_id[:63]!r}"})
     if not found:
         return _answer(
             404, {"error": "nothing of that scope was spent in the current period, or it is not yours to see"}

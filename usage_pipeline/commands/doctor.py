@@ -12,6 +12,7 @@ from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.doctor_finding import DoctorFinding
 from usage_pipeline.commands.doctor_place import look_at_place, look_for_sample
 from usage_pipeline.commands.doctor_recipients import look_at_recipients, send_to_recipients
+from usage_pipeline.commands.doctor_web import look_at_web
 from usage_pipeline.commands.output import EXIT_FAILED, AsJson, for_people, print_json, show_rows
 from usage_pipeline.configuration import active_configuration
 from usage_pipeline.console.access import console_access
@@ -78,6 +79,7 @@ def _look(*, send: bool) -> Iterator[DoctorFinding]:
             yield from _console(name, source.console)
         yield from (DoctorFinding(name, found.state, found.says) for found in examine(source, settings))
     yield _enforcement(settings)
+    yield from look_at_web(settings)
     yield from look_at_recipients(settings)
     if send and warehouse.state == "ok":
         with open_context() as (connection, configuration):

@@ -34,6 +34,7 @@ _FORWARD: Mapping[str, tuple[str, ...]] = {
     "restore": ("accepted_at", "accepted_by"),
     "sent_before_restore": (),
     "silence": ("ends_at", "ended_by", "ended_known_by"),
+    "used_form": (),
 }  # fmt: skip
 # Written by functions of the owner's alone.
 _READ_ONLY = ("audit_chain", "removed_history", "schema_version", "warehouse")

@@ -4,13 +4,17 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 import requests
 from typer.testing import CliRunner
 
 from usage_pipeline.cli import app
+from usage_pipeline.commands.doctor_web import look_at_web
+from usage_pipeline.links import web_key
 from usage_pipeline_tests.web.conftest import MACHINE, TENANTS_MACHINE, Site
 
 
@@ -81,6 +85,33 @@ def test_the_command_without_web_says_how(site: Site, monkeypatch: pytest.Monkey
     monkeypatch.setenv("USAGE_PIPELINE_CONFIG", str(plain))
     refused = CliRunner().invoke(app, ["web"])
     assert refused.exit_code == 2 and "web: {public_url:" in refused.stderr
+
+
+def test_doctor_looks_at_the_key_the_tokens_and_the_way(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = site.place.in_force.settings
+    assert [finding.state for finding in look_at_web(settings)] == ["ok"]
+    assert settings.web
+    plain = settings.model_copy(update={"web": settings.web.model_copy(update={"public_url": "http://10.0.0.5"})})
+    assert [finding.state for finding in look_at_web(plain)] == ["ok", "warning"]
+    monkeypatch.setenv("USAGE_PIPELINE_WEB_KEY", "short")
+    (wrong,) = look_at_web(settings)
+    assert wrong.state == "wrong" and "openssl rand" in wrong.says
+    monkeypatch.delenv("USAGE_PIPELINE_WEB_KEY")
+    monkeypatch.delenv("TENANT_TOKEN")
+    (wrong,) = look_at_web(settings)
+    assert "TENANT_TOKEN" in wrong.says and "web.tokens.workflow" in wrong.says
+
+
+def test_the_key_of_an_installation_is_made_once_and_is_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("USAGE_PIPELINE_WEB_KEY", raising=False)
+    monkeypatch.setenv("USAGE_PIPELINE_HOME", str(tmp_path))
+    with ThreadPoolExecutor(8) as pool:
+        keys = set(pool.map(lambda _: web_key(), range(8)))
+    (key,) = keys
+    assert len(key) == 64
+    assert [(path.name, oct(path.stat().st_mode)[-3:]) for path in tmp_path.iterdir()] == [("web.key", "600")]
 
 
 def test_up_serves_by_the_module(site: Site) -> None:

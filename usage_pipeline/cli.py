@@ -40,6 +40,21 @@ COMMANDS: dict[str, Command | Group] = {
         "web",
         "Serve the page that messages link to, and answers to machines. `up` does so, too. Ctrl-C ends it.",
     ),
+    "backup": Command(
+        "backup",
+        "backup",
+        "Write the warehouse and the configuration into one file, as of one moment, while everything goes on.",
+    ),
+    "restore": Command(
+        "backup",
+        "restore",
+        "Put a backup into an empty warehouse. Nothing is sent or done at Dify until `restored --accept`.",
+    ),
+    "move-warehouse": Command(
+        "move_warehouse",
+        "move_warehouse",
+        "Copy the warehouse into an empty database of another server, counted before and after. The old one stays.",
+    ),
     "down": Command("servers", "down", "Stop the embedded server; nothing that it holds is lost."),
     "backfill": Command(
         "backfill",

@@ -12,6 +12,7 @@ from usage_pipeline.settings import SettingsError
 from usage_pipeline.settings.environment import MissingSecretError
 from usage_pipeline.settings.extras import MissingExtraError
 from usage_pipeline.sources.base import SourceError
+from usage_pipeline.warehouse.client_tools import ClientToolError
 from usage_pipeline.warehouse.connection import UnreachableError
 from usage_pipeline.warehouse.embedded import EmbeddedServerError
 from usage_pipeline.warehouse.schema import WarehouseError
@@ -28,6 +29,7 @@ _IN_WORDS = (
     MissingSecretError,
     MissingExtraError,
     EmbeddedServerError,
+    ClientToolError,
     WarehouseError,
 )
 # Nothing that was typed or configured is wrong with these: the same command works when they are over.

@@ -14,6 +14,7 @@ from usage_pipeline.warehouse.rows import row, value, value_or_none, values
 from usage_pipeline.warehouse.statements import statement
 
 _WORDS = {
+    "restore": "`usage-pipeline restore` put a backup into it",
     "marks": "messages were sent or actions done that it does not know",
     "dagster": "Dagster has finished a pass that it does not know",
 }
@@ -64,6 +65,11 @@ def look(connection: Connection, newest_pass: str | None = None) -> Restored | N
         return None
     connection.execute("INSERT INTO usage.restore (found_by) VALUES (%s) ON CONFLICT DO NOTHING", [by])
     return _open(connection)
+
+
+def hold(connection: Connection) -> None:
+    """Notes that a backup was put back just now: nothing is sent or done until a person has accepted it."""
+    connection.execute("INSERT INTO usage.restore (found_by) VALUES ('restore') ON CONFLICT DO NOTHING")
 
 
 def since_backup(connection: Connection) -> Since:

@@ -10,10 +10,9 @@ from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
 
 # Versions whose columns and indexes were taken from their own migrations.
-KNOWN = ("0.15.8", "1.0.0", "1.4.0", "1.9.0", "1.12.1", "1.15.0")
-# Those of 1.16.0 are taken to be 1.15.0's: nothing that is read of them is known to differ.
-_AS = {"1.16.0": "1.15.0"}
-VERSIONS = (*KNOWN, *_AS)
+VERSIONS = ("0.15.8", "1.0.0", "1.4.0", "1.9.0", "1.12.1", "1.15.0")
+# Versions of whose tables nothing that is read is known to differ from those of an older one.
+ALIKE = {"1.16.0": "1.15.0"}
 _REVISIONS = {
     "0.15.8": "a91b476a53de",
     "1.0.0": "08ec4f75af5e",
@@ -49,7 +48,7 @@ def _columns(version: str) -> dict[str, list[sql.Composed]]:
     tables: dict[str, list[sql.Composed]] = defaultdict(list)
     with (_FOLDER / "dify_columns.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            if row["version"] != _AS.get(version, version):
+            if row["version"] != ALIKE.get(version, version):
                 continue
             rest = row["type"] + (" NOT NULL" if row["nullable"] == "NO" else "")
             rest += f" DEFAULT {row['default']}" if row["default"] else ""
@@ -62,5 +61,5 @@ def _indexes(version: str) -> list[tuple[str, str, str]]:
         return [
             (row["table"], row["index"], row["definition"])
             for row in csv.DictReader(file)
-            if row["version"] == _AS.get(version, version)
+            if row["version"] == ALIKE.get(version, version)
         ]

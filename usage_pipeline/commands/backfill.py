@@ -21,6 +21,7 @@ from usage_pipeline.commands.output import (
     show_records,
 )
 from usage_pipeline.pipeline import backfill as backfill_days
+from usage_pipeline.usage.days import days_to_make
 from usage_pipeline.usage.roll_up import changed_days
 
 _DAYS_AT_ONCE = 7
@@ -46,7 +47,8 @@ def backfill(
         return
     with open_context() as (connection, configuration):
         found = []
-        parts = [days[start : start + _DAYS_AT_ONCE] for start in range(0, len(days), _DAYS_AT_ONCE)]
+        known = days_to_make(connection, days)
+        parts = [known[start : start + _DAYS_AT_ONCE] for start in range(0, len(known), _DAYS_AT_ONCE)]
         for part in track(parts, "days", console=err, transient=True, disable=as_json or not err.is_terminal):
             found += backfill_days(connection, configuration, part)
             report_made(connection, configuration.settings, part)
@@ -69,7 +71,9 @@ def _words(days: list[date]) -> str:
 
 def _show_what_if(days: list[date], as_json: bool) -> None:
     with open_context() as (connection, configuration):
-        for day in track(days, "days", console=err, transient=True, disable=as_json or not err.is_terminal):
+        for day in track(
+            days_to_make(connection, days), "days", console=err, transient=True, disable=as_json or not err.is_terminal
+        ):
             what_if_days(connection, configuration, [day])
         found = what_if_alerts(connection, configuration.version, days)
     if as_json:

@@ -101,7 +101,7 @@ def named(path: str, rows: Iterable[Row]) -> Iterator[Row]:
         if isinstance(row.get("id"), str) and 0 < len(row["id"]) <= _LONGEST_ID:
             yield row
         else:
-            _log.warning("GET %s: a row without an id is passed over", path)
+            _log.warning("GET %a: a row without an id is passed over", path)
 
 
 def _row(row_id: str, document: object) -> Row:

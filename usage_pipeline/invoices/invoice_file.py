@@ -68,6 +68,8 @@ def _lines(path: Path, rows: "csv.DictReader[str]") -> list[InvoiceLine]:
             continue
         problems = list(_mistakes(row))
         mistakes += [f"{path}, line {rows.line_num}, {problem}" for problem in problems]
+        if len(mistakes) > _MOST_MISTAKES:
+            break
         if problems:
             continue
         line = _line(row)
@@ -76,8 +78,8 @@ def _lines(path: Path, rows: "csv.DictReader[str]") -> list[InvoiceLine]:
             mistakes.append(f"{path}, line {rows.line_num}, repeats line {found[key][0]}: add the two amounts up")
         found.setdefault(key, (rows.line_num, line))
     if mistakes:
-        more = len(mistakes) - _MOST_MISTAKES
-        raise InvoiceFileError("\n".join([*mistakes[:_MOST_MISTAKES], *([f"and {more} more"] if more > 0 else [])]))
+        more = ["and more: these are the first"] if len(mistakes) > _MOST_MISTAKES else []
+        raise InvoiceFileError("\n".join([*mistakes[:_MOST_MISTAKES], *more]))
     return [line for _, line in found.values()]
 
 

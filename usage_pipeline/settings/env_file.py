@@ -1,5 +1,6 @@
 """Reads the file .env beside the configuration into the environment, where what is set already wins."""
 
+import io
 import os
 import stat
 from pathlib import Path
@@ -7,13 +8,15 @@ from pathlib import Path
 from dotenv.parser import Binding, parse_stream
 
 from usage_pipeline.settings.environment import MissingSecretError
+from usage_pipeline.settings.files import bounded_bytes
 
 NAME = ".env"
+_LARGEST = 1_000_000
 
 
 def env_file(configuration: Path) -> Path | None:
     """Returns the .env beside a configuration; None when there is none."""
-    path = configuration.with_name(NAME)
+    path = configuration.parent / NAME
     return path if path.is_file() else None
 
 
@@ -45,16 +48,17 @@ def _variables(path: Path) -> dict[str, str]:
                 f"{path} belongs to, or may be written by, another account; make it yours: "
                 f"chown {os.geteuid()} {path} && chmod 600 {path}"
             )
-        with path.open(encoding="utf-8-sig") as file:
-            return dict(_entry(path, binding) for binding in parse_stream(file) if binding.key or binding.error)
+        text = bounded_bytes(path, _LARGEST).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise MissingSecretError(f"{path} is no text in UTF-8; save it as that") from None
     except OSError as error:
         raise MissingSecretError(f"{path} cannot be read ({error.strerror}); check its rights") from None
+    lines = parse_stream(io.StringIO(text))
+    return dict(_entry(path, binding) for binding in lines if binding.key or binding.error)
 
 
 def _entry(path: Path, binding: Binding) -> tuple[str, str]:
-    if binding.error or binding.key is None or binding.value is None:
+    if binding.error or binding.key is None or binding.value is None or "\0" in binding.key + binding.value:
         raise MissingSecretError(
             f"{path}:{binding.original.line}: is not NAME=value; mend the line, or put # before it"
         )

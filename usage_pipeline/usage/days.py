@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from usage_pipeline.settings.first_day import keep_first_day
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.rows import rows, value_or_none, values
+from usage_pipeline.warehouse.rows import row, rows, value_or_none, values
 from usage_pipeline.warehouse.statements import statement
 
 
@@ -30,6 +30,12 @@ class LateDay:
     usage_date: date
     source: str
     change: int
+
+
+@dataclass(frozen=True)
+class _Span:
+    first: date | None
+    last: date | None
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,14 @@ def newest_days(connection: Connection, limit: int) -> list[date]:
     """Returns the newest days on which there was usage, the newest first."""
     newest = "SELECT DISTINCT usage_date FROM usage.daily_project_usage ORDER BY 1 DESC LIMIT %s"
     return values(connection, date, newest, [limit])
+
+
+def days_to_make(connection: Connection, days: Sequence[date]) -> list[date]:
+    """Returns those of the days for which the warehouse holds anything to make again."""
+    span = row(connection, _Span, statement("usage/known_span"))
+    if span is None or span.first is None or span.last is None:
+        return []
+    return [day for day in days if span.first <= day <= span.last]
 
 
 def rolled_days(connection: Connection) -> list[date]:

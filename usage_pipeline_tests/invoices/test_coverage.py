@@ -119,7 +119,7 @@ def test_the_assets_table_shows_hostile_names_as_they_are(
         (GOOD.replace("gpt-4o", "gpt\0"), "line 3, model:"),
         (GOOD.replace("gpt-4o", '"gpt\x1b[31m"'), "line 3, model: 'gpt\\x1b[31m' is not a name"),
         (GOOD.replace("gpt-4o", "x" * 200_000), "is not CSV"),
-        (GOOD + ",m,2026-10,1,USD\n" * 60, "and 10 more"),
+        (GOOD + ",m,2026-10,1,USD\n" * 60, "and more: these are the first"),
     ],
 )
 def test_a_file_with_a_mistake_is_refused_whole_and_by_line(tmp_path: Path, text: str, says: str) -> None:

@@ -18,6 +18,7 @@ from usage_pipeline_tests.support.dify_on_mysql import create_dify_on_mysql, rea
 from usage_pipeline_tests.support.hostile_values import (
     JSON_TEXTS,
     NAMES,
+    STOPPERS,
     Hostile,
     assert_rest_is_counted,
     assert_sane,
@@ -45,6 +46,7 @@ _VALUES = {
     "timestamp": (None, "0000-00-00 00:00:00", "2026-00-00 00:00:00", "0001-01-01", "9999-12-31 23:59:59.999999",
                   "1970-01-01", "2200-01-01"),
 }  # fmt: skip
+_STOPPERS = [hostile for hostile in STOPPERS if hostile.value not in ("NaN", "infinity")]
 _DATED = ("messages", "workflow_runs", "workflow_node_executions", "tool_model_invokes")
 
 
@@ -128,7 +130,7 @@ def play(place: Place, hostile: Hostile, number: int) -> None:
 
 
 def test_any_value_in_any_row_costs_only_its_own_row(place: Place) -> None:
-    for number, hostile in enumerate(sample(hostile_values(_VALUES), len(examples(30, 1_200)))):
+    for number, hostile in enumerate(sample(hostile_values(_VALUES), len(examples(30, 1_200)), _STOPPERS)):
         try:
             play(place, hostile, number)
         except Exception as error:

@@ -73,7 +73,9 @@ def _answer(words: list[str]) -> Called:
             signal.alarm(PATIENCE_S)
             os.dup2(out.fileno(), 1)
             os.dup2(err.fileno(), 2)
-            sys.stdin.close()
+            # Nobody sits there to be asked.
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            sys.stdin = open(0, closefd=False, encoding="utf-8")  # noqa: SIM115
             sys.argv = ["usage-pipeline", *words]
             _run(main)
         _, status, used = os.wait4(child, 0)

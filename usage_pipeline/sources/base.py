@@ -5,7 +5,8 @@ To add a kind of source, `gateway` say:
 1. `usage_pipeline/sources/gateway.py`, or a folder of that name: a class that is a `Source`, and
    `DRIVER = Driver(open_source, examine)`. It stages what the statements of a `Family` read: `LOG` for a row a call,
    `DIFY` for messages, runs and node executions. `ReadsAgain` is for rows that are final only later, `Reconcilable`
-   for a place that can sum up its own days. Its SQL goes to `sql/sources/gateway/`.
+   for a place that can sum up its own days, `Following` for a database that may be a replica. Its SQL goes to
+   `sql/sources/gateway/`.
 2. One line in `SOURCE_KINDS` (usage_pipeline/settings/sources.py): the configuration takes the kind from there, the
    registry finds the module by the name. Keys that only this kind has are fields of `SourceSettings`.
 3. `python -m usage_pipeline.settings.schema` writes the kind into the schema for editors; `make check` asks for it.

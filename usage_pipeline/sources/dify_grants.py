@@ -50,6 +50,7 @@ OPTIONAL = _listed({
     "datasets": "id tenant_id name embedding_model embedding_model_provider",
     FORKS_TABLE: "record_id app_token_id",
 })  # fmt: skip
+NOT_IN_EACH = (FORKS_TABLE, "document_segment_summaries")  # the latter since 1.12
 LOST: Mapping[str, str] = {
     "workflow_app_logs": "callers of workflow runs are attributed by user alone",
     "pipelines": "RAG pipelines stand under their ids",

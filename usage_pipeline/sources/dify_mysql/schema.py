@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from usage_pipeline.sources.base import SourceError
-from usage_pipeline.sources.dify_grants import FORKS_TABLE, OPTIONAL, Columns, Rights
+from usage_pipeline.sources.dify_grants import NOT_IN_EACH, OPTIONAL, Columns, Rights
 from usage_pipeline.sources.dify_mysql.connection import MysqlReader
 from usage_pipeline.sources.dify_schema import DifySchema, is_dify, schema_of
 from usage_pipeline.warehouse.statements import statement
@@ -69,9 +69,9 @@ def read_mysql_schema(reader: MysqlReader) -> tuple[DifySchema, MysqlTables]:
 
 
 def _rights(reader: MysqlReader, columns: Columns) -> Rights:
-    """What a user may not read is not there for it: each Dify that runs on MySQL has all but the fork's table."""
+    """What a user may not read is not there for it, and most tables are there in each Dify that runs on MySQL."""
     user, host = reader.value(str, "SELECT CURRENT_USER()").rsplit("@", 1)
-    hidden = {table: {*names} for table, names in OPTIONAL.items() if table not in columns and table != FORKS_TABLE}
+    hidden = {table: {*names} for table, names in OPTIONAL.items() if table not in {*columns, *NOT_IN_EACH}}
     database = reader.value(str, "SELECT DATABASE()")
     return Rights(f"'{user}'@'{host}'", hidden, qualified=f"`{database}`.{{}}")
 

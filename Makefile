@@ -44,7 +44,7 @@ nightly: install-dev  ## The tests that look for the unlikely, for hours: 2,000 
 		usage_pipeline_tests/sources/test_hostile_postgres.py usage_pipeline_tests/sources/test_hostile_mysql.py \
 		usage_pipeline_tests/sources/test_hostile_console.py usage_pipeline_tests/sources/test_hostile_logs.py \
 		usage_pipeline_tests/commands/test_fuzz.py usage_pipeline_tests/commands/test_output.py \
-		usage_pipeline_tests/test_wheel.py
+		usage_pipeline_tests/test_wheel.py usage_pipeline_tests/deploy/test_image.py
 
 check: install-dev  ## Format, lint, types, import rules, dependencies
 	$(BIN)/ruff format --check .

@@ -36,6 +36,10 @@ def up(
     read_only: Annotated[
         bool, typer.Option("--read-only", help="The UI shows everything and changes nothing.")
     ] = False,
+    stop_server: Annotated[
+        bool,
+        typer.Option("--stop-server", help="At the end stop the embedded server, too: for services and containers."),
+    ] = False,
 ) -> None:
     """Start the Dagster UI and its daemon: the pass runs each minute, alerts leave within seconds. Ctrl-C ends it."""
     address = Address(host, port, tuple(allow_host or ()), read_only)
@@ -55,12 +59,16 @@ def up(
             # Days that `run` and others made count as materialized from the first look on.
             also = {"web page": ["usage_pipeline.web.serve"]} if settings.web else {}
             running = start(home, log, address, lock, before=["usage_pipeline.defs.made_days"], also=also)
-            say(f"The UI is up at {address.url}; Ctrl-C ends it, the embedded server goes on until `down`.")
+            goes_on = "" if stop_server else ", the embedded server goes on until `down`"
+            say(f"The UI is up at {address.url}; Ctrl-C ends it{goes_on}.")
             if settings.web:
                 say(f"The web page listens on {settings.web.listen} and is found at {settings.web.public_url}")
             _stay(running)
     except UpError as error:
         raise InputError(str(error)) from None
+    finally:
+        if stop_server:
+            stop_embedded(home_dir())
 
 
 def _stay(running: Running) -> None:

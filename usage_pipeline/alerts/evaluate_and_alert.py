@@ -4,11 +4,13 @@ from datetime import datetime
 
 from usage_pipeline.alerts.budget_alert import raise_budget_alerts
 from usage_pipeline.alerts.kinds.anomaly import raise_anomaly_alerts
+from usage_pipeline.alerts.kinds.loop import raise_loop_alerts
 from usage_pipeline.alerts.kinds.override import notify_override
 from usage_pipeline.alerts.quiet_hours import hold
 from usage_pipeline.budgets.anomalies import find_anomalies
 from usage_pipeline.budgets.evaluate import Evaluation, evaluate_budgets
 from usage_pipeline.budgets.locks import settle_locks
+from usage_pipeline.budgets.loops import find_loops
 from usage_pipeline.budgets.overrides import close_due
 from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.warehouse.connection import Connection
@@ -32,4 +34,6 @@ def evaluate_and_alert(
         settle_locks(connection, settings, as_of)
         unusual = find_anomalies(connection, settings, version, as_of)
         raised += raise_anomaly_alerts(connection, settings, version, unusual, as_of)
+        circling = find_loops(connection, settings, version, as_of)
+        raised += raise_loop_alerts(connection, settings, version, circling, as_of)
     return found, [*(alert_id for alert_id in ended if alert_id), *raised]

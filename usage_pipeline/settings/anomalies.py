@@ -18,8 +18,8 @@ else:
     Per = Literal[DAILY_KEYS]
 
 
-def _word(value: object) -> object:
-    """YAML reads a bare `off` as false."""
+def word(value: object) -> object:
+    """Returns the word `off`, which YAML reads as false; anything else as it is."""
     return "off" if value is False else value
 
 
@@ -33,7 +33,7 @@ class Anomaly(StrictModel):
     measure: Measure = "tokens"
     score: Annotated[Amount, Field(ge=2, le=1000)] = Decimal(6)  # robust standard deviations above the usual
     at_least: Amount  # what less is not worth a word, in the measure's unit
-    mode: Annotated[Literal["off", "warn", "alert"], BeforeValidator(_word)] = "warn"
+    mode: Annotated[Literal["off", "warn", "alert"], BeforeValidator(word)] = "warn"
     level: Level = "warning"
     notify: Names = ()
 

@@ -41,6 +41,7 @@ def cross_check(settings: Settings) -> Iterator[ConfigurationFinding]:
     for position, field, value, message, fix in check_pools(settings.budgets):
         yield ConfigurationFinding(("budgets", position, *field), value, message, fix)
     yield from _duplicates("anomalies", [rule.id for rule in settings.anomalies], "id")
+    yield from _names(settings, ("loops", "notify"), settings.loops.notify, owner=True)
     for position, anomaly in enumerate(settings.anomalies):
         yield from _names(settings, ("anomalies", position, "notify"), anomaly.notify, owner=True)
         yield from _anomaly(anomaly, ("anomalies", position))

@@ -14,6 +14,7 @@ from usage_pipeline.settings.approvals import Approvals
 from usage_pipeline.settings.budget import DEFAULT_TIERS, OWNER, Budget, Level, Tier
 from usage_pipeline.settings.counting import Counting
 from usage_pipeline.settings.enforcement import AT_DIFY, Enforcement, Mode
+from usage_pipeline.settings.loops import Loops
 from usage_pipeline.settings.recipients import AnyRecipient
 from usage_pipeline.settings.reports import Reports
 from usage_pipeline.settings.sources import ReadingSettings, SourceSettings
@@ -170,6 +171,7 @@ class Settings(StrictModel):
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1)] = DEFAULT_TIERS
     budgets: tuple[Budget, ...] = ()
     anomalies: tuple[Anomaly, ...] = DEFAULT_ANOMALIES
+    loops: Loops = Loops()
     approvals: Approvals = Approvals()
     enforcement: Enforcement = Enforcement()
     reports: Reports = Reports()

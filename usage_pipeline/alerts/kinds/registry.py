@@ -13,6 +13,7 @@ Kind = AlertKind[Any, Any]
 _MODULES = (
     "budget",
     "anomaly",
+    "loop",
     "override",
     "enforcement",
     "source",

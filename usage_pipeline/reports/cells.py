@@ -3,12 +3,14 @@
 import unicodedata
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 
 # What makes a spreadsheet read a cell as a formula, full-width forms included: some spreadsheets take those too.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _LONGEST_CELL = 32_000  # Excel takes 32,767 characters
 
 
+@lru_cache(maxsize=100_000)
 def cell(text: str) -> str:
     """Returns text that no spreadsheet takes for a formula: such a beginning gets an apostrophe before it.
 
@@ -25,6 +27,8 @@ def is_formula(text: str) -> bool:
 
 def plain(value: object) -> str:
     """Returns a cell of a text file: digits without exponents, ISO 8601 dates, UTC times with a Z, safe names."""
+    if isinstance(value, str):
+        return cell(value)
     match value:
         case None:
             return ""
@@ -34,6 +38,4 @@ def plain(value: object) -> str:
             return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         case date():
             return value.isoformat()
-        case int():
-            return str(value)
-    return cell(str(value))
+    return str(value) if isinstance(value, int) else cell(str(value))

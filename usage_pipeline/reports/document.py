@@ -1,5 +1,6 @@
 """The report as one typed document. Money is in the configuration's currency, exact; days are usage dates."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -130,7 +131,13 @@ class DayPart:
     base_cost: Decimal
 
 
-@dataclass(frozen=True)
+_SHARED = (
+    "source", "tenant_id", "tenant", "zone", "environment", "app_id", "project", "app_mode", "api_key_id", "api_key",
+    "key_attribution", "caller_kind", "caller_id", "caller", "provider", "model", "currency",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
 class UsageRow:
     """A row of usage.daily_usage with its names."""
 
@@ -162,6 +169,13 @@ class UsageRow:
     unpriced_tokens: int
     cost: Decimal
     base_cost: Decimal
+
+    def __post_init__(self) -> None:
+        """Names stand in very many rows: each is kept once."""
+        for name in _SHARED:
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, sys.intern(value))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import csv
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -20,8 +20,8 @@ Column = Callable[[UsageRow, str], object]
 
 
 @cache
-def _midnight(day: date, zone: str) -> datetime:
-    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+def _midnight(day: date, zone: str) -> str:
+    return plain(datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC))
 
 
 # Left out, as the specification allows where a provider does not support what they say: availability zones, regions,
@@ -112,14 +112,22 @@ def write_focus(report: Report, _language: str, path: Path, version: str = "1.2"
 
 
 def _tags(row: UsageRow) -> str:
+    own = tuple(row.tags or ())
+    return _tags_of(own, row.environment, row.api_key, row.key_attribution, row.caller_kind, row.caller_id)
+
+
+@lru_cache(maxsize=10_000)
+def _tags_of(
+    own: tuple[str, ...], environment: str, api_key: str, attribution: str, caller_kind: str, caller: str | None
+) -> str:
     """Ours begin with dify:, a project's own tags have no value and so are true."""
-    tags: dict[str, str | bool] = dict.fromkeys(row.tags or (), True)
+    tags: dict[str, str | bool] = dict.fromkeys(own, True)
     ours = {
-        "dify:environment": row.environment,
-        "dify:api_key": row.api_key,
-        "dify:key_attribution": row.key_attribution,
-        "dify:caller_kind": row.caller_kind,
-        "dify:caller": row.caller_id,
+        "dify:environment": environment,
+        "dify:api_key": api_key,
+        "dify:key_attribution": attribution,
+        "dify:caller_kind": caller_kind,
+        "dify:caller": caller,
     }
     tags.update({name: value for name, value in ours.items() if value is not None})
     return json.dumps(tags, ensure_ascii=False, sort_keys=True)

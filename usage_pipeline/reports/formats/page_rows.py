@@ -5,13 +5,12 @@ import gzip
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from operator import attrgetter
 
 from usage_pipeline.reports import labels
 from usage_pipeline.reports.document import Report, UsageRow
-
-if TYPE_CHECKING:
-    import pandas as pd
+from usage_pipeline.reports.measures import ZERO
 
 DIMENSIONS = ("tenant", "environment", "project", "api_key", "user", "model")
 MEASURES = ("calls", "failed_calls", "input_tokens", "output_tokens", "total_tokens", "unpriced_tokens")
@@ -30,57 +29,86 @@ def packed(report: Report, language: str, other_users: str) -> str:
 
 def page_rows(report: Report, language: str, other_users: str) -> dict[str, object]:
     """Returns sums by every combination of the dimensions, as columns. Adds up to the report's totals exactly."""
-    frame = _frame(report.rows)
-    named = _named_users(frame)
-    frame.loc[~named, "user_key"] = ""
-    frame.loc[~named, "user"] = other_users
-    names = {}
-    for dimension in DIMENSIONS:
-        found = frame.drop_duplicates(f"{dimension}_key")[dimension]
-        names[dimension] = _told_apart(labels.name(dimension, name, language) for name in found)
-        frame[dimension] = frame[f"{dimension}_key"].factorize()[0]
-    sums = frame.groupby(list(DIMENSIONS))[[*MEASURES, "base_cost"]].sum().reset_index()
-    scale = max([0, *(-int(cost.as_tuple().exponent) for cost in sums["base_cost"])])
-    whole = [int(cost.scaleb(scale)) for cost in sums["base_cost"]]
+    named = _named_users(report.rows)
+    places: list[dict[str, int]] = [{} for _ in DIMENSIONS]
+    names: list[list[str]] = [[] for _ in DIMENSIONS]
+    sums: dict[tuple[int, ...], _Sums] = {}
+    for row in report.rows:
+        codes = tuple(
+            _place(known, listed, key, name)
+            for known, listed, (key, name) in zip(places, names, _values(row, named, other_users), strict=True)
+        )
+        sums.setdefault(codes, _Sums()).add(row)
+    ordered = sorted(sums.items())
+    scale = max([0, *(-int(each.cost.as_tuple().exponent) for _, each in ordered)])
+    whole = [int(each.cost.scaleb(scale)) for _, each in ordered]
     return {
-        "names": names,
+        "names": {
+            dimension: _told_apart(labels.name(dimension, name, language) for name in listed)
+            for dimension, listed in zip(DIMENSIONS, names, strict=True)
+        },
         "scale": scale,
         "columns": {
-            **{name: sums[name].tolist() for name in (*DIMENSIONS, *MEASURES)},
+            **{name: [codes[at] for codes, _ in ordered] for at, name in enumerate(DIMENSIONS)},
+            **{name: [each.counts[at] for _, each in ordered] for at, name in enumerate(MEASURES)},
             "cost_high": [value // HALF for value in whole],
             "cost_low": [value % HALF for value in whole],
         },
     }
 
 
-def _frame(rows: Sequence[UsageRow]) -> "pd.DataFrame":
-    """Name and key of each dimension (two projects may share a name), and what is summed; amounts stay decimals."""
-    import pandas as pd  # noqa: PLC0415  (slow to import)
+class _Sums:
+    """What one combination of names sums up to."""
 
-    columns: dict[str, list[str] | pd.Series[Any]] = {
-        "tenant": [row.tenant for row in rows],
-        "tenant_key": [f"{row.source}/{row.tenant_id}" for row in rows],
-        "environment": [row.environment for row in rows],
-        "environment_key": [row.environment for row in rows],
-        "project": [row.project for row in rows],
-        "project_key": [f"{row.source}/{row.app_id}" for row in rows],
-        "api_key": [row.api_key for row in rows],
-        "api_key_key": [f"{row.source}/{row.api_key_id}" if row.api_key_id else row.api_key for row in rows],
-        "user": [row.caller for row in rows],
-        "user_key": [f"{row.source}/{row.tenant_id}/{row.caller}" for row in rows],
-        "model": [row.model or "(unknown)" for row in rows],
-        "model_key": [f"{row.provider}/{row.model}" for row in rows],
-        "base_cost": pd.Series([row.base_cost for row in rows], dtype=object),
-        **{name: pd.Series([getattr(row, name) for row in rows], dtype="int64") for name in MEASURES},
-    }
-    return pd.DataFrame(columns)
+    __slots__ = ("cost", "counts")
+
+    def __init__(self) -> None:
+        self.counts = [0] * len(MEASURES)
+        self.cost = ZERO
+
+    def add(self, row: UsageRow) -> None:
+        for at, value in enumerate(_MEASURED(row)):
+            self.counts[at] += value
+        self.cost += row.base_cost
 
 
-def _named_users(frame: "pd.DataFrame") -> "pd.Series[bool]":
-    """Whether each row's user is one of those that cost most."""
-    sums = frame.groupby("user_key")[["base_cost", "total_tokens"]].sum().reset_index()
-    greatest = sums.sort_values(["base_cost", "total_tokens", "user_key"], ascending=False)["user_key"]
-    return frame["user_key"].isin(greatest.head(USER_LIMIT))
+_MEASURED = attrgetter(*MEASURES)
+
+
+def _values(row: UsageRow, named: set[str], other_users: str) -> tuple[tuple[str, str], ...]:
+    """Key and name of each dimension: two projects may share a name."""
+    user = _user_key(row)
+    return (
+        (f"{row.source}/{row.tenant_id}", row.tenant),
+        (row.environment, row.environment),
+        (f"{row.source}/{row.app_id}", row.project),
+        (f"{row.source}/{row.api_key_id}" if row.api_key_id else row.api_key, row.api_key),
+        (user, row.caller) if user in named else ("", other_users),
+        (f"{row.provider}/{row.model}", row.model or "(unknown)"),
+    )
+
+
+def _place(known: dict[str, int], listed: list[str], key: str, name: str) -> int:
+    """The place of a name in its list, which it joins when it is new."""
+    place = known.get(key)
+    if place is None:
+        place = known[key] = len(listed)
+        listed.append(name)
+    return place
+
+
+def _user_key(row: UsageRow) -> str:
+    return f"{row.source}/{row.tenant_id}/{row.caller}"
+
+
+def _named_users(rows: Sequence[UsageRow]) -> set[str]:
+    """The keys of the users that cost most."""
+    sums: dict[str, tuple[Decimal, int]] = {}
+    for row in rows:
+        cost, tokens = sums.get(_user_key(row), (ZERO, 0))
+        sums[_user_key(row)] = cost + row.base_cost, tokens + row.total_tokens
+    greatest = sorted(sums, key=lambda user: (*sums[user], user), reverse=True)
+    return set(greatest[:USER_LIMIT])
 
 
 def _told_apart(names: Iterable[str]) -> list[str]:

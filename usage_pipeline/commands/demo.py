@@ -18,6 +18,7 @@ from usage_pipeline.commands.visible import visible
 from usage_pipeline.configuration import active_configuration
 from usage_pipeline.delivery.worker import deliver_due
 from usage_pipeline.demo.channel_servers import channel_servers
+from usage_pipeline.demo.page_links import page_links
 from usage_pipeline.demo.pause_story import (
     Answer,
     acting_configuration,
@@ -83,9 +84,20 @@ def demo(
     say("  ", bold(f"{_command()} up"), "   then open http://127.0.0.1:3000")
     out.print("  (Assets > Global asset lineage shows the way of the data; `alerts show ID` and `enforcement show ID`")
     out.print("  show what happened to an alert and to an action)")
+    _show_links()
     if not (well and summary.ok):
         complain(f"not every step held: {as_document(summary)}", style="red")
         raise typer.Exit(EXIT_FAILED)
+
+
+def _show_links() -> None:
+    with connected(warehouse_url()) as connection:
+        found = page_links(connection, active_configuration(connection, config_path()).settings)
+    if found:
+        say("On a phone, without a login, once `", bold(f"{_command()} web"), "` or `up` runs:")
+    for name, address in found.items():
+        say(f"  {name}:")
+        say(f"  {address}")
 
 
 def _command() -> str:

@@ -23,13 +23,16 @@ from usage_pipeline.warehouse.connection import Connection
 
 _BUDGET = "agent-daily"
 _ASKS, _APPROVES = "campaign-lead", "platform-lead"
+_LISTEN = "127.0.0.1:3080"
 
 
 def acting_configuration(example: Path, home: Path) -> Path:
-    """A copy of the example in which the made-up Dify has a console and actions are carried out."""
+    """A copy of the example with a console before the made-up Dify, actions that are carried out, and a web page."""
     document: dict[str, Any] = yaml.safe_load(example.read_text(encoding="utf-8"))
     document["sources"][0]["console"] = {"url_env": "DIFY_CONSOLE_URL", "admin_key_env": "DIFY_ADMIN_KEY"}
     document["enforcement"] = {**document["enforcement"], "mode": "auto"}
+    document["approvals"]["people"] = {_APPROVES: {"recipients": ["ops-group"]}}
+    document["web"] = {"public_url": f"http://{_LISTEN}", "listen": _LISTEN}
     path = home / DEMO_CONFIGURATION
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), encoding="utf-8")

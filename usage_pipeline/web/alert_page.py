@@ -134,8 +134,17 @@ def _explained(connection: Connection, budget: Budget, matter: Matter, now: date
 
 def _end_of_alert(matter: Matter) -> datetime | None:
     """Within its period: afterwards the page shows the period that the alert was of."""
-    end = matter.alert.facts.get("period_end")
-    return datetime.fromisoformat(str(end)) - timedelta(seconds=1) if end else None
+    end = _moment(matter.alert, "period_end")
+    return end - timedelta(seconds=1) if end else None
+
+
+def _moment(alert: RecordedAlert, name: str) -> datetime | None:
+    """A time of the alert's facts; None for what is none: a row may be of an older version."""
+    try:
+        found = datetime.fromisoformat(str(alert.facts.get(name)))
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
 
 
 def _picture(
@@ -152,12 +161,11 @@ def _picture(
 
 def _story(connection: Connection, settings: Settings, visit: Visit, matter: Matter, now: datetime) -> list[Step]:
     """What happened, without what is another tenant's; a recipient of another tenant has no name in it."""
-    start = matter.alert.facts.get("period_start")
     parameters = {
         "alert_id": matter.alert.alert_id,
         "budget_id": matter.budget_id,
         "scope_value": matter.scope_value,
-        "from": datetime.fromisoformat(str(start)) if start else matter.alert.created_at - _STORY_AFTER,
+        "from": _moment(matter.alert, "period_start") or matter.alert.created_at - _STORY_AFTER,
         "until": max(now, matter.alert.created_at + _STORY_AFTER),
     }
     found = rows(connection, Step, statement("web/story_of_alert"), parameters)

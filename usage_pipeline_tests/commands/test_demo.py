@@ -22,7 +22,8 @@ def test_it_ends_well_and_shows_the_whole_story(played: Played) -> None:
     for words in ("Usage by project", "lead-enricher", "Budgets", "emergency", "arrived: WeCom group",
                   "arrived: mail to marketing-owner@example.com", "arrived: ITSM webhook", '"errcode": 0',
                   "250 taken for", "Every step held", "403 while it was paused",
-                  "200 after platform-lead approved", "Reconciliation: green", "usage-pipeline up"):  # fmt: skip
+                  "200 after platform-lead approved", "Reconciliation: green", "usage-pipeline up",
+                  "http://127.0.0.1:3080/a/"):  # fmt: skip
         assert words in played.output, words
 
 

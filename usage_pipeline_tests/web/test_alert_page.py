@@ -1,7 +1,13 @@
-"""The page of an alert: what it shows to whom, and what its forms do."""
+"""The page of an alert: what it shows to whom, for every kind of alert there is."""
 
+from datetime import UTC, datetime
+
+import pytest
 import requests
+from psycopg.types.json import Json
 
+from usage_pipeline.alerts.kinds.registry import kinds
+from usage_pipeline.web.words import WORDS
 from usage_pipeline_tests.web.conftest import OWNER, Site
 
 
@@ -17,4 +23,28 @@ def test_an_owner_sees_the_alert_and_what_was_done(site: Site) -> None:
         ("referrer-policy", "same-origin"),
     ):
         assert said in answer.headers[header]
-    assert "script" not in answer.text and "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "<script" not in answer.text and "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("name", list(kinds()))
+def test_every_kind_of_alert_has_its_page(site: Site, name: str) -> None:
+    kind = kinds()[name]
+    facts = kind.example()
+    alert_id = f"K{name}"
+    site.place.warehouse.execute(
+        "INSERT INTO usage.alert (alert_id, kind, budget_id, scope_value, period_start, tier, level, facts)"
+        " VALUES (%s, %s, %s, '', %s, 0, 'critical', %s)",
+        [alert_id, name, f"about-{name}", datetime.now(UTC), Json(facts.stored())],
+    )
+    site.place.warehouse.execute(
+        "INSERT INTO usage.delivery (delivery_id, alert_id, recipient, channel) VALUES (%s, %s, 'boss', 'webhook')",
+        [f"D{name}", alert_id],
+    )
+    for language in ("zh", "en"):
+        answer = requests.get(site.link("boss", alert_id), params={"lang": language}, timeout=10)
+        assert answer.status_code == 200, answer.text
+        assert WORDS[language]["story"] in answer.text
+
+
+def test_both_languages_have_every_word() -> None:
+    assert WORDS["zh"].keys() == WORDS["en"].keys()

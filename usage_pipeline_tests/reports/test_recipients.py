@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from usage_pipeline.cli import app
 from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.delivery.channels.sms_recipient import SmsRecipient
 from usage_pipeline.delivery.channels.wecom import WecomRecipient
@@ -20,6 +22,7 @@ from usage_pipeline.settings.reports import ReportFormat, Reports
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline.warehouse.rows import value
 from usage_pipeline_tests.support.channels import robot, wecom_answer
+from usage_pipeline_tests.support.company import EXAMPLE
 from usage_pipeline_tests.support.report_books import ACME, AFTERWARDS, DAY, GLOBEX, SETTINGS, write_books
 from usage_pipeline_tests.support.rewriting import rewrite
 
@@ -112,6 +115,20 @@ def test_who_gets_three_reports_gets_three_messages_each_with_its_own_files(
         texts = [json.loads(body)["markdown"]["content"] for _, body in server.taken]
     files = [{name for name in ("ACME-", "Globex-b-", f"usage-{DAY}.html") if name in text} for text in texts]
     assert sorted(map(sorted, files)) == [["ACME-"], ["Globex-b-"], [f"usage-{DAY}.html"]]
+
+
+def test_the_command_sends_when_it_is_told_to_and_once(
+    ledger: Connection, warehouse_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAREHOUSE_URL", warehouse_url)
+    monkeypatch.setenv("USAGE_PIPELINE_CONFIG", str(EXAMPLE))
+    words = ["report", "--date", str(DAY), "--format", "focus", "--json"]
+    for more, expected in (([], None), (["--send"], "finance"), (["--send"], "nobody who has not got it already")):
+        done = CliRunner().invoke(app, [*words, *more])
+        assert done.exit_code == 0, done.output
+        assert json.loads(done.stdout).get("sent_to") == expected
+    sent = ledger.execute("SELECT recipient FROM usage.delivery").fetchall()
+    assert sent == [("finance",)]
 
 
 def test_only_what_a_schedule_asked_for_is_sent() -> None:

@@ -41,7 +41,7 @@ def init(
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing; what no flag says is as usual.")] = False,
 ) -> None:
     """Write a first configuration with comments and a .env for its secrets. Never overwrites anything."""
-    ask = not yes and sys.stdin is not None and sys.stdin.isatty()
+    ask = not yes and sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
     said = _language(language, ask)
     usual_currency = "CNY" if said == "zh" else "USD"
     channels = channel or _words(_answer("Where alerts go", ask, "wecom" if said == "zh" else "email", RECIPIENTS))

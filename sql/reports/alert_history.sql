@@ -2,7 +2,7 @@
 -- Reads usage.alert_event along alert_event_at, usage.alert, usage.alert_delivery. Writes nothing.
 SELECT e.at, e.alert_id, a.kind, a.level, a.budget_id, a.facts ->> 'scope_name' AS scope, e.what, e.from_state, e.delivery_id,
        e.recipient, e.channel, e.attempt, t.message_id, t.outcome, t.http_status, t.answer, e.detail, e.by_whom,
-       e.config_version
+       e.known_by, e.config_version
 FROM usage.alert_event e
 LEFT JOIN usage.alert a USING (alert_id)
 LEFT JOIN usage.alert_delivery t

@@ -28,6 +28,7 @@ class Happening:
     spent: Decimal | None
     limit: Decimal | None
     config_version: int | None
+    known_by: str | None
 
     @property
     def what(self) -> str:

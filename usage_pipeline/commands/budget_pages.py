@@ -78,7 +78,16 @@ def show_explanation(settings: Settings, found: Explanation) -> None:
         ]
         show_rows(f"  Largest {kind}", (kind, unit, "per cent"), rows, right=(unit, "per cent"))
     happened = [
-        (_local(h.at, zone), h.what, h.by, h.level, h.spent, h.limit, h.config_version) for h in found.audit_log
+        (
+            _local(h.at, zone),
+            h.what,
+            f"{h.by} ({h.known_by})" if h.known_by else h.by,
+            h.level,
+            h.spent,
+            h.limit,
+            h.config_version,
+        )
+        for h in found.audit_log
     ]
     show_rows(
         "  What happened",

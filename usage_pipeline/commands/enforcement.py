@@ -29,7 +29,7 @@ from usage_pipeline.warehouse.connection import Connection
 
 ActionId = Annotated[str, typer.Argument(help="The action's id, as its message shows it.")]
 _BY_COMMAND = "usage-pipeline enforcement"
-_EVENT_COLUMNS = ("at", "what", "by", "detail")
+_EVENT_COLUMNS = ("at", "what", "by", "detail", "known by")
 
 
 @for_people

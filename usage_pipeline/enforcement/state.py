@@ -184,7 +184,8 @@ def record_step(
 
 
 def audit_log(connection: Connection, action_id: str) -> list[tuple[object, ...]]:
-    """Returns at, kind, by and detail of everything that happened to an action, in its order."""
+    """Returns at, kind, by, detail and how it is known who, of everything that happened to an action, in its order."""
     return connection.execute(
-        "SELECT at, kind, by, detail FROM usage.enforcement_event WHERE action_id = %s ORDER BY event_id", [action_id]
+        "SELECT at, kind, by, detail, known_by FROM usage.enforcement_event WHERE action_id = %s ORDER BY event_id",
+        [action_id],
     ).fetchall()

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 from usage_pipeline.alerts.history import RecordedAlert, recorded_alert
 from usage_pipeline.alerts.kinds.facts import number
@@ -16,6 +17,7 @@ from usage_pipeline.budgets.current import CurrentStatus, current_status
 from usage_pipeline.budgets.explain import Explanation, explain
 from usage_pipeline.enforcement.state import ActionRecord
 from usage_pipeline.settings import Budget, Settings
+from usage_pipeline.settings.environment import run_page
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import rows
 from usage_pipeline.warehouse.statements import statement
@@ -69,6 +71,7 @@ class AlertPage:
     offers: Sequence[Offer]
     budget: Budget | None
     projects: Sequence[tuple[str, str, str, str | None]]
+    run: str | None
 
     @property
     def alert(self) -> RecordedAlert:
@@ -86,6 +89,7 @@ def alert_page(connection: Connection, settings: Settings, visit: Visit, now: da
     facts = facts_for(settings, visit.link.recipient, alert.facts, visit.language)
     shown = Alert(alert.alert_id, alert.kind, alert.level, facts)
     message = Message("", alert.alert_id, alert.kind, alert.level, facts, visit.language)
+    story = _story(connection, settings, visit, matter, now)
     then = {name: number(facts.get(name)) for name in ("spent", "limit", "forecast", "ratio")}
     return AlertPage(
         visit=visit,
@@ -102,10 +106,11 @@ def alert_page(connection: Connection, settings: Settings, visit: Visit, now: da
         now_bar=bar(status.spent, status.limit, status.forecast) if status else None,
         explained=explained,
         picture=_picture(connection, budget, status, explained) if budget else None,
-        story=_story(connection, settings, visit, matter, now),
+        story=story,
         offers=offers(connection, settings, visit, matter, now),
         budget=budget,
         projects=_projects(settings, matter),
+        run=_run(settings, story) if matter.sight.everything else None,
     )
 
 
@@ -175,6 +180,17 @@ def _story(connection: Connection, settings: Settings, visit: Visit, matter: Mat
         if step.tenant_id is None or matter.sight.sees(TenantName(step.tenant_id, step.tenant_name or ""))
     ]
     return [replace(step, by=_shown_name(settings, visit, matter, step.by)) for step in seen]
+
+
+def _run(settings: Settings, story: Sequence[Step]) -> str | None:
+    """The address of the run that raised the alert, else of Dagster's UI; None where neither is known."""
+    address = settings.web.dagster_url if settings.web else None
+    by = next((step.by for step in story if step.what == "raised"), "")
+    try:
+        run_id = str(UUID(by))
+    except ValueError:
+        return address
+    return f"{address}/runs/{run_id}" if address else run_page(run_id)
 
 
 def _shown_name(settings: Settings, visit: Visit, matter: Matter, name: str) -> str:

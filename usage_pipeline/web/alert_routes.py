@@ -89,11 +89,19 @@ def _do(request: Request, configured: Configured, typed: Mapping[str, str]) -> R
             which = "used" if isinstance(error, UsedError) else "not_offered"
             return sorry(settings, visit.language, which, status=410, back=f"{root_path(settings)}/a/{visit.token}")
         except InputError as error:
-            said = f"{WORDS[visit.language]['error_wrong']}: {error}"
+            said = _mistake(settings, WORDS[visit.language], error)
             return _page(settings, found, said=said, wrong=True, typed=typed, status=400)
     _log.info("%s by %s (%s) for alert %s", form.deed, visit.person, visit.known_by, visit.link.alert_id)
     address = f"{root_path(settings)}/a/{visit.token}?done={form.deed}&lang={visit.language}"
     return RedirectResponse(address, status_code=303, background=BackgroundTask(_follow, configured, form))
+
+
+def _mistake(settings: Settings, text: Mapping[str, str], error: InputError) -> str:
+    approvals = settings.approvals
+    explained = text["error_wrong_text"].format(
+        error=error, percent=approvals.highest_percent, days=approvals.longest_days
+    )
+    return f"{text['error_wrong']}: {explained}"
 
 
 def _follow(configured: Configured, form: Form) -> None:
@@ -130,6 +138,7 @@ def _page(
         by_whom=lambda step: text["the_pipeline"] if step.is_automatic else step.by or text["somebody_else"],
         wrong=wrong,
         typed={name: (typed or {}).get(name, "") for name in ("amount", "unit", "until", "reason", "hours")},
+        approvers=", ".join(settings.approvals.approvers) or "–",
         pending=any(override.state == "pending" for override in found.matter.overrides),
     )
 

@@ -33,7 +33,7 @@ NAMES: dict[type, str] = {
     CurrentStatus: "budget_id scope_value scope period period_start period_end measure spent limit ratio level forecast"
     " as_of config_version scope_ids straight_line forecast_low forecast_high previous_period trailing_average"
     " week_before",
-    Happening: "at kind by about detail tier_on tier_at level spent limit config_version",
+    Happening: "at kind by about detail tier_on tier_at level spent limit config_version known_by",
     Version: "version loaded_at changed_by diff",
     WhatIf: "day budget scope tier level measure spent limit level_then limit_then version_then",
     Reached: "budget_id scope_value scope_name scope period zone period_start period_end measure spent limit ratio"

@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated
 
 import psycopg
 import typer
 
 from usage_pipeline.budgets.names import names_of
+from usage_pipeline.commands.bundle import write_bundle
 from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.doctor_finding import DoctorFinding
 from usage_pipeline.commands.doctor_place import look_at_place, look_for_sample
 from usage_pipeline.commands.doctor_recipients import look_at_recipients, send_to_recipients
 from usage_pipeline.commands.doctor_web import look_at_web
-from usage_pipeline.commands.output import EXIT_FAILED, AsJson, for_people, print_json, show_rows
+from usage_pipeline.commands.output import EXIT_FAILED, AsJson, complain, for_people, print_json, show_rows
 from usage_pipeline.configuration import active_configuration
 from usage_pipeline.console.access import console_access
 from usage_pipeline.console.apps import workspaces
@@ -41,9 +43,15 @@ def doctor(
     send: Annotated[
         bool, typer.Option("--send", help="Send every recipient a marked test, and show the answer.")
     ] = False,
+    bundle: Annotated[
+        Path | None, typer.Option("--bundle", help="Write what somebody who helps wants to see into this file (zip).")
+    ] = None,
 ) -> None:
     """Look at configuration, warehouse, every source and recipient; say what is wrong and what to do."""
     findings = list(_look(send=send))
+    if bundle is not None:
+        names = write_bundle(bundle, findings)
+        complain(f"{bundle} holds {', '.join(names)}, and no secret that is known; look into it before you send it")
     if as_json:
         print_json(findings)
     else:

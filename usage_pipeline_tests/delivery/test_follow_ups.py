@@ -1,116 +1,21 @@
 """What follows an alert: each test reads like its sentence in docs/alerts.md."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest
 
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.outbox import raise_alert
-from usage_pipeline.alerts.silences import Silence, acknowledge, end_silence, make_silence, unacknowledged
-from usage_pipeline.alerts.text.texts import lines_of
+from usage_pipeline.alerts.silences import Silence, end_silence, make_silence
 from usage_pipeline.delivery.worker import deliver_due
 from usage_pipeline.http.outcome import Outcome
-from usage_pipeline.settings import Recipient, Settings, SettingsError, parse_settings
+from usage_pipeline.settings import Recipient, SettingsError, parse_settings
 from usage_pipeline.settings.quiet_hours import QuietHours
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import like_pattern, sql_folder
-from usage_pipeline_tests.delivery.test_outbox import FACTS, Clock
 from usage_pipeline_tests.support.alerts import alert_of
-
-CONFIG = """version: 1
-timezone: Asia/Shanghai
-recipients:
-  ops: {channel: webhook, url_env: OPS_URL}
-  owner: {channel: email, to: owner@example.com}
-  lead: {channel: email, to: lead@example.com}
-  boss: {channel: email, to: boss@example.com}
-  phone: {channel: sms, provider: http, to: '123', url_env: SMS_URL}
-  group: {channel: wecom, secret_env: GROUP_URL}
-  duty: {channel: pagerduty, secret_env: PAGERDUTY_KEY}
-"""
-LEVELS = {"80": "warning", "95": "critical", "100": "emergency"}
-REFUSED = Outcome("retry", "down", 503)
-
-
-@dataclass
-class House:
-    """A warehouse, a clock, and every message that a channel took."""
-
-    connection: Connection
-    settings: Settings
-    clock: Clock = field(default_factory=Clock)
-    refusing: set[str] = field(default_factory=set)  # names of channels
-    sent: list[tuple[str, str, str]] = field(default_factory=list)  # channel, event, alerts
-    ids: list[str] = field(default_factory=list)
-    messages: list[Message] = field(default_factory=list)
-    day: tuple[datetime, datetime] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.day = (self.clock() - timedelta(hours=4), self.clock() + timedelta(hours=20))
-
-    def send(self, message: Message, recipient: Recipient) -> Outcome:
-        if recipient.channel in self.refusing:
-            return REFUSED
-        names = "+".join(sorted(f"{each.facts['budget_id']}{each.facts['tier']}" for each in message.alerts))
-        who = getattr(recipient, "to", (recipient.channel,))
-        self.sent.append((who[0].split("@")[0] if who else "", message.event, names))
-        self.ids.append(message.delivery_id)
-        self.messages.append(message)
-        return Outcome("accepted", "ok", 200)
-
-    def later(self, **after: float) -> list[tuple[str, str, str]]:
-        """What one round sends after a time."""
-        self.clock.now += timedelta(**after)
-        before = len(self.sent)
-        deliver_due(self.connection, self.settings, by="t", clock=self.clock, send=self.send)
-        return self.sent[before:]
-
-    def alert(
-        self,
-        budget: str = "agent",
-        tier: str = "100",
-        to: tuple[str, ...] = ("ops",),
-        scope: str = "lead-enricher",
-        **facts: object,
-    ) -> str:
-        """A tier that was reached now, in a day that has twenty hours left."""
-        level = LEVELS[tier]
-        told = {**FACTS, "budget_id": budget, "tier": tier, "level": level, "scope_name": scope, **facts}
-        alert = alert_of("budget", budget, *self.day, tier, level, told)
-        with self.connection.transaction():
-            assert raise_alert(self.connection, alert, [(name, self.settings.recipients[name].channel) for name in to])
-        return alert.alert_id
-
-    def below(self, *budgets: str) -> None:
-        """The budgets stand below their tiers again, as their evaluating notes it."""
-        self.connection.execute(
-            "UPDATE usage.alert SET resolved_at = %s WHERE budget_id = ANY(%s)", [self.clock(), list(budgets)]
-        )
-
-    def order(self, alert_id: str) -> tuple[object, ...]:
-        """Where an alert stands among those of its level in a message."""
-        row = self.connection.execute(
-            "SELECT a.created_at, -a.tier, d.delivery_id FROM usage.alert a JOIN usage.delivery d USING (alert_id)"
-            " WHERE alert_id = %s",
-            [alert_id],
-        ).fetchone()
-        assert row
-        return row
-
-    def states(self) -> set[object]:
-        return {state for (state,) in self.connection.execute("SELECT DISTINCT state FROM usage.delivery")}
-
-
-@pytest.fixture
-def house(warehouse: Connection) -> Callable[[str], House]:
-    """A house under a configuration with these alerting settings."""
-
-    def build(alerting: str = "{}") -> House:
-        return House(warehouse, parse_settings(f"{CONFIG}alerting: {alerting}\n", "c.yaml"))
-
-    return build
+from usage_pipeline_tests.support.house import HOUSE, REFUSED, House
 
 
 def silence(house: House, **what: object) -> int:
@@ -242,7 +147,7 @@ def test_quiet_hours_of_a_level_hold_only_that_level(house: Callable[[str], Hous
 
 def test_emergencies_cannot_be_named_as_held_in_quiet_hours() -> None:
     with pytest.raises(SettingsError, match="quiet_hours"):
-        parse_settings(f"{CONFIG}alerting: {{quiet_hours: [{{levels: emergency, from: '22:00', to: '08:00'}}]}}\n", "c")
+        parse_settings(f"{HOUSE}alerting: {{quiet_hours: [{{levels: emergency, from: '22:00', to: '08:00'}}]}}\n", "c")
 
 
 @pytest.mark.parametrize(
@@ -268,17 +173,6 @@ def test_an_emergency_that_nobody_acknowledges_is_repeated_after_some_hours(hous
     assert len(set(at.ids)) == 4, "a repeat is a message of its own"
 
 
-def test_an_acknowledged_emergency_is_neither_repeated_nor_escalated(house: Callable[[str], House]) -> None:
-    at = house("{repeat_after_hours: 3, escalate_to: [lead]}")
-    alert_id = at.alert("a", "100")
-    at.later(seconds=1)
-    assert acknowledge(at.connection, alert_id, "zhang", "on it", at.clock())
-    assert not acknowledge(at.connection, alert_id, "wang", None, at.clock())
-    assert at.later(hours=10) == []
-    row = at.connection.execute("SELECT by_whom, detail FROM usage.alert_event WHERE what = 'acknowledged'").fetchall()
-    assert row == [("zhang", "on it")]
-
-
 def test_an_emergency_that_nobody_acknowledges_in_time_goes_to_the_next_recipient_and_then_to_the_one_after(
     house: Callable[[str], House],
 ) -> None:
@@ -290,66 +184,6 @@ def test_an_emergency_that_nobody_acknowledges_in_time_goes_to_the_next_recipien
     assert at.later(minutes=2) == [("lead", "trigger", "a100")]
     assert at.later(minutes=20) == [("boss", "trigger", "a100")]
     assert at.later(minutes=60) == []
-
-
-def test_an_acknowledged_alert_is_acknowledged_at_pagerduty_too_under_the_same_key(
-    house: Callable[[str], House],
-) -> None:
-    at = house("{}")
-    alert_id = at.alert("a", "100", to=("duty", "ops"))
-    at.later(seconds=1)
-    acknowledge(at.connection, alert_id, "zhang", None, at.clock())
-    assert at.later(seconds=1) == [("pagerduty", "acknowledge", "a100")]
-
-
-def test_what_an_alert_stood_for_is_acknowledged_with_it(house: Callable[[str], House]) -> None:
-    at = house("{}")
-    lower = [at.alert("a", tier) for tier in ("80", "95")]
-    top = at.alert("a", "100")
-    other = at.alert("b", "100")
-    at.later(seconds=1)
-    assert at.sent[-1] == ("webhook", "trigger", "b100")
-    assert acknowledge(at.connection, lower[1], "zhang", "on it", at.clock())
-    assert taken(at) == {lower[0], lower[1]}
-    assert acknowledge(at.connection, top, "wang", None, at.clock())
-    assert taken(at) == {*lower, top}
-    assert at.connection.execute(
-        "SELECT by_whom FROM usage.acknowledgement WHERE alert_id = %s", [lower[0]]
-    ).fetchall() == [("zhang",)], "who took it first keeps it"
-    assert unacknowledged(at.connection, "b") == [other]
-    assert unacknowledged(at.connection, "a") == []
-
-
-def test_the_first_of_a_message_takes_the_others_along(house: Callable[[str], House]) -> None:
-    at = house("{}")
-    ids = {name: at.alert(name, "100", to=("group",)) for name in ("a", "b", "c")}
-    (sent,) = at.later(seconds=1)
-    assert sent == ("wecom", "trigger", "a100+b100+c100")
-    first = min(ids.values(), key=at.order)
-    assert acknowledge(at.connection, next(each for each in ids.values() if each != first), "li", None, at.clock())
-    assert len(taken(at)) == 1
-    assert acknowledge(at.connection, first, "zhang", "we look at it", at.clock())
-    assert taken(at) == set(ids.values())
-
-
-def test_the_group_hears_once_who_took_it_and_why(house: Callable[[str], House]) -> None:
-    at = house("{}")
-    for tier in ("95", "100"):
-        at.alert("a", tier, to=("group",))
-    at.later(seconds=1)
-    top = at.connection.execute("SELECT alert_id FROM usage.alert WHERE tier = 100").fetchone()
-    assert top
-    acknowledge(at.connection, str(top[0]), "zhang", "the import job, stopping it", at.clock())
-    assert at.later(seconds=1) == [("wecom", "acknowledge", "a100")]
-    lines = dict(lines_of(at.messages[-1].alerts[0], "en"))
-    assert lines["Taken by"].startswith("zhang, ")
-    assert lines["Note"] == "the import job, stopping it"
-    assert at.later(hours=1) == []
-
-
-def taken(at: House) -> set[object]:
-    """The alerts that somebody has acknowledged."""
-    return {alert_id for (alert_id,) in at.connection.execute("SELECT alert_id FROM usage.acknowledgement")}
 
 
 def test_when_a_raise_brings_a_budget_back_under_those_who_were_told_hear_that_it_is_over(
@@ -453,4 +287,4 @@ def test_every_name_in_alerting_must_be_a_recipient() -> None:
         "quiet_hours: [{recipients: x, from: '01:00', to: '02:00'}]",
     ):
         with pytest.raises(SettingsError, match="is not a recipient"):
-            parse_settings(f"{CONFIG}alerting: {{{part}}}\n", "c.yaml")
+            parse_settings(f"{HOUSE}alerting: {{{part}}}\n", "c.yaml")

@@ -14,7 +14,12 @@ from usage_pipeline.sources.dify_mysql import DifyMysql
 from usage_pipeline.usage.roll_up import changed_days, roll_up
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline_tests.support.company import EXAMPLE, KEY_RULES, Company, a_failed_agent, assert_events_equal
-from usage_pipeline_tests.support.dify_on_mysql import create_dify_on_mysql, read, write_history_to_mysql
+from usage_pipeline_tests.support.dify_on_mysql import (
+    create_dify_on_mysql,
+    insert_rows,
+    read,
+    write_history_to_mysql,
+)
 from usage_pipeline_tests.support.hostile_values import (
     JSON_TEXTS,
     NAMES,
@@ -26,6 +31,7 @@ from usage_pipeline_tests.support.hostile_values import (
     figures,
     hostile_values,
     sample,
+    some_knowledge,
 )
 from usage_pipeline_tests.support.mariadb import MariaDB, on_mariadb
 
@@ -75,6 +81,7 @@ def place(mariadb: MariaDB, new_mysql_database: Callable[[], str], warehouse_url
         read(dify, "SET sql_mode = ''")
         create_dify_on_mysql(dify)
         write_history_to_mysql(dify, history, history.now, SHANGHAI)
+        insert_rows(dify, some_knowledge(history), SHANGHAI)
         source = DifyMysql("main", mariadb.url(name))
         try:
             found = Place(dify, source, warehouse)

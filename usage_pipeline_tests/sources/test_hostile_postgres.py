@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from usage_pipeline.fake_dify.write import copy_rows
 from usage_pipeline.ingest.read_source import read_source
 from usage_pipeline.settings import load_settings
 from usage_pipeline.sources.dify_postgres import DifyPostgres
@@ -25,6 +26,7 @@ from usage_pipeline_tests.support.hostile_values import (
     figures,
     hostile_values,
     sample,
+    some_knowledge,
 )
 
 
@@ -49,6 +51,7 @@ def place(postgres: EmbeddedServer) -> Iterator[Place]:
         postgres,
         lambda make, url: build_company(make, url, seed=97, days=2, calls_a_day=25, also=lambda h: [a_failed_agent(h)]),
     ) as company, connected(company.dify_url) as dify, connected(company.warehouse_url) as warehouse:  # fmt: skip
+        copy_rows(dify, some_knowledge(company.history))
         source = DifyPostgres("main", company.dify_url)
         try:
             found = Place(dify, source, warehouse)

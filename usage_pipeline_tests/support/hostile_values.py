@@ -5,9 +5,12 @@ import os
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import usage_pipeline.fake_dify.schema as postgres_schema
+from usage_pipeline.fake_dify.history import History
+from usage_pipeline.fake_dify.knowledge import knowledge_rows
 from usage_pipeline.warehouse.connection import Connection
 
 _COLUMNS = Path(postgres_schema.__file__).parent / "columns" / "dify_columns.csv"
@@ -116,6 +119,12 @@ def sample(found: Sequence[Hostile], size: int, first: Sequence[Hostile] = ()) -
     for number in range(min(size, len(found)) - len(first)):
         pool = rest if (number % 4 == 3 and rest) or not counted else counted
         yield pool.pop()
+
+
+def some_knowledge(history: History) -> dict[str, dict[str, Mapping[str, object]]]:
+    """Returns the rows of a knowledge base of two documents and their summaries, embedded in the last hours."""
+    documents = {"guide": (500, history.now - timedelta(hours=3)), "list": (300, history.now - timedelta(hours=2))}
+    return knowledge_rows(history.world, "Support", "Handbook", documents, {"guide": 40, "list": 7})
 
 
 Figures = tuple[object, ...]

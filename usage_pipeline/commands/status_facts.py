@@ -19,6 +19,7 @@ from usage_pipeline.ui.processes import LOCK
 from usage_pipeline.ui.running import RunningUp, running_up
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline.warehouse.location import dagster_home, url_if_running
+from usage_pipeline.warehouse.restored import not_accepted
 from usage_pipeline.warehouse.rows import row, value
 from usage_pipeline.warehouse.schema import schema_revision
 from usage_pipeline.warehouse.statements import newest_migration, statement
@@ -137,6 +138,9 @@ def _look_into(status: Status, connection: Connection, settings: Settings | None
     status.problems += _of_pass(status.last_pass, status.at, late)
     status.sources = source_health(connection, [source.id for source in settings.sources] if settings else [], late)
     status.problems += [_of_source(source) for source in status.sources if not source.fresh and not source.beginning]
+    restored = not_accepted(connection)
+    if restored is not None:
+        status.problems.append(str(restored))
     status.alerts = undelivered(connection)
     if status.alerts.failed or status.alerts.waiting:
         status.problems.append(

@@ -55,7 +55,7 @@ def look(connection: Connection, newest_pass: str | None = None) -> Restored | N
 
     ``newest_pass`` is the id of the newest pass that Dagster knows to have come to its end.
     """
-    found = _open(connection)
+    found = not_accepted(connection)
     if found is not None:
         return found
     by = "marks" if _is_behind(connection, newest_mark(connection)) else None
@@ -64,12 +64,17 @@ def look(connection: Connection, newest_pass: str | None = None) -> Restored | N
     if by is None:
         return None
     connection.execute("INSERT INTO usage.restore (found_by) VALUES (%s) ON CONFLICT DO NOTHING", [by])
-    return _open(connection)
+    return not_accepted(connection)
 
 
 def hold(connection: Connection) -> None:
     """Notes that a backup was put back just now: nothing is sent or done until a person has accepted it."""
     connection.execute("INSERT INTO usage.restore (found_by) VALUES ('restore') ON CONFLICT DO NOTHING")
+
+
+def not_accepted(connection: Connection) -> Restored | None:
+    """Returns what ``look`` has found and nobody has accepted yet; looks for nothing itself."""
+    return row(connection, Restored, "SELECT found_at, found_by FROM usage.restore WHERE accepted_at IS NULL")
 
 
 def since_backup(connection: Connection) -> Since:
@@ -108,10 +113,6 @@ def found_before(connection: Connection, action_id: str) -> Mapping[str, object]
     newest = next((each for each in reversed(list(marks(connection))) if each.action == action_id), None)
     lost = newest is not None and newest.state != "released" and newest in _unknown(connection)
     return newest.before or {} if newest and lost else {}
-
-
-def _open(connection: Connection) -> Restored | None:
-    return row(connection, Restored, "SELECT found_at, found_by FROM usage.restore WHERE accepted_at IS NULL")
 
 
 def _is_behind(connection: Connection, newest: Mark | None) -> bool:

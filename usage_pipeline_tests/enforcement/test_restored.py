@@ -21,13 +21,14 @@ def backup(postgres: EmbeddedServer) -> Iterator[str]:
         connection.execute("DROP DATABASE IF EXISTS backup_of_enforcement WITH (FORCE)")
 
 
+@pytest.mark.parametrize("action", ["pause_app", "lock"])
 def test_a_restored_warehouse_acts_at_dify_only_once_accepted_and_opens_what_it_has_forgotten(
-    place: Place, postgres: EmbeddedServer, backup: str
+    action: str, place: Place, postgres: EmbeddedServer, backup: str
 ) -> None:
+    place.configure(action=action)
     before = place.doors()
-    place.evaluate()
     copy(postgres, place, backup)
-    place.enforce()
+    place.step()
     paused = place.one()
     assert place.call() == 403
     told = place.told()
@@ -40,10 +41,10 @@ def test_a_restored_warehouse_acts_at_dify_only_once_accepted_and_opens_what_it_
     place.warehouse = connect(place.company.warehouse_url)
 
     calls = len(place.changes())
-    held = place.enforce()
+    held = place.step(minutes=7)
     assert "restored --accept" in held.errors[""]
     planned = place.one()
-    assert (planned.action_id, planned.state) == (paused.action_id, "approved")
+    assert (planned.action_id, planned.state) == (paused.action_id, "approved"), "found again at another moment"
     assert dict(since_backup(place.warehouse).actions) == {paused.action_id: "verified"}
 
     accept(place.warehouse, "wang.wu", send_nothing=False)

@@ -50,6 +50,7 @@ def test_another_account_is_refused_at_the_folder_and_at_the_server(home: Path) 
     refused = as_another_account(server)
     assert refused.returncode != 0
     assert "Peer authentication failed" in refused.stderr
+    assert 'Peer authentication failed for user "postgres"' in (home / "postgres" / "log").read_text(encoding="utf-8")
 
     assert start_embedded(home) == server
     assert mode(folder) == 0o700

@@ -10,7 +10,7 @@ from usage_pipeline.reports.edition import Edition, ReportPeriod
 from usage_pipeline.reports.happened import ActionLine, AlertLine, LockLine, OverrideLine
 from usage_pipeline.reports.measures import ZERO, Measures, Spent
 from usage_pipeline.reports.movers import Mover
-from usage_pipeline.reports.prices import ListPrice, PricedModel, UsedRate
+from usage_pipeline.reports.prices import ListPrice, ModelPrice, UsedRate
 from usage_pipeline.reports.savings import Enforced, Saving
 
 
@@ -218,7 +218,7 @@ class Report:
     history: Sequence[DayPart] = ()  # of the trend's days
     config_version: int | None = None  # that was active when the edition ended; None where none is kept
     reconciled_at: datetime | None = None  # when the last of its days was found to fit the source; None: not yet
-    prices: Sequence[PricedModel] = ()
+    prices: Sequence[ModelPrice] = ()
     list_prices: Sequence[ListPrice] = ()
     rates: Sequence[UsedRate] = ()
     corrections: Sequence[Correction] = ()

@@ -31,7 +31,7 @@ from usage_pipeline.reports.edition import Edition, ReportPeriod, month_of
 from usage_pipeline.reports.happened import ActionLine, AlertLine, LockLine, OverrideLine
 from usage_pipeline.reports.measures import ZERO, Measures, Spent, ratio
 from usage_pipeline.reports.movers import ModelUse, movers
-from usage_pipeline.reports.prices import PricedModel, list_prices, used_rates
+from usage_pipeline.reports.prices import ModelPrice, list_prices, used_rates
 from usage_pipeline.reports.said import corrections, said_before
 from usage_pipeline.reports.savings import NodeModel, enforced, savings
 from usage_pipeline.reports.scope import scoped
@@ -81,7 +81,7 @@ def make_report(
         since = ReportPeriod(until - timedelta(days=SAVINGS_DAYS - 1), until)
         overrides = _read(connection, OverrideLine, "overrides", days, **span)
         actions = _read(connection, ActionLine, "actions", days, **span, everybody=tenant is None)
-        prices = _read(connection, PricedModel, "prices", days)
+        prices = _read(connection, ModelPrice, "prices", days)
         trend = ReportPeriod(until - timedelta(days=TREND_DAYS - 1), until)
         made = Report(
             edition=edition,

@@ -15,7 +15,7 @@ _UNDATED = 1970
 
 
 @dataclass(frozen=True)
-class PricedModel:
+class ModelPrice:
     """What was used of a model at one basis of its price; ``cost`` is in ``currency``, ``base_cost`` in the base one.
 
     ``basis`` is dify (the source said it), override (the configuration's), catalog or unpriced.
@@ -64,7 +64,7 @@ class UsedRate:
         return f"1 {self.currency} = {self.rate.normalize():f} {base}{since}"
 
 
-def list_prices(used: Sequence[PricedModel], day: date) -> list[ListPrice]:
+def list_prices(used: Sequence[ModelPrice], day: date) -> list[ListPrice]:
     """Returns the catalogue's prices of the models used, those that held on the day."""
     pairs = [(each.provider, each.model) for each in used if each.provider and each.model]
     found = [
@@ -83,7 +83,7 @@ def list_prices(used: Sequence[PricedModel], day: date) -> list[ListPrice]:
     return sorted(newest.values(), key=lambda price: (price.provider, price.model, price.above))
 
 
-def used_rates(used: Sequence[PricedModel], settings: Settings, day: date) -> list[UsedRate]:
+def used_rates(used: Sequence[ModelPrice], settings: Settings, day: date) -> list[UsedRate]:
     """Returns the configuration's exchange rates of the currencies that were used, those that held on the day."""
     currencies = {each.currency for each in used}
     held = [(start, code, rate) for start, code, rate in settings.rate_table() if start <= day and code in currencies]

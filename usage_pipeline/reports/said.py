@@ -17,7 +17,7 @@ _OF_BUDGET = ("spent", "limit", "highest_level")
 
 
 @dataclass(frozen=True)
-class Said:
+class SaidBefore:
     """A row of usage.report_edition: exact figures as text, by their names."""
 
     made_at: datetime
@@ -26,9 +26,9 @@ class Said:
     said: Mapping[str, str]
 
 
-def said_before(connection: Connection, edition: Edition, tenant: Tenant | None) -> Said | None:
+def said_before(connection: Connection, edition: Edition, tenant: Tenant | None) -> SaidBefore | None:
     """Returns what the edition's report said when it was sent or first was final; None when it never was."""
-    return row(connection, Said, statement("reports/said"), _key(edition, tenant))
+    return row(connection, SaidBefore, statement("reports/said"), _key(edition, tenant))
 
 
 def keep_said(connection: Connection, report: Report, *, sent: bool = False) -> None:
@@ -59,7 +59,7 @@ def figures(report: Report) -> dict[str, str]:
     return found
 
 
-def corrections(said: Said | None, report: Report) -> list[Correction]:
+def corrections(said: SaidBefore | None, report: Report) -> list[Correction]:
     """Returns each figure that differs from what was said, the sums first; none when nothing was said before."""
     if said is None:
         return []

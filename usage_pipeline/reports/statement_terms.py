@@ -7,7 +7,7 @@ from typing import Literal
 
 from usage_pipeline.reports.document import Tenant
 from usage_pipeline.reports.edition import ReportPeriod
-from usage_pipeline.reports.prices import PricedModel, UsedRate
+from usage_pipeline.reports.prices import ModelPrice, UsedRate
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import rows
@@ -21,12 +21,12 @@ class Terms:
     """The prices and exchange rates of a tenant's month, and the language that its people read."""
 
     language: Language
-    prices: Sequence[PricedModel]
+    prices: Sequence[ModelPrice]
     rates: Sequence[UsedRate]
 
 
 @dataclass(frozen=True)
-class TenantPrice(PricedModel):
+class TenantPrice(ModelPrice):
     """A price of one tenant's month."""
 
     source: str = ""

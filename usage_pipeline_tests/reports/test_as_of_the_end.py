@@ -219,5 +219,8 @@ def test_an_open_request_is_what_needs_a_person(runaway: tuple[Connection, Activ
         "company-month", None, "cost", Decimal(50), None, NOON + timedelta(days=5), "more is needed", "carl"
     )
     request_override(connection, active, asked, NOON + timedelta(hours=1))
-    report = made(connection, active, NOON + timedelta(days=1))
-    assert "To do: decide on carl's request for “Company”." in headline(report, "en").done
+    for day in (DAY, DAY + timedelta(days=1)):
+        report = make_report(connection, active.settings, edition_of("day", day), now=NOON + timedelta(days=2))
+        assert "To do: decide on carl's request for “Company”." in headline(report, "en").done, "until it is decided on"
+    later = edition_of("day", DAY + timedelta(days=6))
+    assert "carl" not in headline(make_report(connection, active.settings, later, now=A_MONTH_LATER), "en").done

@@ -16,6 +16,7 @@ from usage_pipeline.reports.formats.html import html
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline_tests.reports.test_document import sums
 from usage_pipeline_tests.support.chromium import in_a_browser, running_browser
+from usage_pipeline_tests.support.office import needs_office, pdf_text, pictures
 from usage_pipeline_tests.support.report_books import ACME, DAY, HOSTILE
 
 READY = "html[data-ready=yes]"
@@ -208,6 +209,22 @@ def test_the_trend_is_drawn_by_tenant_project_or_model(watched: Watched, page_fi
         page.select_option("#history-by", dimension)
         drawn = page.locator("#legend li").count()
         assert drawn == min(8, len({part.key for part in report.history if part.dimension == dimension}))
+
+
+class TestOnPaper:
+    """What comes out of a printer."""
+
+    pytestmark = needs_office
+
+    def test_it_prints_on_a4_with_heads_and_numbers(self, watched: Watched, page_file: Path, tmp_path: Path) -> None:
+        page, pdf = watched.open(page_file), tmp_path / "report.pdf"
+        page.pdf(path=pdf, prefer_css_page_size=True, print_background=True)
+        made = pictures(pdf, tmp_path / "pages")
+        sheets = pdf_text(pdf).split("\f")[: len(made)]
+        assert len(made) >= 3
+        for number, text in enumerate(sheets, start=1):
+            assert text.lstrip().startswith(f"LLM spending {DAY} · All tenants")
+            assert f"{number}/{len(made)}" in text.replace(" ", "")
 
 
 def test_the_sums_are_there_without_scripts(browser: Browser, page_file: Path, report: Report) -> None:

@@ -1,4 +1,5 @@
--- What enforcement did, would have done or undid from :begins until :ends, newest first, as it stood at :ends.
+-- What enforcement did, would have done or undid from :begins until :ends, and what waited for a person then, newest first,
+-- as it stood at :ends.
 -- Reads usage.enforcement_action, report_tenant (scope.sql), usage.alert. Writes nothing.
 SELECT a.requested_at AS at, a.action, a.target_name AS target,
        CASE WHEN a.released_at < :'ends'::timestamptz THEN 'released'
@@ -19,7 +20,8 @@ FROM usage.enforcement_action a
 LEFT JOIN usage.alert x ON x.alert_id = a.alert_id AND x.kind = 'budget'
 WHERE (a.requested_at >= :'begins'::timestamptz AND a.requested_at < :'ends'::timestamptz
        OR a.applied_at >= :'begins'::timestamptz AND a.applied_at < :'ends'::timestamptz
-       OR a.released_at >= :'begins'::timestamptz AND a.released_at < :'ends'::timestamptz)
+       OR a.released_at >= :'begins'::timestamptz AND a.released_at < :'ends'::timestamptz
+       OR a.state IN ('planned', 'failed') AND a.requested_at < :'ends'::timestamptz AND a.period_end > :'ends'::timestamptz)
   AND (:'everybody'::boolean OR EXISTS (
       SELECT FROM report_tenant t WHERE t.source = a.source AND t.tenant_id = a.tenant_id))
 ORDER BY 1 DESC, a.place

@@ -1,4 +1,5 @@
--- Overrides that were requested or decided on from :begins until :ends, or held then, oldest first, as they stood at :ends.
+-- Overrides that were requested or decided on from :begins until :ends, held then, or waited for a decision at :ends,
+-- oldest first, as they stood at :ends.
 -- Reads report_override (scope.sql). Writes nothing.
 SELECT o.override_id, o.budget_id, o.scope_value, o.scope_name, o.measure, o.raise_by, o.raise_percent, o.reason,
        CASE WHEN o.state IN ('ended', 'expired') AND o.closed_at < :'ends'::timestamptz THEN o.state
@@ -12,5 +13,7 @@ SELECT o.override_id, o.budget_id, o.scope_value, o.scope_name, o.measure, o.rai
 FROM report_override o
 WHERE o.requested_at >= :'begins'::timestamptz AND o.requested_at < :'ends'::timestamptz
    OR o.decided_at >= :'begins'::timestamptz AND o.decided_at < :'ends'::timestamptz
+   OR o.requested_at < :'ends'::timestamptz AND o.until > :'ends'::timestamptz AND o.state <> 'withdrawn'
+      AND (o.decided_at IS NULL OR o.decided_at >= :'ends'::timestamptz)
    OR o.state IN ('approved', 'ended') AND o.decided_at < :'ends'::timestamptz AND o.until > :'begins'::timestamptz
 ORDER BY o.requested_at, o.override_id

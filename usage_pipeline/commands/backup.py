@@ -11,7 +11,7 @@ from usage_pipeline.inputs import InputError
 from usage_pipeline.settings.environment import config_path
 from usage_pipeline.warehouse.backup import configuration_of, read_manifest, restore_backup, write_backup
 from usage_pipeline.warehouse.connection import connected
-from usage_pipeline.warehouse.location import warehouse_url
+from usage_pipeline.warehouse.location import owner_url
 from usage_pipeline.warehouse.restored import hold
 
 
@@ -25,7 +25,7 @@ def backup(
     path = target or Path(f"usage-pipeline-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.backup")
     if path.exists():
         raise InputError(f"there is {path} already; give `backup` another name")
-    manifest = write_backup(warehouse_url(), config_path(), path)
+    manifest = write_backup(owner_url(), config_path(), path)
     say(f"Written: {path}, {path.stat().st_size / 1e6:,.1f} MB, schema {manifest.schema}; only you can read it.")
     say(f"  {int(manifest.sums['events']):,} events with {int(manifest.sums['tokens']):,} tokens, and the audit")
     say("Not in it: .env and other secrets, and what Dagster shows of runs. Keep the secrets where secrets are kept.")
@@ -35,7 +35,7 @@ def backup(
 def restore(source: Annotated[Path, typer.Argument(help="A file that `backup` wrote.")]) -> None:
     """Put a backup into an empty warehouse. Nothing is sent or done at Dify until `restored --accept`."""
     manifest = read_manifest(source)
-    url = warehouse_url()
+    url = owner_url()
     restore_backup(url, source, manifest)
     with connected(url) as connection:
         hold(connection)

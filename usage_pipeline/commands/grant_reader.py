@@ -8,6 +8,7 @@ from usage_pipeline.commands.context import open_as_owner
 from usage_pipeline.commands.output import AsJson, for_people, print_json, say
 from usage_pipeline.reports.readers import Reader, grant_reader, revoke_reader
 from usage_pipeline.reports.scope import find_tenant
+from usage_pipeline.warehouse.connection import Connection
 
 
 @for_people
@@ -25,7 +26,7 @@ def grant(
             _show_removed(found.name, revoke_reader(connection, found), as_json)
         else:
             reader = grant_reader(connection, found, new_password=new_password)
-            _show_granted(reader, connection.info.dbname, as_json)
+            _show_granted(reader, connection.info.dbname, _host(connection), as_json)
 
 
 def _show_removed(name: str, removed: bool, as_json: bool) -> None:
@@ -35,13 +36,20 @@ def _show_removed(name: str, removed: bool, as_json: bool) -> None:
         say(f"{name} has no login any more" if removed else f"{name} had no login")
 
 
-def _show_granted(reader: Reader, database: str, as_json: bool) -> None:
+def _host(connection: Connection) -> str | None:
+    """Where the login is used from; None for a server that nobody but its own account reaches."""
+    host = connection.info.host
+    return None if host.startswith("/") else f"{host}:{connection.info.port}"
+
+
+def _show_granted(reader: Reader, database: str, host: str | None, as_json: bool) -> None:
     if as_json:
         print_json(
             {
                 "role": reader.role,
                 "password": reader.password,
                 "database": database,
+                "host": host,
                 "tenant": reader.tenant.name,
                 "tables": reader.tables,
             }
@@ -50,4 +58,5 @@ def _show_granted(reader: Reader, database: str, as_json: bool) -> None:
     say(f"role      {reader.role}")
     say(f"password  {reader.password or '(unchanged; --new-password sets another)'}")
     say(f"database  {database}")
+    say(f"server    {host or 'reached by no network; `usage-pipeline move-warehouse` to one that Grafana can reach'}")
     say(f"sees      the rows of {reader.tenant.name} in {len(reader.tables)} tables of schema usage")

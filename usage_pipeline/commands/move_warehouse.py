@@ -13,7 +13,7 @@ from usage_pipeline.settings.environment import MissingSecretError, config_path,
 from usage_pipeline.ui.processes import LOCK
 from usage_pipeline.ui.running import running_up
 from usage_pipeline.warehouse.backup import restore_backup, write_backup
-from usage_pipeline.warehouse.location import dagster_home, warehouse_url
+from usage_pipeline.warehouse.location import dagster_home, owner_url
 
 
 @for_people
@@ -33,7 +33,7 @@ def move_warehouse(
         raise InputError(
             f"`up` runs (process {running.pid}) and would go on counting in the old warehouse; end it, then move"
         )
-    source = warehouse_url()
+    source = owner_url()
     if source == target:
         raise InputError(f"{to_env} names the warehouse that is used already; name an empty database")
     with tempfile.TemporaryDirectory(prefix="usage-pipeline-move-") as folder:

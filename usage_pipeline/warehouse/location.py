@@ -32,6 +32,11 @@ def dagster_storage_url() -> str:
     return plain_url(url).replace("postgresql://", "postgresql+psycopg2://", 1)
 
 
+def owner_url() -> str:
+    """WAREHOUSE_OWNER_URL, else the warehouse's own: by whom its tables are copied as a whole."""
+    return variable("WAREHOUSE_OWNER_URL") or warehouse_url()
+
+
 def url_if_running() -> str | None:
     """Returns the warehouse's URL without starting anything; None when its embedded server does not run."""
     given = variable("WAREHOUSE_URL")

@@ -173,3 +173,20 @@ def test_an_empty_warehouse_has_nothing_to_back_up(module_database: Callable[[],
     assert done.returncode == 2
     assert "nothing to back up" in done.stderr
     assert not list(tmp_path.glob("*.backup"))
+
+
+def test_a_login_for_a_server_without_a_network_says_that_no_dashboard_reaches_it(
+    company: Company, folder: Path, backup: Path
+) -> None:
+    """And its role is in what is restored; made last, for roles are the whole server's."""
+    words = ("grant-reader", "--tenant", "Marketing")
+    environment = {"USAGE_PIPELINE_CONFIG": str(folder / "mine.yaml"), "DIFY_DATABASE_URL": company.dify_url}
+    try:
+        done = command(folder, company.warehouse_url, *words, **environment)
+        assert "reached by no network" in done.stdout
+        assert "move-warehouse" in done.stdout
+        kept = folder / "with-reader.backup"
+        assert command(folder, company.warehouse_url, "backup", str(kept), **environment).returncode == 0
+        assert len(read_manifest(kept).roles) == 1
+    finally:
+        command(folder, company.warehouse_url, *words, "--revoke", **environment)

@@ -73,8 +73,8 @@ class Pass:
     pass_id: str
     sweep: bool = False
     deliver: bool = True
-    # The newest pass before this one by Dagster's records: a warehouse that does not know it was restored.
-    newest_pass: str | None = None
+    # The newest passes before this one by Dagster's records: a warehouse that knows none of them was restored.
+    newest_passes: Sequence[str] = ()
     # None: the days whose events changed.
     days: list[date] | None = None
     # Where passes follow each other, none reads or sends to the end what holds it up: the next one goes on.
@@ -112,7 +112,7 @@ def _begin(work: Pass) -> None:
     configuration = work.configuration
     raise_configuration_alert(work.connection, configuration)
     work.summary.configuration_error = configuration.problem
-    restored = look(work.connection, work.newest_pass)
+    restored = look(work.connection, work.newest_passes)
     work.summary.restored = str(restored) if restored else None
 
 

@@ -35,6 +35,7 @@ _UNFINISHED = [
 _BEFORE_THE_REPORT = timedelta(hours=1)
 # The warehouse keeps its records of passes for 30 days.
 _PASSES_ARE_KEPT = timedelta(days=20)
+_PASSES_LOOKED_AT = 10
 
 
 @dg.asset(
@@ -50,7 +51,7 @@ def usage_events(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.
 
     steps = (BEGIN, READ_SOURCES, ALERT_ON_SOURCES) if is_scheduled(context.run.tags, Work.PASS) else (READ_SOURCES,)
     with warehouse.connection() as connection:
-        summary = run_steps(pass_of(context, warehouse, connection, _newest_pass(context)), *steps)
+        summary = run_steps(pass_of(context, warehouse, connection, _newest_passes(context)), *steps)
         table = table_metadata(connection, "usage_event", estimated=True)
     if summary.restored:
         context.log.error(summary.restored)
@@ -81,12 +82,16 @@ def _lag(source: "SourceHealth") -> dict[str, float]:
     return {"lag_minutes": round((datetime.now(UTC) - source.last_success_at).total_seconds() / 60, 2)}
 
 
-def _newest_pass(context: dg.AssetExecutionContext) -> str | None:
-    """The newest pass before this one that has come to its end; None where none did of late."""
+def _newest_passes(context: dg.AssetExecutionContext) -> list[str]:
+    """The newest passes before this one that came to their end; of one that was executed again, the first of its runs.
+
+    Runs of some of the assets are no passes.
+    """
     since = datetime.now(UTC) - _PASSES_ARE_KEPT
     passes = dg.RunsFilter(tags=Work.PASS.tags, statuses=[dg.DagsterRunStatus.SUCCESS], created_after=since)
-    found = context.instance.get_run_records(passes, limit=2)
-    return next((record.dagster_run.run_id for record in found if record.dagster_run.run_id != context.run_id), None)
+    runs = [record.dagster_run for record in context.instance.get_run_records(passes, limit=_PASSES_LOOKED_AT)]
+    whole = (run for run in runs if run.asset_selection is None and run.run_id != context.run_id)
+    return [run.root_run_id or run.run_id for run in whole]
 
 
 def _sources_fresh() -> dg.AssetChecksDefinition:

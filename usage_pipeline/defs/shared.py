@@ -96,7 +96,7 @@ def daily_at(time_of_day: str, *, earlier: timedelta = timedelta(0)) -> str:
 
 
 def pass_of(
-    context: dg.AssetExecutionContext, warehouse: Warehouse, connection: "Connection", newest_pass: str | None = None
+    context: dg.AssetExecutionContext, warehouse: Warehouse, connection: "Connection", newest_passes: Sequence[str] = ()
 ) -> "Pass":
     """The pass that the run is, for the steps that an asset stands for."""
     from usage_pipeline.pipeline import Pass
@@ -108,7 +108,7 @@ def pass_of(
         pass_id=context.run.run_id,
         days=days_of(context.run.tags),
         bounded=True,
-        newest_pass=newest_pass,
+        newest_passes=newest_passes,
         progress=lambda p: context.log.info(f"{p.source_id}: read up to {p.read_up_to}, {p.events_changed} changed"),
         rolled_up=lambda done, of: context.log.info(f"{done} of {of} days rolled up"),
     )

@@ -4,7 +4,7 @@ It is found by what knows more than the warehouse does: the marks beside it (hig
 then on nothing is sent and nothing is done at Dify until a person has accepted it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from usage_pipeline.warehouse.statements import statement
 _WORDS = {
     "restore": "`usage-pipeline restore` put a backup into it",
     "marks": "messages were sent or actions done that it does not know",
-    "dagster": "Dagster has finished a pass that it does not know",
+    "dagster": "Dagster has finished passes that it does not know",
 }
 
 
@@ -50,16 +50,16 @@ class Accepted:
     waiting: int
 
 
-def look(connection: Connection, newest_pass: str | None = None) -> Restored | None:
+def look(connection: Connection, newest_passes: Sequence[str] = ()) -> Restored | None:
     """Returns what was found and nobody has accepted yet; None when all is well. Costs a look at a file and a few rows.
 
-    ``newest_pass`` is the id of the newest pass that Dagster knows to have come to its end.
+    ``newest_passes`` are the ids of the newest passes that Dagster knows to have come to their end.
     """
     found = not_accepted(connection)
     if found is not None:
         return found
     by = "marks" if _is_behind(connection, newest_mark(connection)) else None
-    if by is None and newest_pass is not None and not _knows(connection, newest_pass):
+    if by is None and newest_passes and not _knows_any(connection, newest_passes):
         by = "dagster"
     if by is None:
         return None
@@ -131,5 +131,6 @@ def _unknown(connection: Connection) -> list[Mark]:
     return [each for each in every if each.hash not in known]
 
 
-def _knows(connection: Connection, pass_id: str) -> bool:
-    return value(connection, bool, "SELECT EXISTS (SELECT FROM usage.pass_record WHERE pass_id = %s)", [pass_id])
+def _knows_any(connection: Connection, passes: Sequence[str]) -> bool:
+    query = "SELECT EXISTS (SELECT FROM usage.pass_record WHERE pass_id = ANY (%s))"
+    return value(connection, bool, query, [list(passes)])

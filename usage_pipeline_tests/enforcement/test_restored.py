@@ -31,7 +31,7 @@ def test_a_restored_warehouse_acts_at_dify_only_once_accepted_and_opens_what_it_
     place.step()
     paused = place.one()
     assert place.call() == 403
-    told = place.told()
+    told, noted = place.told(), notes(place)
 
     place.warehouse.close()
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
@@ -53,12 +53,16 @@ def test_a_restored_warehouse_acts_at_dify_only_once_accepted_and_opens_what_it_
     assert place.one().before == paused.before
     assert len(place.changes()) == calls, "it is closed: nothing is to be done at Dify"
     assert place.told() == told
-    ids = "SELECT alert_id FROM usage.alert WHERE kind = 'enforcement'"
-    assert len(place.warehouse.execute(ids).fetchall()) == 1
+    assert notes(place) == noted, "what was told is told under the ids that it had"
 
     place.step(days=1)
     assert place.one().state == "released"
     assert place.doors() == before
+
+
+def notes(place: Place) -> list[tuple[object, ...]]:
+    """The ids of the alerts about actions."""
+    return place.warehouse.execute("SELECT alert_id FROM usage.alert WHERE kind = 'enforcement' ORDER BY 1").fetchall()
 
 
 def copy(postgres: EmbeddedServer, place: Place, name: str) -> None:

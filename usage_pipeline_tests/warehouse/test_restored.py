@@ -135,12 +135,12 @@ def test_whoever_wants_nothing_sent_says_so(place: Place) -> None:
     assert place.deliver().delivered == 1
 
 
-def test_a_pass_that_dagster_knows_and_the_warehouse_does_not_is_found(place: Place) -> None:
+def test_passes_that_dagster_knows_and_the_warehouse_does_not_are_found(place: Place) -> None:
     place.connection.execute("INSERT INTO usage.pass_record (pass_id, started_at) VALUES ('run-1', now())")
-    assert look(place.connection, "run-1") is None
-    found = look(place.connection, "run-2")
+    assert look(place.connection, ["run-2", "run-1"]) is None
+    found = look(place.connection, ["run-3", "run-2"])
     assert found is not None
-    assert "Dagster has finished a pass" in str(found)
+    assert "Dagster has finished passes" in str(found)
     assert place.deliver().held == str(found)
 
 

@@ -13,7 +13,8 @@ from usage_pipeline.warehouse.connection import plain_url
 T = TypeVar("T")
 _SESSIONS = 4
 _WAITS_S = 2.0
-_PATIENCE = "-c default_transaction_read_only=on -c statement_timeout=2000 -c jit=off -c timezone=UTC"
+# Not as options of the connection: a pooler refuses these.
+_AS_READER = "SET default_transaction_read_only = on; SET statement_timeout = '2s'; SET jit = off; SET TimeZone = 'UTC'"
 
 
 class Readers:
@@ -56,6 +57,8 @@ class Readers:
             self._free.put_nowait(session)
 
     async def _opened(self) -> psycopg.AsyncConnection[tuple[object, ...]]:
-        return await psycopg.AsyncConnection.connect(
-            self._url, autocommit=True, application_name="usage-pipeline web", connect_timeout=5, options=_PATIENCE
+        session = await psycopg.AsyncConnection.connect(
+            self._url, autocommit=True, application_name="usage-pipeline web", connect_timeout=5
         )
+        await session.execute(_AS_READER)
+        return session

@@ -38,6 +38,7 @@ def page(name: str, settings: Settings, language: str, *, status: int = 200, **v
             language=language,
             amount=_amount_in(language, settings.currency),
             moment=figures.moment,
+            clock=_clock,
             percent=figures.percent,
             count=lambda value: figures.written(value, "#,##0"),
             **values,
@@ -69,6 +70,11 @@ def _amount_in(language: str, currency: str) -> Any:
         return figures.amount(value, measure, currency, ALERT_WORDS[language]) or "–"
 
     return amount
+
+
+def _clock(at: datetime | None, zone: str | None) -> str:
+    """A moment where the zone is said above all of them."""
+    return (figures.moment(at, zone) or "").partition(" (")[0]
 
 
 @cache

@@ -19,6 +19,7 @@ from usage_pipeline.budgets.evaluate import evaluate_budgets
 from usage_pipeline.budgets.past_days import end_of_day
 from usage_pipeline.configuration import active_configuration
 from usage_pipeline.demo.channel_servers import free_port
+from usage_pipeline.settings import load_settings
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline_tests.commands.conftest import Played
@@ -35,7 +36,9 @@ pytestmark = [*in_a_browser, pytest.mark.timeout(600)]
 def config(played: Played) -> Path:
     """A copy of the example configuration that the UI runs on, so that a test may change it."""
     path = played.home / "changing.yaml"
-    path.write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
+    address = f"127.0.0.1:{free_port()}"
+    web = f'\nweb: {{public_url: "http://{address}", listen: "{address}"}}\n'
+    path.write_text(EXAMPLE.read_text(encoding="utf-8") + web, encoding="utf-8")
     return path
 
 
@@ -97,6 +100,19 @@ def keep(page: Page, name: str) -> None:
 
 def _past_day(days_ago: int) -> str:
     return str((datetime.now(ZoneInfo("Asia/Shanghai")) - timedelta(days=days_ago)).date())
+
+
+def test_the_web_page_is_served_beside_it(ui: str, config: Path) -> None:
+    web, end = load_settings(config).web, time.monotonic() + 60
+    assert web
+    while time.monotonic() < end:
+        try:
+            with urllib.request.urlopen(f"{web.public_url}/healthz", timeout=5) as answer:
+                assert answer.read() == b"ok\n"
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError("the web page did not come up")
 
 
 def test_the_asset_graph_shows_the_way_of_the_data(ui: str, page: Page) -> None:

@@ -10,7 +10,7 @@ from string import Template
 from usage_pipeline.settings.env_file import NAME as ENV_FILE
 from usage_pipeline.settings.places import CONFIGURATION
 
-_TEMPLATE = Path(__file__).parent / "first" / CONFIGURATION
+_TEMPLATES = Path(__file__).parent / "first"
 _SEALED = 0o600
 _READABLE = 0o644
 
@@ -85,11 +85,12 @@ def configuration_text(answers: Answers) -> str:
         f"  {channel}: {{{Template(RECIPIENTS[channel].text).substitute(mail=answers.mail)}}}"
         for channel in answers.channels
     ]
-    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
+    template = _TEMPLATES / ("usage_pipeline.zh.yaml" if answers.language == "zh" else CONFIGURATION)
+    return Template(template.read_text(encoding="utf-8")).substitute(
         zone=answers.zone,
         currency=answers.currency,
         language=answers.language,
-        rates=_rates(answers.currency),
+        rates=_rates(answers),
         source=SOURCES[answers.source].text,
         recipients="\n".join(recipients),
         names=", ".join(answers.channels),
@@ -142,8 +143,15 @@ def _write_new(path: Path, text: str, mode: int) -> None:
         file.write(text)
 
 
-def _rates(currency: str) -> str:
+def _rates(answers: Answers) -> str:
     """Dify's prices are mostly in USD: without a rate they would stand beside the base currency, uncounted in it."""
+    zh, currency = answers.language == "zh", answers.currency
     if currency == "CNY":
-        return "exchange_rates: {USD: 7.10}    # 1 USD in CNY: put today's, or a list of {from: 2026-01-01, USD: 7.10}"
-    return f"# exchange_rates: {{XYZ: 0.14}}    # 1 XYZ in {currency}, for prices that are not in it"
+        says = (
+            "1 美元合多少人民币，请填当前汇率；汇率会变时写成"
+            if zh
+            else "1 USD in CNY, put today's; one that changes is"
+        )
+        return f"exchange_rates: {{USD: 7.10}}    # {says} [{{from: 2026-01-01, USD: 7.10}}, ...]"
+    says = f"价格不是 {currency} 时，1 单位合多少 {currency}" if zh else f"1 XYZ in {currency}, for prices not in it"
+    return f"# exchange_rates: {{XYZ: 0.14}}    # {says}"

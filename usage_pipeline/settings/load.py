@@ -42,7 +42,8 @@ class Problem:
     def __str__(self) -> str:
         field = f" {self.field}:" if self.field else ""
         value = f" {self.value}" if self.value else ""
-        return f"{self.file}:{self.line}:{field}{value} {self.message}; {self.fix}"
+        line = f":{self.line}" if self.line else ""  # a file that cannot be read has none
+        return f"{self.file}{line}:{field}{value} {self.message}; {self.fix}"
 
 
 class SettingsError(Exception):

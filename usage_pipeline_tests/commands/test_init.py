@@ -1,6 +1,9 @@
 """`init` writes files that the program takes as they are, for every answer, and never over others."""
 
+import re
 import stat
+from dataclasses import replace
+from decimal import Decimal
 from itertools import product
 from pathlib import Path
 
@@ -8,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from usage_pipeline.cli import app
-from usage_pipeline.settings import load_settings
-from usage_pipeline.settings.first_files import RECIPIENTS, SOURCES
+from usage_pipeline.settings import load_settings, parse_settings
+from usage_pipeline.settings.first_files import RECIPIENTS, SOURCES, Answers, configuration_text
 
 RUNNER = CliRunner()
 
@@ -30,6 +33,19 @@ def test_every_answer_makes_a_valid_configuration(tmp_path: Path, source: str, l
     for name in named:
         assert f"\n{name}=\n" in secrets.read_text(encoding="utf-8")
         assert name in done.output.replace("\n", " ")
+
+
+def test_both_languages_say_the_same_and_each_its_own_words() -> None:
+    answers = Answers("postgresql", "Asia/Shanghai", "CNY", "en", ("wecom", "email"), "a@b.cn", Decimal(500))
+    english, chinese = configuration_text(answers), configuration_text(replace(answers, language="zh"))
+    one, other = parse_settings(english, "en.yaml"), parse_settings(chinese, "zh.yaml")
+    assert [tier.at for tier in one.tiers] == [tier.at for tier in other.tiers]
+    assert one.sources == other.sources
+    assert one.recipients == other.recipients
+    assert [budget.limit for budget in one.budgets] == [budget.limit for budget in other.budgets]
+    assert one.reports == other.reports
+    assert not re.search(r"[\u4e00-\u9fff]", english)
+    assert len(re.findall(r"# .*[\u4e00-\u9fff]", chinese)) > 8
 
 
 @pytest.mark.parametrize("name", ["usage_pipeline.yaml", ".env"])

@@ -13,6 +13,7 @@ from usage_pipeline.reports.edition import edition_of
 from usage_pipeline.reports.files import write_report
 from usage_pipeline.reports.formats.registry import writer_of
 from usage_pipeline.reports.make import make_report
+from usage_pipeline.reports.media_types import is_known
 from usage_pipeline.reports.scope import find_tenant
 from usage_pipeline.settings.reports import ReportFormat
 from usage_pipeline.settings.schema import json_schema
@@ -37,6 +38,7 @@ def test_every_module_of_a_format_is_named_and_read_back() -> None:
     endings = [writer_of(name).ending for name in ReportFormat]
     assert len(set(endings)) == len(endings)
     assert not [a for a in endings for b in endings if a != b and a.endswith(b)], "a file's ending names its format"
+    assert [ending for ending in endings if not is_known(ending)] == [], "a mail says what its files are"
 
 
 def test_the_schema_for_editors_offers_every_format() -> None:

@@ -15,10 +15,12 @@ from usage_pipeline.reports.cells import cell
 from usage_pipeline.reports.document import Report, Tenant
 from usage_pipeline.reports.edition import edition_of
 from usage_pipeline.reports.files import atomically, base_name, file_name, write_report
+from usage_pipeline.reports.formats.page_figures import key_figures_of
 from usage_pipeline.reports.formats.page_rows import HALF
 from usage_pipeline.reports.formats.xlsx import EXACT
 from usage_pipeline.reports.make import make_report
 from usage_pipeline.reports.measures import Measures
+from usage_pipeline.reports.numbers import change
 from usage_pipeline.reports.words import _WORDS, words
 from usage_pipeline.settings.reports import FOCUS_VERSIONS, ReportFormat
 from usage_pipeline.warehouse.connection import Connection
@@ -178,6 +180,18 @@ def test_the_page_and_the_workbook_of_a_day_without_usage_stand_there(books: Con
     page, book = write_report(empty, [ReportFormat.HTML, ReportFormat.XLSX], tmp_path, "zh")
     assert 'id="total-cost" data-exact="0"' in page.read_text(encoding="utf-8")
     assert openpyxl.load_workbook(book).sheetnames
+
+
+def test_key_figures_have_their_currency_and_how_they_changed(pages: dict[str, Path], report: Report) -> None:
+    before = report.comparisons[0]
+    for language, symbol in (("en", "CN¥"), ("zh", "¥")):
+        figures = {figure.id: figure for figure in key_figures_of(report, language)}
+        cost = figures["cost"]
+        assert cost.shown == f"{symbol}{report.totals.base_cost:,.2f}" and cost.change == change(before.change)
+        assert cost.rises == ("up" if report.totals.base_cost > before.base_cost else "down")
+        assert figures["per-call"].shown.startswith(symbol) and figures["calls"].change
+        assert len(cost.line.split()) == 30, "a point a day"
+        assert cost.shown in pages[language].read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from usage_pipeline.reports.numbers import change, count, money, share, trimmed
+from usage_pipeline.reports.numbers import change, cost, count, money, places_of, share, short_count, trimmed
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,21 @@ def test_a_share_of_a_limit_is_never_rounded_up(value: str, text: str) -> None:
 
 def test_zeros_at_the_end_are_cut() -> None:
     assert (trimmed(Decimal("1.500")), trimmed(Decimal("1E+3")), trimmed(Decimal(0))) == ("1.5", "1000", "0")
+
+
+def test_a_column_has_one_precision() -> None:
+    assert places_of([Decimal("79.19"), Decimal("0.826"), Decimal("0.0537"), None]) == 2
+    assert places_of([Decimal("0.826"), Decimal("-0.0537")]) == 4
+    assert (money(Decimal("0.0537"), 2), money(Decimal("0.0537"), 4)) == ("0.05", "0.0537")
+
+
+def test_amounts_have_the_symbol_that_a_language_knows() -> None:
+    value = Decimal("1234.5")
+    assert (cost(value, "CNY", "zh"), cost(value, "CNY", "en")) == ("¥1,234.50", "CN¥1,234.50")
+    assert (cost(-value, "USD", "en"), cost(value, "EUR", "en", signed=True)) == ("-$1,234.50", "+€1,234.50")
+    assert cost(value, "CHF", "en") == "CHF 1,234.50"
+
+
+def test_chinese_counts_in_ten_thousands_from_a_hundred_thousand_on() -> None:
+    assert [short_count(value, "zh") for value in (99_999, 100_000, 3_083_000)] == ["99,999", "10 万", "308.3 万"]
+    assert short_count(3_083_000, "en") == "3,083,000"

@@ -50,6 +50,23 @@ def test_money_has_its_currency(book: Workbook, report: Report) -> None:
     assert sheet.cell(2, at).number_format == '"¥"#,##0.00'
 
 
+def test_no_code_word_stands_in_it(book: Workbook) -> None:
+    cells = {str(cell.value) for sheet in book for row in sheet.iter_rows() for cell in row if cell.value}
+    codes = {
+        "(shared)",
+        "(none)",
+        "(unknown)",
+        "(no node)",
+        "unpriced",
+        "unattributed",
+        "day_before",
+        "warning",
+        "shared",
+    }
+    assert cells & codes == set()
+    assert "黄色预警" in cells, "there was something that could be a code"
+
+
 def test_sheets_print_across_with_heads_that_repeat(book: Workbook) -> None:
     text = words("zh")
     for sheet in book:

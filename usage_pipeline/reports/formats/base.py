@@ -5,6 +5,7 @@
    file into its place when it is whole. Names of people and projects come from outside: pass them through
    `reports/cells.py`. What only this format needs is an extra of pyproject.toml: name it in `requires`, and import it
    in the function that uses it.
+   Its ending's media type stands in `reports/media_types.py`, for mail.
 2. Add a line `<NAME> = "<name>"` to `ReportFormat` (usage_pipeline/settings/reports.py). The configuration, its
    JSON Schema (`python -m usage_pipeline.settings.schema` writes it) and `usage-pipeline report --format` take it from
    there.

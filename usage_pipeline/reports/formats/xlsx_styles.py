@@ -19,7 +19,7 @@ _NUMBERS: dict[ColumnKind, str] = {
     "date": "yyyy-mm-dd",
     "time": "yyyy-mm-dd hh:mm:ss",
 }
-_HEAD, _LINE, _SOFT = "#E8EEF4", "#D5DCE3", "#55626F"
+_HEAD, _SOFT = "#E8EEF4", "#55626F"
 _RED, _AMBER, _GREEN = "#A3161F", "#B36B00", "#1C6132"
 
 
@@ -34,10 +34,6 @@ class Styles:
         self.total = {
             kind: book.add_format({"num_format": code, "bold": True, "top": 1}) for kind, code in numbers.items()
         }
-        self.figure = {
-            kind: book.add_format({"num_format": code, "bold": True, "bottom": 1, "bottom_color": _LINE})
-            for kind, code in numbers.items()
-        }
         self.head = book.add_format(
             {"bold": True, "bottom": 1, "bg_color": _HEAD, "text_wrap": True, "valign": "vcenter"}
         )
@@ -48,7 +44,6 @@ class Styles:
         self.soft = book.add_format({"font_color": _SOFT})
         self.sentence = book.add_format({"text_wrap": True, "valign": "top", "font_size": 11})
         self.first_sentence = book.add_format({"text_wrap": True, "valign": "top", "font_size": 12, "bold": True})
-        self.label = book.add_format({"bottom": 1, "bottom_color": _LINE})
         self.section = book.add_format({"bold": True, "font_size": 13, "top": 2})
         self.over = book.add_format({"font_color": _RED, "bold": True})
         self.near = book.add_format({"font_color": _AMBER, "bold": True})

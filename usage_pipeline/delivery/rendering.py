@@ -58,10 +58,20 @@ def render(template: str, message: Message, escape: Escape) -> Rendered:
 
 
 def _rendered(
-    template: str, message: Message, whole: Mapping[str, Any], shown: int | None = None, full: int = _FULL
+    template: str,
+    message: Message,
+    whole: Mapping[str, Any],
+    shown: int | None = None,
+    full: int = _FULL,
+    brief: bool = False,
 ) -> Rendered:
-    """All alerts, or so many of the most severe and the number of the others; the first ``full`` with all facts."""
+    """All alerts, or so many of the most severe and the number of the others; the first ``full`` with all facts.
+
+    With ``brief`` the others have no sentence of their own, but their title alone.
+    """
     listed = whole["alerts"][:shown]
+    if brief:
+        listed = listed[:full] + [{**alert, "summary": ""} for alert in listed[full:]]
     context = {**whole, "alerts": listed, "more": whole["count"] - len(listed), "full": full}
     own = _own(template, message)
     if own is not None:
@@ -77,19 +87,23 @@ def _rendered(
 def fitted(template: str, message: Message, escape: Escape, most: int, size: Size = size_in_bytes) -> Rendered:
     """As many of the alerts as fit, the most severe first; one that is too long alone is cut, its last line kept.
 
-    The gravest are told in full, fewer of them where that does not fit, before the others are left out.
+    The gravest are told in full, fewer of them where that does not fit; the others are listed by their titles where not
+    every one has room for its sentence, before any is left out.
     """
     context = _context(message, escape)
 
-    def tried(shown: int | None, full: int) -> Rendered | None:
-        found = _rendered(template, message, context, shown, full)
+    def tried(shown: int | None, full: int, brief: bool = False) -> Rendered | None:
+        found = _rendered(template, message, context, shown, full, brief)
         return found if size(found.text) <= most else None
+
+    def brief(shown: int | None, full: int) -> Rendered | None:
+        return tried(shown, full, brief=True)
 
     for full in range(min(_FULL, len(message.alerts)), 0, -1):
         if tried(full, full):
-            return tried(None, full) or _most_that_fit(tried, full, len(message.alerts))
+            return tried(None, full) or brief(None, full) or _most_that_fit(brief, full, len(message.alerts))
     if len(message.alerts) > 1 and tried(1, 0):
-        return tried(None, 0) or _most_that_fit(tried, 0, len(message.alerts))
+        return tried(None, 0) or brief(None, 0) or _most_that_fit(brief, 0, len(message.alerts))
     one = _rendered(template, message, context, 1)
     return Rendered(_cut(one.text, most, f"\n{WORDS[message.language].cut}", size), one.note)
 

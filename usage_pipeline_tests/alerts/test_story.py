@@ -12,6 +12,7 @@ from usage_pipeline.alerts.message import Alert, Message
 from usage_pipeline.alerts.text.escape import line
 from usage_pipeline.alerts.text.format import duration, rounded_amount
 from usage_pipeline.alerts.text.words import WORDS
+from usage_pipeline.delivery.claim import MAX_ALERTS
 from usage_pipeline.delivery.rendering import fitted
 
 CALLER = Share("api: user-11", Decimal(3_020_000), Decimal("77.1"), Decimal("0.9799"), Decimal(140))
@@ -124,3 +125,10 @@ def test_fewer_are_told_in_full_before_one_is_left_out() -> None:
     text = fitted("wecom.md.j2", _several(3), line, 2_600).text
     assert text.count("主要调用方（本周期）") in (1, 2)
     assert len(text.encode()) <= 2_600
+
+
+def test_every_alert_of_the_largest_message_is_named_before_sentences_are() -> None:
+    """What was delivered must be in the message: an alert that is left out is one that nobody was told."""
+    text = fitted("wecom.md.j2", _several(MAX_ALERTS), line, 4_096).text
+    assert all(f"B{number}" in text for number in range(MAX_ALERTS))
+    assert len(text.encode()) <= 4_096

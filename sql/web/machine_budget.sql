@@ -11,5 +11,5 @@ WHERE b.budget_id = :'budget_id'::text AND (b.scope_value = :'scope'::text OR b.
         SELECT FROM usage.tenant t
         WHERE t.source = b.scope ->> 'source' AND t.tenant_id = b.scope ->> 'tenant_id'
           AND :'tenant'::text IN (t.tenant_id, t.name)))
-ORDER BY b.scope_value, b.period_start DESC
+ORDER BY b.scope_value, b.as_of DESC, b.period_start DESC
 LIMIT 2

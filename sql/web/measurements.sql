@@ -1,11 +1,12 @@
--- What /metrics shows, one row a measurement: name, labels and value. Reads usage.budget_status, usage.pass_record,
+-- What /metrics shows, one row a measurement: name, labels and value, each name and labels once (after a budget's period was
+-- changed, the period that was evaluated last counts). Reads usage.budget_status, usage.pass_record,
 -- usage.source_state, usage.delivery, usage.alert_delivery. Writes nothing.
 WITH standing AS (
-    SELECT DISTINCT ON (b.budget_id, b.scope_value, CASE WHEN b.period LIKE 'rolling:%' THEN '' ELSE b.period END)
+    SELECT DISTINCT ON (b.budget_id, b.scope_value)
            b.budget_id, b.scope_value, b.scope_name, b.measure, b.spent, b."limit"
     FROM usage.budget_status b
     WHERE b.period_start <= now() AND b.period_end > now()
-    ORDER BY b.budget_id, b.scope_value, CASE WHEN b.period LIKE 'rolling:%' THEN '' ELSE b.period END, b.period_start DESC
+    ORDER BY b.budget_id, b.scope_value, b.as_of DESC, b.period_start DESC
 ), labelled AS (
     SELECT ARRAY[budget_id, scope_name, scope_value, measure] AS labels, spent, "limit" FROM standing
 ), hour AS (

@@ -64,6 +64,20 @@ def test_measurements_have_what_was_spent_and_every_line_can_be_read(site: Site)
     assert line.endswith(" 1e+06") and 'scope="lead-enricher"' in line
 
 
+def test_a_budget_whose_period_was_changed_is_told_once(site: Site) -> None:
+    site.place.warehouse.execute(
+        "INSERT INTO usage.budget_status (budget_id, scope_value, period_start, period_end, zone, period, scope_name,"
+        ' scope, measure, measures, spent, "limit", ratio, level, as_of, config_version)'
+        " SELECT budget_id, scope_value, period_start + interval '1 minute', period_end + interval '9 days', zone,"
+        " 'month', scope_name, scope, measure, measures, 7, 7, 1, 'ok', as_of - interval '1 hour', config_version"
+        " FROM usage.budget_status WHERE budget_id = 'agent-daily' AND period_end > now()"
+    )
+    lines = [line.rpartition(" ")[0] for line in ask(site, "/metrics").text.splitlines() if not line.startswith("#")]
+    assert len(lines) == len(set(lines))
+    for scope in ("", "?scope=lead-enricher"):
+        assert ask(site, f"/v1/budgets/agent-daily{scope}").json()["limit"] == "1000000"
+
+
 def test_health_says_only_whether_the_warehouse_answers(site: Site) -> None:
     answer = requests.get(f"{site.url}/healthz", timeout=10)
     assert (answer.status_code, answer.text) == (200, "ok\n")

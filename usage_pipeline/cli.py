@@ -25,6 +25,11 @@ COMMANDS: dict[str, Command | Group] = {
         "One whole pass: read, roll up, evaluate budgets, alert, enforce, deliver, compare."
         " Exit 0 only if all is well.",
     ),
+    "tour": Command(
+        "tour",
+        "tour",
+        "What was found, three budgets that fit the last 30 days, and a first report. Sends and changes nothing.",
+    ),
     "up": Command(
         "servers",
         "up",

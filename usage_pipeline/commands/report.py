@@ -17,6 +17,7 @@ from usage_pipeline.reports.days_with_usage import check_usage
 from usage_pipeline.reports.document import Tenant
 from usage_pipeline.reports.edition import EDITION_KINDS, edition_of, month_of
 from usage_pipeline.reports.files import reports_folder, write_report
+from usage_pipeline.reports.headline import headline
 from usage_pipeline.reports.make import key_figures, make_report
 from usage_pipeline.reports.recipients import notify_recipients
 from usage_pipeline.reports.said import keep_said
@@ -83,9 +84,12 @@ def report(
     figures = {**key_figures(made), "tenant": whose.name if whose else None}
     if send:
         figures["sent_to"] = ", ".join(sent_to) or "nobody who has not got it already"
+    sentences = headline(made, spoken).sentences
     if as_json:
-        print_json({**figures, "files": written})
+        print_json({**figures, "sentences": sentences, "files": written})
     else:
+        for sentence in sentences:
+            say(sentence)
         show_rows(
             f"Report {made.edition.name}",
             ("figure", "value"),

@@ -219,6 +219,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "reset": ("Show all", "清除筛选"),
     "more": ("Show all rows", "显示全部"),
     "others": ("{n} more", "其余 {n} 项"),
+    "in_workbook": ("{n} more stand in the workbook.", "另有 {n} 项见工作簿。"),
     "nothing": ("Nothing.", "无。"),
     "share": ("Share", "占比"),
     "not_filtered": ("Whole report, whatever is filtered.", "本节为整份报告，不随筛选变化。"),

@@ -32,10 +32,11 @@ from usage_pipeline_tests.support.report_formats import csv_tables, focus_rows, 
 MEASURES = ("calls", "failed_calls", "input_tokens", "output_tokens", "total_tokens", "unpriced_tokens")
 
 
-@pytest.fixture
-def files(report: Report, tmp_path: Path) -> dict[str, Path]:
-    """The day's report in every format."""
-    return dict(zip(ReportFormat, write_report(report, tuple(ReportFormat), tmp_path, "en"), strict=True))
+@pytest.fixture(scope="module")
+def files(report: Report, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The day's report in every format; tests only read them."""
+    folder = tmp_path_factory.mktemp("files")
+    return dict(zip(ReportFormat, write_report(report, tuple(ReportFormat), folder, "en"), strict=True))
 
 
 @pytest.fixture

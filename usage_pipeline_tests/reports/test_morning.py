@@ -125,6 +125,7 @@ def test_the_command_writes_what_was_asked_for(home: Path, books: Connection, tm
     document = json.loads(done.stdout)
     assert Decimal(document["base_cost"]) == sums(books, DAY, DAY).base_cost
     assert [Path(path).name for path in document["files"]] == [f"usage-{DAY}.csv.zip", f"usage-{DAY}.focus.csv"]
+    assert len(document["sentences"]) == 3 and str(DAY) in document["sentences"][0]
 
 
 def test_weeks_months_and_tenants(home: Path, books: Connection) -> None:

@@ -32,6 +32,9 @@ from usage_pipeline.reports.words import words
 _FOLDER = Path(__file__).parent / "page"
 _NODES_SHOWN = 25
 _BUDGETS_SHOWN = 8
+# A page stays a page: whoever has more of them opens the workbook.
+_BUDGETS_LISTED = 200
+_STORY_SHOWN = 100
 _PRICES_SHOWN = 60
 _HISTORY_DIMENSIONS = ("tenant", "project", "model")
 _WORDS_OF_SCRIPT = (
@@ -77,7 +80,7 @@ def html(report: Report, language: str) -> str:
     text = words(language)
     style, script = _part("page.css") + _page_heads(report, text), _part("page.js")
     zone = ZoneInfo(report.zone)
-    bars = budget_bars(report, language)
+    bars, told = budget_bars(report, language), story(report, language)
     return pages.get_template("page.html.j2").render(
         report=report,
         text=text,
@@ -96,8 +99,10 @@ def html(report: Report, language: str) -> str:
         headline=headline(report, language),
         figures=key_figures_of(report, language),
         bars=bars[:_BUDGETS_SHOWN],
-        more_bars=bars[_BUDGETS_SHOWN:],
-        story=story(report, language),
+        more_bars=bars[_BUDGETS_SHOWN:_BUDGETS_LISTED],
+        bars_left=max(len(bars) - _BUDGETS_LISTED, 0),
+        story=told[:_STORY_SHOWN],
+        story_left=max(len(told) - _STORY_SHOWN, 0),
         dimensions=DIMENSIONS,
         history_dimensions=_HISTORY_DIMENSIONS,
         nodes=[node for node in report.spent["node"] if not node.key.endswith("/")][:_NODES_SHOWN],

@@ -19,6 +19,7 @@ from usage_pipeline.inputs import InputError
 from usage_pipeline.settings.model import Level
 from usage_pipeline.settings.recipients import Language
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.restored import look
 
 _LONGEST_WAIT_S = 60.0
 
@@ -36,6 +37,9 @@ def send_test(
             raise InputError(
                 f"there is no recipient {recipient!r}; the configuration has {', '.join(sorted(names)) or 'none'}"
             )
+        restored = look(connection)
+        if restored is not None:
+            raise InputError(str(restored))
         alert_id = raise_test_alert(connection, configuration, recipient, level, datetime.now(UTC))
         deliver_due(connection, configuration.settings, by="usage-pipeline alerts test")
         attempts = _first_attempts(connection, alert_id)

@@ -107,6 +107,9 @@ def test_nothing_is_sent_before_somebody_accepts_and_nothing_twice_then(place: P
     findings = json.loads(run(app, ["doctor", "--json"]).stdout)
     assert [each["state"] for each in findings if each["checked"] == "restored backup"] == ["wrong"]
 
+    tested = run(app, ["alerts", "test", "itsm"])
+    assert (tested.exit_code, "restored --accept" in tested.stderr) == (2, True)
+
     shown = json.loads(run(app, ["restored", "--json"]).stdout)
     assert (shown["sent_since"], shown["waiting"]) == (2, 2)
     assert place.deliver().messages == 0, "to look is not to accept"

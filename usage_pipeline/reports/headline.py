@@ -48,6 +48,10 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "unusual_more": ("That is unusually much.", "属异常偏高。"),
     "unusual_less": ("That is unusually little.", "属异常偏低。"),
     "unknown": ("There is too little before it to say whether that is usual.", "历史数据不足，尚无法判断是否正常。"),
+    "running": (
+        "The days are not over: it is too early to say whether that is usual.",
+        "统计日尚未结束，暂不判断是否正常。",
+    ),
     "most": ("Most came from {project} ({cost}, {share})", "主要来自 {project}（{cost}，占 {share}）"),
     "moved": (
         "{project} cost {cost} {more} than before, mainly because of {why}.",
@@ -135,6 +139,12 @@ def usual_of(trend: Sequence[ReportDay], day: date) -> Usual | None:
 
 def verdict_of(report: Report) -> str:
     """Returns usual, high, low, or unknown where there is less than a week (or no edition) to compare with."""
+    found = _verdict_by_now(report)
+    # Part of a day may be too much already; that it is little says nothing yet.
+    return "unknown" if is_running(report) and found != "high" else found
+
+
+def _verdict_by_now(report: Report) -> str:
     total = report.totals.base_cost
     if report.edition.kind == "day":
         usual = usual_of(report.trend, report.edition.period.first)
@@ -145,6 +155,11 @@ def verdict_of(report: Report) -> str:
     if before is None:
         return "unknown"
     return "usual" if abs(before) <= _USUAL else "high" if before > 0 else "low"
+
+
+def is_running(report: Report) -> bool:
+    """Whether days of the edition are not over yet."""
+    return any(why.reason == "not_over" for why in report.open_reasons)
 
 
 def needs(report: Report, language: str) -> list[str]:
@@ -182,6 +197,8 @@ class _Writer:
             yield self._change(ratio(self.report.totals.base_cost - usual.mean, usual.mean) or ZERO, like)
 
     def _verdict(self, verdict: str) -> str:
+        if verdict == "unknown" and is_running(self.report):
+            return self._say("running")
         if verdict in ("usual", "unknown"):
             return self._say(verdict)
         usual = usual_of(self.report.trend, self.report.edition.period.first)

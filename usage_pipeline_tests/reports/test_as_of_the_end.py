@@ -200,6 +200,20 @@ def test_three_sentences_say_what_happened_in_both_languages(
     assert "达到 1,000 tokens 的 154.0 %" in chinese.done and "您无需处理任何事项" in chinese.done
 
 
+def test_part_of_a_day_may_be_too_much_and_is_never_too_little(
+    runaway: tuple[Connection, ActiveConfiguration],
+) -> None:
+    connection, active = runaway
+    assert headline(made(connection, active, NOON + timedelta(hours=1)), "en").verdict == "high"
+    spend(connection, DAY + timedelta(days=1), 1, "0.5")
+    tomorrow = edition_of("day", DAY + timedelta(days=1))
+    running = make_report(connection, active.settings, tomorrow, now=NOON + timedelta(days=1))
+    assert headline(running, "en").verdict == "unknown"
+    assert "not over" in headline(running, "en").spent and "尚未结束" in headline(running, "zh").spent
+    over = make_report(connection, active.settings, tomorrow, now=NOON + timedelta(days=2))
+    assert headline(over, "en").verdict == "low"
+
+
 def test_the_story_is_told_in_order_and_in_the_reports_zone(runaway: tuple[Connection, ActiveConfiguration]) -> None:
     report = made(*runaway, NOON + timedelta(days=1))
     told = [f"{clock(entry.at, report)} {entry.text}" for entry in story(report, "en")]

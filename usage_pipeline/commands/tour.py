@@ -9,7 +9,7 @@ import typer
 
 from usage_pipeline.budgets.proposal import proposals, usage_history
 from usage_pipeline.commands.context import open_context
-from usage_pipeline.commands.output import bold, for_people, say, show_rows
+from usage_pipeline.commands.output import AsJson, as_dicts, bold, for_people, print_json, say, show_rows
 from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.inputs import InputError
 from usage_pipeline.reports.edition import edition_of
@@ -27,24 +27,31 @@ _COLUMNS = ("workspace", "project", "environment", "calls", "failed", "tokens", 
 @for_people
 def tour(
     open_page: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """What was found, three budgets that fit the last 30 days, and a first report. Sends and changes nothing."""
     with open_context() as (connection, configuration):
         settings = configuration.settings
-        for source in settings.sources:
-            for found in examine(source, settings):
-                say(bold(f"source {source.id}"), f": {found.says}", style=None if found.state == "ok" else "yellow")
+        found = [(source.id, each) for source in settings.sources for each in examine(source, settings)]
         history = usage_history(connection, settings.today())
         if history is None:
             raise InputError("no day before today has usage: `usage-pipeline run` reads the sources, then tour again")
-        rows = connection.execute(statement("reports/projects_this_month")).fetchall()
-        show_rows("Usage by project, this month", _COLUMNS, rows[:_PROJECTS_SHOWN], right=_COLUMNS[3:])
-        say(bold("Budgets that fit"), ", to put under `budgets:`; `budgets diff` shows what they would do:")
-        for proposed in proposals(history, settings.currency, settings.language):
-            say(f"  # {proposed.why}")
-            say(f"  - {proposed.line}")
+        rows = connection.execute(statement("reports/projects_this_month")).fetchall()[:_PROJECTS_SHOWN]
+        proposed = proposals(history, settings.currency, settings.language)
         page = _report(connection, configuration, history.newest_day)
-    say(bold("A first report"), f": {page}")
+    if as_json:
+        sources = [{"source": name, "state": each.state, "says": each.says} for name, each in found]
+        projects = as_dicts(_COLUMNS, rows)
+        print_json({"sources": sources, "projects": projects, "budgets": proposed, "report": page})
+    else:
+        for name, each in found:
+            say(bold(f"source {name}"), f": {each.says}", style=None if each.state == "ok" else "yellow")
+        show_rows("Usage by project, this month", _COLUMNS, rows, right=_COLUMNS[3:])
+        say(bold("Budgets that fit"), ", to put under `budgets:`; `budgets diff` shows what they would do:")
+        for budget in proposed:
+            say(f"  # {budget.why}")
+            say(f"  - {budget.line}")
+        say(bold("A first report"), f": {page}")
     if open_page:
         webbrowser.open(page.resolve().as_uri())
 

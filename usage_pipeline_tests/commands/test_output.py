@@ -93,6 +93,8 @@ def _odd(odd: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
         (("nodes", "--project", f"none of {ODD}"), 2),
         (("keys",), 0),
         (("report", "--tenant", ODD, "--format", "csv", "--date", YESTERDAY), 0),
+        (("tour",), 0),
+        (("status",), 1),
         (("report", "--tenant", ODD_LINE), 2),
         (("grant-reader", "--tenant", ODD, "--revoke"), 0),
         (

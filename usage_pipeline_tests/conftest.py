@@ -85,7 +85,10 @@ class _ByFile(LoadFileScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
-        return "demo" if file.endswith(_LOOK_AT_THE_DEMO) else file
+        if file.endswith(_LOOK_AT_THE_DEMO):
+            return "demo"
+        # One worker reads the company once for all that look at its web page.
+        return "web" if "/web/" in file else file
 
 
 @pytest.hookimpl(optionalhook=True)

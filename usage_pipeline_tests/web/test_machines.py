@@ -1,9 +1,5 @@
 """What machines are answered: where a budget stands, measurements, and whether all is well."""
 
-import signal
-import subprocess
-import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
@@ -126,29 +122,3 @@ def test_the_key_of_an_installation_is_made_once_and_is_its_own(
     (key,) = keys
     assert len(key) == 64
     assert [(path.name, oct(path.stat().st_mode)[-3:]) for path in tmp_path.iterdir()] == [("web.key", "600")]
-
-
-def test_up_serves_by_the_module(site: Site) -> None:
-    site.place.config.write_text(
-        site.place.config.read_text().replace("web: {", "web: {listen: '127.0.0.1:18743', ", 1)
-    )
-    try:
-        running = subprocess.Popen([sys.executable, "-m", "usage_pipeline.web.serve"])
-        until = time.monotonic() + 60
-        while time.monotonic() < until and not answers("http://127.0.0.1:18743/healthz"):
-            assert running.poll() is None
-            time.sleep(0.1)
-        assert answers("http://127.0.0.1:18743/healthz")
-        running.send_signal(signal.SIGTERM)
-        assert running.wait(30) in (0, -signal.SIGTERM)
-    finally:
-        running.kill()
-        site.configure()
-
-
-def answers(url: str) -> bool:
-    """Whether something answers well there."""
-    try:
-        return requests.get(url, timeout=5).ok
-    except requests.ConnectionError:
-        return False

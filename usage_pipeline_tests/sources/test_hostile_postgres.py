@@ -66,11 +66,15 @@ _DATED = ("messages", "workflow_runs", "workflow_node_executions", "tool_model_i
 _RECENT = "WHERE created_at > now() AT TIME ZONE 'UTC' - interval '40 hours'"
 
 
-def _some_row(dify: Connection, table: str, column: str, number: int) -> str | None:
-    """The id of a row that a pass reads again; for a message's figures, of one that has figures of its own."""
+# Rows whose own figures are counted: a chatflow's message and most nodes have none.
+_WITH_FIGURES = {"messages": " AND workflow_run_id IS NULL", "workflow_node_executions": " AND node_type = 'llm'"}
+
+
+def _some_row(dify: Connection, table: str, number: int) -> str | None:
+    """The id of a row that a pass reads again; for what has stopped a source once, of one with figures of its own."""
     recent = sql.SQL(_RECENT if table in _DATED else "")
-    if table == "messages" and column.endswith(("_tokens", "_price")):
-        recent += sql.SQL(" AND workflow_run_id IS NULL")
+    if number < len(STOPPERS):
+        recent += sql.SQL(_WITH_FIGURES.get(table, ""))
     select = sql.SQL("SELECT id::text FROM {} {} ORDER BY md5(id::text || %s) LIMIT 1")
     found = dify.execute(select.format(sql.Identifier(table), recent), [str(number)]).fetchone()
     return str(found[0]) if found else None
@@ -98,7 +102,7 @@ def _problems(warehouse: Connection) -> set[tuple[object, ...]]:
 
 def play(place: Place, hostile: Hostile, number: int) -> bool:
     """Gives one row the value, reads, compares, puts it back and reads again. Returns whether the database took it."""
-    row_id = _some_row(place.dify, hostile.table, hostile.column, number)
+    row_id = _some_row(place.dify, hostile.table, number)
     if row_id is None:
         return False
     before, problems = figures(place.warehouse), _problems(place.warehouse)

@@ -104,7 +104,11 @@ STOPPERS = (
     Hostile("messages", "total_price", "NaN"),
     Hostile("workflow_runs", "created_at", "infinity"),
     Hostile("workflow_runs", "total_tokens", "9200000000000000000"),
-    Hostile("workflow_node_executions", "execution_metadata", '{"total_tokens": 9200000000000000000}'),
+    Hostile(
+        "workflow_node_executions",
+        "process_data",
+        '{"usage": {"total_tokens": 9200000000000000000, "prompt_tokens": 9200000000000000000}}',
+    ),
     Hostile("workflow_node_executions", "process_data", '{"model_name": "\\ud800", "usage": {"total_tokens": 3}}'),
 )
 

@@ -9,7 +9,7 @@ from usage_pipeline.warehouse.statements import statement
 
 _AT_ONCE = 100_000
 # What the check of a pass looks at: the newest links, and as many older ones, others each minute.
-_STRETCH = 5_000
+_STRETCH = 2_000
 _WORDS = {
     "missing": "the link before it is missing",
     "broken": "does not follow from the link before it",

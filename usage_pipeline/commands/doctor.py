@@ -11,11 +11,11 @@ import typer
 from usage_pipeline.budgets.names import names_of
 from usage_pipeline.commands.bundle import write_bundle
 from usage_pipeline.commands.context import open_context
-from usage_pipeline.commands.doctor_finding import DoctorFinding
+from usage_pipeline.commands.doctor_finding import DoctorFinding, show_findings
 from usage_pipeline.commands.doctor_place import look_at_place, look_for_sample
 from usage_pipeline.commands.doctor_recipients import look_at_recipients, send_to_recipients
 from usage_pipeline.commands.doctor_web import look_at_web
-from usage_pipeline.commands.output import EXIT_FAILED, AsJson, complain, for_people, print_json, show_rows
+from usage_pipeline.commands.output import AsJson, complain, for_people
 from usage_pipeline.configuration import active_configuration
 from usage_pipeline.console.access import console_access
 from usage_pipeline.console.apps import workspaces
@@ -52,12 +52,7 @@ def doctor(
     if bundle is not None:
         names = write_bundle(bundle, findings)
         complain(f"{bundle} holds {', '.join(names)}, and no secret that is known; look into it before you send it")
-    if as_json:
-        print_json(findings)
-    else:
-        show_rows("Doctor", ("checked", "state", "says"), [(f.checked, f.state, f.says) for f in findings])
-    if any(finding.state == "wrong" for finding in findings):
-        raise typer.Exit(EXIT_FAILED)
+    show_findings(findings, as_json=as_json)
 
 
 def _look(*, send: bool) -> Iterator[DoctorFinding]:

@@ -1,15 +1,15 @@
 """A backup goes into an empty warehouse, equal to the last row, and nobody is notified of what it does not know."""
 
+import contextlib
 import json
-import os
-import subprocess
-import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
+from usage_pipeline.cli import app
 from usage_pipeline.ui.processes import Address, only_one
 from usage_pipeline.warehouse.audit_chain import verify
 from usage_pipeline.warehouse.backup import read_manifest
@@ -43,10 +43,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("backup")
 
 
-def command(folder: Path, warehouse: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    given = {**os.environ, "WAREHOUSE_URL": warehouse, "USAGE_PIPELINE_HOME": str(folder / "home"), **environment}
-    done = subprocess.run([sys.executable, "-m", "usage_pipeline", *words], env=given, cwd=folder, capture_output=True,
-                          text=True, check=False, timeout=120)  # fmt: skip
+def command(folder: Path, warehouse: str, *words: str, **environment: str) -> Result:
+    """What a command did in a folder, with a home of its own there."""
+    given = {"WAREHOUSE_URL": warehouse, "USAGE_PIPELINE_HOME": str(folder / "home"), **environment}
+    with contextlib.chdir(folder):
+        done = CliRunner().invoke(app, words, env=given)
     assert "Traceback" not in done.stderr
     return done
 
@@ -59,7 +60,7 @@ def backup(company: Company, folder: Path) -> Path:
     environment = {"USAGE_PIPELINE_CONFIG": str(config), "DIFY_DATABASE_URL": company.dify_url}
     command(folder, company.warehouse_url, "run", HOOK_URL="http://127.0.0.1:1/", **environment)
     done = command(folder, company.warehouse_url, "backup", "kept.backup", **environment)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     return folder / "kept.backup"
 
 
@@ -90,7 +91,7 @@ def test_it_is_restored_to_the_last_row_and_holds_what_would_be_sent_again(
     config = tmp_path / "put" / "usage_pipeline.yaml"
     environment = {"USAGE_PIPELINE_CONFIG": str(config), "DIFY_DATABASE_URL": company.dify_url}
     done = command(tmp_path, target, "restore", str(backup), **environment)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "restored --accept" in done.stdout
     assert config.read_text(encoding="utf-8") == CONFIG
     before, after = rows_of(company.warehouse_url), rows_of(target)
@@ -114,20 +115,20 @@ def test_a_warehouse_moves_to_another_server_with_every_row(
 ) -> None:
     target = module_database()
     done = command(tmp_path, company.warehouse_url, "move-warehouse", NEW_WAREHOUSE_URL=target)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "set WAREHOUSE_URL" in done.stdout
     assert rows_of(target) == rows_of(company.warehouse_url)
     with only_one(tmp_path, Address("127.0.0.1", 1)):
         done = command(tmp_path, company.warehouse_url, "move-warehouse", NEW_WAREHOUSE_URL=target,
                        DAGSTER_HOME=str(tmp_path))  # fmt: skip
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert "end it, then move" in done.stderr
 
 
 def test_it_goes_into_no_warehouse_that_holds_anything(backup: Path, company: Company, tmp_path: Path) -> None:
     before = rows_of(company.warehouse_url)
     done = command(tmp_path, company.warehouse_url, "restore", str(backup))
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert "a new database" in done.stderr
     assert rows_of(company.warehouse_url) == before
 
@@ -135,7 +136,7 @@ def test_it_goes_into_no_warehouse_that_holds_anything(backup: Path, company: Co
 def test_another_file_is_not_written_over(backup: Path, company: Company) -> None:
     before = backup.read_bytes()
     done = command(backup.parent, company.warehouse_url, "backup", backup.name)
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert backup.read_bytes() == before
 
 
@@ -162,7 +163,7 @@ def test_a_file_that_cannot_be_restored_is_said_to_be_so_and_leaves_nothing(
             with path.open("rb") as file:
                 made.addfile(member, file)
     done = command(tmp_path, target, "restore", str(changed))
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert said in done.stderr.replace("\n", " ")
     with connected(target) as connection:
         assert connection.execute("SELECT to_regnamespace('usage')").fetchone() == (None,)
@@ -170,7 +171,7 @@ def test_a_file_that_cannot_be_restored_is_said_to_be_so_and_leaves_nothing(
 
 def test_an_empty_warehouse_has_nothing_to_back_up(module_database: Callable[[], str], tmp_path: Path) -> None:
     done = command(tmp_path, module_database(), "backup")
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert "nothing to back up" in done.stderr
     assert not list(tmp_path.glob("*.backup"))
 
@@ -186,7 +187,7 @@ def test_a_login_for_a_server_without_a_network_says_that_no_dashboard_reaches_i
         assert "reached by no network" in done.stdout
         assert "move-warehouse" in done.stdout
         kept = folder / "with-reader.backup"
-        assert command(folder, company.warehouse_url, "backup", str(kept), **environment).returncode == 0
+        assert command(folder, company.warehouse_url, "backup", str(kept), **environment).exit_code == 0
         assert len(read_manifest(kept).roles) == 1
     finally:
         command(folder, company.warehouse_url, *words, "--revoke", **environment)

@@ -16,6 +16,7 @@ from usage_pipeline.defs.shared import (
 )
 from usage_pipeline.defs.tables import table
 from usage_pipeline.run_tags import Work, range_tags, was_asked_for_by_schedule
+from usage_pipeline.settings.environment import home_dir
 from usage_pipeline.settings.extras import MissingExtraError
 from usage_pipeline.settings.first_day import first_day
 
@@ -83,7 +84,17 @@ def _metadata(written: "WrittenDay") -> dict[str, object]:
         "projects": table(columns, projects),
         "files": dg.MetadataValue.json([path.name for path in written.files]),
         "folder": dg.MetadataValue.path(str(written.folder)),
+        **_page(written),
     }
+
+
+def _page(written: "WrittenDay") -> dict[str, object]:
+    """The link to the day's page, where one was written."""
+    from usage_pipeline.ui.report_files import report_address
+
+    reports = home_dir() / "reports"
+    pages = [path for path in written.files if path.suffix == ".html" and path.is_relative_to(reports)]
+    return {"page": dg.MetadataValue.url(report_address(pages[0], reports))} if pages else {}
 
 
 def _trend(report: "Report") -> dg.MetadataValue:

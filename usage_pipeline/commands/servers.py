@@ -11,7 +11,10 @@ from usage_pipeline.commands.output import EXIT_FAILED, err, for_people, say
 from usage_pipeline.configuration import active_configuration
 from usage_pipeline.inputs import InputError
 from usage_pipeline.settings.environment import config_path, home_dir, variable
+from usage_pipeline.settings.first_day import first_day_file
+from usage_pipeline.settings.last_valid import last_valid_copy
 from usage_pipeline.ui.processes import Address, Running, UpError, check_address, only_one, start
+from usage_pipeline.ui.reload import Reloading
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.demo_databases import use_demo_dify
 from usage_pipeline.warehouse.embedded import stop_embedded
@@ -63,7 +66,7 @@ def up(
             say(f"The UI is up at {address.url}; Ctrl-C ends it{goes_on}.")
             if settings.web:
                 say(f"The web page listens on {settings.web.listen} and is found at {settings.web.public_url}")
-            _stay(running)
+            _stay(running, Reloading(address.url, (first_day_file(), last_valid_copy())))
     except UpError as error:
         raise InputError(str(error)) from None
     finally:
@@ -71,14 +74,14 @@ def up(
             stop_embedded(home_dir())
 
 
-def _stay(running: Running) -> None:
-    """Until somebody asks for the end, or one of the processes has ended."""
+def _stay(running: Running, reloading: Reloading) -> None:
+    """Until somebody asks for the end, or one of the processes has ended; partitions and checks follow what changes."""
     asked = threading.Event()
     # A service manager ends us with SIGTERM, a person with Ctrl-C: either ends webserver, daemon and runs.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked.set())
     while not (ended := running.ended()) and not asked.wait(_LOOKS_EVERY_S):
-        pass
+        reloading.look()
     running.end()
     if ended and not asked.is_set():
         err.print(running.why(ended))

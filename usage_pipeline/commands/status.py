@@ -46,7 +46,7 @@ def _show_overview() -> None:
     with open_context() as (connection, configuration):
         text = overview_text(look(connection, configuration), configuration.settings.language)
     for line in text.replace("**", "").splitlines():
-        say(line)
+        say(line.rstrip())
 
 
 def _document(found: Status) -> dict[str, object]:

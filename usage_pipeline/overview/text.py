@@ -14,6 +14,7 @@ _BARS = "▁▂▃▄▅▆▇█"
 _NAMES_SHOWN = 3
 _LONGEST_NAME = 24
 _SAID_AS_TIMES = 900
+_LINE = "  \n  "  # goes on in a line of its own: the page is narrow
 _ESCAPED = str.maketrans({mark: f"\\{mark}" for mark in "\\|`*_<>[]"})
 
 
@@ -48,9 +49,9 @@ _WORDS = {
         fine="一切正常。",
         look_at="请查看：",
         today="**今日**：{cost}（至今）",
-        usual="；同类日此时通常为 {usual}（{change}）",
-        no_usual="；尚无可比的日子",
-        month="**近 30 天**（每日费用，{currency}）：{bars} 最高 {highest}",
+        usual="{line}同类日此时通常为 {usual}（{change}）",
+        no_usual="{line}尚无可比的日子",
+        month="**近 30 天**（每日费用）：最高 {highest}{line}{bars}",
         sources="**数据源**：{each}",
         minutes_ago="{name} {minutes:.0f} 分钟前读完",
         never="{name} 从未读完",
@@ -71,9 +72,9 @@ _WORDS = {
         fine="All is well.",
         look_at="Look at: ",
         today="**Today**: {cost} until now",
-        usual="; usually {usual} at this hour of days like it ({change})",
-        no_usual="; no days like it are known yet",
-        month="**Last 30 days** (cost a day, {currency}): {bars} at most {highest}",
+        usual="{line}usually {usual} at this hour of days like it ({change})",
+        no_usual="{line}no days like it are known yet",
+        month="**Last 30 days**: {highest} a day at most{line}{bars}",
         sources="**Sources**: {each}",
         minutes_ago="{name} read to its end {minutes:.0f} min ago",
         never="{name} never read to its end",
@@ -99,6 +100,7 @@ def overview_text(found: Overview, language: str, *, dagster_bytes: int | None =
     look_at = _troubles(found, words)
     lines = [
         words.heading.format(at=moment, zone=found.timezone),
+        "",
         words.look_at + words.join.join(look_at) if look_at else words.fine,
         "",
         _today(found, words, language),
@@ -118,7 +120,7 @@ def overview_text(found: Overview, language: str, *, dagster_bytes: int | None =
             schema=found.versions["schema"],
         ),
     ]
-    return "\n".join(f"- {line}" if number > 2 else line for number, line in enumerate(lines))
+    return "\n".join(f"- {line}" if number > 3 else line for number, line in enumerate(lines))
 
 
 def sparkline(values: Sequence[Decimal]) -> str:
@@ -151,9 +153,9 @@ def _troubles(found: Overview, words: _Words) -> list[str]:
 def _today(found: Overview, words: _Words, language: str) -> str:
     shown = words.today.format(cost=amount(found.today.cost, "cost", found.currency, WORDS[language]))
     if found.usual_so_far is None or found.change_percent is None:
-        return shown + words.no_usual
+        return shown + words.no_usual.format(line=_LINE)
     usual = amount(found.usual_so_far, "cost", found.currency, WORDS[language])
-    return shown + words.usual.format(usual=usual, change=_change(found.change_percent))
+    return shown + words.usual.format(line=_LINE, usual=usual, change=_change(found.change_percent))
 
 
 def _change(percent: int) -> str:
@@ -164,7 +166,7 @@ def _change(percent: int) -> str:
 def _month(found: Overview, words: _Words, language: str) -> str:
     costs = [one.cost for one in found.days]
     highest = amount(max(costs), "cost", found.currency, WORDS[language])
-    return words.month.format(currency=found.currency, bars=sparkline(costs), highest=highest)
+    return words.month.format(line=_LINE, bars=sparkline(costs), highest=highest)
 
 
 def _sources(found: Overview, words: _Words) -> str:

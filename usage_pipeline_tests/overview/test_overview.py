@@ -72,7 +72,7 @@ def test_an_empty_warehouse_has_an_overview_too(
     monkeypatch.setenv("USAGE_PIPELINE_HOME", str(tmp_path))
     (tmp_path / "c.yaml").write_text(CONFIG.format(language="en"), encoding="utf-8")
     text = overview_text(overview(warehouse, active_configuration(warehouse, tmp_path / "c.yaml")), "en")
-    for line in ("**Today**: CN¥0.00 until now; no days like it are known yet", "main never read to its end",
+    for line in ("**Today**: CN¥0.00 until now", "no days like it are known yet", "main never read to its end",
                  "**Reconciliation**: none yet", "**Budgets**: none", "**Actions in force**: none"):  # fmt: skip
         assert line in text
     assert "Look at: main" in text
@@ -81,13 +81,14 @@ def test_an_empty_warehouse_has_an_overview_too(
 def test_it_says_in_words_what_needs_a_look_first(warehouse: Connection, stood: ActiveConfiguration) -> None:
     found = overview(warehouse, stood, NOW.replace(hour=23, minute=30))
     chinese = overview_text(found, "zh", dagster_bytes=25_000_000).splitlines()
-    assert chinese[1] == "请查看：1 红色"
-    assert "- **今日**：¥5.00（至今）；同类日此时通常为 ¥10.00（-50 %）" in chinese
+    assert chinese[2] == "请查看：1 红色"
+    assert "- **今日**：¥5.00（至今）  " in chinese
+    assert "  同类日此时通常为 ¥10.00（-50 %）" in chinese
     assert "- **预算**：1 红色" in chinese
     assert any("Dagster 25 MB" in line for line in chinese)
-    assert overview_text(found, "en").splitlines()[1] == "Look at: 1 red"
+    assert overview_text(found, "en").splitlines()[2] == "Look at: 1 red"
     fine = Overview(**{**vars(found), "levels": dict.fromkeys(found.levels, 0)})
-    assert overview_text(fine, "en").splitlines()[1] == "All is well."
+    assert overview_text(fine, "en").splitlines()[2] == "All is well."
 
 
 def test_hundreds_of_sources_with_hostile_names_leave_it_short(

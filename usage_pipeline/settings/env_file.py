@@ -9,6 +9,7 @@ from dotenv.parser import Binding, parse_stream
 
 from usage_pipeline.settings.environment import MissingSecretError
 from usage_pipeline.settings.files import bounded_bytes
+from usage_pipeline.settings.places import is_ours
 
 NAME = ".env"
 _LARGEST = 1_000_000
@@ -42,8 +43,7 @@ def open_to_others(path: Path) -> bool:
 
 def _variables(path: Path) -> dict[str, str]:
     try:
-        found = path.stat()
-        if found.st_mode & stat.S_IWOTH or found.st_uid not in (0, os.geteuid()):
+        if not is_ours(path):
             raise MissingSecretError(
                 f"{path} belongs to, or may be written by, another account; make it yours: "
                 f"chown {os.geteuid()} {path} && chmod 600 {path}"

@@ -1,5 +1,7 @@
 """Finds what the program brings along and where an installation lives by default, in a checkout or from a wheel."""
 
+import os
+import stat
 import sys
 from pathlib import Path
 
@@ -39,13 +41,23 @@ def default_home() -> Path:
 def default_configuration(home: Path) -> Path:
     """Returns the first that is there: usage_pipeline.yaml of the folder one is in, of the home, the checkout's sample.
 
-    The sample of a wheel is for the demo's home alone. Where there is none, returns where `init` would write it.
+    The sample of a wheel is for the demo's home alone. Where there is none, returns where `init` would write it. A file
+    of the folder that somebody else has put there is passed over: it could send our secrets to an address of theirs.
     """
     here = Path.cwd() / CONFIGURATION
-    for path in (here, home / CONFIGURATION):
-        if path.is_file():
-            return path
-    return sample_configuration() if in_checkout() or (home / DEMO_CONFIGURATION).is_file() else here
+    if here.is_file() and is_ours(here):
+        return here
+    if (home / CONFIGURATION).is_file():
+        return home / CONFIGURATION
+    if in_checkout() or (home / DEMO_CONFIGURATION).is_file():
+        return sample_configuration()
+    return home / CONFIGURATION if here.exists() else here
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file belongs to this account or to root, and nobody else may write it."""
+    found = path.stat()
+    return found.st_uid in (0, os.geteuid()) and not found.st_mode & stat.S_IWOTH
 
 
 def home_in_environment(home: Path) -> bool:

@@ -41,7 +41,7 @@ COMMANDS: dict[str, Command | Group] = {
         "Does it run: the last pass, each source's lag, alerts that wait, disk, versions. Exit 0 only if all is well.",
     ),
     "web": Command(
-        "web",
+        "servers",
         "web",
         "Serve the page that messages link to, and answers to machines. `up` does so, too. Ctrl-C ends it.",
     ),

@@ -1,4 +1,4 @@
-"""`usage-pipeline up` and `down`: the Dagster UI and daemon, and the embedded server."""
+"""`usage-pipeline up`, `web` and `down`: the Dagster UI and daemon, the web page, and the embedded server."""
 
 import os
 import signal
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.output import EXIT_FAILED, err, for_people, say
 from usage_pipeline.configuration import active_configuration
 from usage_pipeline.inputs import InputError
@@ -86,6 +87,21 @@ def _stay(running: Running, reloading: Reloading) -> None:
     if ended and not asked.is_set():
         err.print(running.why(ended))
         raise typer.Exit(EXIT_FAILED)
+
+
+@for_people
+def web() -> None:
+    """Serve the page that messages link to, and answers to machines. `up` does so, too. Ctrl-C ends it."""
+    from usage_pipeline.web.serve import serve  # noqa: PLC0415  (slow to import, and only this command needs it)
+
+    with open_context() as (_, configuration):
+        settings = configuration.settings
+    if settings.web is None:
+        raise InputError(
+            "the configuration has no `web:`; add web: {public_url: https://budgets.example.com} (docs/web.md)"
+        )
+    say(f"The page listens on {settings.web.listen} and is found at {settings.web.public_url}; Ctrl-C ends it.")
+    serve(settings)
 
 
 @for_people

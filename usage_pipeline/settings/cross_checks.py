@@ -8,7 +8,6 @@ from usage_pipeline.settings.budget_pools import check_pools
 from usage_pipeline.settings.dimensions import DAILY_KEYS, DIMENSIONS
 from usage_pipeline.settings.enforcement_checks import enforcement_findings
 from usage_pipeline.settings.model import OWNER, Settings, Tier
-from usage_pipeline.settings.person_checks import person_findings
 from usage_pipeline.settings.person_names import same_person
 from usage_pipeline.settings.price_checks import price_findings
 from usage_pipeline.settings.yaml_positions import Path
@@ -46,7 +45,7 @@ def cross_check(settings: Settings) -> Iterator[ConfigurationFinding]:
         yield from _names(settings, ("anomalies", position, "notify"), anomaly.notify, owner=True)
         yield from _anomaly(anomaly, ("anomalies", position))
     yield from _approvers(settings.approvals.approvers)
-    yield from (ConfigurationFinding(*found) for found in person_findings(settings))
+    yield from _people(settings)
     yield from _names(settings, ("approvals", "notify"), settings.approvals.notify, owner=True)
     yield from (ConfigurationFinding(*found) for found in enforcement_findings(settings))
     yield from _names(settings, ("reports", "recipients"), settings.reports.recipients, owner=False)
@@ -67,6 +66,20 @@ def _approvers(approvers: tuple[str, ...]) -> Iterator[ConfigurationFinding]:
                 fix = "name each approver once, by names that cannot be taken for each other"
                 yield ConfigurationFinding(path, name, f"reads as approvals.approvers[{first}] does", fix)
                 break
+
+
+def _people(settings: Settings) -> Iterator[ConfigurationFinding]:
+    """Each way in which two people would be known, and each recipient that is none."""
+    seen: dict[tuple[str, str], str] = {}
+    for person, described in settings.approvals.people.items():
+        path: Path = ("approvals", "people", person)
+        yield from _names(settings, (*path, "recipients"), described.recipients, owner=False)
+        for way in ("recipients", "accounts", "headers"):
+            for position, name in enumerate(getattr(described, way)):
+                other = seen.setdefault((way, name), person)
+                if other != person:
+                    says = f"is how approvals.people.{other} is known"
+                    yield ConfigurationFinding((*path, way, position), name, says, "leave it to one of them")
 
 
 def _anomaly(anomaly: Anomaly, path: Path) -> Iterator[ConfigurationFinding]:

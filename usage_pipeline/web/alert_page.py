@@ -14,14 +14,14 @@ from usage_pipeline.alerts.recipients import TenantName
 from usage_pipeline.alerts.text.texts import lines_of, summary, title_of
 from usage_pipeline.budgets.audit_log import THE_PIPELINE
 from usage_pipeline.budgets.current import CurrentStatus, current_status
-from usage_pipeline.budgets.explain import Explanation, explain
+from usage_pipeline.budgets.explain import Explanation
 from usage_pipeline.enforcement.state import ActionRecord
 from usage_pipeline.settings import Budget, Settings
 from usage_pipeline.settings.environment import run_page
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import rows
 from usage_pipeline.warehouse.statements import statement
-from usage_pipeline.web.course import course_of
+from usage_pipeline.web.course import course_of, parts_of
 from usage_pipeline.web.offers import Matter, Offer, matter_of, offers
 from usage_pipeline.web.pictures import Bar, Picture, bar, picture
 from usage_pipeline.web.visit import NotYoursError, Visit, must_be_theirs
@@ -133,8 +133,7 @@ def _status(connection: Connection, matter: Matter) -> CurrentStatus | None:
 
 def _explained(connection: Connection, budget: Budget, matter: Matter, now: datetime) -> Explanation | None:
     at = now if matter.alert.kind != "budget" else min(now, _end_of_alert(matter) or now)
-    found = explain(connection, budget, at, limit=1, scope_value=matter.scope_value)
-    return found[0] if found else None
+    return parts_of(connection, budget, matter.scope_value, at)
 
 
 def _end_of_alert(matter: Matter) -> datetime | None:

@@ -18,8 +18,7 @@ from usage_pipeline.web import deeds
 from usage_pipeline.web.alert_page import AlertPage, Step, alert_page
 from usage_pipeline.web.configured import Configured
 from usage_pipeline.web.deeds import NotOfferedError, UsedError, Work
-from usage_pipeline.web.rendering import page, root_path
-from usage_pipeline.web.sorry import sorry
+from usage_pipeline.web.rendering import page, root_path, sorry
 from usage_pipeline.web.visit import Visit, visit_of
 from usage_pipeline.web.words import WORDS
 

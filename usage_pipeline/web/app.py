@@ -18,7 +18,7 @@ from usage_pipeline.web.configured import Configured
 from usage_pipeline.web.machine_answers import budget
 from usage_pipeline.web.measurements import healthz, metrics
 from usage_pipeline.web.readers import Readers
-from usage_pipeline.web.sorry import sorry
+from usage_pipeline.web.rendering import sorry
 from usage_pipeline.web.view_routes import budget_view, project_view
 from usage_pipeline.web.visit import NotYoursError
 

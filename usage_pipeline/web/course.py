@@ -1,26 +1,28 @@
-"""How a period went, hour by hour or day by day, beside spans like it."""
+"""Who spent what in a period, and how it went beside spans like it: left out where reading it takes too long."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import psycopg
 
 from usage_pipeline.budgets.evaluate import in_scope_parameters
-from usage_pipeline.budgets.explain import Explanation
+from usage_pipeline.budgets.explain import Explanation, explain
 from usage_pipeline.budgets.scope import in_scope
 from usage_pipeline.settings import Budget
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import rows
 
+T = TypeVar("T")
+_PATIENCE_MS = 3000
 _JOINED = "JOIN span s ON d.occurred_at >= s.begins AND d.occurred_at < s.ends"
 _HOURLY_UP_TO = timedelta(days=2)
 _WEEK = timedelta(days=7)
 _WEEKS_COMPARED = 4
 _LONGEST = timedelta(days=92)
-_PATIENCE_MS = 3000
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,12 @@ class Course:
     buckets: Sequence[Bucket]
     bucket: timedelta
     begun: int
+
+
+def parts_of(connection: Connection, budget: Budget, scope_value: str, at: datetime) -> Explanation | None:
+    """Returns the value's period at a moment (aware) by its largest parts; None without one, or where it takes long."""
+    found = if_in_time(connection, lambda: explain(connection, budget, at, limit=1, scope_value=scope_value))
+    return found[0] if found else None
 
 
 def course_of(connection: Connection, budget: Budget, scope: dict[str, str], found: Explanation) -> Course | None:
@@ -63,11 +71,9 @@ def course_of(connection: Connection, budget: Budget, scope: dict[str, str], fou
         "spans": spans,
         "days": _days(found, step, spans),
     }
-    try:
-        with connection.transaction():
-            connection.execute(f"SET LOCAL statement_timeout = {_PATIENCE_MS}")
-            buckets = rows(connection, Bucket, in_scope("web/period_course", _JOINED), parameters)
-    except psycopg.errors.QueryCanceled:
+    query = in_scope("web/period_course", _JOINED)
+    buckets = if_in_time(connection, lambda: rows(connection, Bucket, query, parameters))
+    if buckets is None:
         return None
     return Course(buckets, bucket, min(-(-(found.at - found.period_start) // bucket), len(buckets)))
 
@@ -86,3 +92,13 @@ def _days(found: Explanation, step: timedelta, spans: int) -> list[date]:
 
 def _day(moment: datetime, zone: ZoneInfo) -> date:
     return moment.astimezone(zone).date()
+
+
+def if_in_time(connection: Connection, read: Callable[[], T]) -> T | None:
+    """Returns what was read; None when one of its statements takes longer than three seconds. Only for reading."""
+    try:
+        with connection.transaction():
+            connection.execute(f"SET LOCAL statement_timeout = {_PATIENCE_MS}")
+            return read()
+    except psycopg.errors.QueryCanceled:
+        return None

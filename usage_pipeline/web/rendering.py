@@ -47,6 +47,13 @@ def page(name: str, settings: Settings, language: str, *, status: int = 200, **v
     return HTMLResponse(shown, status_code=status, headers=_headers(style))
 
 
+def sorry(settings: Settings, language: str, which: str, *, status: int, back: str = "") -> HTMLResponse:
+    """Returns the page of an error by its name in the words; ``back`` is the address of the alert where it is known."""
+    text = WORDS[language]
+    heading, explained = text[f"error_{which}"], text[f"error_{which}_text"]
+    return page("sorry", settings, language, status=status, heading=heading, explained=explained, back=back)
+
+
 def root_path(settings: Settings) -> str:
     """Returns the path under which a proxy shows the pages; empty at the root of a host."""
     return urlsplit(settings.web.public_url).path.rstrip("/") if settings.web else ""

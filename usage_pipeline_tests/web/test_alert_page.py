@@ -7,6 +7,8 @@ import requests
 from psycopg.types.json import Json
 
 from usage_pipeline.alerts.kinds.registry import kinds
+from usage_pipeline.warehouse.connection import connected
+from usage_pipeline.web.course import if_in_time
 from usage_pipeline.web.words import WORDS
 from usage_pipeline_tests.web.conftest import OWNER, Site
 
@@ -48,3 +50,11 @@ def test_every_kind_of_alert_has_its_page(site: Site, name: str) -> None:
 
 def test_both_languages_have_every_word() -> None:
     assert WORDS["zh"].keys() == WORDS["en"].keys()
+
+
+def test_a_page_waits_for_no_long_statement(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("usage_pipeline.web.course._PATIENCE_MS", 20)
+    with connected(site.place.company.warehouse_url) as connection:
+        assert if_in_time(connection, lambda: connection.execute("SELECT pg_sleep(5)")) is None
+        assert if_in_time(connection, lambda: 7) == 7
+        assert connection.execute("SHOW statement_timeout").fetchone() == ("0",)

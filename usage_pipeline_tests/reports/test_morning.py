@@ -14,6 +14,8 @@ from typer.testing import CliRunner, Result
 from usage_pipeline.cli import app
 from usage_pipeline.defs.resources import Warehouse
 from usage_pipeline.reports.edition import EDITION_KINDS, edition_of, ended_with, month_of
+from usage_pipeline.run_tags import Work
+from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline_tests.reports.test_document import sums
 from usage_pipeline_tests.support.company import EXAMPLE
@@ -44,10 +46,18 @@ def run(*words: str) -> Result:
     return CliRunner().invoke(app, ["report", *words])
 
 
-def test_the_asset_writes_the_day_and_says_its_figures(home: Path, books: Connection) -> None:
+def test_the_asset_writes_the_day_and_says_its_figures_and_sends_nothing_for_a_person(
+    home: Path, books: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Materialize in the UI bears the job's tags: on the morning itself it is not the schedule's own run."""
+    monkeypatch.setattr(Settings, "today", lambda _settings, _now=None: DAY + timedelta(days=1))
     with dg.DagsterInstance.ephemeral() as instance:
         done = dg.materialize(
-            [the_asset()], partition_key=DAY.isoformat(), instance=instance, resources={"warehouse": Warehouse()}
+            [the_asset()],
+            partition_key=DAY.isoformat(),
+            instance=instance,
+            resources={"warehouse": Warehouse()},
+            tags=Work.DAILY_REPORT.tags,
         )
         assert done.success
         found = instance.get_latest_materialization_event(dg.AssetKey("daily_report"))
@@ -57,6 +67,8 @@ def test_the_asset_writes_the_day_and_says_its_figures(home: Path, books: Connec
     assert Decimal(str(metadata["base_cost"])) == truth.base_cost
     assert metadata["total_tokens"] == truth.total_tokens
     assert metadata["provisional"] is False
+    assert "sent_to" not in metadata
+    assert books.execute("SELECT count(*) FROM usage.alert WHERE kind = 'report'").fetchone() == (0,)
     assert str(metadata["trend"]).startswith("![") and "data:image/png;base64," in str(metadata["trend"])
     assert "project" in str(metadata["projects"])
     folder = home / "reports" / DAY.isoformat()

@@ -30,7 +30,7 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Misfit:
+class ChainMisfit:
     """The first thing that does not fit: a link (0 where there is none), its row by table and key, and the problem."""
 
     seq: int
@@ -54,17 +54,17 @@ def links(connection: Connection) -> int:
     return value(connection, int, "SELECT coalesce(max(seq), 0) FROM usage.audit_chain")
 
 
-def verify(connection: Connection) -> Misfit | None:
+def verify(connection: Connection) -> ChainMisfit | None:
     """Looks at the whole chain and every row; returns what does not fit first. A second for 100,000 links."""
     newest = links(connection)
     for first in range(1, newest + 1, _AT_ONCE):
         misfit = _in_stretch(connection, first, min(first + _AT_ONCE - 1, newest))
         if misfit is not None:
             return misfit
-    return row(connection, Misfit, statement("audit/unsealed_rows"))
+    return row(connection, ChainMisfit, statement("audit/unsealed_rows"))
 
 
-def verify_part(connection: Connection, minute: int) -> Misfit | None:
+def verify_part(connection: Connection, minute: int) -> ChainMisfit | None:
     """The same for as much as each pass can look at: the newest links, and those whose turn it is in this minute.
 
     A chain that is short enough is looked at as a whole. ``minute`` is any number that grows by one from look to look.
@@ -79,9 +79,10 @@ def verify_part(connection: Connection, minute: int) -> Misfit | None:
     )
 
 
-def _in_stretch(connection: Connection, first: int, last: int) -> Misfit | None:
+def _in_stretch(connection: Connection, first: int, last: int) -> ChainMisfit | None:
     parameters = {"first": first, "last": last}
-    found: Iterator[Misfit | None] = (
-        row(connection, Misfit, statement(name), parameters) for name in ("audit/broken_links", "audit/changed_rows")
+    found: Iterator[ChainMisfit | None] = (
+        row(connection, ChainMisfit, statement(name), parameters)
+        for name in ("audit/broken_links", "audit/changed_rows")
     )
     return min((misfit for misfit in found if misfit), key=lambda misfit: misfit.seq, default=None)

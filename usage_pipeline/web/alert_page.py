@@ -31,7 +31,7 @@ _AUTOMATIC = ("raised", "resolved")
 
 
 @dataclass(frozen=True)
-class Step:
+class HistoryStep:
     """Something that happened; ``by`` is a person, or the pipeline itself. Times aware UTC."""
 
     at: datetime
@@ -67,7 +67,7 @@ class AlertPage:
     now_bar: Bar | None
     explained: Explanation | None
     picture: Picture | None
-    story: Sequence[Step]
+    story: Sequence[HistoryStep]
     offers: Sequence[Offer]
     budget: Budget | None
     projects: Sequence[tuple[str, str, str, str | None]]
@@ -163,7 +163,9 @@ def _picture(
     return picture([each.spent for each in course.buckets], [each.usual for each in course.buckets], course.begun)
 
 
-def _story(connection: Connection, settings: Settings, visit: Visit, matter: Matter, now: datetime) -> list[Step]:
+def _story(
+    connection: Connection, settings: Settings, visit: Visit, matter: Matter, now: datetime
+) -> list[HistoryStep]:
     """What happened, without what is another tenant's; a recipient of another tenant has no name in it."""
     parameters = {
         "alert_id": matter.alert.alert_id,
@@ -172,7 +174,7 @@ def _story(connection: Connection, settings: Settings, visit: Visit, matter: Mat
         "from": _moment(matter.alert, "period_start") or matter.alert.created_at - _STORY_AFTER,
         "until": max(now, matter.alert.created_at + _STORY_AFTER),
     }
-    found = rows(connection, Step, statement("web/story_of_alert"), parameters)
+    found = rows(connection, HistoryStep, statement("web/story_of_alert"), parameters)
     seen = [
         step
         for step in found
@@ -181,7 +183,7 @@ def _story(connection: Connection, settings: Settings, visit: Visit, matter: Mat
     return [replace(step, by=_shown_name(settings, visit, matter, step.by)) for step in seen]
 
 
-def _run(settings: Settings, story: Sequence[Step]) -> str | None:
+def _run(settings: Settings, story: Sequence[HistoryStep]) -> str | None:
     """The address of the run that raised the alert, else of Dagster's UI; None where neither is known."""
     address = settings.web.dagster_url if settings.web else None
     by = next((step.by for step in story if step.what == "raised"), "")

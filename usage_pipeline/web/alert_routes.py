@@ -15,9 +15,9 @@ from usage_pipeline.links import Form, LinkError, form_token, read_form
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.web import deeds
-from usage_pipeline.web.alert_page import AlertPage, Step, alert_page
+from usage_pipeline.web.alert_page import AlertPage, HistoryStep, alert_page
 from usage_pipeline.web.configured import Configured
-from usage_pipeline.web.deeds import NotOfferedError, UsedError, Work
+from usage_pipeline.web.deeds import NotOfferedError, SentForm, UsedError
 from usage_pipeline.web.rendering import page, root_path, sorry
 from usage_pipeline.web.visit import Visit, visit_of
 from usage_pipeline.web.words import WORDS
@@ -83,7 +83,7 @@ def _do(request: Request, configured: Configured, typed: Mapping[str, str]) -> R
     with connected(configured.warehouse_url) as connection:
         found = alert_page(connection, settings, visit, now)
         try:
-            deeds.do(Work(connection, configuration, visit, found.matter, form, typed, now))
+            deeds.do(SentForm(connection, configuration, visit, found.matter, form, typed, now))
         except (UsedError, NotOfferedError) as error:
             which = "used" if isinstance(error, UsedError) else "not_offered"
             return sorry(settings, visit.language, which, status=410, back=f"{root_path(settings)}/a/{visit.token}")
@@ -142,7 +142,7 @@ def _page(
     )
 
 
-def _detail(step: Step, text: Mapping[str, str]) -> str:
+def _detail(step: HistoryStep, text: Mapping[str, str]) -> str:
     """What people wrote, and reasons in words; what the pipeline noted of itself is for its own log."""
     if step.what == "resolved":
         return text.get(f"why_{step.detail}", step.detail)
@@ -151,7 +151,7 @@ def _detail(step: Step, text: Mapping[str, str]) -> str:
     return "" if step.is_automatic or step.detail == f"by {step.by}" else step.detail
 
 
-def _said(step: Step, text: Mapping[str, str]) -> str:
+def _said(step: HistoryStep, text: Mapping[str, str]) -> str:
     action, _, kind = step.what.partition(": ")
     if kind:
         about = f" · {step.about}" if step.about else ""

@@ -36,7 +36,7 @@ class PastPeriod:
 
 
 @dataclass(frozen=True)
-class WhatIf:
+class OtherLimit:
     """What another limit would have done: of so many periods how many it ends, and how many come to 80 per cent."""
 
     limit: Decimal
@@ -65,7 +65,7 @@ class BudgetPage:
     chosen: CurrentStatus | None
     periods: Sequence[PastPeriod]
     picture: Picture | None
-    what_if: WhatIf | None
+    what_if: OtherLimit | None
     pools: Sequence[Pool]
 
 
@@ -130,10 +130,10 @@ def _picture(periods: Sequence[PastPeriod]) -> Picture | None:
     return picture([each.spent for each in ordered], [each.limit for each in ordered], len(ordered))
 
 
-def _what_if(status: CurrentStatus, periods: Sequence[PastPeriod], limit: Decimal | None) -> WhatIf:
+def _what_if(status: CurrentStatus, periods: Sequence[PastPeriod], limit: Decimal | None) -> OtherLimit:
     tried = limit if limit is not None and limit > 0 else status.limit
     most = _SLIDER_ENDS_AT * max([status.limit, *(each.spent for each in periods)])
-    return WhatIf(
+    return OtherLimit(
         limit=tried,
         most=most.to_integral_value(),
         periods=len(periods),

@@ -36,7 +36,7 @@ class NotOfferedError(Exception):
 
 
 @dataclass(frozen=True)
-class Work:
+class SentForm:
     """A form that was sent: by whom, about what, and what was typed into it."""
 
     connection: Connection
@@ -60,7 +60,7 @@ class Work:
         return found
 
 
-def do(work: Work) -> None:
+def do(work: SentForm) -> None:
     """Does the deed. Raises UsedError, NotOfferedError, and InputError for what was typed; then nothing has changed."""
     form = work.form
     with work.connection.transaction():
@@ -81,7 +81,7 @@ def follow(connection: Connection, configuration: ActiveConfiguration, form: For
         enforce(connection, configuration.settings, configuration.version, by=BY)
 
 
-def _use(work: Work) -> None:
+def _use(work: SentForm) -> None:
     form = work.form
     parameters = {
         "digest": hashlib.sha256(form.once.encode()).digest(),
@@ -96,7 +96,7 @@ def _use(work: Work) -> None:
         raise UsedError
 
 
-def _acknowledge(work: Work) -> None:
+def _acknowledge(work: SentForm) -> None:
     acknowledge(
         work.connection,
         work.form.link.alert_id,
@@ -107,7 +107,7 @@ def _acknowledge(work: Work) -> None:
     )
 
 
-def _silence(work: Work) -> None:
+def _silence(work: SentForm) -> None:
     hours = work.typed.get("hours", "").strip()
     if not hours.isascii() or not hours.isdigit() or not 0 < int(hours[:9]) <= _LONGEST_SILENCE_H:
         raise InputError(f"hours {hours[:20]!r} is not a number of hours; write 1 to {_LONGEST_SILENCE_H}")
@@ -122,7 +122,7 @@ def _silence(work: Work) -> None:
     make_silence(work.connection, silence, work.now)
 
 
-def _request(work: Work) -> None:
+def _request(work: SentForm) -> None:
     amount, unit = work.text("amount"), work.text("unit")
     in_percent = unit == "percent"
     asked = NewOverride(
@@ -139,12 +139,12 @@ def _request(work: Work) -> None:
     request_override(work.connection, work.configuration, asked, work.now)
 
 
-def _until(work: Work) -> datetime:
+def _until(work: SentForm) -> datetime:
     """A duration from now, or a moment in the zone of the configuration, as a browser's field has it."""
     return inputs.moment("until", work.text("until"), zone=work.settings.timezone, now=work.now)
 
 
-def _decide(work: Work) -> None:
+def _decide(work: SentForm) -> None:
     approve = work.form.deed == Deed.APPROVE
     if work.form.subject.startswith(_ACTION):
         decide_action(
@@ -170,7 +170,7 @@ def _decide(work: Work) -> None:
     )
 
 
-def _undo(work: Work) -> None:
+def _undo(work: SentForm) -> None:
     release_action(
         work.connection,
         work.form.subject,
@@ -181,7 +181,7 @@ def _undo(work: Work) -> None:
     )
 
 
-_DEEDS: Mapping[Deed, Callable[[Work], None]] = {
+_DEEDS: Mapping[Deed, Callable[[SentForm], None]] = {
     Deed.ACKNOWLEDGE: _acknowledge,
     Deed.SILENCE: _silence,
     Deed.REQUEST: _request,

@@ -20,7 +20,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Column:
+class PictureColumn:
     """A column of a picture: its place, and the heights of what was spent and of what is usual, from the top."""
 
     x: int
@@ -36,7 +36,7 @@ class Column:
 class Picture:
     """Columns side by side, in a box of ``width`` by ``height``."""
 
-    columns: Sequence[Column]
+    columns: Sequence[PictureColumn]
     width: int = _WIDTH
     height: int = _HEIGHT
 
@@ -61,7 +61,7 @@ def picture(spent: Sequence[Decimal], usual: Sequence[Decimal], begun: int) -> P
         return max(found, 1) if value > 0 else 0
 
     columns = [
-        Column(
+        PictureColumn(
             number * width,
             width - _GAP,
             _HEIGHT - height(each),

@@ -10,7 +10,7 @@ from usage_pipeline.warehouse.statements import statement
 
 
 @dataclass(frozen=True)
-class BudgetStanding:
+class CurrentStanding:
     """A budget's value in its current period, which began on ``since`` in its own zone; amounts in its measure."""
 
     budget_id: str
@@ -31,9 +31,11 @@ class BudgetStanding:
         return int(self.ratio * 1000) / 10
 
 
-def standing_now(connection: Connection, budget_id: str | None = None, *, limit: int = 25) -> list[BudgetStanding]:
+def standing_now(connection: Connection, budget_id: str | None = None, *, limit: int = 25) -> list[CurrentStanding]:
     """Returns the values of every budget, or of one, in their current periods, the highest ratio first."""
-    return rows(connection, BudgetStanding, statement("budgets/standing_now"), {"budget_id": budget_id, "limit": limit})
+    return rows(
+        connection, CurrentStanding, statement("budgets/standing_now"), {"budget_id": budget_id, "limit": limit}
+    )
 
 
 def in_unit(amount: Decimal | None, measure: str, currency: str) -> str:

@@ -11,7 +11,7 @@ from usage_pipeline.settings import Settings
 if TYPE_CHECKING:
     from usage_pipeline.budgets.explain import Explanation
     from usage_pipeline.budgets.past_days import WhatIf
-    from usage_pipeline.budgets.standing import BudgetStanding
+    from usage_pipeline.budgets.standing import CurrentStanding
 
 _STANDING = ("budget", "of", "since", "spent", "limit", "% of it", "level", "forecast to its end")
 _WHAT_IF = ("day", "budget", "of", "tier %", "level", "spent", "limit", "level then", "limit then")
@@ -23,7 +23,7 @@ def budget_name(settings: Settings, budget_id: str) -> str:
     return next((budget.name or budget.id for budget in settings.budgets if budget.id == budget_id), budget_id)
 
 
-def standing_table(settings: Settings, standing: Sequence["BudgetStanding"]) -> dg.TableMetadataValue:
+def standing_table(settings: Settings, standing: Sequence["CurrentStanding"]) -> dg.TableMetadataValue:
     """Returns how budgets stand, a row a value."""
     from usage_pipeline.budgets.standing import in_unit
 
@@ -45,7 +45,7 @@ def standing_table(settings: Settings, standing: Sequence["BudgetStanding"]) -> 
     )
 
 
-def standing_figures(settings: Settings, highest: "BudgetStanding | None") -> dict[str, float]:
+def standing_figures(settings: Settings, highest: "CurrentStanding | None") -> dict[str, float]:
     """Returns the figures of the value that stands highest; nothing where nothing was spent."""
     if highest is None:
         return {}

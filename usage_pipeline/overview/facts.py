@@ -8,7 +8,7 @@ from importlib.metadata import version
 from statistics import median
 from zoneinfo import ZoneInfo
 
-from usage_pipeline.budgets.standing import BudgetStanding, standing_now
+from usage_pipeline.budgets.standing import CurrentStanding, standing_now
 from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.delivery.waiting import Undelivered, undelivered
 from usage_pipeline.ingest.health import SourceHealth, source_health
@@ -58,7 +58,7 @@ class Overview:
     days_reconciled: int
     days_that_do_not_fit: list[str]
     levels: dict[str, int]
-    budgets: list[BudgetStanding]
+    budgets: list[CurrentStanding]
     undelivered: Undelivered
     actions: list[ActionInForce]
     warehouse_bytes: int

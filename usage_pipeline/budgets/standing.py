@@ -1,5 +1,6 @@
 """How budgets stand now, and amounts of a budget with their unit."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -15,6 +16,7 @@ class CurrentStanding:
 
     budget_id: str
     scope_name: str
+    scope: Mapping[str, object]
     since: date
     period: str
     measure: str

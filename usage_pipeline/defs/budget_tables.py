@@ -58,6 +58,13 @@ def standing_figures(settings: Settings, highest: "CurrentStanding | None") -> d
     }
 
 
+def app_link(settings: Settings, highest: "CurrentStanding | None") -> dict[str, dg.UrlMetadataValue]:
+    """Returns the link to the value's app in Dify's console; nothing for what is no app, or without `web.dify_url`."""
+    app = highest.scope.get("app_id") if highest else None
+    dify = settings.web.dify_url if settings.web else None
+    return {"app_in_dify": dg.MetadataValue.url(f"{dify}/app/{app}/overview")} if app and dify else {}
+
+
 def what_if_table(settings: Settings, found: Sequence["WhatIf"]) -> dg.TableMetadataValue:
     """Returns the days on which budgets would have alerted, beside how they stood then."""
     from usage_pipeline.budgets.standing import in_unit

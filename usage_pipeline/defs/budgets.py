@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from usage_pipeline.defs.budget_tables import explained, standing_figures, standing_table, what_if_table
+from usage_pipeline.defs.budget_tables import app_link, explained, standing_figures, standing_table, what_if_table
 from usage_pipeline.defs.resources import Warehouse
 from usage_pipeline.defs.shared import (
     check_names,
@@ -193,6 +193,7 @@ def _budget_check(connection: "Connection", settings: Settings, budget: Budget, 
         metadata={
             **standing_figures(settings, standing[0] if standing else None),
             "highest": standing_table(settings, standing),
+            **app_link(settings, standing[0] if standing else None),
             **{name: shown for one in found for name, shown in explained(settings, one).items()},
         },
     )

@@ -56,8 +56,11 @@ def used(warehouse: Connection) -> list[date]:
 
 
 @pytest.fixture
-def storage(new_database: Callable[[], str], home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
-    """The installation's instance of Dagster."""
+def storage(
+    new_database: Callable[[], str], warehouse_url: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Storage]:
+    """The installation's instance of Dagster; no server of its own is started for it."""
+    monkeypatch.setenv("WAREHOUSE_URL", warehouse_url)
     monkeypatch.setenv("DAGSTER_HOME", str(home / "dagster"))
     monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1000")
     url = new_database()

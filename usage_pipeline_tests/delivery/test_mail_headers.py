@@ -16,7 +16,17 @@ from usage_pipeline.delivery.channels.mail import EmailRecipient, _compose
 from usage_pipeline.delivery.mail_headers import address_header, file_name, header, is_address
 from usage_pipeline_tests.delivery.test_hostile_names import NAMES, about
 
-OURS = ["Content-Type", "Date", "From", "MIME-Version", "Message-ID", "Subject", "To", "X-Usage-Pipeline-Alert"]
+OURS = [
+    "Auto-Submitted",
+    "Content-Type",
+    "Date",
+    "From",
+    "MIME-Version",
+    "Message-ID",
+    "Subject",
+    "To",
+    "X-Usage-Pipeline-Alert",
+]
 FORGED = [
     "=?utf-8?q?=0d=0aBcc:_x?=",
     "=?utf-8?q?=0d=0a=0d=0a<h1>x</h1>?=",

@@ -111,8 +111,12 @@ def _give_back(place: Place) -> None:
 
 
 def test_the_biggest_spender_that_is_left_alone_is_told_of_and_the_next_is_paused(place: Place) -> None:
-    place.configure(limit=900_000_000, enforcement=', never: [{project: "lead-*"}]',
-                    more="  - {id: all, scope: {tenant: Marketing}, period: day, limit: {tokens: 1000}}")  # fmt: skip
+    tiers = "[{at: 100, level: emergency, notify: [ops], actions: [pause_app]}]"
+    place.configure(
+        limit=900_000_000,
+        enforcement=', most_apps_at_once: 20, never: [{project: "lead-*"}]',
+        more=f"  - {{id: all, scope: {{tenant: Marketing}}, period: day, limit: {{tokens: 1000}}, tiers: {tiers}}}",
+    )
     place.tokens_now("copywriter", 500)
     place.step()
     states = {a.target_name: (a.state, a.answer) for a in place.actions()}

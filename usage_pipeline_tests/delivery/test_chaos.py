@@ -36,7 +36,7 @@ from usage_pipeline_tests.support.alerts import alert_of
 from usage_pipeline_tests.support.loopback import QuietHandler, listening
 from usage_pipeline_tests.support.worker_pool import killed, worker_pool
 
-KILLS = int(os.environ.get("USAGE_PIPELINE_KILLS", "300"))
+KILLS = int(os.environ.get("USAGE_PIPELINE_KILLS", "100"))
 SEED = int(os.environ.get("USAGE_PIPELINE_SEED", "0")) or random.randrange(1, 10**6)
 CONFIG = """version: 1
 recipients:

@@ -14,7 +14,7 @@ from usage_pipeline.alerts.outbox import raise_alert
 from usage_pipeline.alerts.recipients import TenantName, addressees, recipients_of_tier, resolved_names
 from usage_pipeline.budgets.definitions import by_event
 from usage_pipeline.budgets.evaluate import Reached, in_scope_parameters
-from usage_pipeline.budgets.scope import counted_rows, in_scope
+from usage_pipeline.budgets.scope import counted_in_scope, in_scope
 from usage_pipeline.settings import Budget, Settings, Tier
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import row, value_or_none
@@ -88,7 +88,7 @@ def _facts(
         "scope_app": item.scope.get("app_id"),
     }
     known = row(connection, _History, in_scope("alerts/facts"), parameters) or _History()
-    so_far = counted_rows("alerts/top_of_period", by_event=by_event(budget))
+    so_far = counted_in_scope("alerts/top_of_period", by_event=by_event(budget))
     return BudgetFacts(
         level=tier.level,
         recipients=tuple(name for name, _ in recipients_of_tier(settings, budget, tier, tenant)),

@@ -1,6 +1,6 @@
 """The overview in words, as Markdown of a dozen lines with a small picture, in Chinese or English."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -9,9 +9,11 @@ from usage_pipeline.alerts.text.escape import plain
 from usage_pipeline.alerts.text.format import amount
 from usage_pipeline.alerts.text.words import WORDS
 from usage_pipeline.overview.facts import Overview
+from usage_pipeline.reports import labels
 
 _BARS = "▁▂▃▄▅▆▇█"
 _NAMES_SHOWN = 3
+_LEVELS = ("emergency", "critical", "warning", "info", "ok")
 _LONGEST_NAME = 24
 _SAID_AS_TIMES = 900
 _LINE = "  \n  "  # goes on in a line of its own: the page is narrow
@@ -34,7 +36,6 @@ class _Words:
     unfit: str
     not_yet: str
     budgets: str
-    levels: Mapping[str, str]
     alerts: str
     actions: str
     none: str
@@ -59,7 +60,6 @@ _WORDS = {
         unfit="**对账**：{days} 天中有 {unfit} 天不吻合",
         not_yet="**对账**：尚未进行",
         budgets="**预算**：{each}",
-        levels={"emergency": "红色", "critical": "橙色", "warning": "黄色", "info": "提示", "ok": "正常"},
         alerts="**告警**：{waiting} 条等待，{failed} 条失败",
         actions="**执行中的措施**：{each}",
         none="无",
@@ -82,7 +82,6 @@ _WORDS = {
         unfit="**Reconciliation**: {unfit} of {days} days do not fit",
         not_yet="**Reconciliation**: none yet",
         budgets="**Budgets**: {each}",
-        levels={"emergency": "red", "critical": "orange", "warning": "yellow", "info": "info", "ok": "in order"},
         alerts="**Alerts**: {waiting} waiting, {failed} failed",
         actions="**Actions in force**: {each}",
         none="none",
@@ -97,7 +96,7 @@ def overview_text(found: Overview, language: str, *, dagster_bytes: int | None =
     """Returns the overview as Markdown, short enough for a page of Dagster's UI to show it where it stands."""
     words = _WORDS[language]
     moment = found.at.astimezone(ZoneInfo(found.timezone)).strftime("%Y-%m-%d %H:%M")
-    look_at = _troubles(found, words)
+    look_at = _troubles(found, words, language)
     lines = [
         words.heading.format(at=moment, zone=found.timezone),
         "",
@@ -107,9 +106,9 @@ def overview_text(found: Overview, language: str, *, dagster_bytes: int | None =
         _month(found, words, language),
         words.sources.format(each=_sources(found, words)),
         _reconciliation(found, words),
-        words.budgets.format(each=_levels(found, words)),
+        words.budgets.format(each=_levels(found, words, language)),
         words.alerts.format(waiting=found.undelivered.waiting, failed=found.undelivered.failed),
-        words.actions.format(each=_shortened([f"{_name(a.action)} {_name(a.target)}" for a in found.actions], words)),
+        words.actions.format(each=_shortened(_actions(found, language), words)),
         words.storage.format(
             warehouse=found.warehouse_bytes / 1e6,
             dagster=f"{words.join}Dagster {dagster_bytes / 1e6:,.0f} MB" if dagster_bytes else "",
@@ -123,6 +122,10 @@ def overview_text(found: Overview, language: str, *, dagster_bytes: int | None =
     return "\n".join(f"- {line}" if number > 3 else line for number, line in enumerate(lines))
 
 
+def _actions(found: Overview, language: str) -> list[str]:
+    return [f"{labels.action(each.action, language)} {_name(each.target)}" for each in found.actions]
+
+
 def sparkline(values: Sequence[Decimal]) -> str:
     """Returns a bar a value, in characters: the highest is full, the lowest nothing."""
     highest = max(values, default=Decimal(0))
@@ -133,11 +136,9 @@ def sparkline(values: Sequence[Decimal]) -> str:
     return "".join(_BARS[int(share.sqrt() * (len(_BARS) - 1))] for share in shares)
 
 
-def _troubles(found: Overview, words: _Words) -> list[str]:
+def _troubles(found: Overview, words: _Words, language: str) -> list[str]:
     """What somebody must look at, in words; none when all is well."""
-    high = [
-        f"{found.levels[level]} {words.levels[level]}" for level in ("emergency", "critical") if found.levels[level]
-    ]
+    high = _levels_said(found, ("emergency", "critical"), language)
     late = [_name(source.source) for source in found.sources if not source.fresh]
     unfit = _reconciliation(found, words).replace("*", "") if found.days_that_do_not_fit else ""
     stuck = found.undelivered.failed + found.undelivered.waiting
@@ -188,10 +189,12 @@ def _reconciliation(found: Overview, words: _Words) -> str:
     return (words.unfit if unfit else words.fit).format(days=found.days_reconciled, unfit=unfit)
 
 
-def _levels(found: Overview, words: _Words) -> str:
-    return words.join.join(
-        f"{found.levels[level]} {words.levels[level]}" for level in words.levels if found.levels[level]
-    ) or words.none  # fmt: skip
+def _levels(found: Overview, words: _Words, language: str) -> str:
+    return words.join.join(_levels_said(found, _LEVELS, language)) or words.none
+
+
+def _levels_said(found: Overview, levels: Sequence[str], language: str) -> list[str]:
+    return [f"{found.levels[each]} {labels.level(each, language)}" for each in levels if found.levels[each]]
 
 
 def _shortened(each: Sequence[str], words: _Words) -> str:

@@ -66,23 +66,8 @@ _PERIODS: Mapping[str, tuple[str, str]] = {
     "rolling": ("rolling window", "滚动窗口"),
     "campaign": ("campaign", "活动期"),
 }
-_GROUNDS: Mapping[str, tuple[str, str]] = {
-    "period ended": ("the period ended", "周期已结束"),
-    "window moved on": ("the window moved on", "窗口已滚动"),
-    "limit raised": ("the limit was raised", "限额已上调"),
-    "no longer in the budget": ("the budget asks for it no more", "预算不再要求此处置"),
-    "budget removed": ("the budget was removed", "预算已删除"),
-    "gone at Dify": ("the app is gone at Dify", "应用已在 Dify 中删除"),
-    "by hand at Dify": ("somebody undid it at Dify", "已在 Dify 中人工恢复"),
-}
 _RAISED = ("a raise was approved", "临时上调已获批准")
-_MEASURES: Mapping[str, tuple[str, str]] = {
-    "tokens": ("tokens", "tokens"),
-    "input_tokens": ("input tokens", "输入 tokens"),
-    "output_tokens": ("output tokens", "输出 tokens"),
-    "cost": ("cost", "费用"),
-    "calls": ("calls", "次调用"),
-}
+_COST = ("cost", "费用")
 _OK = ("ok", "正常")
 
 
@@ -133,7 +118,7 @@ def period(code: str, language: str) -> str:
 
 def measure(code: str, language: str) -> str:
     """Returns the unit of a measure."""
-    return _word(_MEASURES, code, language)
+    return _COST[1 if language == "zh" else 0] if code == "cost" else WORDS[language].measures.get(code, code)
 
 
 def ground(why: str | None, language: str) -> str:
@@ -142,7 +127,7 @@ def ground(why: str | None, language: str) -> str:
         return ""
     if why.startswith("raise "):
         return _RAISED[1 if language == "zh" else 0]
-    return _word(_GROUNDS, why, language)
+    return WORDS[language].grounds.get(why, why)
 
 
 def attribution(code: str, language: str) -> str:

@@ -10,8 +10,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from usage_pipeline.alerts.kinds.budget import BUDGET
 from usage_pipeline.inputs import InputError
 from usage_pipeline.links import Form, LinkError, form_token, read_form
+from usage_pipeline.reports import labels
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.web import deeds
@@ -132,8 +134,8 @@ def _page(
         visit=visit,
         tokens=tokens,
         said=said,
-        said_of=lambda step: _said(step, text),
-        detail_of=lambda step: _detail(step, text),
+        said_of=lambda step: _said(step, visit.language),
+        detail_of=lambda step: _detail(step, visit.language),
         by_whom=lambda step: text["the_pipeline"] if step.is_automatic else step.by or text["somebody_else"],
         wrong=wrong,
         typed={name: (typed or {}).get(name, "") for name in ("amount", "unit", "until", "reason", "hours")},
@@ -142,18 +144,20 @@ def _page(
     )
 
 
-def _detail(step: HistoryStep, text: Mapping[str, str]) -> str:
+def _detail(step: HistoryStep, language: str) -> str:
     """What people wrote, and reasons in words; what the pipeline noted of itself is for its own log."""
     if step.what == "resolved":
-        return text.get(f"why_{step.detail}", step.detail)
+        return BUDGET.words[language].why_ended.get(step.detail, step.detail)
     if step.what == "raise requested":
         return step.detail.partition(": ")[2]
     return "" if step.is_automatic or step.detail == f"by {step.by}" else step.detail
 
 
-def _said(step: HistoryStep, text: Mapping[str, str]) -> str:
+def _said(step: HistoryStep, language: str) -> str:
+    text = WORDS[language]
     action, _, kind = step.what.partition(": ")
     if kind:
         about = f" · {step.about}" if step.about else ""
-        return f"{text.get(action, action)}: {text.get(f'step_{kind}', kind)}{about}"
+        done = text.get(f"step_{kind}") or labels.action_state(kind, language)
+        return f"{labels.action(action, language)}: {done}{about}"
     return text.get(f"what_{step.what}", step.what)

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse
 
 from usage_pipeline.alerts.text import format as figures
 from usage_pipeline.alerts.text.words import WORDS as ALERT_WORDS
+from usage_pipeline.reports import labels
 from usage_pipeline.settings import Settings
 from usage_pipeline.web.words import WORDS
 
@@ -41,6 +42,11 @@ def page(name: str, settings: Settings, language: str, *, status: int = 200, **v
             clock=_clock,
             percent=figures.percent,
             count=lambda value: figures.written(value, "#,##0"),
+            level=partial(labels.level, language=language),
+            action=partial(labels.action, language=language),
+            action_state=partial(labels.action_state, language=language),
+            override_state=partial(labels.override_state, language=language),
+            measure_name=partial(labels.measure, language=language),
             **values,
         )
     )

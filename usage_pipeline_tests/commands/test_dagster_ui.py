@@ -1,6 +1,5 @@
 """What people see: the Dagster UI over the demo, in a real browser."""
 
-import json
 import os
 import signal
 import subprocess
@@ -10,7 +9,6 @@ import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import psycopg
@@ -28,6 +26,7 @@ from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline_tests.commands.conftest import Played
 from usage_pipeline_tests.support.chromium import in_a_browser, running_browser
 from usage_pipeline_tests.support.company import EXAMPLE
+from usage_pipeline_tests.support.running_ui import ask_for, asked, ended, seconds_of, wait_until_it_answers
 
 # A slow machine may take its time; what does not come at all fails.
 PATIENCE_MS = 60_000
@@ -59,24 +58,11 @@ def ui(played: Played, config: Path) -> Iterator[str]:
                                env=environment, start_new_session=True)  # fmt: skip
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait_until_it_answers(url, process)
+        wait_until_it_answers(url, process)
         yield url
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=60)
-
-
-def _wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 120
-    while time.monotonic() < end:
-        assert process.poll() is None, "`up` ended by itself"
-        try:
-            urllib.request.urlopen(f"{url}/server_info", timeout=5).close()
-        except OSError:
-            time.sleep(0.5)
-        else:
-            return
-    raise AssertionError("the UI did not come up")
 
 
 @pytest.fixture(scope="module")
@@ -103,50 +89,6 @@ def keep(page: Page, name: str) -> None:
         Path(folder).mkdir(parents=True, exist_ok=True)
         page.wait_for_timeout(1500)  # let the graph come to rest
         page.screenshot(path=Path(folder) / f"{name}.png")
-
-
-def asked(ui: str, query: str, **variables: object) -> dict[str, Any]:
-    """What the UI's GraphQL answers."""
-    body = json.dumps({"query": query, "variables": variables}).encode()
-    request = urllib.request.Request(f"{ui}/graphql", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        found: dict[str, Any] = json.loads(answer.read())["data"]
-    return found
-
-
-def ask_for(ui: str, job: str, tags: dict[str, str]) -> str:
-    """Puts a run of a job into the queue, as a schedule does; returns its id."""
-    launch = """mutation ($params: ExecutionParams!) {launchRun(executionParams: $params) {
-        __typename ... on LaunchRunSuccess {run {runId}} ... on PythonError {message}}}"""
-    selector = {"repositoryLocationName": "usage_pipeline", "repositoryName": "__repository__", "jobName": job}
-    given = [{"key": key, "value": value} for key, value in tags.items()]
-    params = {"selector": selector, "runConfigData": {}, "executionMetadata": {"tags": given}}
-    found = asked(ui, launch, params=params)["launchRun"]
-    assert found["__typename"] == "LaunchRunSuccess", found
-    return str(found["run"]["runId"])
-
-
-def ended(ui: str, run: str) -> str:
-    """How a run ended; waits for that."""
-    end = time.monotonic() + 240
-    while time.monotonic() < end:
-        status = str(_run(ui, run)["status"])
-        if status in ("SUCCESS", "FAILURE", "CANCELED"):
-            return status
-        time.sleep(0.5)
-    raise AssertionError(f"run {run} has not ended")
-
-
-def seconds_of(ui: str, run: str) -> float:
-    """How long a run took, from its start to its end."""
-    found = _run(ui, run)
-    return float(found["endTime"]) - float(found["startTime"])
-
-
-def _run(ui: str, run: str) -> dict[str, Any]:
-    query = "query ($run: ID!) {runOrError(runId: $run) {... on Run {status startTime endTime}}}"
-    found: dict[str, Any] = asked(ui, query, run=run)["runOrError"]
-    return found
 
 
 def _past_day(days_ago: int) -> str:

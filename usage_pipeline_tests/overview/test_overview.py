@@ -81,12 +81,12 @@ def test_an_empty_warehouse_has_an_overview_too(
 def test_it_says_in_words_what_needs_a_look_first(warehouse: Connection, stood: ActiveConfiguration) -> None:
     found = overview(warehouse, stood, NOW.replace(hour=23, minute=30))
     chinese = overview_text(found, "zh", dagster_bytes=25_000_000).splitlines()
-    assert chinese[2] == "请查看：1 红色"
+    assert chinese[2] == "请查看：1 红色告警"
     assert "- **今日**：¥5.00（至今）  " in chinese
     assert "  同类日此时通常为 ¥10.00（-50 %）" in chinese
-    assert "- **预算**：1 红色" in chinese
+    assert "- **预算**：1 红色告警" in chinese
     assert any("Dagster 25 MB" in line for line in chinese)
-    assert overview_text(found, "en").splitlines()[2] == "Look at: 1 red"
+    assert overview_text(found, "en").splitlines()[2] == "Look at: 1 RED"
     fine = Overview(**{**vars(found), "levels": dict.fromkeys(found.levels, 0)})
     assert overview_text(fine, "en").splitlines()[2] == "All is well."
 

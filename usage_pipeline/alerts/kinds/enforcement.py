@@ -132,10 +132,6 @@ _WORDS: Mapping[str, _Words] = {
             "open": "已开启",
             "closed": "已关闭",
             "raise": "临时上调",
-            "limit raised": "限额已上调",
-            "period ended": "周期已结束",
-            "window moved on": "统计窗口已滚动过去",
-            "no longer in the budget": "预算中已不再要求该处置",
             "it is on the list enforcement.never": "该项目在永不处置名单中",
         },
         because_of="起因告警",
@@ -211,7 +207,7 @@ class EnforcementKind(AlertKind[EnforcementFacts, _Words]):
         words, shared = self.words[language], WORDS[language]
         limits = [line(limit) for limit in facts.limits_of_action]
         return [
-            (words.detail, _in_words(line(facts.detail), words.said)),
+            (words.detail, _in_words(line(facts.detail), {**shared.grounds, **words.said})),
             (shared.project, line(facts.project)),
             (shared.budget, line(facts.budget_name)),
             (shared.scope, line(facts.scope_name)),

@@ -12,6 +12,7 @@ class Words:
     locale: str  # of CLDR
     levels: Mapping[str, str]
     events: Mapping[str, str]
+    grounds: Mapping[str, str]  # why an action or a lock was undone
     measures: Mapping[str, str]
     measure_of_one: Mapping[str, str]
     large_numbers: Sequence[tuple[Decimal, str]]  # the largest first, with how it is written behind a number
@@ -48,6 +49,15 @@ WORDS: Mapping[str, Words] = {
         locale="zh_CN",
         levels={"info": "提示", "warning": "黄色预警", "critical": "橙色预警", "emergency": "红色告警"},
         events={"resolve": "已恢复", "acknowledge": "已确认"},
+        grounds={
+            "period ended": "周期已结束",
+            "window moved on": "窗口已滚动",
+            "limit raised": "限额已上调",
+            "no longer in the budget": "预算不再要求此处置",
+            "budget removed": "预算已删除",
+            "gone at Dify": "应用已在 Dify 中删除",
+            "by hand at Dify": "已在 Dify 中人工恢复",
+        },
         measures={
             "tokens": "tokens",
             "input_tokens": "输入 tokens",
@@ -94,6 +104,15 @@ WORDS: Mapping[str, Words] = {
         locale="en",
         levels={"info": "note", "warning": "yellow", "critical": "orange", "emergency": "RED"},
         events={"resolve": "resolved", "acknowledge": "acknowledged"},
+        grounds={
+            "period ended": "the period ended",
+            "window moved on": "the window moved on",
+            "limit raised": "the limit was raised",
+            "no longer in the budget": "the budget asks for it no more",
+            "budget removed": "the budget was removed",
+            "gone at Dify": "the app is gone at Dify",
+            "by hand at Dify": "somebody undid it at Dify",
+        },
         measures={
             "tokens": "tokens",
             "input_tokens": "input tokens",

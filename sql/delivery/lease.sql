@@ -1,6 +1,6 @@
 -- Leases the deliveries of one message to one worker and puts their attempts on record before anything is sent. The
 -- attempt of a lease that ran out, whose outcome nobody knows, is marked so.
--- Reads usage.alert, usage.resolution, usage.acknowledgement, usage.budget_status, usage.enforcement_action; writes usage.delivery and
+-- Reads usage.alert, usage.resolution, usage.acknowledgement, usage.tenant, usage.budget_status, usage.enforcement_action; writes usage.delivery and
 -- usage.alert_delivery. Runs once a claim, in its transaction.
 -- What has become of an alert of a budget stands with its facts: `ended` where the message says that it is over, and the
 -- apps of which an action was only rehearsed.
@@ -37,10 +37,14 @@ JOIN usage.alert a USING (alert_id)
 LEFT JOIN LATERAL (
     SELECT jsonb_agg(step.told ORDER BY e.place) FILTER (WHERE e.state = 'released') AS undone,
            jsonb_agg(step.told ORDER BY e.place) FILTER (WHERE e.state IN ('applied', 'verified')) AS still,
-           jsonb_agg(e.target_name ORDER BY e.place) FILTER (WHERE e.state = 'dry_run') AS rehearsed
+           jsonb_agg(step.told ORDER BY e.place) FILTER (WHERE e.state = 'dry_run') AS rehearsed
     FROM usage.enforcement_action e
+    LEFT JOIN usage.tenant t ON t.source = e.source AND t.tenant_id = e.tenant_id
     CROSS JOIN LATERAL (
-        SELECT jsonb_build_object('action', e.action, 'project', e.target_name, 'at', coalesce(e.released_at, e.applied_at)) AS told
+        -- Whose app it is, for what a recipient may see.
+        SELECT jsonb_build_object('action', e.action, 'project', e.target_name, 'at', coalesce(e.released_at, e.applied_at),
+                                  'tenants', jsonb_build_array(jsonb_build_array(e.tenant_id, coalesce(t.name, e.tenant_id))))
+               AS told
     ) AS step
     WHERE e.budget_id = a.budget_id AND e.scope_value = a.scope_value
       AND (e.alert_id = a.alert_id OR l.event = 'resolve' AND e.period_start = a.period_start)

@@ -42,10 +42,18 @@ def facts_for(settings: Settings, recipient: str, facts: Mapping[str, object], l
             found[key] = _top(facts[key], own, _OTHERS.get(language, _OTHERS["en"]))
     if own is not None:
         found |= {key: [recipient] for key in ("recipients",) if key in facts}
-        found |= {key: [] for key in ("fallback", "dry_run_apps") if key in facts}
-        if isinstance(ended := facts.get("ended"), Mapping):
-            found["ended"] = {key: part for key, part in ended.items() if key not in ("undone", "still")}
+        found |= {key: [] for key in ("fallback",) if key in facts}
+    if "dry_run_apps" in facts:
+        found["dry_run_apps"] = [app.get("project") for app in _seen(facts["dry_run_apps"], own)]
+    if isinstance(ended := facts.get("ended"), Mapping):
+        found["ended"] = {**ended, **{key: _seen(ended.get(key), own) for key in ("undone", "still")}}
     return found
+
+
+def _seen(listed: object, own: set[str] | None) -> list[Mapping[str, object]]:
+    """What was done, or only rehearsed, at apps that the recipient may see."""
+    each = [entry for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, list | tuple) else []
+    return [entry for entry in each if own is None or _is_of(entry, own)]
 
 
 def _top(top: Any, own: set[str] | None, others: str) -> dict[str, object]:

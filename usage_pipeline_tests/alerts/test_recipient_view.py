@@ -64,6 +64,24 @@ def test_a_tenants_recipient_sees_its_own_and_the_sum_of_the_others(settings: Se
     assert top["models"] == [{"name": "gpt-5", "tokens": "101", "cost": "1", "share": "1"}]
 
 
+def test_what_was_done_is_told_of_own_apps_alone(settings: Settings) -> None:
+    steps = [
+        {"action": "pause_app", "project": f"{name}-app", "at": None, "tenants": tenants}
+        for name, tenants in (("sales", SALES), ("legal", LEGAL))
+    ]
+    ended = {"why": "below", "undone": steps, "still": steps}
+    facts = {**_facts(), "top_in_period": _facts()["top"], "dry_run_apps": steps, "ended": ended}
+    sales, ops = facts_for(settings, "sales", facts, "en"), facts_for(settings, "ops", facts, "en")
+    assert "legal" not in str(sales)
+    assert sales["dry_run_apps"] == ["sales-app"]
+    assert ops["dry_run_apps"] == ["sales-app", "legal-app"]
+    assert isinstance(sales["ended"], Mapping)
+    assert [step["project"] for step in sales["ended"]["undone"]] == ["sales-app"]
+    assert sales["ended"]["why"] == "below"
+    assert isinstance(sales["top_in_period"], Mapping)
+    assert sales["top_in_period"]["projects"] == sales["top"]["projects"]  # type: ignore[index]
+
+
 def test_operators_and_whom_a_tier_names_see_all(settings: Settings) -> None:
     assert sees_all(settings, "ops", "company")
     assert not sees_all(settings, "sales", "company")

@@ -56,6 +56,8 @@ def test_the_first_of_a_message_takes_the_others_along(house: Callable[[str], Ho
     assert len(taken(at)) == 1
     assert acknowledge(at.connection, first, "zhang", "we look at it", at.clock())
     assert taken(at) == set(ids.values())
+    told = [names for _, event, names in at.later(seconds=1) if event == "acknowledge"]
+    assert "".join(told).count("100") == 2, "of what each took at once, one"
 
 
 def test_the_group_hears_once_who_took_it_and_why(house: Callable[[str], House]) -> None:

@@ -90,6 +90,12 @@ def test_a_key_deleted_between_two_looks_may_still_have_made_the_call(keys: Keys
     keys.created = {}
     keys.look(300)
     assert keys.told(250) == ("a", "sole"), "deleted later: it stays known"
+    assert keys.told(304) == ("a", "sole"), "clocks may be five minutes apart"
+    assert keys.told(306) == (None, "shared"), "no key is alive any more"
+    keys.created = {"c": 400}
+    keys.look(500)
+    assert keys.told(350) == (None, "shared"), "nor was one between the two"
+    assert keys.told(450) == ("c", "sole")
 
 
 def test_the_only_key_seen_used_is_observed(keys: Keys) -> None:

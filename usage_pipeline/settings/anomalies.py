@@ -1,4 +1,4 @@
-"""Usage that people are notified of because it is far outside its own history, without any limit."""
+"""Usage that people are notified of without any limit: far outside its own history, or going round in circles."""
 
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -18,8 +18,8 @@ else:
     Per = Literal[DAILY_KEYS]
 
 
-def word(value: object) -> object:
-    """Returns the word `off`, which YAML reads as false; anything else as it is."""
+def _word(value: object) -> object:
+    """YAML reads a bare `off` as false."""
     return "off" if value is False else value
 
 
@@ -33,8 +33,19 @@ class Anomaly(StrictModel):
     measure: Measure = "tokens"
     score: Annotated[Amount, Field(ge=2, le=1000)] = Decimal(6)  # robust standard deviations above the usual
     at_least: Amount  # what less is not worth a word, in the measure's unit
-    mode: Annotated[Literal["off", "warn", "alert"], BeforeValidator(word)] = "warn"
+    mode: Annotated[Literal["off", "warn", "alert"], BeforeValidator(_word)] = "warn"
     level: Level = "warning"
+    notify: Names = ()
+
+
+class Loops(StrictModel):
+    """One caller of one project whose calls come far above its own pace, with prompts that are alike or only grow."""
+
+    mode: Annotated[Literal["off", "warn", "alert"], BeforeValidator(_word)] = "warn"
+    minutes: Annotated[int, Field(ge=2, le=60)] = 10
+    at_least_calls: Annotated[int, Field(ge=5, le=1_000_000)] = 20
+    times: Annotated[int, Field(ge=2, le=1_000)] = 5  # above the pace of its busiest day of two weeks
+    level: Level = "critical"
     notify: Names = ()
 
 

@@ -8,13 +8,12 @@ from zoneinfo import ZoneInfo
 from pydantic import ConfigDict, Field, model_validator
 
 from usage_pipeline.settings.alerting import Alerting, TemplateSettings
-from usage_pipeline.settings.anomalies import DEFAULT_ANOMALIES, Anomaly
+from usage_pipeline.settings.anomalies import DEFAULT_ANOMALIES, Anomaly, Loops
 from usage_pipeline.settings.api_keys import NamedKey
 from usage_pipeline.settings.approvals import Approvals
 from usage_pipeline.settings.budget import DEFAULT_TIERS, OWNER, Budget, Level, Tier
 from usage_pipeline.settings.counting import Counting
 from usage_pipeline.settings.enforcement import AT_DIFY, Enforcement, Mode
-from usage_pipeline.settings.loops import Loops
 from usage_pipeline.settings.recipients import AnyRecipient
 from usage_pipeline.settings.reports import Reports
 from usage_pipeline.settings.sources import ReadingSettings, SourceSettings

@@ -218,6 +218,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     "everything": ("all", "全部"),
     "reset": ("Show all", "清除筛选"),
     "more": ("Show all rows", "显示全部"),
+    "rows_not_printed": (
+        "{n} more rows in this sheet, on the page and in the sheet Data.",
+        "另有 {n} 行见本表、网页和“数据”表。",
+    ),
     "others": ("{n} more", "其余 {n} 项"),
     "in_workbook": ("{n} more stand in the workbook.", "另有 {n} 项见工作簿。"),
     "nothing": ("Nothing.", "无。"),

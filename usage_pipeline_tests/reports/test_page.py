@@ -12,12 +12,16 @@ from playwright.sync_api import Browser, Page
 
 from usage_pipeline.reports import labels
 from usage_pipeline.reports.document import Report
+from usage_pipeline.reports.edition import edition_of
+from usage_pipeline.reports.files import write_report
 from usage_pipeline.reports.formats.html import html
+from usage_pipeline.reports.make import make_report
+from usage_pipeline.settings.reports import ReportFormat
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline_tests.reports.test_document import sums
 from usage_pipeline_tests.support.chromium import in_a_browser, running_browser
 from usage_pipeline_tests.support.office import needs_office, pdf_text, pictures
-from usage_pipeline_tests.support.report_books import ACME, DAY, HOSTILE
+from usage_pipeline_tests.support.report_books import ACME, AFTERWARDS, DAY, HOSTILE, SETTINGS
 
 READY = "html[data-ready=yes]"
 WIDTHS = {"phone": 390, "desk": 1440}
@@ -189,6 +193,26 @@ def test_it_prints_without_filters(watched: Watched, page_file: Path) -> None:
     assert not page.is_visible("#filters")
     assert page.is_visible("#total-cost") and page.is_visible(".chart-project")
     assert "All tenants" in page_file.read_text(encoding="utf-8").split("@top-left { content:")[1][:200]
+
+
+def test_a_table_adds_up_on_paper_when_it_shows_only_its_first_rows(
+    watched: Watched, books: Connection, tmp_path: Path
+) -> None:
+    month = make_report(books, SETTINGS, edition_of("month", DAY), now=AFTERWARDS)
+    page = watched.open(write_report(month, [ReportFormat.HTML], tmp_path, "en")[0])
+    page.emulate_media(media="print")
+    assert len(month.spent["project"]) > 12
+    listed = page.locator(".chart-project td.cost").evaluate_all("cells => cells.map(cell => cell.dataset.exact)")
+    assert len(listed) == 12 + 1 and sum(map(Decimal, listed)) == month.totals.base_cost
+    assert page.locator(".chart-project .others th").inner_text() == f"{len(month.spent['project']) - 12} more"
+    assert page.is_visible(".chart-project .others")
+
+
+def test_a_model_without_a_price_did_not_cost_nothing(watched: Watched, page_file: Path, report: Report) -> None:
+    page = watched.open(page_file)
+    assert any(row.model == "in-house-7b" for row in report.rows)
+    cell = page.locator(".chart-model tr", has_text="in-house-7b").locator("td.cost")
+    assert (cell.inner_text(), cell.get_attribute("title")) == ("–", "no price")
 
 
 def test_the_first_screen_answers_what_a_reader_asks(browser: Browser, pages: dict[str, Path]) -> None:

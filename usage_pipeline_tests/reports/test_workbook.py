@@ -10,6 +10,7 @@ from usage_pipeline.reports.document import Report
 from usage_pipeline.reports.files import write_report
 from usage_pipeline.reports.formats.xlsx_sheets import _NOTHING
 from usage_pipeline.reports.headline import headline
+from usage_pipeline.reports.numbers import money
 from usage_pipeline.reports.tables import data_table
 from usage_pipeline.reports.words import words
 from usage_pipeline.settings.reports import ReportFormat
@@ -76,6 +77,20 @@ def test_sheets_print_across_with_heads_that_repeat(book: Workbook) -> None:
             assert sheet.print_title_rows == "$1:$1", sheet.title
     empty = book[text["table_data"]].print_area
     assert "GS" in empty and _NOTHING[1] == 200, "the data are for pivots, not for paper"
+
+
+def test_a_printed_sheet_says_what_it_leaves_out_and_the_totals_of_all(
+    report: Report, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("usage_pipeline.reports.formats.xlsx_sheets._PRINTED_ROWS", 2)
+    (few,) = write_report(report, [ReportFormat.XLSX], tmp_path, "en")
+    foot = str(openpyxl.load_workbook(few)[words("en")["table_project"]].oddFooter.left.text)
+    assert foot.startswith(f"{len(report.spent['project']) - 2} more rows in this sheet"), foot
+    assert f"Cost {money(report.totals.base_cost, 2)}" in foot and len(foot) < 220
+
+
+def test_a_sheet_that_fits_has_no_foot(book: Workbook) -> None:
+    assert book[words("zh")["table_tenant"]].oddFooter.left.text is None
 
 
 def test_the_data_are_all_rows_and_what_is_too_much_stands_together(

@@ -53,6 +53,7 @@ _WORDS_OF_SCRIPT = (
     "usage_date",
     "nothing",
     "ten_thousand",
+    "unpriced",
 )
 
 
@@ -81,6 +82,7 @@ def html(report: Report, language: str) -> str:
     style, script = _part("page.css") + _page_heads(report, text), _part("page.js")
     zone = ZoneInfo(report.zone)
     bars, told = budget_bars(report, language), story(report, language)
+    nodes = [node for node in report.spent["node"] if not node.key.endswith("/")]
     return pages.get_template("page.html.j2").render(
         report=report,
         text=text,
@@ -105,7 +107,8 @@ def html(report: Report, language: str) -> str:
         story_left=max(len(told) - _STORY_SHOWN, 0),
         dimensions=DIMENSIONS,
         history_dimensions=_HISTORY_DIMENSIONS,
-        nodes=[node for node in report.spent["node"] if not node.key.endswith("/")][:_NODES_SHOWN],
+        nodes=nodes[:_NODES_SHOWN],
+        nodes_left=len(nodes) - _NODES_SHOWN,
         prices=report.prices[:_PRICES_SHOWN],
     )
 

@@ -36,8 +36,8 @@ def write_xlsx(report: Report, language: str, path: Path) -> None:
         story_sheet(book.add_worksheet(text["table_story"][:_LONGEST_NAME]), report, language, styles, paper)
         for table in _sheets(report, language):
             sheet = book.add_worksheet(text[f"table_{table.name}"][:_LONGEST_NAME])
-            table_sheet(sheet, in_words(table, language), report.zone, styles, text)
-            paper.lay_out(sheet, printed=table.name in _PRINTED)
+            foot = table_sheet(sheet, in_words(table, language), report.zone, styles, text)
+            paper.lay_out(sheet, printed=table.name in _PRINTED, foot=foot)
 
 
 def _sheets(report: Report, language: str) -> Iterator[Table]:

@@ -11,6 +11,7 @@ from xlsxwriter.worksheet import Worksheet
 from usage_pipeline.reports.cells import cell
 from usage_pipeline.reports.formats.xlsx_styles import EXACT, Styles
 from usage_pipeline.reports.measures import ZERO
+from usage_pipeline.reports.numbers import count, money
 from usage_pipeline.reports.tables import ColumnKind, ReportColumn, Table
 
 # Excel has 1,048,576 rows a sheet; the totals are of all of them.
@@ -24,6 +25,8 @@ _NOTHING = (0, 200, 0, 200)
 _LAST_PRINTED_COLUMN = 12
 # A page of A4 across holds about so many rows.
 _PRINTED_ROWS = 40
+# Excel takes 255 characters of a foot: the totals that people ask for, no others.
+_TOTALS_AT_FOOT = ("base_cost", "total_tokens", "calls")
 
 
 class Paper:
@@ -32,13 +35,14 @@ class Paper:
     def __init__(self, title: str) -> None:
         self.title = title.replace("&", "&&")
 
-    def lay_out(self, sheet: Worksheet, *, printed: bool = True, repeated: bool = True) -> None:
-        """Sets a sheet's paper. What is not printed is for the screen: its print area is an empty cell."""
+    def lay_out(self, sheet: Worksheet, *, printed: bool = True, repeated: bool = True, foot: str = "") -> None:
+        """Sets a sheet's paper, with ``foot`` at its foot. What is not printed is for the screen: its area is empty."""
         sheet.set_paper(_A4)
         sheet.set_landscape()
         sheet.set_margins(**_MARGINS)
         sheet.set_header(f"&L&9{self.title}&R&9&A")
-        sheet.set_footer("&R&9&P / &N")
+        # A space, for a figure that follows a size at once would be part of it.
+        sheet.set_footer(f"&L&9 {foot.replace('&', '&&')}&R&9&P / &N" if foot else "&R&9&P / &N")
         sheet.fit_to_pages(1, 0)
         if repeated:
             sheet.repeat_rows(0)
@@ -46,9 +50,29 @@ class Paper:
             sheet.print_area(*_NOTHING)
 
 
-def table_sheet(sheet: Worksheet, table: Table, zone: str, styles: Styles, text: Mapping[str, str]) -> None:
-    """Writes header, rows and totals; the header stays in sight and filters."""
+def table_sheet(sheet: Worksheet, table: Table, zone: str, styles: Styles, text: Mapping[str, str]) -> str:
+    """Writes header, rows and totals; the header stays in sight and filters.
+
+    Returns what paper has to say at its foot: how many rows are not printed, and the totals of all; empty for none.
+    """
     _TableSheet(sheet, table, zone, styles).write(text)
+    return _not_printed(table, text)
+
+
+def _not_printed(table: Table, text: Mapping[str, str]) -> str:
+    """Rows and totals that stand below the printed page."""
+    rows = table.rows[:ROW_LIMIT]
+    if len(rows) + 2 <= _PRINTED_ROWS:
+        return ""
+    parts = [text["rows_not_printed"].format(n=count(max(len(rows) - _PRINTED_ROWS, 0)))]
+    for column in sorted((c for c in table.columns if c.name in _TOTALS_AT_FOOT), key=_place_at_foot):
+        value = _sum(column, rows)
+        parts.append(f"{text[column.name]} {money(value, 2) if column.kind == 'money' else count(value)}")
+    return f"  {text['total']}: ".join((parts[0], "  ".join(parts[1:]))) if parts[1:] else parts[0]
+
+
+def _place_at_foot(column: ReportColumn) -> int:
+    return _TOTALS_AT_FOOT.index(column.name)
 
 
 class _TableSheet:

@@ -74,7 +74,7 @@
       const size = data.names[dimension].length, places = columns[dimension];
       const into = by[dimension] = { rows: new Uint8Array(size) };
       for (let at = 0; at < rows.length; at++) into.rows[places[rows[at]]] = 1;
-      for (const name of ["calls", "total_tokens", "cost_high", "cost_low"]) {
+      for (const name of ["calls", "total_tokens", "unpriced_tokens", "cost_high", "cost_low"]) {
         const column = columns[name], found = into[name] = new Float64Array(size);
         for (let at = 0; at < rows.length; at++) found[places[rows[at]]] += column[rows[at]];
       }
@@ -111,6 +111,8 @@
     const column = { cost: placesOf(listed.map((at) => cost(at) / unit)), long: isLong(Math.max(...listed.map((at) => of.total_tokens[at]))),
       call: placesOf(listed.map((at) => per(at, 1, of.calls) || 0)), thousand: placesOf(listed.map((at) => per(at, 1000, of.total_tokens) || 0)) };
     for (const at of listed) body.append(line(data.names[dimension][at], cost(at), of, at, most, column));
+    const left = rows.slice(shown);
+    if (left.length) table.createTFoot().append(rest(left, of, column));
     const scroll = element("div", undefined, "scroll");
     scroll.tabIndex = 0;
     scroll.setAttribute("role", "group");
@@ -136,13 +138,33 @@
       drawn("rect", { class: "bar", width: Math.max(cost / most * 100, 0).toFixed(2), height: 8 }));
     const chartCell = element("td", undefined, "chart");
     chartCell.append(bar);
-    const amount = element("td", money(cost / unit, column.cost), "n cost");
-    amount.title = amount.dataset.exact = exact(joined(of.cost_high[at], of.cost_low[at]));
+    // What has no price cost something: a dash, not nothing.
+    const unpriced = !cost && of.total_tokens[at] && of.unpriced_tokens[at] === of.total_tokens[at];
+    const amount = element("td", unpriced ? "–" : money(cost / unit, column.cost), "n cost");
+    amount.dataset.exact = exact(joined(of.cost_high[at], of.cost_low[at]));
+    amount.title = unpriced ? say.unpriced : amount.dataset.exact;
     const tokens = element("td", count(of.total_tokens[at], column.long), "n");
     tokens.title = whole.format(of.total_tokens[at]);
     row.append(title, chartCell, amount, tokens, element("td", whole.format(of.calls[at]), "n wide"),
       element("td", money(of.calls[at] ? cost / unit / of.calls[at] : null, column.call), "n wide"),
       element("td", money(of.total_tokens[at] ? cost / unit * 1000 / of.total_tokens[at] : null, column.thousand), "n wide"));
+    return row;
+  }
+
+  // What a table leaves out, so that it adds up on a screen and on paper.
+  function rest(places, of, column) {
+    const sum = (name) => places.reduce((so, at) => so + of[name][at], 0);
+    const exactly = joined(sum("cost_high"), sum("cost_low")), tokens = sum("total_tokens"), calls = sum("calls");
+    const cost = Number(exactly) / unit, row = element("tr", undefined, "others");
+    const title = element("th", say.others.replace("{n}", whole.format(places.length)));
+    title.scope = "row";
+    const amount = element("td", money(cost, column.cost), "n cost");
+    amount.title = amount.dataset.exact = exact(exactly);
+    const shownTokens = element("td", count(tokens, column.long), "n");
+    shownTokens.title = whole.format(tokens);
+    row.append(title, element("td"), amount, shownTokens, element("td", whole.format(calls), "n wide"),
+      element("td", money(calls ? cost / calls : null, column.call), "n wide"),
+      element("td", money(tokens ? cost * 1000 / tokens : null, column.thousand), "n wide"));
     return row;
   }
 

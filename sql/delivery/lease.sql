@@ -48,7 +48,7 @@ LEFT JOIN LATERAL (
     ) AS step
     WHERE e.budget_id = a.budget_id AND e.scope_value = a.scope_value
       AND (e.alert_id = a.alert_id OR l.event = 'resolve' AND e.period_start = a.period_start)
-) AS done ON a.kind = 'budget'
+) AS done ON a.kind IN ('budget', 'loop')
 LEFT JOIN LATERAL (
     SELECT jsonb_build_object(
                'why', r.why, 'at', r.at, 'since', a.created_at, 'undone', done.undone, 'still', done.still,

@@ -3,7 +3,7 @@
 SELECT x.key
 FROM (
     SELECT 'alert:' || a.alert_id AS key FROM usage.alert a
-    WHERE a.kind = 'budget' AND a.facts -> 'actions' <> '[]' AND a.facts ->> 'enforcement_mode' <> 'off'
+    WHERE a.kind IN ('budget', 'loop') AND a.facts -> 'actions' <> '[]' AND a.facts ->> 'enforcement_mode' <> 'off'
       AND NOT EXISTS (SELECT FROM usage.enforcement_plan p WHERE p.cause_key = 'alert:' || a.alert_id)
     UNION ALL
     SELECT 'lock:' || l.lock_name

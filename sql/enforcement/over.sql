@@ -2,7 +2,7 @@
 -- usage.budget_lock, usage.budget_override and :tiers, a JSON list of {"id": budget, "at": per cent, "on": spent or
 -- forecast, "actions": [...]} of the configuration in force. Writes nothing.
 -- A period that has ended, an override or a higher limit that brings the value below its tier again, a window that has
--- moved on, a budget or tier that is there no more. Corrected figures are no ground: they may come and go each minute.
+-- moved on, a budget or tier that is there no more. Who went round in circles may do so again: a loop's pause stands. Corrected figures are no ground: they may come and go each minute.
 SELECT a.action_id, ground.why
 FROM usage.enforcement_action a
 LEFT JOIN LATERAL (
@@ -26,7 +26,9 @@ CROSS JOIN LATERAL (
         WHEN NOT EXISTS (
             SELECT FROM jsonb_array_elements(:'tiers'::jsonb) AS tier (json)
             WHERE tier.json ->> 'id' = a.budget_id AND (tier.json ->> 'at')::numeric = a.tier
-              AND tier.json ->> 'on' = a.tier_on AND tier.json -> 'actions' ? a.action) THEN 'no longer in the budget'
+              AND tier.json ->> 'on' = a.tier_on AND tier.json -> 'actions' ? a.action)
+            THEN CASE a.tier_on WHEN 'loop' THEN 'loops are no longer paused' ELSE 'no longer in the budget' END
+        WHEN a.tier_on = 'loop' THEN NULL
         WHEN a.rolling THEN CASE WHEN NOT EXISTS (
             SELECT FROM usage.budget_tier k
             WHERE k.budget_id = a.budget_id AND k.scope_value = a.scope_value AND k.tier_on = a.tier_on

@@ -1,4 +1,5 @@
--- What happened to an alert, to the overrides of its budget's value in its period, and to actions because of it, in order.
+-- What happened to an alert, to the overrides of its budget's value in its period, and to actions because of it, in order;
+-- :actions are those that it is about where it is of no budget.
 -- Reads usage.alert_event, usage.budget_event, usage.enforcement_event, usage.enforcement_action. Writes nothing.
 SELECT s.at, s.what, s.by, s.known_by, s.about, s.detail, s.tenant_id, s.tenant_name
 FROM (
@@ -16,8 +17,8 @@ FROM (
     FROM usage.enforcement_action a
     JOIN usage.enforcement_event e USING (action_id)
     LEFT JOIN usage.tenant t ON t.source = a.source AND t.tenant_id = a.tenant_id
-    WHERE a.budget_id = :'budget_id' AND a.scope_value = :'scope_value' AND a.requested_at >= :'from'::timestamptz
-      AND a.requested_at < :'until'::timestamptz AND e.kind <> 'call'
+    WHERE (a.budget_id = :'budget_id' AND a.scope_value = :'scope_value' AND a.requested_at >= :'from'::timestamptz
+           AND a.requested_at < :'until'::timestamptz OR a.action_id = ANY (:'actions'::text[])) AND e.kind <> 'call'
 ) AS s
 ORDER BY s.at, s.place, s.event_id
 LIMIT 200

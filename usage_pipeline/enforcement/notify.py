@@ -36,13 +36,15 @@ def notify(
     step = EnforcementStep(what)
     closed = step in _UNDOABLE and action.held is not None
     waiting = step == EnforcementStep.WAITING
+    # A loop is of no budget.
+    budget_id = None if action.of_loop else action.budget_id
     facts = EnforcementFacts(
         what=step.value,
         action=action.action,
         action_id=action.action_id,
         project=action.target_name,
-        budget_id=action.budget_id,
-        budget_name=_name(settings, action),
+        budget_id=budget_id,
+        budget_name=_name(settings, budget_id),
         scope_name=action.scope_name,
         alert=action.alert_id,
         detail=detail,
@@ -79,6 +81,6 @@ def _recipients(
     return addressees(settings, names) or operators(settings)
 
 
-def _name(settings: Settings, action: ActionRecord) -> str:
-    budget = next((budget for budget in settings.budgets if budget.id == action.budget_id), None)
-    return (budget.name if budget else None) or action.budget_id
+def _name(settings: Settings, budget_id: str | None) -> str | None:
+    budget = next((budget for budget in settings.budgets if budget.id == budget_id), None)
+    return (budget.name if budget else None) or budget_id

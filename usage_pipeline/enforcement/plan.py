@@ -1,4 +1,4 @@
-"""Plans what is to be done about each tier that was reached and each value that was locked: once, and only in rows."""
+"""Plans what is to be done about each tier that was reached, value that was locked and loop: once, only in rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from psycopg.types.json import Json
 
 from usage_pipeline.budgets.audit_log import THE_PIPELINE
-from usage_pipeline.enforcement.causes import LOCK, Cause, unplanned
+from usage_pipeline.enforcement.causes import LOCK, Cause, Wanted, unplanned
 from usage_pipeline.enforcement.notify import notify
 from usage_pipeline.enforcement.registry import KINDS
 from usage_pipeline.enforcement.state import ActionState, action_id_of, action_with_id, record_step
-from usage_pipeline.enforcement.targets import Target, chosen, spenders
-from usage_pipeline.settings import Budget, Settings, Tier
+from usage_pipeline.enforcement.targets import Target, chosen, paused_by_loops, project_of, spenders
+from usage_pipeline.settings import Settings
 from usage_pipeline.settings.enforcement import Mode
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.statements import statement
@@ -67,37 +67,43 @@ def plan_actions(connection: Connection, settings: Settings, version: int, now: 
 def _plan(
     connection: Connection, settings: Settings, version: int, cause: Cause, now: datetime, by: str
 ) -> tuple[str, int]:
-    budget = cause.budget_of(settings)
-    tier = cause.tier_of(settings, budget) if budget else None
-    if budget is None or tier is None or not cause.actions_of(tier):
+    wanted = cause.wanted(settings)
+    if wanted is None:
         return "asks for no action", 0
     if cause.period_end is None or cause.over:
         return "over before anything was planned", 0
-    mode = settings.mode_of(tier)
+    mode = wanted.mode
     if mode == "off":
         return "mode off", 0
+    # One loop is of one app; those that others keep paused count, too.
+    paused = paused_by_loops(connection) if cause.is_loop else []
+    if f"{cause.source}/{cause.app_id}" in paused:
+        return "paused because of another loop", 0
     number = 0
-    for action in cause.actions_of(tier):
-        places = _places(connection, settings, budget, cause, action, mode, now)
-        touched = sum(not where.refused for where in places)
+    for action in wanted.actions:
+        places = _places(connection, settings, cause, wanted, action, now)
+        touched = len(paused) + sum(not where.refused for where in places)
         # A lock is what its budget is for.
         asks = mode == "auto" and cause.cause != LOCK and touched > settings.enforcement.most_apps_at_once
         first = ActionState.PLANNED if asks else _FIRST_STATE[mode]
         for place, where in enumerate(places, 1):
             state = ActionState.REFUSED if where.refused else first
-            number += _add(connection, settings, version, cause, tier, action, where, place, state, now, by)
+            number += _add(connection, settings, version, cause, mode, action, where, place, state, now, by)
     return f"{number} actions, mode {mode}" if number else "no project spends in it", number
 
 
 def _places(
-    connection: Connection, settings: Settings, budget: Budget, cause: Cause, action: str, mode: Mode, now: datetime
+    connection: Connection, settings: Settings, cause: Cause, wanted: Wanted, action: str, now: datetime
 ) -> Sequence[_Place]:
     if outside := KINDS[action].outside:
         return [_Place(name=outside(settings))]
-    # Nothing else than the whole of a locked value ends its spending.
-    until = "all" if cause.cause == LOCK else settings.enforcement.until
-    found = chosen(spenders(connection, budget, cause, now), cause, until, settings.enforcement)
-    return [_place(settings, target, mode) for target in found]
+    if wanted.budget is None:
+        found = project_of(connection, cause)
+    else:
+        # Nothing else than the whole of a locked value ends its spending.
+        until = "all" if cause.cause == LOCK else settings.enforcement.until
+        found = chosen(spenders(connection, wanted.budget, cause, now), cause, until, settings.enforcement)
+    return [_place(settings, target, wanted.mode) for target in found]
 
 
 def _place(settings: Settings, target: Target, mode: Mode) -> _Place:
@@ -115,7 +121,7 @@ def _add(
     settings: Settings,
     version: int,
     cause: Cause,
-    tier: Tier,
+    mode: Mode,
     action: str,
     where: _Place,
     place: int,
@@ -135,7 +141,8 @@ def _add(
             "budget_id": cause.budget_id,
             "scope_value": cause.scope_value,
             "scope_name": cause.scope_name or "",
-            "rolling": str(cause.period).startswith("rolling:"),
+            # The pause of a loop has no period either: it stands until it is released.
+            "rolling": cause.is_loop or str(cause.period).startswith("rolling:"),
             "period_start": cause.since,
             "period_end": cause.period_end,
             "tier": cause.tier,
@@ -150,7 +157,7 @@ def _add(
             "app_id": where.app_id,
             "target_name": where.name,
             "place": place,
-            "mode": settings.mode_of(tier),
+            "mode": mode,
             "state": state,
             "recipients": Json(cause.recipients),
             "now": now,
@@ -164,7 +171,7 @@ def _add(
     ).fetchone()
     if written is None:
         return 0
-    record_step(connection, action_id, now, state, detail=where.refused or f"mode {settings.mode_of(tier)}", run_id=by)
+    record_step(connection, action_id, now, state, detail=where.refused or f"mode {mode}", run_id=by)
     if state in _STEP:
         detail = where.refused or ""
         notify(

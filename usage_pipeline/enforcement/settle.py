@@ -97,7 +97,7 @@ def _objection_to(connection: Connection, settings: Settings, record: ActionReco
 
 
 def _mode(settings: Settings, record: ActionRecord) -> Mode:
-    """The mode of its tier now; that of the file when its tier is there no more."""
+    """The mode of its tier now; that of the file for a loop, and when its tier is there no more."""
     tiers = [tier for b in settings.budgets if b.id == record.budget_id for tier in settings.tiers_of(b)]
     tier = next((tier for tier in tiers if (tier.at, tier.on) == (record.tier, record.tier_on)), None)
     return settings.mode_of(tier) if tier else settings.enforcement.mode

@@ -20,6 +20,8 @@ from usage_pipeline.warehouse.short_id import short_id
 from usage_pipeline.warehouse.statements import statement
 
 State = Mapping[str, Any]
+# What a loop's tier is `on`: it stands for the rule that watches for loops, and has no budget.
+LOOP = "loop"
 
 
 class ActionState(StrEnum):
@@ -91,6 +93,11 @@ class ActionRecord:
     answer: str | None
     config_version: int | None
 
+    @property
+    def of_loop(self) -> bool:
+        """Returns whether it was taken because of a loop, not of a budget."""
+        return self.tier_on == LOOP
+
 
 def action_id_of(cause_key: str, action: str, source: str, app_id: str) -> str:
     """Short and always the same for the same action, so that planning it twice is planning it once."""
@@ -102,15 +109,17 @@ def actions(
     *,
     action_id: str | None = None,
     state: str | None = None,
+    alert_id: str | None = None,
     budget_id: str | None = None,
     project: str | None = None,
     enforced_only: bool = False,
     open_only: bool = False,
 ) -> list[ActionRecord]:
-    """Returns actions by id, state, budget or project, the newest first; or those in effect at Dify, or that may be."""
+    """Returns actions by what is said, the newest first; or those in effect at Dify, or that may come to be."""
     parameters = {
         "action_id": action_id,
         "state": state,
+        "alert_id": alert_id,
         "budget_id": budget_id,
         "project": project,
         "enforced_only": enforced_only,

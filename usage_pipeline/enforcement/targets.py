@@ -12,7 +12,8 @@ from usage_pipeline.enforcement.causes import Cause
 from usage_pipeline.settings import Budget
 from usage_pipeline.settings.enforcement import Enforcement, TargetFacts, Until
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.rows import rows
+from usage_pipeline.warehouse.rows import rows, values
+from usage_pipeline.warehouse.statements import statement
 
 _AMOUNTS: dict[str, LiteralString] = {
     measure: f"CROSS JOIN LATERAL (SELECT {amount} AS amount) AS m"
@@ -69,6 +70,17 @@ def spenders(connection: Connection, budget: Budget, cause: Cause, now: datetime
             "now": now,
         },
     )
+
+
+def project_of(connection: Connection, cause: Cause) -> list[Target]:
+    """Returns the project of a loop; nothing where it is gone."""
+    parameters = {"source": cause.source, "app_id": cause.app_id}
+    return rows(connection, Target, statement("enforcement/project_to_touch"), parameters)
+
+
+def paused_by_loops(connection: Connection) -> list[str]:
+    """Returns the apps (source/id) that loops keep paused now, or that wait for an approval to be."""
+    return values(connection, str, statement("enforcement/paused_by_loops"))
 
 
 def chosen(targets: Sequence[Target], cause: Cause, until: Until, enforcement: Enforcement) -> list[Target]:

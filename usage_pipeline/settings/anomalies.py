@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from usage_pipeline.settings.budget import Level, Measure, Scope
 from usage_pipeline.settings.dimensions import DAILY_KEYS
+from usage_pipeline.settings.enforcement import ActionName
 from usage_pipeline.settings.values import Amount, Names, Slug, StrictModel
 
 Window = Literal["hour", "day", "week"]
@@ -39,14 +40,22 @@ class Anomaly(StrictModel):
 
 
 class Loops(StrictModel):
-    """One caller of one project whose calls come far above its own pace, with prompts that are alike or only grow."""
+    """One caller of one project whose calls come far above its own pace, with prompts that are alike or only grow.
 
-    mode: Annotated[Literal["off", "warn", "alert"], BeforeValidator(_word)] = "warn"
+    Mode ``pause`` alerts, too, and pauses the project as ``enforcement`` says.
+    """
+
+    mode: Annotated[Literal["off", "warn", "alert", "pause"], BeforeValidator(_word)] = "warn"
     minutes: Annotated[int, Field(ge=2, le=60)] = 10
     at_least_calls: Annotated[int, Field(ge=5, le=1_000_000)] = 20
     times: Annotated[int, Field(ge=2, le=1_000)] = 5  # above the pace of its busiest day of two weeks
     level: Level = "critical"
     notify: Names = ()
+
+    @property
+    def actions(self) -> tuple[ActionName, ...]:
+        """What is done at the project of a loop."""
+        return ("pause_app",) if self.mode == "pause" else ()
 
 
 # What is watched where the configuration says nothing of it; `anomalies: []` watches nothing. A hundred thousand tokens

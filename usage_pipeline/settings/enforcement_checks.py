@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from usage_pipeline.settings.budget import Tier
-from usage_pipeline.settings.enforcement import AT_DIFY
+from usage_pipeline.settings.enforcement import AT_DIFY, Mode
 from usage_pipeline.settings.model import Settings
 from usage_pipeline.settings.yaml_positions import Path
 
@@ -19,7 +19,11 @@ def enforcement_findings(settings: Settings) -> Iterator[Found]:
                    "name one: recipients: {name: {channel: webhook, url_env: ..., secret_env: ...}}")  # fmt: skip
     for path, tier in _tiers_in_use(settings):
         for position, action in enumerate(tier.actions):
-            yield from (((*path, "actions", position), *found) for found in _missing(settings, tier, action))
+            found = _missing(settings, settings.mode_of(tier), action)
+            yield from (((*path, "actions", position), *each) for each in found)
+    for action in settings.loops.actions:
+        for _, message, fix in _missing(settings, settings.enforcement.mode, action):
+            yield ("loops", "mode"), settings.loops.mode, message, fix
 
 
 def _tiers_in_use(settings: Settings) -> Iterator[tuple[Path, Tier]]:
@@ -30,8 +34,7 @@ def _tiers_in_use(settings: Settings) -> Iterator[tuple[Path, Tier]]:
             yield ("budgets", number, "tiers", position), tier
 
 
-def _missing(settings: Settings, tier: Tier, action: str) -> Iterator[tuple[str, str, str]]:
-    mode = settings.mode_of(tier)
+def _missing(settings: Settings, mode: Mode, action: str) -> Iterator[tuple[str, str, str]]:
     if action == "switch_model" and not settings.enforcement.cheaper_models:
         yield (action, "has no model to switch to",
                'add enforcement: {cheaper_models: [{model: "gpt-4o", to: {model: gpt-4o-mini}}]}')  # fmt: skip

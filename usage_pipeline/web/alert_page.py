@@ -171,6 +171,7 @@ def _story(
         "alert_id": matter.alert.alert_id,
         "budget_id": matter.budget_id,
         "scope_value": matter.scope_value,
+        "actions": [] if matter.budget_id else [action.action_id for action in matter.actions],
         "from": _moment(matter.alert, "period_start") or matter.alert.created_at - _STORY_AFTER,
         "until": max(now, matter.alert.created_at + _STORY_AFTER),
     }

@@ -28,9 +28,10 @@ class Offer:
 
 @dataclass(frozen=True)
 class Matter:
-    """What an alert is about, as far as its recipient may see it: a budget's value, its overrides and actions.
+    """What an alert is about, as far as its recipient may see it: a budget's value, its overrides, and actions.
 
-    ``budget_id`` is empty for alerts that are of no budget; ``decides`` says why the visitor may not approve, if so.
+    ``budget_id`` is empty for alerts that are of no budget, as those of loops; ``refusal`` says why the visitor may not
+    approve, if so.
     """
 
     alert: RecordedAlert
@@ -62,7 +63,7 @@ def matter_of(connection: Connection, settings: Settings, visit: Visit, alert: R
         tenant=tenant,
         sight=sight,
         overrides=_overrides(connection, alert, budget_id, scope_value, sees=sight.sees(tenant)) if budget_id else [],
-        actions=_actions(connection, alert, budget_id, scope_value, sight) if budget_id else [],
+        actions=_actions(connection, alert, budget_id, scope_value, sight),
         refusal=settings.approvals.refusal(visit.person, visit.known_by),
     )
 
@@ -127,12 +128,14 @@ def _actions(
     connection: Connection, alert: RecordedAlert, budget_id: str, scope_value: str, sight: Sight
 ) -> list[ActionRecord]:
     own = str(alert.facts.get("action_id") or "")
+    of_budget = actions(connection, budget_id=budget_id) if budget_id else []
     found = [
-        action
-        for action in actions(connection, budget_id=budget_id)
-        if action.action_id == own or action.alert_id == alert.alert_id or action.scope_value == scope_value
+        *(actions(connection, action_id=own) if own else ()),
+        *actions(connection, alert_id=alert.alert_id),
+        *(action for action in of_budget if action.scope_value == scope_value),
     ]
-    return [action for action in found if sight.sees(_tenant_of_action(connection, action))]
+    each = {action.action_id: action for action in found}.values()
+    return [action for action in each if sight.sees(_tenant_of_action(connection, action))]
 
 
 def _tenant_of_action(connection: Connection, action: ActionRecord) -> TenantName | None:

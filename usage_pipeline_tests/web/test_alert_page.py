@@ -10,7 +10,8 @@ from usage_pipeline.alerts.kinds.registry import kinds
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.web.course import if_in_time
 from usage_pipeline.web.words import WORDS
-from usage_pipeline_tests.web.conftest import OWNER, Site
+from usage_pipeline_tests.enforcement.test_loops import circles
+from usage_pipeline_tests.web.conftest import OWNER, Site, form_of
 
 
 def test_an_owner_sees_the_alert_and_what_was_done(site: Site) -> None:
@@ -58,3 +59,30 @@ def test_a_page_waits_for_no_long_statement(site: Site, monkeypatch: pytest.Monk
         assert if_in_time(connection, lambda: connection.execute("SELECT pg_sleep(5)")) is None
         assert if_in_time(connection, lambda: 7) == 7
         assert connection.execute("SHOW statement_timeout").fetchone() == ("0",)
+
+
+def test_the_pause_of_a_loop_is_undone_from_its_own_message_and_from_the_loops(site: Site) -> None:
+    site.place.config.write_text(f"{site.place.config.read_text()}loops: {{mode: pause, notify: [owner]}}\n")
+    circles(site.place, "copywriter")
+    site.place.step(seconds=1)
+    assert site.place.call("copywriter") == 403
+    (action,) = site.place.actions(project="copywriter", enforced_only=True)
+    assert action.alert_id
+    for alert in (action.alert_id, _step_of(site, action.action_id)):
+        page = requests.get(site.link(OWNER, alert), timeout=10).text
+        assert f'id="undo-{action.action_id}' in page and 'id="request' not in page
+    token = form_of(page, "undo", action.action_id)
+    done = requests.post(site.link(OWNER, alert), data={"form": token, "note": "mended"}, timeout=20)
+    assert done.status_code == 200
+    assert site.place.call("copywriter") == 200
+    story = requests.get(site.link(OWNER, action.alert_id), timeout=10).text
+    assert "mended" in story and f"{OWNER} (凭本人链接)" in story.replace("（", "(").replace("）", ")")
+
+
+def _step_of(site: Site, action_id: str) -> str:
+    row = site.place.warehouse.execute(
+        "SELECT alert_id FROM usage.alert WHERE kind = 'enforcement' AND budget_id = %s ORDER BY created_at LIMIT 1",
+        [action_id],
+    ).fetchone()
+    assert row
+    return str(row[0])

@@ -8,7 +8,7 @@ from typing import Literal
 from usage_pipeline.alerts.kinds.base import AlertFacts, AlertKind, Identity, Lines
 from usage_pipeline.alerts.kinds.budget_parts import Ended, Share, Top, ended_of, shares_as_json, top_of
 from usage_pipeline.alerts.kinds.budget_words import BUDGET_WORDS, BudgetWords
-from usage_pipeline.alerts.kinds.enforcement import ENFORCEMENT
+from usage_pipeline.alerts.kinds.what_is_done import action_names, what_is_done
 from usage_pipeline.alerts.text.escape import plain
 from usage_pipeline.alerts.text.format import amount, duration, moment, percent, period, rounded_amount
 from usage_pipeline.alerts.text.words import WORDS
@@ -123,7 +123,7 @@ class BudgetKind(AlertKind[BudgetFacts, BudgetWords]):
             (words.crossing, moment(facts.crossing_at, facts.timezone) or ""),
             (words.previous, _compared(facts.previous_period, facts, language)),
             (words.average, _compared(facts.trailing_average, facts, language)),
-            (words.actions, _what_is_done(facts, language)),
+            (words.actions, what_is_done(facts, language)),
         ]
 
     def deeds(self, facts: BudgetFacts) -> tuple[str, ...]:
@@ -278,22 +278,6 @@ def _share(share: Share, facts: BudgetFacts, language: str) -> str:
     return f"{plain(share.name)} {percent(share.share)}" + (f" ({told})" if told else "")
 
 
-def _action_names(actions: tuple[str, ...], language: str) -> str:
-    known = ENFORCEMENT.words[language].enforcement_actions
-    return BUDGET_WORDS[language].list_mark.join(known.get(action, plain(action)) for action in actions)
-
-
-def _what_is_done(facts: BudgetFacts, language: str) -> str:
-    words = BUDGET_WORDS[language]
-    if not facts.actions or facts.enforcement_mode == "off":
-        return ""
-    actions, apps = _action_names(facts.actions, language), words.list_mark.join(map(plain, facts.dry_run_apps))
-    if facts.enforcement_mode in ("auto", "approve"):
-        form = words.action_auto if facts.enforcement_mode == "auto" else words.action_approve
-        return form.format(actions=actions)
-    return (words.action_dry_run_of if apps else words.action_dry_run).format(actions=actions, apps=apps)
-
-
 def _end(facts: BudgetFacts, ended: Ended, language: str) -> Lines:
     words = BUDGET_WORDS[language]
     lasted = duration(ended.at - ended.since, WORDS[language]) if ended.at and ended.since else ""
@@ -309,7 +293,7 @@ def _end(facts: BudgetFacts, ended: Ended, language: str) -> Lines:
 
 def _step(step: tuple[str, str, datetime | None], facts: BudgetFacts, language: str) -> str:
     words, (action, project, at) = BUDGET_WORDS[language], step
-    told = words.step.format(project=plain(project), action=_action_names((action,), language))
+    told = words.step.format(project=plain(project), action=action_names((action,), language))
     return _at(told, at, facts, words)
 
 

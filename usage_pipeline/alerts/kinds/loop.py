@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from usage_pipeline.alerts.kinds.base import AlertFacts, AlertKind, Identity, Lines, NewAlert
+from usage_pipeline.alerts.kinds.budget_words import BUDGET_WORDS
+from usage_pipeline.alerts.kinds.what_is_done import what_is_done
 from usage_pipeline.alerts.outbox import raise_alert
 from usage_pipeline.alerts.recipients import Addressee, TenantName, addressees, operators, resolved_names
 from usage_pipeline.alerts.text.escape import line, plain
@@ -19,7 +21,10 @@ from usage_pipeline.warehouse.rows import row
 
 @dataclass(frozen=True, kw_only=True)
 class LoopFacts(AlertFacts):
-    """What a caller did within the last ``minutes``, cost in ``currency``; ``busiest_day`` in calls, of two weeks."""
+    """What a caller did within the last ``minutes``, cost in ``currency``; ``busiest_day`` in calls, of two weeks.
+
+    ``source`` and ``app_id`` are where it is to be paused; ``dry_run_apps`` are added when the message is made.
+    """
 
     project: str | None = None
     caller: str | None = None
@@ -31,6 +36,11 @@ class LoopFacts(AlertFacts):
     busiest_day: Decimal | None = None
     currency: str | None = None
     timezone: str | None = None
+    source: str | None = None
+    app_id: str | None = None
+    actions: tuple[str, ...] = ()
+    enforcement_mode: str | None = None
+    dry_run_apps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,6 +123,7 @@ class LoopKind(AlertKind[LoopFacts, _Words]):
             (words.caller, line(facts.caller)),
             (words.went_on, moment(facts.since, facts.timezone) or ""),
             (words.spent, ", ".join(part for part in used if part)),
+            (BUDGET_WORDS[language].actions, what_is_done(facts, language)),
             (words.advice, words.what_to_do),
         ]
 
@@ -131,6 +142,11 @@ class LoopKind(AlertKind[LoopFacts, _Words]):
             busiest_day=Decimal(9),
             currency="CNY",
             timezone="Asia/Shanghai",
+            source="main",
+            app_id="7d6a1c9e-5a0b-4c57-8f1e-2b9d3c4e5f60",
+            actions=("pause_app",),
+            enforcement_mode="auto",
+            dry_run_apps=("lead-enricher",),
         )
 
 
@@ -140,11 +156,11 @@ LOOP = LoopKind()
 def raise_loop_alerts(
     connection: Connection, settings: Settings, version: int, found: Sequence[Loop], now: datetime
 ) -> list[str]:
-    """Writes the alerts of loops in mode `alert`; returns the ids of those that are new. ``now`` is aware UTC.
+    """Writes the alerts of loops in modes `alert` and `pause`; returns the ids of those that are new.
 
-    Runs inside the transaction that found them.
+    Runs inside the transaction that found them. ``now`` is aware UTC.
     """
-    if settings.loops.mode != "alert":
+    if settings.loops.mode not in ("alert", "pause"):
         return []
     raised = []
     for loop in found:
@@ -163,6 +179,10 @@ def raise_loop_alerts(
                 busiest_day=Decimal(loop.busiest_day),
                 currency=settings.currency,
                 timezone=settings.timezone,
+                source=loop.source,
+                app_id=loop.app_id,
+                actions=settings.loops.actions,
+                enforcement_mode=settings.enforcement.mode,
             ),
             config_version=version,
             at=now,

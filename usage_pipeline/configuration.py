@@ -54,6 +54,26 @@ class ActiveConfiguration:
 
 
 @dataclass(frozen=True)
+class VersionThen:
+    """The configuration that was active at a moment, and its version.
+
+    Before the first version that one stands in for it: ``is_of_then`` is False.
+    """
+
+    version: int
+    settings: Settings
+    is_of_then: bool = True
+
+
+@dataclass(frozen=True)
+class _VersionThen:
+    version_id: int
+    content: str
+    path: str
+    is_of_then: bool
+
+
+@dataclass(frozen=True)
 class _Version:
     version_id: int
     content: str
@@ -105,6 +125,21 @@ def _activated(connection: Connection, file: _File, settings: Settings) -> Activ
     version = value(connection, int, statement("configuration/record"), parameters)
     keep_last_valid(file.content.encode())
     return ActiveConfiguration(settings, version)
+
+
+def version_then(connection: Connection, moment: datetime, known: int | None = None) -> VersionThen | None:
+    """Returns the configuration that was active at a moment (aware UTC); None when none is kept that can be read.
+
+    ``known`` is its version where a report of that moment has said it.
+    """
+    parameters = {"moment": moment, "known": known}
+    found = row(connection, _VersionThen, statement("configuration/version_then"), parameters)
+    if found is None:
+        return None
+    try:
+        return VersionThen(found.version_id, parse_settings(found.content, found.path), found.is_of_then)
+    except SettingsError:  # it was valid for an older installation
+        return None
 
 
 def confirm(connection: Connection, waiting: Waiting, by: str) -> None:

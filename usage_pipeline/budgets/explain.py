@@ -1,15 +1,16 @@
 """Why a budget stands as it does: what raised its limit, its largest parts, what happened, which version evaluated."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from usage_pipeline.budgets.evaluate import in_scope_parameters
 from usage_pipeline.budgets.scope import in_scope
+from usage_pipeline.budgets.stood import BudgetThen, StoodValue, stood
 from usage_pipeline.settings import Budget
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.rows import row, rows
+from usage_pipeline.warehouse.rows import row, rows, value_or_none
 from usage_pipeline.warehouse.statements import statement
 
 
@@ -75,6 +76,8 @@ class Explanation:
     totals: dict[str, Decimal]
     parts: dict[str, list[tuple[str, Decimal]]]
     audit_log: list[Happening]
+    locked_since: datetime | None = None
+    notes: tuple[str, ...] = ()  # what cannot be known of a past moment
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,14 @@ class _Value:
     forecast_high: Decimal | None
     previous_period: Decimal | None
     trailing_average: Decimal | None
+    as_of: datetime
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rolled_over(self) -> dict[str, Decimal]:
+        """What was left of the period before, by measure."""
+        entries = [entry for entry in self.allowance if isinstance(entry, Mapping) and entry["reason"] == "rollover"]
+        return {str(entry["measure"]): Decimal(str(entry["amount"])) for entry in entries}
 
 
 @dataclass(frozen=True)
@@ -115,20 +126,45 @@ def explain(
 
     Spending is counted again from the events up to ``at``; level and forecast are of the last pass that evaluated.
     """
-    found = rows(connection, _Value, statement("reports/values_of_budget"), {"budget_id": budget.id, "at": at})
+    found = _values(connection, budget.id, at)
     wanted = [value for value in found if scope_value in (None, value.scope_value)]
     return [_explained(connection, budget, at, value) for value in wanted[:limit]]
 
 
-def _explained(connection: Connection, budget: Budget, at: datetime, value: _Value) -> Explanation:
+def explain_then(connection: Connection, then: BudgetThen, at: datetime, *, limit: int = 3) -> list[Explanation]:
+    """Returns the values of a budget as they stood at ``at`` (aware), the highest ratio of then first.
+
+    What no pass has evaluated again since stands as the last one left it; of the rest limit, level and overrides are of
+    then, and the notes say what is not known. A dozen values are looked at: those that stood highest at last.
+    """
+    budget = then.budget
+    if budget is None:
+        return []
+    found = [value for value in _values(connection, budget.id, at) if value.period == budget.period_key]
+    done = [
+        _explained(connection, budget, at, value, then if at < value.as_of else None) for value in found[: limit * 4]
+    ]
+    return sorted(done, key=lambda each: (-each.ratio, each.scope_name))[:limit]
+
+
+def _values(connection: Connection, budget_id: str, at: datetime) -> list[_Value]:
+    return rows(connection, _Value, statement("reports/values_of_budget"), {"budget_id": budget_id, "at": at})
+
+
+def _explained(
+    connection: Connection, budget: Budget, at: datetime, value: _Value, then: BudgetThen | None = None
+) -> Explanation:
     moment = min(at, value.period_end)
     span = {"period_start": value.period_start, "period_end": value.period_end, "at": moment}
-    totals: dict[str, Decimal] = {}
+    found = _parts(connection, budget, value, span)
+    totals = {part.name: part.amount for part in found if part.kind == "total"}
+    if then is not None:
+        counted_by = value.measure
+        value = _value_then(connection, then, budget, value, totals, moment)
+        found = found if value.measure == counted_by else _parts(connection, budget, value, span)
     parts: dict[str, list[tuple[str, Decimal]]] = {}
-    for part in _parts(connection, budget, value, span):
-        if part.kind == "total":
-            totals[part.name] = part.amount
-        else:
+    for part in found:
+        if part.kind != "total":
             parts.setdefault(part.kind, []).append((part.name, part.amount))
     spent = totals[value.measure]
     of_value = {"budget_id": budget.id, "scope_value": value.scope_value, **span}
@@ -156,6 +192,31 @@ def _explained(connection: Connection, budget: Budget, at: datetime, value: _Val
         totals=totals,
         parts=parts,
         audit_log=rows(connection, Happening, statement("reports/audit_log_of_budget"), of_value),
+        locked_since=value_or_none(connection, datetime, statement("locks/locked_at"), of_value),
+        notes=value.notes,
+    )
+
+
+def _value_then(
+    connection: Connection, then: BudgetThen, budget: Budget, value: _Value, totals: Mapping[str, Decimal], at: datetime
+) -> _Value:
+    of_then = StoodValue(value.scope_value, value.period, value.period_start, value.period_end, value.rolled_over)
+    found = stood(connection, then, budget, of_then, totals, at)
+    compared = value.measure == found.measure
+    return replace(
+        value,
+        measure=found.measure,
+        limit=found.limit,
+        allowance=found.allowance,
+        level=found.level,
+        config_version=then.version,
+        straight_line=found.straight_line,
+        notes=found.notes,
+        forecast=None,
+        forecast_low=None,
+        forecast_high=None,
+        previous_period=value.previous_period if compared else None,
+        trailing_average=value.trailing_average if compared else None,
     )
 
 

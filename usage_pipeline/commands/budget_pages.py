@@ -67,6 +67,8 @@ def show_explanation(settings: Settings, found: Explanation) -> None:
         ("before", _before(found, unit)),
         ("raised by", "; ".join(_raise(item) for item in found.allowance) or "nothing: no override is active"),
         ("evaluated by", _version(found, zone)),
+        *((("locked", f"since {_local(found.locked_since, zone)}"),) if found.locked_since else ()),
+        *(("not known", note) for note in found.notes),
     ]
     for label, text in lines:
         say(f"  {label:<10} {text}")
@@ -99,7 +101,8 @@ def show_explanation(settings: Settings, found: Explanation) -> None:
 
 def _forecast(found: Explanation, unit: str) -> str:
     if found.forecast is None:
-        return "none"
+        line = f"; straight line {found.straight_line:,.2f} {unit}" if found.straight_line is not None else ""
+        return f"{'not kept' if found.notes else 'none'}{line}"
     text = f"{found.forecast:,.2f} {unit} at the period's end"
     if found.forecast_low is not None and found.forecast_high is not None:
         text += f", between {found.forecast_low:,.2f} and {found.forecast_high:,.2f} in four of five cases"

@@ -11,8 +11,9 @@ import typer
 
 from usage_pipeline import inputs
 from usage_pipeline.budgets.current import CurrentStatus, current_status, unspent
-from usage_pipeline.budgets.explain import Explanation, explain
+from usage_pipeline.budgets.explain import Explanation, explain, explain_then
 from usage_pipeline.budgets.preview import BudgetStanding, preview
+from usage_pipeline.budgets.stood import BudgetThen, budget_then
 from usage_pipeline.commands.budget_pages import show_explanation, show_terms, show_tree
 from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.output import EXIT_MISTAKE, AsJson, as_dicts, for_people, print_json, say, show_rows
@@ -105,7 +106,11 @@ def show(
         asked = [b for b in settings.budgets if budget_id in (None, b.id)]
         now = datetime.now(UTC)
         moment = now if at in (None, "now") else inputs.moment("--at", str(at), zone=settings.timezone)
-        explained = explain(connection, asked[0], moment) if budget_id is not None else []
+        then = budget_then(connection, configuration, asked[0], moment) if at not in (None, "now") else None
+        if then is not None:
+            explained = explain_then(connection, then, moment)
+        else:
+            explained = explain(connection, asked[0], moment) if budget_id is not None else []
         found = current_status(connection, [budget.id for budget in asked]) if at is None else []
     if as_json:
         print_json([_document(each) for each in explained] if at is not None else found + unspent(asked, found))
@@ -114,13 +119,24 @@ def show(
         show_tree(settings.budgets, found)
         return
     if budget_id is not None:
-        show_terms(settings, asked[0])
-        for each in explained:
-            show_explanation(settings, each)
-        if at is not None and not explained:
-            say(f"{budget_id} was not evaluated at {moment.isoformat()}")
+        _show_explained(settings, asked[0], explained, then, moment)
     if at is None:
         _show_status(found + unspent(asked, found))
+
+
+def _show_explained(
+    settings: Settings, budget: Budget, explained: Sequence[Explanation], then: BudgetThen | None, at: datetime
+) -> None:
+    """One budget by the configuration of the moment that it is shown for."""
+    if then is not None and then.budget is None:
+        say(f"{budget.id} was not in the configuration that was active at {at.isoformat()}, version {then.version}")
+        return
+    of_then = then.settings if then is not None else settings
+    show_terms(of_then, then.budget if then is not None and then.budget is not None else budget)
+    for each in explained:
+        show_explanation(of_then, each)
+    if not explained:
+        say(f"{budget.id} was not evaluated at {at.isoformat()}")
 
 
 def _show_status(found: Sequence[CurrentStatus]) -> None:

@@ -7,29 +7,15 @@ from decimal import Decimal
 
 from usage_pipeline.alerts.message import severity
 from usage_pipeline.budgets.evaluate import evaluate, lock_evaluation, with_levels
+from usage_pipeline.configuration import VersionThen
 from usage_pipeline.reports.document import BudgetLine, Tenant
 from usage_pipeline.reports.edition import Edition
 from usage_pipeline.reports.happened import OverrideLine
 from usage_pipeline.reports.measures import ZERO
-from usage_pipeline.settings import Settings, SettingsError, parse_settings
+from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.rows import row, rows
+from usage_pipeline.warehouse.rows import rows
 from usage_pipeline.warehouse.statements import statement
-
-
-@dataclass(frozen=True)
-class VersionThen:
-    """The configuration that was active at a moment, and its version."""
-
-    version: int
-    settings: Settings
-
-
-@dataclass(frozen=True)
-class _Version:
-    version_id: int
-    content: str
-    path: str
 
 
 @dataclass(frozen=True)
@@ -38,21 +24,6 @@ class _Highest:
     scope_value: str
     ratio: Decimal
     level: str | None
-
-
-def version_then(connection: Connection, moment: datetime, known: int | None = None) -> VersionThen | None:
-    """Returns the configuration that was active at a moment (aware UTC); None when none is kept that can be read.
-
-    ``known`` is its version where a report of that moment has said it.
-    """
-    parameters = {"moment": moment, "known": known}
-    found = row(connection, _Version, statement("reports/edition/version_then"), parameters)
-    if found is None:
-        return None
-    try:
-        return VersionThen(found.version_id, parse_settings(found.content, found.path))
-    except SettingsError:  # it was valid for an older installation
-        return None
 
 
 def evaluated_then(

@@ -7,12 +7,12 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from usage_pipeline.configuration import version_then
 from usage_pipeline.reports.budgets_then import (
     at_their_fullest,
     evaluated_then,
     moment_of,
     of_shorter_periods,
-    version_then,
 )
 from usage_pipeline.reports.document import (
     BudgetLine,

@@ -34,6 +34,7 @@ Run = Callable[..., Result]
 EXPLAINED = (
     "scope_value scope_name period zone period_start period_end at measure spent limit ratio level forecast allowance"
     " judged_by straight_line forecast_low forecast_high previous_period trailing_average totals parts story"
+    " locked_since notes"
 )
 
 

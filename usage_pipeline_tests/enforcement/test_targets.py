@@ -33,7 +33,7 @@ def cause(spent: int, limit: int, forecast: int | None) -> Cause:
         Decimal(limit),
     )
     foreseen = None if forecast is None else Decimal(forecast)
-    return Cause("alert:x", "tier", "x", "b", "", "", {}, *stands, foreseen, [], False)
+    return Cause("alert:x", "tier", "x", "b", "", "", {}, *stands, foreseen, [], False, None, None, NOW)
 
 
 def target(number: int, of_late: int) -> Target:

@@ -1,7 +1,7 @@
 -- The configuration that was active at :moment: :known where that is said; else the one that had become active last, by
 -- when a version was first and last taken up; else the first one ever. One that waits was never active.
 -- Reads usage.config_version. Writes nothing.
-SELECT v.version_id, v.content, v.path
+SELECT v.version_id, v.content, v.path, active.since <= :'moment'::timestamptz AS is_of_then
 FROM usage.config_version v
 CROSS JOIN LATERAL (
     SELECT coalesce(v.activated_at, CASE WHEN v.waits_since IS NULL THEN v.loaded_at END) AS since

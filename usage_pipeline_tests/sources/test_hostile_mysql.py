@@ -20,15 +20,13 @@ from usage_pipeline_tests.support.dify_on_mysql import (
     read,
     write_history_to_mysql,
 )
+from usage_pipeline_tests.support.hostile_rows import Changed, Parts, play_all
 from usage_pipeline_tests.support.hostile_values import (
     JSON_TEXTS,
     NAMES,
     STOPPERS,
     Hostile,
-    assert_rest_is_counted,
-    assert_sane,
     examples,
-    figures,
     hostile_values,
     sample,
     some_knowledge,
@@ -56,6 +54,14 @@ _STOPPERS = [hostile for hostile in STOPPERS if hostile.value not in ("NaN", "in
 _DATED = ("messages", "workflow_runs", "workflow_node_executions", "tool_model_invokes")
 
 
+# What a row has a part in besides itself; the ids are those of rows and of runs.
+_OTHERS = {
+    "workflow_node_executions": "SELECT workflow_run_id FROM workflow_node_executions WHERE id = %s",
+    "message_agent_thoughts": "SELECT message_id FROM message_agent_thoughts WHERE id = %s",
+    "conversations": "SELECT id FROM messages WHERE conversation_id = %s",
+}
+
+
 @dataclass
 class Place:
     """A Dify on MariaDB, what reads it, and where it is read to."""
@@ -69,11 +75,42 @@ class Place:
         read_source(self.warehouse, self.source, load_settings(EXAMPLE), sweep=True, wait_for_others=timedelta(0))
         roll_up(self.warehouse, changed_days(self.warehouse))
 
+    def some_rows(self, hostile: Hostile, number: int) -> list[str]:
+        """Rows of any kind."""
+        recent = "WHERE created_at > NOW() - INTERVAL 40 HOUR" if hostile.table in _DATED else ""
+        select = f"SELECT id FROM `{hostile.table}` {recent} ORDER BY MD5(CONCAT(id, %s)) LIMIT 20"
+        return [str(row_id) for (row_id,) in read(self.dify, select, [number])]
+
+    def parts(self, table: str, row_id: str) -> Parts:
+        """Its run's too where it is a node, its messages' where it is a thought or a conversation."""
+        select = _OTHERS.get(table)
+        found = {str(name) for (name,) in read(self.dify, select, [row_id])} if select else set()
+        return Parts(frozenset({row_id, *found}), frozenset({row_id, *found}))
+
+    def change(self, hostile: Hostile, row_id: str) -> str | None:
+        """The row as it was stands in a table of its own."""
+        keep = f"CREATE TABLE `kept {row_id}` AS SELECT * FROM `{hostile.table}` WHERE id = %s"
+        read(self.dify, keep, [row_id])
+        change = f"UPDATE `{hostile.table}` SET `{hostile.column}` = %s WHERE id = %s"
+        try:
+            read(self.dify, change, [hostile.value, row_id])
+        except (pymysql.Error, UnicodeEncodeError):
+            read(self.dify, f"DROP TABLE `kept {row_id}`")
+            return None
+        return str(hostile.value) if hostile.column == "id" else row_id
+
+    def put_back(self, changed: Changed) -> None:
+        """From the table that keeps it."""
+        table = changed.hostile.table
+        read(self.dify, f"DELETE FROM `{table}` WHERE id = %s", [changed.now_id])
+        read(self.dify, f"INSERT INTO `{table}` SELECT * FROM `kept {changed.row_id}`")
+        read(self.dify, f"DROP TABLE `kept {changed.row_id}`")
+
 
 @pytest.fixture
 def place(mariadb: MariaDB, new_mysql_database: Callable[[], str], warehouse_url: str) -> Iterator[Place]:
     """A small company that has been read."""
-    history = build_history(98, datetime.now(UTC), 2, 20.0)
+    history = build_history(98, datetime.now(UTC), 2, 5.0)
     history.calls.append(a_failed_agent(history))
     name = new_mysql_database()
     with mariadb.connect(name) as dify, connected(warehouse_url) as warehouse:
@@ -92,58 +129,10 @@ def place(mariadb: MariaDB, new_mysql_database: Callable[[], str], warehouse_url
             source.close()
 
 
-def _parts(dify: pymysql.Connection, table: str, row_id: str) -> tuple[set[str], set[str]]:
-    """The ids of rows and runs whose figures the row has a part in."""
-    of = {
-        "workflow_node_executions": "SELECT workflow_run_id FROM workflow_node_executions WHERE id = %s",
-        "message_agent_thoughts": "SELECT message_id FROM message_agent_thoughts WHERE id = %s",
-        "conversations": "SELECT id FROM messages WHERE conversation_id = %s",
-    }.get(table)
-    found = {str(name) for (name,) in read(dify, of, [row_id])} if of else set()
-    return (found | {row_id}, found | {row_id})
-
-
-def play(place: Place, hostile: Hostile, number: int) -> None:
-    """Gives one row the value, reads, compares, puts it back and reads again."""
-    recent = "WHERE created_at > NOW() - INTERVAL 40 HOUR" if hostile.table in _DATED else ""
-    rows = read(place.dify, f"SELECT id FROM `{hostile.table}` {recent} ORDER BY MD5(CONCAT(id, %s)) LIMIT 1", [number])
-    if not rows:
-        return
-    row_id = str(rows[0][0])
-    before = figures(place.warehouse)
-    row_ids, runs = _parts(place.dify, hostile.table, row_id)
-    read(place.dify, "DROP TABLE IF EXISTS kept")
-    read(place.dify, f"CREATE TABLE kept AS SELECT * FROM `{hostile.table}` WHERE id = %s", [row_id])
-    try:
-        statement = f"UPDATE `{hostile.table}` SET `{hostile.column}` = %s WHERE id = %s"
-        read(place.dify, statement, [hostile.value, row_id])
-    except (pymysql.Error, UnicodeEncodeError):
-        return
-    changed_id = str(hostile.value) if hostile.column == "id" else row_id
-    try:
-        place.read()
-        others, other_runs = _parts(place.dify, hostile.table, changed_id)
-        assert_rest_is_counted(
-            before, figures(place.warehouse), row_ids | others | {changed_id}, runs | other_runs | {changed_id}
-        )
-        assert_sane(place.warehouse)
-    finally:
-        read(place.dify, f"DELETE FROM `{hostile.table}` WHERE id = %s", [changed_id])
-        read(place.dify, f"INSERT INTO `{hostile.table}` SELECT * FROM kept")
-    place.read()
-    if changed_id != row_id:
-        place.warehouse.execute("DELETE FROM usage.usage_event WHERE split_part(event_id, ':', 2) = %s", [changed_id])
-    assert figures(place.warehouse) == before, "a row that is right again is counted as it was"
-
-
 def test_any_value_in_any_row_costs_only_its_own_row(place: Place) -> None:
-    for number, hostile in enumerate(sample(hostile_values(_VALUES), len(examples(30, 1_200)), _STOPPERS)):
-        try:
-            play(place, hostile, number)
-        except Exception as error:
-            raise AssertionError(
-                f"example {number}: {hostile.table}.{hostile.column} = {str(hostile.value)[:80]!r}"
-            ) from error
+    size = len(examples(50, 1_200))
+    played = play_all(place, sample(hostile_values(_VALUES), size, _STOPPERS))
+    assert played > size // 2, "too few were taken to mean anything"
 
 
 def test_ids_of_several_collations_are_joined(

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
+import psycopg
 import typer
 
 from usage_pipeline import inputs
@@ -20,11 +21,14 @@ from usage_pipeline.commands.output import EXIT_MISTAKE, AsJson, as_dicts, for_p
 from usage_pipeline.commands.who import By, who
 from usage_pipeline.configuration import active_configuration
 from usage_pipeline.configuration import confirm as confirm_waiting
+from usage_pipeline.enforcement.reach import Reach, reach_of
 from usage_pipeline.inputs import InputError
 from usage_pipeline.settings import Budget, Settings, SettingsError, load_settings
 from usage_pipeline.settings.differences import differences
-from usage_pipeline.settings.enforcement import AT_DIFY
 from usage_pipeline.settings.environment import config_path
+from usage_pipeline.warehouse.connection import connected
+from usage_pipeline.warehouse.location import url_if_running
+from usage_pipeline.warehouse.schema import WarehouseError
 
 _COLUMNS = (
     "budget",
@@ -54,36 +58,35 @@ def validate(
             raise
         print_json({"valid": False, "problems": error.problems})
         raise typer.Exit(EXIT_MISTAKE) from None
+    reaches = _reaches(settings)
     if as_json:
-        print_json({"valid": True, "budgets": [budget.id for budget in settings.budgets]})
+        print_json({"valid": True, "budgets": [budget.id for budget in settings.budgets], "actions": reaches})
         return
     say(f"{path} is valid: {len(settings.budgets)} budgets, {len(settings.recipients)} recipients")
+    for line in (*(f"  {reach}" for reach in reaches), *_kept_out(settings)):
+        say(line)
+
+
+def _reaches(settings: Settings) -> list[Reach]:
+    """What it may do at apps; by name where the warehouse runs already. None is started for it."""
+    url = url_if_running()
+    try:
+        if url is not None:
+            with connected(url) as connection:
+                return list(reach_of(settings, connection))
+    except (psycopg.Error, WarehouseError):
+        pass
+    return list(reach_of(settings, None))
+
+
+def _kept_out(settings: Settings) -> Iterator[str]:
+    """What of the default tiers a budget does not inherit."""
     for budget in settings.budgets:
-        for line in _what_it_can_stop(settings, budget):
-            say(line)
-
-
-def _what_it_can_stop(settings: Settings, budget: Budget) -> Iterator[str]:
-    """What the budget's tiers may do at apps, and what of the default tiers it does not inherit."""
-    for tier in settings.tiers_of(budget):
-        actions = [action for action in tier.actions if action in AT_DIFY]
-        if actions and settings.mode_of(tier) != "off":
+        if actions := settings.harmless_actions(budget):
             yield (
-                f"  {budget.id}: at {tier.at.normalize():f} % of what is {tier.on}, {', '.join(actions)}"
-                f" on {_apps_of(budget)} (mode {settings.mode_of(tier)})"
+                f"  {budget.id}: is of no project, so it does not take {', '.join(actions)} from the default tiers;"
+                " write tiers with actions at the budget itself if it is to stop apps"
             )
-    if kept_out := settings.harmless_actions(budget):
-        yield (
-            f"  {budget.id}: is of no project, so it does not take {', '.join(kept_out)} from the default tiers;"
-            " write tiers with actions at the budget itself if it is to stop apps"
-        )
-
-
-def _apps_of(budget: Budget) -> str:
-    projects = budget.scope.values().get("project")
-    if "project" in budget.per:
-        return f"the app itself, of {', '.join(projects)}" if projects else "the app itself, of every app"
-    return f"the apps that spent most of {', '.join(projects)}" if projects else "the apps that spent most, of all apps"
 
 
 @for_people
@@ -197,13 +200,18 @@ def diff(
     changed = load_settings(file)
     with open_context() as (connection, configuration):
         lines = differences(configuration.settings, changed)
+        now_can, then_can = (list(reach_of(each, connection)) for each in (configuration.settings, changed))
         found = preview(connection, configuration, changed, datetime.now(UTC))
     changes = [(*key, before, after) for key, (before, after) in found.changes.items()]
     if as_json:
         names = ("budget_id", "scope_value", "period_start", "before", "after")
-        print_json({"changes": lines, "budgets": as_dicts(names, changes), "alerts": found.alerts})
+        acts = {"now": now_can, "then": then_can}
+        print_json({"changes": lines, "budgets": as_dicts(names, changes), "alerts": found.alerts, "actions": acts})
         return
     show_rows("Changed", ("what",), [(line,) for line in lines])
+    acting = [("then", reach) for reach in then_can if reach not in now_can]
+    acting += [("no more", reach) for reach in now_can if reach not in then_can]
+    show_rows("What it may do at apps", ("when", "what"), acting)
     rows = [
         (budget, (after or before or _NOWHERE).scope_name, start, *_both(before, after))
         for budget, _, start, before, after in changes

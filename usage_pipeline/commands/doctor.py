@@ -11,6 +11,7 @@ import typer
 from usage_pipeline.budgets.names import names_of
 from usage_pipeline.commands.bundle import write_bundle
 from usage_pipeline.commands.context import open_context
+from usage_pipeline.commands.doctor_actions import look_at_actions
 from usage_pipeline.commands.doctor_finding import DoctorFinding, show_findings
 from usage_pipeline.commands.doctor_place import look_at_place, look_for_sample
 from usage_pipeline.commands.doctor_recipients import look_at_recipients, send_to_recipients
@@ -81,7 +82,7 @@ def _look(*, send: bool) -> Iterator[DoctorFinding]:
         if source.console is not None:
             yield from _console(name, source.console)
         yield from (DoctorFinding(name, found.state, found.says) for found in examine(source, settings))
-    yield _enforcement(settings)
+    yield from look_at_actions(settings, reads=warehouse.state == "ok")
     yield from look_at_web(settings)
     yield from look_at_recipients(settings)
     if send and warehouse.state == "ok":
@@ -184,13 +185,3 @@ def _console(name: str, settings: ConsoleSettings) -> Iterator[DoctorFinding]:
         )
     if abs(datetime.now(UTC) - console.server_time) > _CLOCKS_APART:
         yield DoctorFinding(name, "warning", "its clock is minutes apart from ours: synchronise both")
-
-
-def _enforcement(settings: Settings) -> DoctorFinding:
-    mode = settings.enforcement.mode
-    if mode in ("off", "dry_run"):
-        return DoctorFinding("enforcement", "ok", f"mode {mode}: nothing is switched at Dify")
-    if not any(source.console for source in settings.sources):
-        says = f"mode {mode}, but no source has a console: actions cannot be carried out; add console: to the source"
-        return DoctorFinding("enforcement", "wrong", says)
-    return DoctorFinding("enforcement", "ok", f"mode {mode}: what tiers name is done at Dify (docs/enforcement.md)")

@@ -3,11 +3,14 @@
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from usage_pipeline.alerts.history import attempts_of
 from usage_pipeline.alerts.kinds.test import raise_test_alert
 from usage_pipeline.commands.doctor_finding import DoctorFinding
+from usage_pipeline.commands.doctor_web import LOOPBACK
 from usage_pipeline.configuration import ActiveConfiguration
+from usage_pipeline.delivery.channels.mail import EmailRecipient
 from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.delivery.worker import deliver_due
 from usage_pipeline.settings import Recipient, Settings
@@ -26,6 +29,7 @@ def look_at_recipients(settings: Settings) -> Iterator[DoctorFinding]:
         tried = dict(zip(ready, pool.map(lambda name: _tried(name, names[name]), ready), strict=True))
     for name, found in secrets.items():
         yield from found
+        yield from _sender(name, names[name])
         if name in tried:
             yield tried[name]
 
@@ -57,6 +61,22 @@ def _tried(name: str, recipient: Recipient) -> DoctorFinding:
 def _secrets(name: str, recipient: Recipient) -> Iterator[DoctorFinding]:
     for wanted in (str(v) for k, v in recipient.model_dump().items() if k.endswith("_env") and v):
         yield from _variable(f"recipient {name}", wanted)
+
+
+def _sender(name: str, recipient: Recipient) -> Iterator[DoctorFinding]:
+    """Mail from localhost is refused or lost by every server but one on this machine."""
+    if not isinstance(recipient, EmailRecipient) or not recipient.sender.lower().endswith("@localhost"):
+        return
+    try:
+        server = urlsplit(variable(recipient.smtp_url_env) or "").hostname
+    except (MissingSecretError, ValueError):  # it is said of the variable itself
+        return
+    if server and server not in LOOPBACK:
+        says = (
+            f"its mails are from {recipient.sender}, which other mail servers refuse or take for spam: write"
+            " from: with an address of your own domain that may send there, such as usage-alerts@example.com"
+        )
+        yield DoctorFinding(f"recipient {name}", "wrong", says)
 
 
 def _variable(name: str, wanted: str) -> Iterator[DoctorFinding]:

@@ -11,7 +11,7 @@ from usage_pipeline.settings.environment import MissingSecretError, secret, vari
 from usage_pipeline.settings.web import Web
 
 _NAME = "web page"
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def look_at_web(settings: Settings) -> Iterator[DoctorFinding]:
@@ -39,7 +39,7 @@ def look_at_web(settings: Settings) -> Iterator[DoctorFinding]:
 
 def _in_the_open(web: Web) -> Iterator[DoctorFinding]:
     parts = urlsplit(web.public_url)
-    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
         says = (
             f"{web.public_url} is plain http: whoever sees a link on its way can use it; put a proxy with TLS before it"
         )

@@ -59,7 +59,8 @@ RECIPIENTS: Mapping[str, _Choice] = {
     "slack": _robot("slack", "SLACK_URL", "the incoming webhook's URL"),
     "teams": _robot("teams", "TEAMS_URL", "the workflow's webhook URL"),
     "email": _Choice(
-        "channel: email, to: [$mail]", (Variable("SMTP_URL", "smtps://USER:PASSWORD@HOST:465, or smtp:// with 587"),)
+        "channel: email, to: [$mail], from: $mail",
+        (Variable("SMTP_URL", "smtps://USER:PASSWORD@HOST:465, or smtp:// with 587"),),
     ),
     "webhook": _Choice("channel: webhook, url_env: WEBHOOK_URL", (Variable("WEBHOOK_URL", "where alerts are posted"),)),
 }

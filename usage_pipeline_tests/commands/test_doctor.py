@@ -11,7 +11,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from usage_pipeline.commands.doctor_recipients import look_at_recipients
 from usage_pipeline.fake_dify.schema import create_dify_schema
+from usage_pipeline.settings import parse_settings
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer
 from usage_pipeline_tests.support.company import build_company
@@ -227,3 +229,24 @@ def test_a_console_is_entered_and_its_workspaces_are_listed(
     assert found_state == state
     assert words in says
     assert password not in says
+
+
+@pytest.mark.parametrize(
+    ("server", "sender", "wrong"),
+    [
+        ("smtp://mail.example.invalid:25", "", True),
+        ("smtp://mail.example.invalid:25", ", from: Alerts@LOCALHOST", True),
+        ("smtp://mail.example.invalid:25", ", from: alerts@example.com", False),
+        ("smtp://127.0.0.1:9", "", False),
+        ("", "", False),
+    ],
+)
+def test_mail_from_localhost_is_wrong_for_every_server_but_this_machines(
+    monkeypatch: pytest.MonkeyPatch, server: str, sender: str, wrong: bool
+) -> None:
+    monkeypatch.setenv("SMTP_URL", server)
+    settings = parse_settings(
+        f"version: 1\nrecipients: {{owner: {{channel: email, to: [owner@example.com]{sender}}}}}\n", "c.yaml"
+    )
+    says = [finding.says for finding in look_at_recipients(settings) if finding.state == "wrong"]
+    assert any("which other mail servers refuse" in text for text in says) == wrong

@@ -99,22 +99,31 @@ def show_explanation(settings: Settings, found: Explanation) -> None:
     )
 
 
+def rounded(amount: Decimal | None, measure: str) -> Decimal | None:
+    """Returns a computed amount as precisely as its measure is: money to the hundredth, what is counted whole."""
+    return None if amount is None else round(amount, 2 if measure == "cost" else 0)
+
+
+def _shown(amount: Decimal, found: Explanation) -> str:
+    return f"{rounded(amount, found.measure):,f}"
+
+
 def _forecast(found: Explanation, unit: str) -> str:
+    straight = f"; straight line {_shown(found.straight_line, found)}" if found.straight_line is not None else ""
     if found.forecast is None:
-        line = f"; straight line {found.straight_line:,.2f} {unit}" if found.straight_line is not None else ""
-        return f"{'not kept' if found.notes else 'none'}{line}"
-    text = f"{found.forecast:,.2f} {unit} at the period's end"
+        return ("not kept" if found.notes else "none") + (f"{straight} {unit}" if straight else "")
+    text = f"{_shown(found.forecast, found)} {unit} at the period's end"
     if found.forecast_low is not None and found.forecast_high is not None:
-        text += f", between {found.forecast_low:,.2f} and {found.forecast_high:,.2f} in four of five cases"
-    return text + (f"; straight line {found.straight_line:,.2f}" if found.straight_line is not None else "")
+        low, high = _shown(found.forecast_low, found), _shown(found.forecast_high, found)
+        text += f", between {low} and {high} in four of five cases"
+    return text + straight
 
 
 def _before(found: Explanation, unit: str) -> str:
     if found.previous_period is None or found.trailing_average is None:
         return "nothing is known"
-    return (
-        f"{found.previous_period:,.2f} {unit} in the period before, {found.trailing_average:,.2f} in the mean of seven"
-    )
+    before, mean = _shown(found.previous_period, found), _shown(found.trailing_average, found)
+    return f"{before} {unit} in the period before, {mean} in the mean of seven"
 
 
 def _raise(item: object) -> str:

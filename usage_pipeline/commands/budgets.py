@@ -15,7 +15,7 @@ from usage_pipeline.budgets.current import CurrentStatus, current_status, unspen
 from usage_pipeline.budgets.explain import Explanation, explain, explain_then
 from usage_pipeline.budgets.preview import BudgetStanding, preview
 from usage_pipeline.budgets.stood import BudgetThen, budget_then
-from usage_pipeline.commands.budget_pages import show_explanation, show_terms, show_tree
+from usage_pipeline.commands.budget_pages import rounded, show_explanation, show_terms, show_tree
 from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.output import EXIT_MISTAKE, AsJson, as_dicts, for_people, print_json, say, show_rows
 from usage_pipeline.commands.who import By, who
@@ -153,7 +153,7 @@ def _show_status(found: Sequence[CurrentStatus]) -> None:
             status.limit,
             status.ratio,
             status.level,
-            status.forecast,
+            rounded(status.forecast, status.measure),
             status.config_version,
         )
         for status in found

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,7 +19,7 @@ from usage_pipeline.commands.visible import visible
 from usage_pipeline.configuration import active_configuration
 from usage_pipeline.delivery.worker import deliver_due
 from usage_pipeline.demo.channel_servers import channel_servers
-from usage_pipeline.demo.page_links import page_links
+from usage_pipeline.demo.page_links import keep_mails, page_links, remove_mails
 from usage_pipeline.demo.pause_story import (
     Answer,
     acting_configuration,
@@ -55,6 +56,7 @@ def demo(
     if remove:
         remove_place(embedded())
         (home_dir() / DEMO_CONFIGURATION).unlink(missing_ok=True)
+        remove_mails(home_dir())
         out.print("the demo's databases are removed")
         return
     need("aiosmtpd", "demo", "the demo's mailbox")
@@ -84,20 +86,21 @@ def demo(
     say("  ", bold(f"{_command()} up"), "   then open http://127.0.0.1:3000")
     out.print("  (Assets > Global asset lineage shows the way of the data; `alerts show ID` and `enforcement show ID`")
     out.print("  show what happened to an alert and to an action)")
-    _show_links()
+    _show_links(keep_mails(servers.mails, home_dir()))
     if not (well and summary.ok):
         complain(f"not every step held: {as_document(summary)}", style="red")
         raise typer.Exit(EXIT_FAILED)
 
 
-def _show_links() -> None:
+def _show_links(mails: Path) -> None:
     with connected(warehouse_url()) as connection:
-        found = page_links(connection, active_configuration(connection, config_path()).settings)
+        found = page_links(connection, active_configuration(connection, config_path()).settings, mails)
+    say(f"The mails, as they arrived, are pages in {mails}")
     if found:
         say("On a phone, without a login, once `", bold(f"{_command()} web"), "` or `up` runs:")
-    for name, address in found.items():
-        say(f"  {name}:")
-        say(f"  {address}")
+    for each in found:
+        say(f"  {each.name}" + (f" (in the mail {each.mail.name})" if each.mail else ""))
+        say(f"  {each.address}")
 
 
 def _command() -> str:

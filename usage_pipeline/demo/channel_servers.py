@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
+from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,11 @@ _REFUSALS = 1
 
 @dataclass
 class ChannelServers:
-    """The running servers: variables that point at them, and what they took."""
+    """The running servers: variables that point at them, what they took as text, and mails as they arrived."""
 
     environment: dict[str, str]
     received: list[tuple[str, str]] = field(default_factory=list)
+    mails: list[EmailMessage] = field(default_factory=list)
 
 
 @contextmanager
@@ -45,7 +47,7 @@ def channel_servers(show: Show) -> Iterator[ChannelServers]:
     http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(take))
     threading.Thread(target=http.serve_forever, daemon=True).start()
     port = free_port()
-    mail = controller(_Mailbox(take), hostname="127.0.0.1", port=port, ready_timeout=10)
+    mail = controller(_Mailbox(take, servers.mails), hostname="127.0.0.1", port=port, ready_timeout=10)
     mail.start()
     base = f"http://127.0.0.1:{http.server_port}"
     servers.environment = {
@@ -70,16 +72,22 @@ def free_port() -> int:
 
 
 class _Mailbox:
-    def __init__(self, take: Show) -> None:
-        self._take = take
+    def __init__(self, take: Show, mails: list[EmailMessage]) -> None:
+        self._take, self._mails = take, mails
 
     async def handle_DATA(self, server: "SMTP", session: "Session", envelope: "Envelope") -> str:  # noqa: N802, ARG002
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         mail = message_from_bytes(content, policy=policy.default)
-        body = mail.get_body(("plain",))
-        text = body.get_content().replace("\r\n", "\n") if body else ""
+        self._mails.append(mail)
+        text = part_of(mail, "plain").replace("\r\n", "\n")
         self._take(f"mail to {', '.join(envelope.rcpt_tos)}", f"Subject: {mail['Subject']}\n\n{text}")
         return "250 taken"
+
+
+def part_of(mail: EmailMessage, kind: str) -> str:
+    """Returns the `plain` or `html` part of a mail; nothing where it has none."""
+    body = mail.get_body((kind,))
+    return str(body.get_content()) if body else ""
 
 
 def _handler(take: Show) -> type[BaseHTTPRequestHandler]:

@@ -16,13 +16,14 @@ import yaml
 from usage_pipeline.alerts.approvals import decide_override, request_override
 from usage_pipeline.budgets.overrides import NewOverride, Override
 from usage_pipeline.configuration import ActiveConfiguration
+from usage_pipeline.demo.page_links import APPROVER
 from usage_pipeline.fake_dify.console import FakeConsole, fake_console
 from usage_pipeline.fake_dify.history import RUNAWAY, History
 from usage_pipeline.settings.places import DEMO_CONFIGURATION
 from usage_pipeline.warehouse.connection import Connection
 
 _BUDGET = "agent-daily"
-_ASKS, _APPROVES = "campaign-lead", "platform-lead"
+_ASKS = "campaign-lead"
 _LISTEN = "127.0.0.1:3080"
 
 
@@ -31,7 +32,15 @@ def acting_configuration(example: Path, home: Path) -> Path:
     document: dict[str, Any] = yaml.safe_load(example.read_text(encoding="utf-8"))
     document["sources"][0]["console"] = {"url_env": "DIFY_CONSOLE_URL", "admin_key_env": "DIFY_ADMIN_KEY"}
     document["enforcement"] = {**document["enforcement"], "mode": "auto"}
-    document["approvals"]["people"] = {_APPROVES: {"recipients": ["ops-group"]}}
+    # A link is a person's own only where it comes to that person alone, which a group's chat does not.
+    document["recipients"][APPROVER] = {
+        "channel": "email",
+        "to": [f"{APPROVER}@example.com"],
+        "from": "usage@example.com",
+        "language": "en",
+    }
+    document["approvals"]["notify"] = [*document["approvals"]["notify"], APPROVER]
+    document["approvals"]["people"] = {APPROVER: {"recipients": [APPROVER]}}
     document["web"] = {"public_url": f"http://{_LISTEN}", "listen": _LISTEN}
     path = home / DEMO_CONFIGURATION
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,5 +84,5 @@ def approve_more(connection: Connection, configuration: ActiveConfiguration) -> 
     )
     made = request_override(connection, configuration, asked, now)
     return decide_override(
-        connection, configuration, made.override_id, approve=True, by=_APPROVES, note="until tonight", now=now
+        connection, configuration, made.override_id, approve=True, by=APPROVER, note="until tonight", now=now
     )

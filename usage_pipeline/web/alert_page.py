@@ -11,7 +11,7 @@ from usage_pipeline.alerts.kinds.facts import number
 from usage_pipeline.alerts.message import Alert, Message
 from usage_pipeline.alerts.recipient_view import facts_for, tenants_of
 from usage_pipeline.alerts.recipients import TenantName
-from usage_pipeline.alerts.text.texts import lines_of, summary, title_of
+from usage_pipeline.alerts.text.texts import deeds_of, lines_of, summary, title_of
 from usage_pipeline.budgets.audit_log import THE_PIPELINE
 from usage_pipeline.budgets.current import CurrentStatus, current_status
 from usage_pipeline.budgets.explain import Explanation
@@ -88,6 +88,8 @@ def alert_page(connection: Connection, settings: Settings, visit: Visit, now: da
     explained = _explained(connection, budget, matter, now) if budget and matter.is_visible else None
     facts = facts_for(settings, visit.link.recipient, alert.facts, visit.language)
     shown = Alert(alert.alert_id, alert.kind, alert.level, facts)
+    # The page itself is where all of its deeds are done.
+    shown = replace(shown, links=[(deed, "") for deed in deeds_of(shown, "trigger")])
     message = Message("", alert.alert_id, alert.kind, alert.level, facts, visit.language)
     story = _story(connection, settings, visit, matter, now)
     then = {name: number(facts.get(name)) for name in ("spent", "limit", "forecast", "ratio")}

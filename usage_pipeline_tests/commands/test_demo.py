@@ -23,8 +23,24 @@ def test_it_ends_well_and_shows_the_whole_story(played: Played) -> None:
                   "arrived: mail to marketing-owner@example.com", "arrived: ITSM webhook", '"errcode": 0',
                   "250 taken for", "Every step held", "403 while it was paused",
                   "200 after platform-lead approved", "Reconciliation: green", "usage-pipeline up",
-                  "http://127.0.0.1:3080/a/"):  # fmt: skip
+                  "arrived: mail to platform-lead@example.com", "http://127.0.0.1:3080/a/"):  # fmt: skip
         assert words in played.output, words
+
+
+def test_the_mails_are_pages_whose_buttons_are_the_peoples_own_links(played: Played) -> None:
+    folder = played.home / "demo_mails"
+    assert str(folder) in played.output.replace("\n", "")
+    assert folder.stat().st_mode & 0o077 == 0
+    for name, buttons in (
+        ("the red alert, as the agent's owner has it", ("I take it", "Ask for more", "Undo")),
+        ("what was done at the app, as its owner has it", ("Undo",)),
+        ("the request for more, as the approver has it", ("Approve", "Reject")),
+    ):
+        mail = played.output.partition(name)[2].partition("(in the mail ")[2].partition(")")[0]
+        page = (folder / mail).read_text(encoding="utf-8")
+        assert [button for button in buttons if f">{button}</a>" not in page] == [], name
+        assert page.count("http://127.0.0.1:3080/a/") > len(buttons)
+        assert "usage-pipeline" not in page
 
 
 def test_a_second_run_changes_nothing(played: Played) -> None:

@@ -44,6 +44,16 @@ def test_every_channel_leads_to_the_page_and_to_no_shell(template: str, language
         assert "usage-pipeline alerts" not in text
 
 
+@pytest.mark.parametrize("kind", ["enforcement", "override"])
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_who_undoes_or_decides_by_a_link_reads_no_command(kind: str, language: str) -> None:
+    alone = replace(about(kind), language=language, links=())
+    linked = replace(alone, links=(("read", URL), ("undo", f"{URL}1"), ("approve", f"{URL}2")))
+    for template in CHATS:
+        assert "usage-pipeline" in render(template, alone, markup("slack")).text
+        assert "usage-pipeline" not in render(template, linked, markup("slack")).text
+
+
 @pytest.mark.parametrize("template", CHATS)
 def test_without_a_page_the_command_is_named(template: str) -> None:
     assert "usage-pipeline alerts show Ba" in render(template, replace(about(), links=()), markup("slack")).text
@@ -54,6 +64,7 @@ def test_without_a_page_the_command_is_named(template: str) -> None:
     [
         ("budget", "trigger", [Deed.READ, Deed.ACKNOWLEDGE, Deed.REQUEST]),
         ("budget", "resolve", [Deed.READ]),
+        ("loop", "trigger", [Deed.READ, Deed.ACKNOWLEDGE, Deed.UNDO]),
         ("enforcement", "trigger", [Deed.READ, Deed.UNDO, Deed.APPROVE, Deed.REJECT]),
         ("override", "trigger", [Deed.READ, Deed.APPROVE, Deed.REJECT]),
         ("source", "trigger", [Deed.READ, Deed.ACKNOWLEDGE]),

@@ -58,6 +58,14 @@ web: {{public_url: "{url}", dify_url: "https://dify.example.com", trusted_header
 """
 
 
+_OWNERS_WEBHOOK = "{channel: webhook, url_env: OPS_URL, allow_private: true, language: zh}"
+_BOSSES_WEBHOOK = "{channel: webhook, url_env: BOSS_URL, allow_private: true}"
+
+
+def _mailbox(name: str, language: str) -> str:
+    return f"{{channel: email, to: [{name}@example.com], from: usage@example.com, language: {language}}}"
+
+
 @dataclass
 class Site:
     """The place, and its web page on loopback."""
@@ -65,6 +73,7 @@ class Site:
     place: Place
     url: str
     budget: str = "agent-daily"
+    by_mail: str = ""  # zh or en: owner and approver get mails in it, not webhooks
     _asked: str = ""
 
     def link(self, recipient: str, alert_id: str, deed: Deed = Deed.READ) -> str:
@@ -75,7 +84,11 @@ class Site:
 
     def configure(self, proxy: str = "192.0.2.1") -> None:
         """Writes the configuration; a trusted proxy that nobody connects from, unless another is said."""
-        self.place.config.write_text(CONFIG.format(zone=NOON_ZONE, url=self.url, proxy=proxy, budget=self.budget))
+        text = CONFIG.format(zone=NOON_ZONE, url=self.url, proxy=proxy, budget=self.budget)
+        if self.by_mail:
+            text = text.replace(_OWNERS_WEBHOOK, _mailbox(OWNER, self.by_mail))
+            text = text.replace(_BOSSES_WEBHOOK, _mailbox("boss", self.by_mail))
+        self.place.config.write_text(text)
 
     def again(self) -> None:
         """The agent's app is paused by a tier that is reached anew, whatever was done about it before."""

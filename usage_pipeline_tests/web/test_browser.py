@@ -1,4 +1,4 @@
-"""The page on a phone: from the red alert to callers that are answered again, in both languages, without a script."""
+"""The page on a phone: from the red mail to callers that are answered again, in both languages, without a script."""
 
 import os
 import time
@@ -9,15 +9,16 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from usage_pipeline.links import Deed
+from usage_pipeline.delivery.worker import deliver_due
+from usage_pipeline.demo.channel_servers import ChannelServers, channel_servers, part_of
 from usage_pipeline_tests.support.chromium import in_a_browser, running_browser
 from usage_pipeline_tests.web.conftest import OWNER, Site
 
 pytestmark = [*in_a_browser]
 PHONE = {"width": 390, "height": 844}
 TAPS = {
-    "zh": {"undo": "撤销处置", "request": "申请更多额度", "approve": "批准", "take": "我来处理"},
-    "en": {"undo": "Undo", "request": "Ask for more", "approve": "Approve", "take": "I take it"},
+    "zh": {"undo": "撤销处置", "request": "申请更多额度", "approve": "批准", "open": "打开"},
+    "en": {"undo": "Undo", "request": "Ask for more", "approve": "Approve", "open": "Open"},
 }
 
 
@@ -54,31 +55,62 @@ def answered(site: Site, status: int) -> bool:
     return False
 
 
+class Letters:
+    """The mailbox of everybody, whose mails are opened as they arrived."""
+
+    def __init__(self, site: Site, phone: Page, folder: Path, servers: ChannelServers) -> None:
+        self._site, self._phone, self._folder, self._servers = site, phone, folder, servers
+
+    def open_newest(self, recipient: str, words: str, picture: str) -> None:
+        """Sends what is due and opens the newest mail to somebody that says the words, from its raw text."""
+        place = self._site.place
+        deliver_due(place.warehouse, place.in_force.settings, by="test")
+        found = [mail for mail in self._servers.mails if recipient in mail["To"] and words in part_of(mail, "html")]
+        assert found, [(mail["To"], mail["Subject"]) for mail in self._servers.mails]
+        file = self._folder / f"{picture}.html"
+        file.write_text(part_of(found[-1], "html"), encoding="utf-8")
+        self._phone.goto(file.as_uri())
+        shot(self._phone, picture)
+
+    def tap(self, words: str) -> None:
+        """Taps the mail's button, which opens the page."""
+        self._phone.get_by_role("link", name=words, exact=True).first.click()
+        assert self._phone.url.startswith(self._site.url)
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
-def test_undo_ask_for_more_and_approve_within_a_minute(site: Site, phone: Page, language: str) -> None:
+def test_from_the_red_mail_to_callers_that_are_answered_within_a_minute(
+    site: Site, phone: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
     words, began = TAPS[language], time.monotonic()
-    site.again()
-    assert site.place.call() == 403
-    alert = site.alert()
-    phone.goto(f"{site.link(OWNER, alert, Deed.UNDO)}?lang={language}")
-    shot(phone, f"alert-{language}")
-    tap(phone, words["undo"])
-    assert "done=undo" in phone.url
-    assert answered(site, 200)
-    phone.goto(f"{site.link(OWNER, alert, Deed.REQUEST)}?lang={language}")
-    form = phone.locator("details[open]")
-    form.locator("[name=reason]").fill("the campaign ends today")
-    assert form.locator("[name=amount]").input_value() == "20"
-    form.get_by_role("button").click()
-    assert "done=request" in phone.url
-    asked = site.alert("override")
-    phone.goto(f"{site.link('boss', asked, Deed.APPROVE)}?lang={language}")
-    shot(phone, f"approve-{language}")
-    tap(phone, words["approve"])
-    assert "done=approve" in phone.url
-    assert answered(site, 200)
-    assert time.monotonic() - began < 60
-    phone.goto(f"{site.link(OWNER, alert)}?lang={language}")
+    site.by_mail = language
+    with channel_servers(lambda *_: None) as servers:
+        monkeypatch.setenv("SMTP_URL", servers.environment["SMTP_URL"])
+        letters = Letters(site, phone, tmp_path, servers)
+        site.again()
+        assert site.place.call() == 403
+        letters.open_newest(OWNER, f" {site.alert()}", f"mail-{language}")
+        letters.tap(words["undo"])
+        shot(phone, f"alert-{language}")
+        tap(phone, words["undo"])
+        assert "done=undo" in phone.url
+        assert answered(site, 200)
+        letters.open_newest(OWNER, f" {site.alert()}", f"mail-{language}")
+        letters.tap(words["request"])
+        form = phone.locator("details[open]")
+        form.locator("[name=reason]").fill("the campaign ends today")
+        assert form.locator("[name=amount]").input_value() == "20"
+        form.get_by_role("button").click()
+        assert "done=request" in phone.url
+        letters.open_newest("boss", f" {site.alert('override')}", f"mail-approve-{language}")
+        letters.tap(words["approve"])
+        shot(phone, f"approve-{language}")
+        tap(phone, words["approve"])
+        assert "done=approve" in phone.url
+        assert answered(site, 200)
+        assert time.monotonic() - began < 60
+        letters.open_newest(OWNER, f" {site.alert()}", f"mail-{language}")
+        letters.tap(words["open"])
     story = phone.locator("ol").inner_text()
     known = {"zh": "凭本人链接", "en": "by your own link"}[language]
     assert f"{OWNER} ({known})" in story and f"wang.wu ({known})" in story

@@ -8,7 +8,7 @@ from typing import Literal
 from usage_pipeline.alerts.kinds.base import AlertFacts, AlertKind, Identity, Lines
 from usage_pipeline.alerts.kinds.budget_parts import Ended, Share, Top, ended_of, shares_as_json, top_of
 from usage_pipeline.alerts.kinds.budget_words import BUDGET_WORDS, BudgetWords
-from usage_pipeline.alerts.kinds.what_is_done import action_names, what_is_done
+from usage_pipeline.alerts.kinds.what_is_done import action_names, undoing, what_is_done
 from usage_pipeline.alerts.text.escape import plain
 from usage_pipeline.alerts.text.format import amount, duration, moment, percent, period, rounded_amount
 from usage_pipeline.alerts.text.words import WORDS
@@ -127,8 +127,8 @@ class BudgetKind(AlertKind[BudgetFacts, BudgetWords]):
         ]
 
     def deeds(self, facts: BudgetFacts) -> tuple[str, ...]:
-        """Taking it, and asking for more."""
-        return ("acknowledge", "request")
+        """Taking it, asking for more, and undoing what is done at once."""
+        return ("acknowledge", "request", *undoing(facts))
 
     def example(self) -> BudgetFacts:
         """A day's budget of a project, used up by two callers."""

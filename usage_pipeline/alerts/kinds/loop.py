@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from usage_pipeline.alerts.kinds.base import AlertFacts, AlertKind, Identity, Lines, NewAlert
 from usage_pipeline.alerts.kinds.budget_words import BUDGET_WORDS
-from usage_pipeline.alerts.kinds.what_is_done import what_is_done
+from usage_pipeline.alerts.kinds.what_is_done import undoing, what_is_done
 from usage_pipeline.alerts.outbox import raise_alert
 from usage_pipeline.alerts.recipients import Addressee, TenantName, addressees, operators, resolved_names
 from usage_pipeline.alerts.text.escape import line, plain
@@ -126,6 +126,10 @@ class LoopKind(AlertKind[LoopFacts, _Words]):
             (BUDGET_WORDS[language].actions, what_is_done(facts, language)),
             (words.advice, words.what_to_do),
         ]
+
+    def deeds(self, facts: LoopFacts) -> tuple[str, ...]:
+        """Taking it, and undoing what is done at once."""
+        return ("acknowledge", *undoing(facts))
 
     def example(self) -> LoopFacts:
         """An agent that calls itself."""

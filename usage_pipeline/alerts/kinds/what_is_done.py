@@ -6,6 +6,7 @@ from typing import Protocol
 from usage_pipeline.alerts.kinds.budget_words import BUDGET_WORDS
 from usage_pipeline.alerts.kinds.enforcement import ENFORCEMENT
 from usage_pipeline.alerts.text.escape import plain
+from usage_pipeline.settings.enforcement import AT_DIFY
 
 
 class ActingFacts(Protocol):
@@ -43,3 +44,9 @@ def what_is_done(facts: ActingFacts, language: str) -> str:
         form = words.action_auto if facts.enforcement_mode == "auto" else words.action_approve
         return form.format(actions=actions)
     return (words.action_dry_run_of if apps else words.action_dry_run).format(actions=actions, apps=apps)
+
+
+def undoing(facts: ActingFacts) -> tuple[str, ...]:
+    """Returns the deed that undoes what is done about the alert, where apps are touched without asking anybody."""
+    at_dify = any(action in AT_DIFY for action in facts.actions)
+    return ("undo",) if at_dify and facts.enforcement_mode == "auto" else ()

@@ -10,6 +10,10 @@ from usage_pipeline.alerts.text.format import moment as moment_of
 from usage_pipeline.alerts.text.format import percent
 from usage_pipeline.alerts.text.words import WORDS
 
+_COMMAND = "usage-pipeline "
+# Deeds on the web page that a command would do, too.
+_BY_LINK = ("undo", "approve")
+
 
 def title(message: Message) -> str:
     """Returns the whole message in one line, not escaped: that of its first alert, and how many there are besides."""
@@ -33,9 +37,14 @@ def summary(alert: Alert, language: str) -> str:
 
 
 def lines_of(alert: Alert, language: str) -> Sequence[tuple[str, str]]:
-    """Returns label and value of everything that is known about the alert, in reading order, not escaped."""
+    """Returns label and value of everything that is known about the alert, in reading order, not escaped.
+
+    Who undoes or decides by a link needs no command for a shell.
+    """
     kind = kind_of(alert.kind)
     lines = [(label, value) for label, value in kind.lines(kind.read(alert.facts), language) if label and value]
+    if any(deed in _BY_LINK for deed, _ in alert.links):
+        lines = [(label, value) for label, value in lines if not value.startswith(_COMMAND)]
     taken = _taken(alert, language)
     # Who hears that somebody takes an alert has read it before: its first line is enough.
     return [*taken, *lines[:1]] if taken else lines

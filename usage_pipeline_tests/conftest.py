@@ -34,6 +34,14 @@ for _name in ("WAREHOUSE_URL", "DAGSTER_POSTGRES_URL", "DAGSTER_HOME", "USAGE_PI
     os.environ.pop(_name, None)
 
 _numbers = itertools.count()
+# What a server does so that data outlive a fall of the machine, half the processor's time of the tests.
+_NOTHING_TO_KEEP: tuple[LiteralString, ...] = (
+    "fsync = off",
+    "full_page_writes = off",
+    "synchronous_commit = off",
+    "autovacuum = off",
+    "jit = off",
+)
 # Begun first, so that no worker is left alone with one of them at the end.
 _LONG = (
     "commands/test_demo.py",
@@ -122,7 +130,11 @@ def _no_file_holds_a_secret(tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def postgres() -> Iterator[EmbeddedServer]:
     """A PostgreSQL that lives as long as the test session (one a worker)."""
     with server_home() as home:
-        yield start_embedded(home)
+        server = start_embedded(home)
+        for setting in _NOTHING_TO_KEEP:
+            _run(server, "ALTER SYSTEM SET " + setting)
+        _run(server, "SELECT pg_reload_conf()")
+        yield server
 
 
 @contextmanager
@@ -184,7 +196,7 @@ def _databases(postgres: EmbeddedServer, pattern: str = "template1") -> Iterator
 
     def make() -> str:
         names.append(f"t{os.getpid()}_{next(_numbers)}")
-        _run(postgres, "CREATE DATABASE {} TEMPLATE {}", names[-1], pattern)
+        _run(postgres, "CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", names[-1], pattern)
         return postgres.url(names[-1])
 
     yield make

@@ -112,7 +112,7 @@ def ended_when_it_waits(url: str) -> Iterator[None]:
         with connected(url) as connection:
             while not over.is_set():
                 ended = connection.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
                     " WHERE datname = current_database() AND pid <> pg_backend_pid() AND wait_event_type = 'Lock'"
                 ).fetchall()
                 if ended:

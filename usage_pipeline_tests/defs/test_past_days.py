@@ -11,6 +11,7 @@ import pytest
 from usage_pipeline.defs.backfill import PastDays, asked_days
 from usage_pipeline.defs.resources import Warehouse
 from usage_pipeline.inputs import InputError
+from usage_pipeline.settings import parse_settings
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline_tests.support.plain_budgets import Event, World, write_events, write_world
@@ -23,7 +24,7 @@ tiers: [{at: 100, level: emergency, notify: [ops]}]
 recipients: {ops: {channel: wecom, secret_env: OPS}}
 budgets: [{id: bots, name: Bots, per: project, period: day, limit: {cost: 2.5}}]
 """
-TODAY = datetime.now(UTC).date()
+TODAY = parse_settings(CONFIG, "c.yaml").today()
 DAYS = [TODAY - timedelta(days=number) for number in range(7, 0, -1)]
 Launch = Callable[..., dg.ExecuteInProcessResult]
 

@@ -57,14 +57,14 @@ class Followed:
 
     @property
     def yesterday(self) -> date:
-        """The day of a call of a day ago."""
-        return self.settings.today(datetime.now(UTC) - timedelta(days=1))
+        """The day of a call of forty hours ago, which is over in every zone."""
+        return self.settings.today(datetime.now(UTC) - timedelta(hours=40))
 
     def call_of_yesterday(self) -> None:
-        """The primary commits a message of a day ago with so many tokens, which came late."""
+        """The primary commits a message of that day with so many tokens, which came late."""
         self.replication.primary.do(
             "INSERT INTO messages SELECT (jsonb_populate_record(m, jsonb_build_object('id', gen_random_uuid(),"
-            f" 'message_tokens', {LATE - 500}, 'answer_tokens', 500, 'created_at', now() - interval '1 day'))).*"
+            f" 'message_tokens', {LATE - 500}, 'answer_tokens', 500, 'created_at', now() - interval '40 hours'))).*"
             " FROM messages m WHERE m.workflow_run_id IS NULL AND m.message_tokens > 0 LIMIT 1",
             "dify",
         )
@@ -224,9 +224,10 @@ def test_a_log_on_a_standby_knows_how_far_it_is(followed: Followed) -> None:
 def test_a_log_whose_session_ends_is_read_in_another(followed: Followed) -> None:
     replication = followed.replication
     _make_log(replication)
+    replication.primary.do("INSERT INTO completion_logs VALUES (0, now(), 1, 1) ON CONFLICT DO NOTHING", "dify")
     with closing(CompletionLogs("gateway", replication.primary.url("dify"))) as log:
         ended = log.clock()
-        replication.primary.do("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'dify'"
+        replication.primary.do("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = 'dify'"
                                " AND application_name LIKE '%(read-only)'")  # fmt: skip
         with pytest.raises(SourceInterruptedError, match="the server ended the session"):
             log.window_end(ended)

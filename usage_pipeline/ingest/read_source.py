@@ -1,14 +1,15 @@
 """Reads one source incrementally: windows of new rows, then the rows that were not final, each in its transaction."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import psycopg
 
 from usage_pipeline.ingest.configured_dimensions import apply_configuration
-from usage_pipeline.ingest.counting import count_staged, counting_rules, open_staging
+from usage_pipeline.ingest.counting import book_staged, count_staged, counting_rules, open_staging
+from usage_pipeline.ingest.look_back import LookBack, look_back
 from usage_pipeline.ingest.source_lock import PATIENCE, source_lock
 from usage_pipeline.settings import Settings
 from usage_pipeline.sources.base import (
@@ -29,6 +30,8 @@ from usage_pipeline.warehouse.statements import statement
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _SWEEP_EVERY = timedelta(hours=1)
 _OPEN_ROWS_A_BATCH = 2_000
+# Whose a call with several keys was is told two minutes later where Dify notes a key's use at once; else by a sweep.
+_KEYS_TOLD_WITHIN = timedelta(minutes=5)
 _UNKNOWN_REPLICA = (
     "not_visible",
     "replication",
@@ -163,6 +166,7 @@ class _Windows:
         read_through_cuts(self._read_what_has_no_time)
         since = self._first_moment()
         self._result.finished = self._read_windows(since) and self._read_the_rest(since, started)
+        self._look_at_shared_keys(since if self._sweep else self._clock - _KEYS_TOLD_WITHIN)
         with self._warehouse.transaction():
             ending = "ingest/source_done" if self._result.finished else "ingest/source_unfinished"
             self._warehouse.execute(statement(ending), self._state_parameters(self._clock))
@@ -197,33 +201,58 @@ class _Windows:
 
     def _read_windows(self, since: datetime) -> bool:
         """Returns whether it came to the end."""
+        self._look_back = read_through_cuts(self._plan, since)
+        return all(self._read_part(part) for part in self._look_back.windows)
+
+    def _plan(self, since: datetime) -> LookBack:
+        return look_back(
+            self._warehouse,
+            self._source,
+            since,
+            self._clock,
+            self._rules.booking_parameters(),
+            read_up_to=self._began_at,
+            sweep=self._sweep,
+        )
+
+    def _read_part(self, part: Window) -> bool:
+        """Reads a part of the source, window by window; returns whether it came to its end."""
+        since = part.since
         while True:
             try:
-                until = read_less_when_cut(partial(self._read_window, since))
+                until = read_less_when_cut(partial(self._read_window, replace(part, since=since)))
             except EnoughForNow as enough:
                 self._note_problem("behind", "windows", str(enough))
                 return True
             self._result.windows += 1
             self._report_progress()
-            if until is None:
+            if until is None or until == part.until:
                 return True
             # Reading again alone brings nobody further: a pass goes at least a window past where the last one was.
             if self._stop() and (self._began_at is None or until > self._began_at):
                 return False
             since = until
 
-    def _read_window(self, since: datetime, cuts: int) -> datetime | None:
-        """Reads a window, a smaller one when the server has cut it before; returns its end, None at the end of all."""
-        until = self._source.window_end(since)
-        if cuts:
-            until = since + (max(until or self._clock, since) - since) / 2**cuts
+    def _read_window(self, rest: Window, cuts: int) -> datetime | None:
+        """Reads the first of what is left, less of it when the server has cut it before; returns the window's end, None
+        at the end of all."""
+        until = self._end_of_window(rest, cuts)
+        window = replace(rest, until=until)
         with self._warehouse.transaction():
-            self._source.stage_window(self._warehouse, Window(since, until))
+            self._source.stage_window(self._warehouse, window)
             if self._source.family.names_in_rows:
                 self._read_dimensions()
             self._count()
-            self._remember_read_up_to(self._complete_up_to(since, until))
+            self._look_back.note_read(self._warehouse, window, self._clock)
+            if rest.until is None:
+                self._remember_read_up_to(self._complete_up_to(rest.since, until))
         return until
+
+    def _end_of_window(self, rest: Window, cuts: int) -> datetime | None:
+        until = self._source.window_end(rest.since)
+        if cuts:
+            until = rest.since + (max(until or self._clock, rest.since) - rest.since) / 2**cuts
+        return rest.until if rest.until is not None and (until is None or until > rest.until) else until
 
     def _complete_up_to(self, since: datetime, until: datetime | None) -> datetime:
         """Returns up to where all that was committed has been read when the window has.
@@ -294,6 +323,16 @@ class _Windows:
                 {"source": self._source.source_id, "messages": message_ids, "runs": run_ids},
             )
             self._count()
+
+    def _look_at_shared_keys(self, since: datetime) -> None:
+        """Attributes calls that several keys may have made once more: keys may have been looked at since."""
+        parameters = {**self._rules.booking_parameters(), "since": since}
+        with self._warehouse.transaction(), working_in_warehouse():
+            if not self._warehouse.execute(statement("ingest/restage_shared"), parameters).rowcount:
+                return
+            self._warehouse.execute("ANALYZE restaged")
+            self._warehouse.execute(statement("ingest/restage"), parameters)
+            self._result.events_changed += book_staged(self._warehouse, parameters)
 
     def _due_open_rows(self, started: datetime) -> list[_OpenRow]:
         return rows(

@@ -20,7 +20,8 @@ reads the same calls through each; a database's URL joins `test_database_urls.py
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Literal, Protocol, runtime_checkable
 
 from usage_pipeline.settings import Settings, SourceSettings
@@ -59,10 +60,23 @@ STATED_PROBLEMS = ("missing_column", "no_index", "missing_time", "not_visible", 
 
 @dataclass(frozen=True)
 class Window:
-    """Rows created from ``since`` (inclusive) up to ``until`` (exclusive; None: all there is)."""
+    """Rows created from ``since`` (inclusive) up to ``until`` (exclusive; None: all there is).
+
+    ``steps_since``: from when on single steps of a console are wanted, where that is not ``since``.
+    """
 
     since: datetime
     until: datetime | None
+    steps_since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class SourceSlot:
+    """Some seconds of a source: how many rows were created in them, and a digest that is another after each write."""
+
+    starts_at: datetime
+    digest: Decimal
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -168,6 +182,18 @@ class ReadsAgain(Protocol):
         """Fills stage_document with what was embedded from ``since`` on, and by ``ids``.
 
         Nothing where the source cannot know.
+        """
+        ...
+
+
+@runtime_checkable
+class TellsChanges(Protocol):
+    """A source that can tell which of its rows were written since it was last read, without handing them over."""
+
+    def slots(self, window: Window, width: timedelta) -> Sequence[SourceSlot] | None:
+        """Returns the slots of a width that hold rows, oldest first; None where this source cannot tell.
+
+        The digest of a slot changes whenever one of the rows that stage_window would read for it does.
         """
         ...
 

@@ -77,6 +77,8 @@ def test_no_extraction_statement_scans_a_big_table(big_dify: str) -> None:
     newest = row[0].replace(tzinfo=UTC)
     parameters = {
         "since": (newest - timedelta(minutes=15)).replace(tzinfo=None),
+        "before": (newest - timedelta(minutes=17)).replace(tzinfo=None),
+        "width": 10,
         "until": datetime(9999, 1, 1),  # noqa: DTZ001
         "ids": row[1],
         "app_id": "00000000-0000-4000-8000-000000000000",

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import LiteralString
 from uuid import UUID
 
+import psycopg
 from psycopg import sql
 
-from usage_pipeline.sources.base import DIFY, Family, Window, batches
+from usage_pipeline.sources.base import DIFY, Family, SourceSlot, Window, batches
 from usage_pipeline.sources.dify_postgres.connection import PostgresReader
 from usage_pipeline.sources.dify_postgres.schema import read_schema
 from usage_pipeline.sources.dify_schema import DifySchema, schema_problems
@@ -17,7 +18,7 @@ from usage_pipeline.sources.halving import FAULT_OF_A_ROW, stage_in_halves
 from usage_pipeline.sources.node_json import node_row
 from usage_pipeline.sources.watchdog import heard_from_source
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.rows import value, value_or_none, values
+from usage_pipeline.warehouse.rows import rows, value, value_or_none, values
 from usage_pipeline.warehouse.statements import statement
 
 _FOLDER = "sources/dify_postgres"
@@ -30,8 +31,11 @@ _IDS_A_BATCH = 1_000
 # so that a run always meets the message that says who asked.
 _MESSAGE_OVERLAP = timedelta(minutes=2)
 
-_MESSAGES_BY_TIME = "m.created_at >= %(since)s::timestamp AND m.created_at < %(until)s::timestamp"
-_MESSAGES_SINCE = "m.created_at >= %(since)s::timestamp"
+# Of a time before the window only messages that have a run.
+_MESSAGES_SINCE = (
+    "m.created_at >= %(before)s::timestamp AND (m.created_at >= %(since)s::timestamp OR workflow_run_id IS NOT NULL)"
+)
+_MESSAGES_BY_TIME = _MESSAGES_SINCE + " AND m.created_at < %(until)s::timestamp"
 _MESSAGES_BY_ID = "m.id = ANY(%(ids)s::uuid[])"
 _RUNS_BY_TIME = "r.created_at >= %(since)s::timestamp AND r.created_at < %(until)s::timestamp"
 _RUNS_SINCE = "r.created_at >= %(since)s::timestamp"
@@ -46,6 +50,24 @@ _NODES_BY_ID = "n.id = ANY(%(ids)s::uuid[])"
 _IDS = "SELECT {0}.id::text FROM {1} {0} WHERE {2}"
 _NODES_BY_RUN = "n.workflow_run_id = ANY(%(ids)s::uuid[])"
 _CREATED_FROM = "(SELECT l.created_from FROM workflow_app_logs l WHERE l.workflow_run_id = r.id LIMIT 1)"
+_NODES_OF_A_RUN = (
+    "n.tenant_id = r.tenant_id AND n.app_id = r.app_id AND n.workflow_id = r.workflow_id"
+    " AND n.triggered_from IN ('workflow-run', 'rag-pipeline-run', 'single-step') AND n.workflow_run_id = r.id"
+)
+_LOGS = (
+    "SELECT sum(uuid_hash_extended(l.id, l.xmin::text::bigint)) AS digest"
+    " FROM workflow_app_logs l WHERE l.workflow_run_id = r.id"
+)
+_NO_LOGS = "SELECT 0 AS digest"
+_SLOTS_A_STATEMENT = timedelta(hours=6)
+# A view has no xmin; a right to single columns does not reach it; a big day may take too long.
+_CANNOT_TELL = (
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.UndefinedFunction,
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.FeatureNotSupported,
+)
 _PIPELINES = "SELECT p.id, p.tenant_id, p.name FROM pipelines p"
 _NO_PIPELINES = "SELECT NULL::uuid AS id, NULL::uuid AS tenant_id, NULL::text AS name WHERE false"
 
@@ -112,7 +134,7 @@ class DifyPostgres(PostgresReader):
 
     def stage_window(self, warehouse: Connection, window: Window) -> None:
         """Fills the staging tables with what was created in the window, and with its runs' node executions."""
-        messages = _between(Window(window.since - _MESSAGE_OVERLAP, window.until))
+        messages = {**_between(window), "before": _naive(window.since - _MESSAGE_OVERLAP)}
         if window.until is None:
             self._stage_messages(warehouse, _MESSAGES_SINCE, messages)
             self._stage_messages(warehouse, _STRAY_MESSAGES, {})
@@ -123,9 +145,27 @@ class DifyPostgres(PostgresReader):
         else:
             self._stage_messages(warehouse, _MESSAGES_BY_TIME, messages)
             self.stage_runs(warehouse, [window])
-        self.stage_single_steps(warehouse, window.since)
+        self.stage_single_steps(warehouse, window.steps_since or window.since)
         self._stage_node_models(warehouse)
         self._stage_key_records(warehouse)
+
+    def slots(self, window: Window, width: timedelta) -> Sequence[SourceSlot] | None:
+        """The digests of what was created in the window; None where a view, a right or an index is in the way."""
+        if self._schema.key_record_type is not None or not self._schema.run_by_time:
+            return None
+        found: list[SourceSlot] = []
+        since, end = window.since, window.until or self.clock()
+        try:
+            while since < end:
+                until = min(since + _SLOTS_A_STATEMENT, end)
+                with self.reading() as dify:
+                    parameters = {**_between(Window(since, until)), "width": int(width.total_seconds())}
+                    found += rows(dify, SourceSlot, _slots(self._schema), parameters)
+                heard_from_source()
+                since = until
+        except _CANNOT_TELL:
+            return None
+        return found
 
     def stage_rows(self, warehouse: Connection, message_ids: Sequence[str], run_ids: Sequence[str]) -> None:
         """The same for single rows, by primary key."""
@@ -323,6 +363,11 @@ def _nodes_by_run(schema: DifySchema) -> LiteralString:
     return _NODES_BY_RUN if schema.node_by_run else statement(f"{_FOLDER}/nodes_of_runs")
 
 
+def _slots(schema: DifySchema) -> sql.SQL:
+    nodes = "n.workflow_run_id = r.id" if schema.node_by_run else _NODES_OF_A_RUN
+    return _select("slots", nodes=nodes, logs=_LOGS if schema.app_log_by_run else _NO_LOGS)
+
+
 def _single_steps(schema: DifySchema) -> LiteralString:
     return statement(f"{_FOLDER}/single_step_nodes{'' if schema.node_by_workflow else '_by_app'}")
 
@@ -358,6 +403,7 @@ def iter_extraction_statements(schema: DifySchema) -> Iterator[tuple[str, sql.SQ
     yield "nodes by run, as text", _select("nodes_text", selection=_nodes_by_run(schema))
     if schema.key_record_type is not None:
         yield "key records", _key_records(schema.key_record_type)
+    yield "slots", _slots(schema)
     yield "single steps", _select("nodes", selection=_single_steps(schema))
     for name in (*_SUMS, "message_ids"):
         yield name, _select(name)

@@ -4,7 +4,7 @@
 -- What names a dimension (:row_group, :bits, ...) is made of settings/dimensions.py by budgets/dimension_sql.py.
 -- Reads :rows (rows_of_days.sql or rows_of_events.sql, as :by_event says), stage_stale, stage_definition,
 -- stage_condition, stage_mask and the tables that name values. Writes stage_*,
--- usage.budget_value, usage.budget_spent, usage.budget_day. Safe to run twice: a day's sums replace what was there.
+-- usage.budget_value, usage.budget_spent, usage.budget_touched, usage.budget_day. Safe to run twice: a day's sums replace what was there.
 DELETE FROM stage_row;
 DELETE FROM stage_bits;
 DELETE FROM stage_marked;
@@ -81,26 +81,34 @@ WHERE v.value_id IS NULL
 ORDER BY p.definition_id, p.scope_value
 ON CONFLICT DO NOTHING;
 
-DELETE FROM usage.budget_spent s
-USING usage.budget_value v, stage_stale x
-WHERE x.by_event = :'by_event'::boolean AND v.definition_id = x.definition_id AND s.value_id = v.value_id
-  AND s.usage_date = x.usage_date
-  AND NOT EXISTS (SELECT FROM stage_part p
-                  WHERE p.definition_id = v.definition_id AND p.scope_value = v.scope_value
-                    AND p.usage_date = s.usage_date AND p.starts_at = s.starts_at);
-
-INSERT INTO usage.budget_spent AS known (
-    value_id, usage_date, starts_at, calls, input_tokens, output_tokens, total_tokens, base_cost
+WITH gone AS (
+    DELETE FROM usage.budget_spent s
+    USING usage.budget_value v, stage_stale x
+    WHERE x.by_event = :'by_event'::boolean AND v.definition_id = x.definition_id AND s.value_id = v.value_id
+      AND s.usage_date = x.usage_date
+      AND NOT EXISTS (SELECT FROM stage_part p
+                      WHERE p.definition_id = v.definition_id AND p.scope_value = v.scope_value
+                        AND p.usage_date = s.usage_date AND p.starts_at = s.starts_at)
+    RETURNING s.value_id, s.usage_date
 )
-SELECT v.value_id, p.usage_date, p.starts_at, p.calls, p.input_tokens, p.output_tokens, p.total_tokens, p.base_cost
-FROM stage_part p
-JOIN usage.budget_value v USING (definition_id, scope_value)
-ON CONFLICT (value_id, usage_date, starts_at) DO UPDATE
-SET calls = excluded.calls, input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,
-    total_tokens = excluded.total_tokens, base_cost = excluded.base_cost
-WHERE (known.calls, known.input_tokens, known.output_tokens, known.total_tokens, known.base_cost)
-      IS DISTINCT FROM
-      (excluded.calls, excluded.input_tokens, excluded.output_tokens, excluded.total_tokens, excluded.base_cost);
+INSERT INTO usage.budget_touched SELECT DISTINCT value_id, usage_date FROM gone ON CONFLICT DO NOTHING;
+
+WITH counted AS (
+    INSERT INTO usage.budget_spent AS known (
+        value_id, usage_date, starts_at, calls, input_tokens, output_tokens, total_tokens, base_cost
+    )
+    SELECT v.value_id, p.usage_date, p.starts_at, p.calls, p.input_tokens, p.output_tokens, p.total_tokens, p.base_cost
+    FROM stage_part p
+    JOIN usage.budget_value v USING (definition_id, scope_value)
+    ON CONFLICT (value_id, usage_date, starts_at) DO UPDATE
+    SET calls = excluded.calls, input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,
+        total_tokens = excluded.total_tokens, base_cost = excluded.base_cost
+    WHERE (known.calls, known.input_tokens, known.output_tokens, known.total_tokens, known.base_cost)
+          IS DISTINCT FROM
+          (excluded.calls, excluded.input_tokens, excluded.output_tokens, excluded.total_tokens, excluded.base_cost)
+    RETURNING known.value_id, known.usage_date
+)
+INSERT INTO usage.budget_touched SELECT DISTINCT value_id, usage_date FROM counted ON CONFLICT DO NOTHING;
 
 INSERT INTO usage.budget_day AS known (definition_id, usage_date, version)
 SELECT definition_id, usage_date, version FROM stage_stale WHERE by_event = :'by_event'::boolean

@@ -4,7 +4,8 @@
 -- A pass (:passed_at) evaluates a period that has ended only under the terms that were in force while it ran: a changed file
 -- says nothing about yesterday.
 -- A period is cut in the zone of the value's tenant where the value has one, else in the budget's. Days are compared as
--- dates: a usage date is a day of its tenant's zone already. With :until, only what was spent up to that day.
+-- dates: a usage date is a day of its tenant's zone already. With :until, only what was spent up to that day; with
+-- :only_touched, only where a day of the period stands in usage.budget_touched.
 INSERT INTO stage_span
 SELECT b.budget_id, c.*
 FROM stage_budget b
@@ -28,6 +29,9 @@ FROM (
     LEFT JOIN usage.tenant t ON t.source = v.source AND t.tenant_id = v.tenant_id
     JOIN stage_span c ON c.budget_id = b.budget_id
      AND c.zone = CASE WHEN b.follows_tenant THEN coalesce(t.timezone, b.zone) ELSE b.zone END
+     AND (NOT :'only_touched'::boolean OR EXISTS (
+        SELECT FROM usage.budget_touched t
+        WHERE t.value_id = v.value_id AND t.usage_date >= c.first_day AND t.usage_date < c.end_day))
     CROSS JOIN LATERAL (
         SELECT sum(s.total_tokens) AS tokens, sum(s.input_tokens) AS input_tokens, sum(s.output_tokens) AS output_tokens,
                sum(s.base_cost) AS cost, sum(s.calls) AS calls
@@ -48,7 +52,7 @@ INSERT INTO stage_spent
 SELECT b.budget_id, '', '', '{}'::jsonb, b.period, b.zone, c.starts, c.ends, 0, 0, 0, 0, 0
 FROM stage_budget b
 JOIN stage_span c ON c.budget_id = b.budget_id AND c.zone = b.zone
-WHERE NOT b.divided
+WHERE NOT b.divided AND NOT :'only_touched'::boolean
 ON CONFLICT DO NOTHING;
 
 -- A value that was in force and has spent nothing any more (its events moved to another day) is evaluated with zero.
@@ -57,6 +61,7 @@ SELECT k.budget_id, k.scope_value, k.scope_name, k.scope, k.period, k.zone, k.pe
 FROM usage.budget_status k
 JOIN stage_budget b ON b.budget_id = k.budget_id AND b.period = k.period
 JOIN stage_span c ON c.budget_id = k.budget_id AND c.zone = k.zone AND c.starts = k.period_start AND c.ends = k.period_end
+WHERE NOT :'only_touched'::boolean
 ON CONFLICT DO NOTHING;
 
 -- A window from which all spending has rolled out is evaluated too while a tier of it still stands.
@@ -67,6 +72,6 @@ FROM usage.budget_tier t
 JOIN usage.budget_status k USING (budget_id, scope_value)
 JOIN stage_budget b ON b.budget_id = k.budget_id AND b.period = k.period
 JOIN stage_span c ON c.budget_id = k.budget_id AND c.zone = k.zone
-WHERE t.period_start = '-infinity' AND k.period LIKE 'rolling:%'
+WHERE t.period_start = '-infinity' AND k.period LIKE 'rolling:%' AND NOT :'only_touched'::boolean
 ORDER BY k.budget_id, k.scope_value, k.period_start DESC
 ON CONFLICT DO NOTHING;

@@ -50,18 +50,26 @@ LEFT JOIN LATERAL (
                CASE WHEN s.period_start - h.period_start BETWEEN interval '6 days 22 hours' AND interval '7 days 2 hours'
                     THEN 1 END AS weeks
         FROM (
-            SELECT e.starts AS period_start, 1 AS place,
-                   sum(CASE s.measure WHEN 'tokens' THEN u.total_tokens WHEN 'input_tokens' THEN u.input_tokens
-                                      WHEN 'output_tokens' THEN u.output_tokens WHEN 'cost' THEN u.base_cost
-                                      ELSE u.calls END) AS spent
+            -- Each sum is looked up by its key, whatever the planner thinks of tables that have just been filled.
+            SELECT e.starts AS period_start, 1 AS place, sums.spent
             FROM counted c
-            JOIN usage.budget_value v ON v.definition_id = c.definition_id AND v.scope_value = s.scope_value
+            CROSS JOIN LATERAL (
+                SELECT v.value_id FROM usage.budget_value v
+                WHERE v.definition_id = c.definition_id AND v.scope_value = s.scope_value
+                OFFSET 0
+            ) AS v
             JOIN earlier e ON e.period = s.period AND e.zone = s.zone AND e.period_start = s.period_start
                           AND e.first_day >= c.since
-            JOIN usage.budget_spent u ON u.value_id = v.value_id AND u.usage_date >= e.first_day AND u.usage_date < e.end_day
-                                     AND (u.starts_at = '-infinity' OR u.starts_at >= e.starts AND u.starts_at < e.ends)
-            WHERE c.n = b.n
-            GROUP BY e.starts
+            CROSS JOIN LATERAL (
+                SELECT sum(CASE s.measure WHEN 'tokens' THEN u.total_tokens WHEN 'input_tokens' THEN u.input_tokens
+                                          WHEN 'output_tokens' THEN u.output_tokens WHEN 'cost' THEN u.base_cost
+                                          ELSE u.calls END) AS spent
+                FROM usage.budget_spent u
+                WHERE u.value_id = v.value_id AND u.usage_date >= e.first_day AND u.usage_date < e.end_day
+                  AND (u.starts_at = '-infinity' OR u.starts_at >= e.starts AND u.starts_at < e.ends)
+                OFFSET 0
+            ) AS sums
+            WHERE c.n = b.n AND sums.spent IS NOT NULL
             UNION ALL
             (SELECT k.period_start, 2, (k.measures -> s.measure ->> 'spent')::numeric
              FROM usage.budget_status k

@@ -1,10 +1,13 @@
 -- Where one value of a budget, by its name or scope value, stands in its current period (of rolling windows the newest); two
 -- where the name fits several; only what lies in a tenant, by name or id, when asked for. Reads usage.budget_status along its
--- key and budget_status_name, usage.tenant. Writes nothing.
+-- key and budget_status_name, usage.tenant, usage.evaluation. Writes nothing.
 SELECT DISTINCT ON (b.scope_value)
-       b.scope_value, b.scope_name, b.measure, b.spent, b."limit", b.ratio, b.level, b.forecast, b.as_of, b.period_start,
+       b.scope_value, b.scope_name, b.measure, b.spent, b."limit", b.ratio, b.level, b.forecast,
+       -- What has not spent since everything was evaluated stands as of the newest look.
+       CASE WHEN b.as_of >= e.evaluated_at THEN greatest(b.as_of, e.looked_at) ELSE b.as_of END AS as_of, b.period_start,
        b.period_end
 FROM usage.budget_status b
+LEFT JOIN usage.evaluation e ON true
 WHERE b.budget_id = :'budget_id'::text AND (b.scope_value = :'scope'::text OR b.scope_name = :'scope'::text)
   AND b.period_start <= now() AND b.period_end > now()
   AND (:'tenant'::text IS NULL OR EXISTS (

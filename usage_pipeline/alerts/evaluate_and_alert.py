@@ -18,16 +18,17 @@ from usage_pipeline.warehouse.statements import statement
 
 
 def evaluate_and_alert(
-    connection: Connection, configuration: ActiveConfiguration, as_of: datetime
+    connection: Connection, configuration: ActiveConfiguration, as_of: datetime, *, everything: bool = True
 ) -> tuple[Evaluation, list[str]]:
     """Returns what was found and the ids of the alerts that are new. ``as_of`` is aware UTC.
 
+    Without ``everything``, budgets whose spending and terms are as they were are not evaluated again for a while.
     A status and the alerts that it leads to stand together or not at all; running it twice raises nothing twice.
     """
     settings, version = configuration.settings, configuration.version
     with connection.transaction():
         ended = [notify_override(connection, settings, version, each, as_of) for each in close_due(connection, as_of)]
-        found = evaluate_budgets(connection, settings, version, as_of)
+        found = evaluate_budgets(connection, settings, version, as_of, everything=everything)
         raised = raise_budget_alerts(connection, settings, version, found.reached, as_of)
         hold(connection, settings, as_of, raised)
         connection.execute(statement("alerts/resolve"), {"as_of": as_of})

@@ -1,6 +1,7 @@
 """Holds what was spent against every budget, writes its status, and returns which tiers were reached."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -13,6 +14,7 @@ from psycopg import sql
 from usage_pipeline.budgets.definitions import definitions_of, scope_parameters
 from usage_pipeline.budgets.dimension_sql import with_dimensions
 from usage_pipeline.budgets.names import Names, names_of, remember_names
+from usage_pipeline.budgets.pace import Extent, note_evaluated, note_looked, pace
 from usage_pipeline.settings import Budget, Settings
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.locks import Lock, lock_until_commit
@@ -67,32 +69,47 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class _AtLevel:
+class _LevelChange:
     level: str
+    was: str | None
     number: int
 
 
-def evaluate_budgets(connection: Connection, settings: Settings, version: int, as_of: datetime) -> Evaluation:
+def evaluate_budgets(
+    connection: Connection, settings: Settings, version: int, as_of: datetime, *, everything: bool = True
+) -> Evaluation:
     """Writes budget_status of every budget's current period (and of those that ended within CLOSING_TIME).
 
-    Runs inside the caller's transaction, which also writes the alerts of ``reached``: an alert stands exactly if the
-    status that found it stands. Evaluations wait for each other. ``as_of`` is aware UTC.
+    Without ``everything``, of the values alone that spent since the last evaluation, as long as nothing but spending
+    changed (usage_pipeline/budgets/pace.py). Runs inside the caller's transaction, which also writes the alerts of
+    ``reached``: an alert stands exactly if the status that found it stands. Evaluations wait for each other. ``as_of``
+    is aware UTC.
     """
-    found = Evaluation()
     lock_evaluation(connection)
+    known = pace(connection, version)
+    extent: Extent = "everything" if everything else known.extent(as_of)
+    if extent == "nothing":
+        note_looked(connection, as_of)
+        return _found(Counter(known.levels), [])
     hours = int(CLOSING_TIME / timedelta(hours=1))
     moments = [as_of - timedelta(hours=number) for number in range(hours + 1)]
     names = names_of(connection, settings.budgets)
     remember_names(connection, settings.budgets, names)
-    evaluate(connection, settings, moments, passed_at=as_of, names=names)
+    evaluate(connection, settings, moments, passed_at=as_of, names=names, only_touched=extent == "what spent")
     now = {"judged_at": as_of, "config_version": version}
     connection.execute(statement("budgets/tiers"), now)
+    levels = Counter[str]() if extent == "everything" else Counter(known.levels)
+    for change in rows(connection, _LevelChange, with_levels("budgets/level_changes")):
+        levels[change.level] += change.number
+        if extent == "what spent" and change.was is not None:
+            levels[change.was] -= change.number
     connection.execute(with_levels("budgets/write_status"), now)
-    found.reached = rows(connection, Reached, statement("budgets/reached"))
-    counts = rows(connection, _AtLevel, with_levels("budgets/count_levels"))
-    found.levels = {at.level: at.number for at in counts}
-    found.rows = sum(found.levels.values())
-    return found
+    note_evaluated(connection, known, +levels, as_of, extent)
+    return _found(+levels, rows(connection, Reached, statement("budgets/reached")))
+
+
+def _found(levels: Counter[str], reached: list[Reached]) -> Evaluation:
+    return Evaluation(levels.total(), dict(sorted(levels.items())), reached)
 
 
 def lock_evaluation(connection: Connection) -> None:
@@ -112,13 +129,14 @@ def evaluate(
     until: date | None = None,
     passed_at: datetime | None = None,
     names: Names | None = None,
+    only_touched: bool = False,
 ) -> None:
     """Fills stage_status and stage_passed for the periods that the moments lie in; notifies nobody, writes no status.
 
     Of rolling windows, only the one at the last moment. ``judged_at`` is the moment that forecasts start from; left
     out: the last one. ``until`` leaves out what was spent on later days; ``passed_at`` leaves out
     periods that ended before it under other terms. Days that changed since they were counted are
-    counted first.
+    counted first. With ``only_touched``, only values whose spending changed since the last evaluation.
     """
     connection.execute(f"TRUNCATE {_STAGES}".encode())
     if not settings.budgets:
@@ -131,7 +149,9 @@ def evaluate(
     )
     _count_days(connection, parameters)
     connection.execute("ANALYZE stage_budget, stage_definition, stage_cut")
-    connection.execute(with_dimensions("budgets/spent"), {"until": until, "passed_at": passed_at})
+    connection.execute(
+        with_dimensions("budgets/spent"), {"until": until, "passed_at": passed_at, "only_touched": only_touched}
+    )
     connection.execute(statement("budgets/allowances"), {"judged_at": judged_at or max(moments)})
     connection.execute(
         "ANALYZE stage_spent (budget_id, scope_value, period_start), stage_limit, stage_tier, stage_allowance"

@@ -62,7 +62,7 @@ def test_a_backfill_sends_nothing(company: Company) -> None:
     """Days are evaluated again under the file in force, and nobody is told; the next pass tells as always."""
     company.run()
     with connected(company.warehouse_url) as connection:
-        forget(connection, "alert", "budget_status")
+        forget(connection, "alert", "budget_status", "evaluation")
         configuration = active_configuration(connection, EXAMPLE)
         days = [configuration.settings.today() - timedelta(days=number) for number in range(5)]
         assert backfill(connection, configuration, days) == []

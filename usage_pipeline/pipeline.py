@@ -77,6 +77,8 @@ class Pass:
     newest_passes: Sequence[str] = ()
     # None: the days whose events changed.
     days: list[date] | None = None
+    # Whether the days are made again from all their events, as a person or a backfill asks; a pass adds what changed.
+    anew: bool = True
     # Where passes follow each other, none reads or sends to the end what holds it up: the next one goes on.
     bounded: bool = False
     progress: Callable[[Progress], None] | None = None
@@ -139,14 +141,14 @@ def _alert_on_sources(work: Pass) -> None:
 
 def _roll_up(work: Pass) -> None:
     work.summary.days = changed_days(work.connection) if work.days is None else work.days
-    roll_up(work.connection, work.summary.days, progress=work.rolled_up)
+    roll_up(work.connection, work.summary.days, anew=work.anew, progress=work.rolled_up)
     keep_first_day_of(work.connection)
 
 
 def _evaluate(work: Pass) -> None:
     if late := [day for day in work.summary.days if work.days is None and day < _yesterday(work)]:
         correct_days(work.connection, work.configuration, late)
-    work.summary.evaluation, raised = evaluate_and_alert(work.connection, work.configuration, _now())
+    work.summary.evaluation, raised = evaluate_and_alert(work.connection, work.configuration, _now(), everything=False)
     work.summary.alerts += raised
 
 
@@ -259,6 +261,7 @@ def run_pass(
         pass_id=f"{by} {_now():%Y-%m-%dT%H:%M:%S.%f}",
         sweep=sweep,
         deliver=deliver,
+        anew=False,
         progress=progress,
     )
     return run_steps(work, *STEPS)

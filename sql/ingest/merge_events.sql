@@ -1,9 +1,16 @@
 -- Merges the staged events into the ledger: each event stands in it once, whatever is read again.
--- Reads stage_event, known_event, gone_event. Writes usage.usage_event and, for each day whose events changed,
--- usage.changed_day. The caller holds the source's lock: nobody else writes events of it.
+-- Reads stage_event, known_event, gone_event, usage.tenant, usage.rolled_day. Writes usage.usage_event and, for each day
+-- whose events changed, usage.changed_day; of a day that was rolled up, and where few changed, what did (usage.usage_change),
+-- so that it need not be made again from all its events. The caller holds the source's lock: nobody else writes events of it.
 -- Each event is sealed (usage.seal_of): reconciliation knows by it what a pass wrote from what another hand did.
 -- Safe to run twice: an event that says what the ledger says changes nothing. What the source deleted is not touched.
 -- Rows of the ledger are looked up by key, however little the planner knows of the temporary tables: never read whole.
+DELETE FROM new_events;
+
+DELETE FROM event_change;
+
+INSERT INTO new_events SELECT (SELECT count(*) FROM stage_event) - (SELECT count(*) FROM known_event);
+
 SET LOCAL enable_hashjoin = off;
 
 SET LOCAL enable_mergejoin = off;
@@ -12,7 +19,15 @@ WITH gone AS (
     DELETE FROM usage.usage_event e
     USING gone_event g
     WHERE e.source = :'source' AND e.event_id = g.event_id
-    RETURNING e.usage_date
+    RETURNING e.*
+), noted AS (
+    INSERT INTO event_change
+    SELECT -1, g.event_id, g.usage_date, g.tenant_id, g.environment, g.app_id, g.api_key_id, g.key_attribution,
+           g.caller_kind, g.caller_id, g.provider, g.model, g.currency, g.node_id, g.node_type, g.node_title,
+           g.occurred_at, g.basis, g.status, g.input_tokens, g.output_tokens, g.total_tokens, g.cost,
+           g.base_cost
+    FROM gone g
+    WHERE (SELECT number FROM new_events) <= :'few'::bigint
 )
 INSERT INTO touched_day SELECT usage_date FROM gone;
 
@@ -48,7 +63,26 @@ WITH sealed AS MATERIALIZED (
            s.output_tokens, s.total_tokens, s.logged_cost, s.logged_currency, s.cost, s.currency, s.base_cost,
            s.price_source, s.basis, s.status, s.occurred_at, s.usage_date, s.logged_app_id, s.logged_api_key_id,
            s.seal)
-    RETURNING known.event_id, known.usage_date
+    RETURNING known.*
+), noted AS (
+    INSERT INTO event_change
+    SELECT 1, c.event_id, c.usage_date, c.tenant_id, c.environment, c.app_id, c.api_key_id, c.key_attribution,
+           c.caller_kind, c.caller_id, c.provider, c.model, c.currency, c.node_id, c.node_type, c.node_title,
+           c.occurred_at, c.basis, c.status, c.input_tokens, c.output_tokens, c.total_tokens, c.cost,
+           c.base_cost
+    FROM changed c
+    WHERE (SELECT number FROM new_events) <= :'few'::bigint
+    UNION ALL
+    -- As it was before this statement.
+    SELECT -1, was.event_id, was.usage_date, was.tenant_id, was.environment, was.app_id, was.api_key_id,
+           was.key_attribution, was.caller_kind, was.caller_id, was.provider, was.model, was.currency,
+           was.node_id, was.node_type, was.node_title, was.occurred_at, was.basis, was.status,
+           was.input_tokens, was.output_tokens, was.total_tokens, was.cost, was.base_cost
+    FROM changed c
+    CROSS JOIN LATERAL (
+        SELECT l.* FROM usage.usage_event l WHERE l.source = :'source' AND l.event_id = c.event_id OFFSET 0
+    ) AS was
+    WHERE (SELECT number FROM new_events) <= :'few'::bigint
 )
 INSERT INTO touched_day
 SELECT usage_date FROM changed
@@ -79,8 +113,40 @@ WITH added AS (
 )
 INSERT INTO touched_day SELECT usage_date FROM added;
 
-INSERT INTO usage.changed_day AS known (source, usage_date)
-SELECT DISTINCT :'source', usage_date FROM touched_day
-ON CONFLICT (source, usage_date) DO UPDATE SET change = known.change + 1, changed_at = now();
+INSERT INTO event_change
+SELECT 1, s.event_id, s.usage_date, s.tenant_id, s.environment, s.app_id, s.api_key_id, s.key_attribution,
+       s.caller_kind, s.caller_id, s.provider, s.model, s.currency, s.node_id, s.node_type, s.node_title,
+       s.occurred_at, s.basis, s.status, s.input_tokens, s.output_tokens, s.total_tokens, s.cost,
+       s.base_cost
+FROM stage_event s
+WHERE NOT EXISTS (SELECT FROM known_event k WHERE k.event_id = s.event_id)
+  AND (SELECT number FROM new_events) <= :'few'::bigint;
+
+INSERT INTO usage.usage_change
+SELECT :'source', c.usage_date, c.tenant_id, c.environment, c.app_id, c.api_key_id, c.key_attribution, c.caller_kind,
+       c.caller_id, c.provider, c.model, c.currency, c.node_id, c.node_type, c.node_title,
+       extract(hour FROM c.occurred_at AT TIME ZONE coalesce(t.timezone, 'UTC'))::smallint,
+       CASE WHEN is_a.call THEN c.sign ELSE 0 END,
+       CASE WHEN is_a.call AND c.status = 'failed' THEN c.sign ELSE 0 END,
+       CASE WHEN c.basis = 'logged' THEN c.sign * c.input_tokens ELSE 0 END,
+       CASE WHEN c.basis = 'logged' THEN c.sign * c.output_tokens ELSE 0 END,
+       CASE WHEN c.basis = 'logged' THEN c.sign * c.total_tokens ELSE 0 END,
+       CASE WHEN c.basis = 'estimated' THEN c.sign * c.total_tokens ELSE 0 END,
+       CASE WHEN c.basis = 'logged' AND c.base_cost IS NULL THEN c.sign * c.total_tokens ELSE 0 END,
+       CASE WHEN c.basis = 'logged' THEN c.sign * coalesce(c.cost, 0) ELSE 0 END,
+       CASE WHEN c.basis = 'logged' THEN c.sign * coalesce(c.base_cost, 0) ELSE 0 END
+FROM event_change c
+LEFT JOIN usage.tenant t ON t.source = :'source' AND t.tenant_id = c.tenant_id
+CROSS JOIN LATERAL (
+    SELECT c.basis = 'logged' AND c.event_id NOT LIKE 'residual:%' AS call
+) AS is_a;
+
+INSERT INTO usage.changed_day AS known (source, usage_date, anew)
+SELECT DISTINCT :'source', t.usage_date,
+       (SELECT number FROM new_events) > :'few'::bigint OR r.usage_date IS NULL
+FROM touched_day t
+LEFT JOIN usage.rolled_day r USING (usage_date)
+ON CONFLICT (source, usage_date) DO UPDATE
+SET change = known.change + 1, changed_at = now(), anew = known.anew OR excluded.anew;
 
 SELECT count(*) FROM touched_day;

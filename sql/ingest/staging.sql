@@ -125,3 +125,13 @@ CREATE TEMP TABLE IF NOT EXISTS restaged (event_id text) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS gone_event (event_id text) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE IF NOT EXISTS touched_day (usage_date date) ON COMMIT DELETE ROWS;
+
+-- What was added to the ledger (sign 1) and what was taken from it (-1), where little is new.
+CREATE TEMP TABLE IF NOT EXISTS event_change (
+    sign integer, event_id text, usage_date date, tenant_id text, environment text, app_id text, api_key_id text,
+    key_attribution text, caller_kind text, caller_id text, provider text, model text, currency text, node_id text,
+    node_type text, node_title text, occurred_at timestamptz, basis text, status text, input_tokens bigint,
+    output_tokens bigint, total_tokens bigint, cost numeric, base_cost numeric
+) ON COMMIT DELETE ROWS;
+
+CREATE TEMP TABLE IF NOT EXISTS new_events (number bigint) ON COMMIT DELETE ROWS;

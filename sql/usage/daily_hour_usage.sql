@@ -10,4 +10,5 @@ SELECT e.usage_date, e.source, e.tenant_id,
 FROM usage.usage_event e
 LEFT JOIN usage.tenant t ON t.source = e.source AND t.tenant_id = e.tenant_id
 WHERE e.basis = 'logged' AND e.usage_date = ANY(:'days'::date[])
-GROUP BY 1, 2, 3, 4;
+GROUP BY 1, 2, 3, 4
+HAVING count(*) FILTER (WHERE e.event_id NOT LIKE 'residual:%') > 0 OR sum(e.total_tokens) > 0 OR sum(e.base_cost) > 0;

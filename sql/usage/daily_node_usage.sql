@@ -21,4 +21,6 @@ SELECT e.usage_date, e.source, e.tenant_id, e.app_id, e.node_id, e.node_type, e.
 FROM usage.usage_event e
 WHERE e.usage_date = ANY(:'days'::date[])
 GROUP BY e.usage_date, e.source, e.tenant_id, e.app_id, e.node_id, e.node_type, e.node_title, e.provider, e.model,
-       e.currency;
+       e.currency
+HAVING count(*) FILTER (WHERE e.event_id NOT LIKE 'residual:%' AND e.basis = 'logged') > 0
+       OR sum(e.total_tokens) > 0 OR coalesce(sum(e.cost), 0) > 0;

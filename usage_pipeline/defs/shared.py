@@ -13,7 +13,7 @@ import dagster as dg
 
 from usage_pipeline import inputs
 from usage_pipeline.defs.resources import Warehouse
-from usage_pipeline.run_tags import Work, days_of, pass_tags
+from usage_pipeline.run_tags import Work, days_of, is_backfill, pass_tags
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.approvals import KnownBy
 from usage_pipeline.settings.environment import config_path
@@ -111,6 +111,7 @@ def pass_of(
         newest_passes=newest_passes,
         progress=lambda p: context.log.info(f"{p.source_id}: read up to {p.read_up_to}, {p.events_changed} changed"),
         rolled_up=lambda done, of: context.log.info(f"{done} of {of} days rolled up"),
+        anew=is_backfill(context.run.tags),
     )
 
 

@@ -14,6 +14,9 @@ from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import rows, value
 from usage_pipeline.warehouse.statements import like_pattern, statement
 
+# More at once, and their days are made again from all events: telling each change would cost as much.
+_FEW_EVENTS = 10_000
+
 
 @dataclass(frozen=True)
 class CountingRules:
@@ -118,4 +121,4 @@ def _analyze(warehouse: Connection, *tables: str) -> None:
 
 
 def _merge(warehouse: Connection, parameters: Mapping[str, object]) -> int:
-    return value(warehouse, int, statement("ingest/merge_events"), parameters)
+    return value(warehouse, int, statement("ingest/merge_events"), {**parameters, "few": _FEW_EVENTS})

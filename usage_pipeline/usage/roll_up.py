@@ -19,6 +19,8 @@ DAILY_TABLES = (
     "daily_model_usage",
     "daily_node_usage",
 )
+_SUMS_OF_EVENTS = ("daily_usage", "daily_node_usage", "daily_hour_usage")
+_SUMS_OF_DAILY_USAGE = ("daily_project_usage", "daily_key_usage", "daily_user_usage", "daily_model_usage")
 _DAYS_A_TRANSACTION = 31
 
 
@@ -40,35 +42,80 @@ def changed_days(connection: Connection) -> list[date]:
 
 
 def roll_up(
-    connection: Connection, days: Sequence[date], *, progress: Callable[[int, int], None] | None = None
+    connection: Connection,
+    days: Sequence[date],
+    *,
+    anew: bool = True,
+    progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Makes every daily table of the days again from the events; other days are not touched.
+    """Brings every daily table of the days up to the events; other days are not touched.
 
+    ``anew``: the days are made again from all their events. Else only those that are marked so are; of the others that
+    changed, what changed is added (usage.usage_change), and what did not change stays.
     Safe to run twice, at the same time as another roll-up or an ingest, and to kill anywhere: a month of days is one
     transaction, and a day that changes meanwhile stays marked as changed.
     """
     for start in range(0, len(days), _DAYS_A_TRANSACTION):
         part = list(days[start : start + _DAYS_A_TRANSACTION])
         with connection.transaction():
-            _roll_up_together(connection, part)
+            _roll_up_together(connection, part, anew)
         if progress:
             progress(min(start + _DAYS_A_TRANSACTION, len(days)), len(days))
 
 
-def _roll_up_together(connection: Connection, days: list[date]) -> None:
+@dataclass(frozen=True)
+class _Mark:
+    """What a source's changes of a day were marked with when the roll-up looked."""
+
+    source: str
+    usage_date: date
+    change: int
+    anew: bool
+
+
+def _roll_up_together(connection: Connection, days: list[date], anew: bool) -> None:
     # One roll-up at a time: two that make the same day would both insert it.
     lock_until_commit(connection, Lock.ROLL_UP)
-    seen = connection.execute(
-        "SELECT source, usage_date, change FROM usage.changed_day WHERE usage_date = ANY(%s)", [days]
-    ).fetchall()
-    for table in DAILY_TABLES:
-        connection.execute(statement(f"usage/{table}"), {"days": days})
-    connection.execute(statement("usage/daily_hour_usage"), {"days": days})
-    connection.execute(statement("usage/rolled_day"), {"days": days})
+    marks = "SELECT source, usage_date, change, anew FROM usage.changed_day WHERE usage_date = ANY(%s)"
+    seen = rows(connection, _Mark, marks, [days])
+    whole = sorted({mark.usage_date for mark in seen if mark.anew}.union(days if anew else ()))
+    added_to = sorted({mark.usage_date for mark in seen}.difference(whole))
+    _add_changes(connection, added_to)
+    _make_anew(connection, whole)
+    _sum_up(connection, [*whole, *added_to])
+    if whole or added_to:
+        connection.execute(statement("usage/rolled_day"), {"days": [*whole, *added_to]})
     for mark in seen:
         connection.execute(
-            "DELETE FROM usage.changed_day WHERE source = %s AND usage_date = %s AND change = %s", list(mark)
+            "DELETE FROM usage.changed_day WHERE source = %s AND usage_date = %s AND change = %s",
+            [mark.source, mark.usage_date, mark.change],
         )
+    # Whoever wrote into the events or the tables by another way: what was added to does not add up, and is made anew.
+    wrong = sorted({difference.usage_date for difference in differences(connection, added_to)}) if added_to else []
+    _make_anew(connection, wrong)
+    _sum_up(connection, wrong)
+    # Changes that came while a day was read may be in some of its tables and not in others.
+    connection.execute("UPDATE usage.changed_day SET anew = true WHERE usage_date = ANY(%s)", [[*whole, *wrong]])
+
+
+def _sum_up(connection: Connection, days: list[date]) -> None:
+    if days:
+        for table in _SUMS_OF_DAILY_USAGE:
+            connection.execute(statement(f"usage/{table}"), {"days": days})
+
+
+def _make_anew(connection: Connection, days: list[date]) -> None:
+    if days:
+        connection.execute("DELETE FROM usage.usage_change WHERE usage_date = ANY(%s)", [days])
+        for table in _SUMS_OF_EVENTS:
+            connection.execute(statement(f"usage/{table}"), {"days": days})
+
+
+def _add_changes(connection: Connection, days: list[date]) -> None:
+    if days:
+        connection.execute(statement("usage/take_changes"), {"days": days})
+        for table in _SUMS_OF_EVENTS:
+            connection.execute(statement(f"usage/add_to_{table}"), {"days": days})
 
 
 def differences(connection: Connection, days: Sequence[date]) -> list[Difference]:

@@ -81,8 +81,8 @@ def test_health_says_only_whether_the_warehouse_answers(site: Site) -> None:
 
 def test_sessions_for_machines_only_read_and_come_back_after_they_were_ended(site: Site) -> None:
     ended = site.place.warehouse.execute(
-        "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity WHERE application_name = 'usage-pipeline web'"
-        " AND datname = current_database()"
+        "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity"
+        " WHERE application_name = 'usage-pipeline web' AND datname = current_database()"
     ).fetchone()
     assert ended and ended[0]
     assert {ask(site, "/v1/budgets/agent-daily").status_code for _ in range(6)} <= {200, 503}

@@ -4,6 +4,7 @@ import gc
 import itertools
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -17,9 +18,9 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from usage_pipeline.warehouse.connection import Connection, connect
-from usage_pipeline.warehouse.embedded import EmbeddedServer, create_database, start_embedded, stop_embedded
-from usage_pipeline.warehouse.schema import migrate
+from usage_pipeline.warehouse.embedded import EmbeddedServer, start_embedded, stop_embedded
 from usage_pipeline_tests.support import canaries
+from usage_pipeline_tests.support.databases import copy_database, migrated_pattern
 
 # How long an example takes says something of the machine, not of the code.
 hypothesis.settings.register_profile("default", deadline=None, max_examples=50)
@@ -27,6 +28,10 @@ hypothesis.settings.register_profile("nightly", deadline=None, max_examples=2_00
 hypothesis.settings.load_profile(os.environ.get("USAGE_PIPELINE_HYPOTHESIS", "default"))
 # Looking for garbage among all that is imported, again and again, took a sixth of the processor.
 gc.set_threshold(50_000, 20, 100)
+
+# Hundreds of processes import Dagster: each would compile all of it where the machine's variables forbid to keep that.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A test that does not say which installation it works on must not fall back to that of this checkout.
 os.environ["USAGE_PIPELINE_HOME"] = f"{os.devnull}/the test has no home of its own"
@@ -131,9 +136,10 @@ def postgres() -> Iterator[EmbeddedServer]:
     """A PostgreSQL that lives as long as the test session (one a worker)."""
     with server_home() as home:
         server = start_embedded(home)
-        for setting in _NOTHING_TO_KEEP:
-            _run(server, "ALTER SYSTEM SET " + setting)
-        _run(server, "SELECT pg_reload_conf()")
+        with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+            for setting in _NOTHING_TO_KEEP:
+                connection.execute("ALTER SYSTEM SET " + setting)
+            connection.execute("SELECT pg_reload_conf()")
         yield server
 
 
@@ -172,11 +178,8 @@ def module_database(postgres: EmbeddedServer) -> Iterator[Callable[[], str]]:
 
 @pytest.fixture(scope="session")
 def migrated(postgres: EmbeddedServer) -> str:
-    """The name of a warehouse that is migrated once a worker: a copy of it costs a sixth of a migration."""
-    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        create_database(connection, "migrated")
-    migrate(postgres.url("migrated"))
-    return "migrated"
+    """The name of a warehouse that is migrated once a worker."""
+    return migrated_pattern(postgres)
 
 
 @pytest.fixture
@@ -196,19 +199,14 @@ def _databases(postgres: EmbeddedServer, pattern: str = "template1") -> Iterator
 
     def make() -> str:
         names.append(f"t{os.getpid()}_{next(_numbers)}")
-        _run(postgres, "CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", names[-1], pattern)
-        return postgres.url(names[-1])
+        return copy_database(postgres, names[-1], pattern)
 
     yield make
     kept = [row for name in names for row in canaries.in_database(postgres.url(name))]
     for name in names:
-        _run(postgres, "DROP DATABASE {} WITH (FORCE)", name)
+        with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
+            connection.execute(psycopg.sql.SQL("DROP DATABASE {} WITH (FORCE)").format(psycopg.sql.Identifier(name)))
     assert not kept, f"a secret or a text is kept: {kept}"
-
-
-def _run(postgres: EmbeddedServer, command: LiteralString, *names: str) -> None:
-    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        connection.execute(psycopg.sql.SQL(command).format(*map(psycopg.sql.Identifier, names)))
 
 
 @pytest.fixture

@@ -6,17 +6,14 @@ import psycopg
 import pytest
 
 from usage_pipeline.warehouse.connection import Connection, connect
-from usage_pipeline.warehouse.embedded import EmbeddedServer, create_database
-from usage_pipeline.warehouse.schema import migrate
+from usage_pipeline.warehouse.embedded import EmbeddedServer
+from usage_pipeline_tests.support.databases import copy_database
 
 
 @pytest.fixture(scope="module")
-def postgres_warehouse(postgres: EmbeddedServer) -> Iterator[Connection]:
+def postgres_warehouse(postgres: EmbeddedServer, migrated: str) -> Iterator[Connection]:
     """A connection to a migrated warehouse of the module's own."""
-    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        create_database(connection, "budgets_module")
-    migrate(postgres.url("budgets_module"))
-    connection = connect(postgres.url("budgets_module"))
+    connection = connect(copy_database(postgres, "budgets_module", migrated))
     yield connection
     connection.close()
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as admin:

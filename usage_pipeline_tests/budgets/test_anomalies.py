@@ -19,7 +19,6 @@ from usage_pipeline.settings import SettingsError, parse_settings
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection, address_of, connect
 from usage_pipeline.warehouse.rows import values
-from usage_pipeline.warehouse.schema import migrate
 from usage_pipeline_tests.support.rewriting import forget
 
 ZONE = "Asia/Shanghai"
@@ -28,11 +27,9 @@ TODAY = date(2026, 3, 18)
 
 
 @pytest.fixture(scope="module")
-def empty(module_database: Callable[[], str]) -> Iterator[Connection]:
+def empty(module_warehouse: Callable[[], str]) -> Iterator[Connection]:
     """A warehouse that the tests of this file share; each removes what it put there."""
-    url = module_database()
-    migrate(url)
-    connection = connect(url)
+    connection = connect(module_warehouse())
     connection.execute("INSERT INTO usage.config_version (hash, path, valid) VALUES ('x', 'x', true)")
     connection.execute(
         "INSERT INTO usage.tenant (source, tenant_id, name, timezone) VALUES ('main', 't', 'T', %s)", [ZONE]

@@ -17,8 +17,6 @@ from usage_pipeline.http.exchange import Timeouts
 from usage_pipeline.settings import Settings, parse_settings
 from usage_pipeline.settings.environment import project_dir
 from usage_pipeline.warehouse.connection import Connection, connect
-from usage_pipeline.warehouse.embedded import EmbeddedServer, create_database
-from usage_pipeline.warehouse.schema import migrate
 from usage_pipeline_tests.delivery.test_outbox import Clock, put
 from usage_pipeline_tests.support.every_channel import MARK, RECIPIENTS, TAKES, configuration, environment
 from usage_pipeline_tests.support.fault_servers import HUGE, FaultyHttp, FaultySmtp, Mood, answers
@@ -181,14 +179,9 @@ CASES: dict[str, list[Case]] = {
 
 
 @pytest.fixture(scope="module")
-def outbox(postgres: EmbeddedServer) -> Iterator[Connection]:
+def outbox(module_warehouse: Callable[[], str]) -> Iterator[Connection]:
     """One warehouse for all cases."""
-    name = f"answers_{os.getpid()}"
-    with connect(postgres.url("postgres")) as admin:
-        admin.autocommit = True
-        create_database(admin, name)
-    migrate(postgres.url(name))
-    connection = connect(postgres.url(name))
+    connection = connect(module_warehouse())
     yield connection
     connection.close()
 

@@ -2,42 +2,52 @@
 
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
+
+from usage_pipeline.pipeline import run_pass
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline_tests.support.company import KEY_RULES, assert_events_equal, build_company
+from usage_pipeline_tests.support.worker_pool import killed, worker_pool
 
 KILLS = 20
 
 
-def test_twenty_kills_at_random_moments_lose_nothing(new_database: Callable[[], str], warehouse_url: str) -> None:
-    company = build_company(new_database, warehouse_url, seed=11, days=60)
-    rng = random.Random(4)
-    environment = {
-        **os.environ,
-        "DIFY_DATABASE_URL": company.dify_url,
-        "WAREHOUSE_URL": warehouse_url,
-        "USAGE_PIPELINE_CONFIG": str(company.config),
-    }
-    command = [sys.executable, "-m", "usage_pipeline", "run", "--json"]
-    killed, whole = 0, 3.0
-    for _ in range(KILLS):
-        started = time.monotonic()
-        process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
-        try:
-            process.wait(timeout=rng.uniform(0.3, 0.95) * whole)
-            whole = time.monotonic() - started  # how long a pass takes on this machine, with what is left to do
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            killed += 1
-            process.wait()
-    assert killed > KILLS / 2, "the kills came too late to mean anything"
+def pass_as_worker(url: str, offset: float, config: str) -> None:
+    """A pass as `usage-pipeline run` does it; called in a process of its own."""
+    with connected(url) as connection:
+        run_pass(connection, Path(config), by="test", deliver=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_twenty_kills_at_random_moments_lose_nothing(
+    new_database: Callable[[], str], warehouse_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company = build_company(new_database, warehouse_url, seed=11, days=30)
+    monkeypatch.setenv("DIFY_DATABASE_URL", company.dify_url)
+    rng, kills, whole = random.Random(4), 0, 1.0
+    with worker_pool(__name__, "pass_as_worker", str(company.config)) as pool:
+        for _ in range(KILLS):
+            started = time.monotonic()
+            pid, patience = pool.worker(warehouse_url, 0.0), rng.uniform(0.02, 0.95) * whole
+            while (worked := _alive(pid)) and time.monotonic() - started < patience:
+                time.sleep(0.005)
+            kills += worked and killed(pid)
+            while _alive(pid):
+                time.sleep(0.005)
+            # How long a pass takes on this machine, with what is left to do.
+            whole = whole if worked else time.monotonic() - started
+    assert kills > KILLS / 2, "the kills came too late to mean anything"
     summary = company.run()
     assert not summary.source_errors
     assert not summary.differences

@@ -14,25 +14,25 @@ from usage_pipeline.sources.dify_postgres.schema import read_schema
 from usage_pipeline.sources.dify_postgres.source import iter_extraction_statements
 from usage_pipeline.warehouse.connection import Connection, connected
 
-MESSAGES, RUNS, NODES = 1_000_000, 60_000, 300_000
+MESSAGES, RUNS, NODES = 250_000, 20_000, 100_000
 BIG = ("messages", "workflow_runs", "workflow_node_executions")
 FILL = f"""
 INSERT INTO messages (id, app_id, conversation_id, inputs, query, message, message_unit_price, answer,
                       answer_unit_price, currency, from_source, created_at, message_tokens, app_mode,
                       message_price_unit, answer_price_unit)
 SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), '{{}}', 'q', '{{}}', 1, 'a', 1, 'USD', 'api',
-       timestamp '2026-01-01' + n * interval '20 seconds', 10, 'chat', 0.001, 0.001
+       timestamp '2026-01-01' + n * interval '80 seconds', 10, 'chat', 0.001, 0.001
 FROM generate_series(1, {MESSAGES}) n;
 INSERT INTO workflow_runs (id, tenant_id, app_id, workflow_id, type, triggered_from, version, status, created_by_role,
                            created_by, created_at)
 SELECT md5('run' || n)::uuid, md5('t')::uuid, md5('a' || n % 20)::uuid, md5('w' || n % 20)::uuid, 'workflow', 'app-run',
-       '1', 'succeeded', 'end_user', gen_random_uuid(), timestamp '2026-01-01' + n * interval '330 seconds'
+       '1', 'succeeded', 'end_user', gen_random_uuid(), timestamp '2026-01-01' + n * interval '990 seconds'
 FROM generate_series(1, {RUNS}) n;
 INSERT INTO workflow_node_executions (id, tenant_id, app_id, workflow_id, triggered_from, workflow_run_id, index,
                                       node_id, node_type, title, status, created_by_role, created_by, created_at)
 SELECT gen_random_uuid(), md5('t')::uuid, md5('a' || n % 20)::uuid, md5('w' || n % 20)::uuid, 'workflow-run',
        md5('run' || (n / 5 + 1))::uuid, n % 5, 'node' || n % 5, 'llm', 'LLM', 'succeeded', 'end_user',
-       gen_random_uuid(), timestamp '2026-01-01' + n * interval '66 seconds'
+       gen_random_uuid(), timestamp '2026-01-01' + n * interval '198 seconds'
 FROM generate_series(1, {NODES}) n;
 INSERT INTO workflows (id, tenant_id, app_id, type, version, graph, features, created_by, updated_at)
 SELECT md5('w' || n)::uuid, md5('t')::uuid, md5('a' || n)::uuid, 'workflow', 'draft', '{{}}', '{{}}',
@@ -42,7 +42,7 @@ SELECT md5('w' || n)::uuid, md5('t')::uuid, md5('a' || n)::uuid, 'workflow', 'dr
 
 @pytest.fixture
 def big_dify(empty_database: str) -> str:
-    """A Dify with a million messages and 300,000 node executions."""
+    """A Dify with 250,000 messages and 100,000 node executions."""
     with connected(empty_database) as connection:
         create_dify_schema(connection)
         with indexes_made_afterwards(connection):

@@ -82,9 +82,8 @@ def changed_config(folder: Path, what: str) -> Path:
 
 @pytest.mark.parametrize("what", CHANGES)
 def test_all_days_made_again_equal_a_warehouse_that_was_counted_so_from_the_start(
-    what: str, company: Company, new_database: Callable[[], str], tmp_path: Path
+    what: str, company: Company, new_warehouse: Callable[[], str], tmp_path: Path
 ) -> None:
-    from usage_pipeline.warehouse.schema import migrate  # noqa: PLC0415
 
     config = changed_config(tmp_path, what)
     with connected(company.warehouse_url) as connection:
@@ -98,8 +97,7 @@ def test_all_days_made_again_equal_a_warehouse_that_was_counted_so_from_the_star
         assert sent(connection) == deliveries
         assert not differences(connection, days_of(connection))
         assert recount(connection, load_settings(config), days_of(connection)) == 0
-    fresh = new_database()
-    migrate(fresh)
+    fresh = new_warehouse()
     other = Company(company.dify_url, fresh, company.history, config)
     other.run()
     with connected(fresh) as connection:

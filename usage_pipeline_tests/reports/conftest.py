@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from usage_pipeline.reports.document import Report
@@ -12,20 +11,18 @@ from usage_pipeline.reports.files import write_report
 from usage_pipeline.reports.make import make_report
 from usage_pipeline.settings.reports import ReportFormat
 from usage_pipeline.warehouse.connection import Connection, connect
-from usage_pipeline.warehouse.embedded import EmbeddedServer, create_database
-from usage_pipeline.warehouse.schema import migrate
+from usage_pipeline.warehouse.embedded import EmbeddedServer
+from usage_pipeline_tests.support.databases import copy_database
 from usage_pipeline_tests.support.report_books import AFTERWARDS, DAY, SETTINGS, write_books
 
 
 @pytest.fixture(scope="session")
-def books_url(postgres: EmbeddedServer) -> str:
+def books_url(postgres: EmbeddedServer, migrated: str) -> str:
     """The URL of a warehouse with the books; tests only read it."""
-    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        create_database(connection, "books")
-    migrate(postgres.url("books"))
-    with connect(postgres.url("books")) as warehouse:
+    url = copy_database(postgres, "books", migrated)
+    with connect(url) as warehouse:
         write_books(warehouse)
-    return postgres.url("books")
+    return url
 
 
 @pytest.fixture

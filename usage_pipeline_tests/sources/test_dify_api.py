@@ -11,7 +11,7 @@ from usage_pipeline_tests.support.console_company import assert_as_shown, consol
 
 
 def test_the_same_history_gives_the_same_events_but_for_what_the_console_does_not_show(
-    new_database: Callable[[], str], warehouse_url: str, tmp_path: Path
+    new_database: Callable[[], str], new_warehouse: Callable[[], str], warehouse_url: str, tmp_path: Path
 ) -> None:
     with console_company(new_database, warehouse_url, tmp_path, seed=11, days=3, calls_a_day=6) as read:
         summary = read.run()
@@ -30,10 +30,7 @@ def test_the_same_history_gives_the_same_events_but_for_what_the_console_does_no
             "stopped answers",
         ]  # fmt: skip
         # The same Dify through its database, beside it in a warehouse of its own.
-        other = new_database()
-        from usage_pipeline.warehouse.schema import migrate  # noqa: PLC0415
-
-        migrate(other)
+        other = new_warehouse()
         read.company.warehouse_url = other
         read.company.run()
         with connected(other) as connection:

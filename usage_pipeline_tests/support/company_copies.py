@@ -11,9 +11,9 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL, Identifier
 
 from usage_pipeline.warehouse.embedded import EmbeddedServer, create_database
-from usage_pipeline.warehouse.schema import migrate
 from usage_pipeline_tests.support import canaries
 from usage_pipeline_tests.support.company import Company
+from usage_pipeline_tests.support.databases import copy_database, migrated_pattern
 
 _numbers = itertools.count()
 
@@ -27,9 +27,7 @@ def company_to_copy(
     It has been read by one pass, unless the tests want to see the first.
     """
     dify, warehouse = _names()
-    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        create_database(connection, warehouse)
-    migrate(postgres.url(warehouse))
+    copy_database(postgres, warehouse, migrated_pattern(postgres))
 
     def make() -> str:
         with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
@@ -50,10 +48,8 @@ def company_to_copy(
 def copy_of(postgres: EmbeddedServer, company: Company) -> Iterator[Company]:
     """The company in databases of its own, for the block; nobody may be connected to what is copied."""
     dify, warehouse = _names()
-    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        for name, of in ((dify, company.dify_url), (warehouse, company.warehouse_url)):
-            pattern = str(conninfo_to_dict(of)["dbname"])
-            connection.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(pattern)))
+    for name, of in ((dify, company.dify_url), (warehouse, company.warehouse_url)):
+        copy_database(postgres, name, str(conninfo_to_dict(of)["dbname"]))
     try:
         yield replace(company, dify_url=postgres.url(dify), warehouse_url=postgres.url(warehouse))
     finally:

@@ -113,6 +113,15 @@ class Site:
         ).fetchall()
         return {str(row[0]) for row in rows}
 
+    def callers_of(self, tenant: str) -> set[str]:
+        """The names of who called a tenant's projects."""
+        rows = self.place.warehouse.execute(
+            "SELECT DISTINCT d.caller_id FROM usage.daily_usage d JOIN usage.tenant t USING (source, tenant_id)"
+            " WHERE t.name = %s AND d.caller_id IS NOT NULL",
+            [tenant],
+        ).fetchall()
+        return {str(row[0]) for row in rows}
+
     def asked_by_boss(self) -> str:
         """The alert about an override that the approver asked for; asked for at the first call."""
         if not self._asked:

@@ -121,6 +121,22 @@ ATTEMPTS: dict[str, tuple[Try, int]] = {
     "a silence of a budget of all by one tenant": (
         lambda s: post(s.link("support-owner", s.alert(budget_id="company-day")),
                        form(s, Deed.SILENCE, recipient="support-owner", alert=s.alert(budget_id="company-day"))), 410),
+    "more is asked of a budget of all by one tenant": (
+        lambda s: post(s.link("support-owner", s.alert(budget_id="company-day")),
+                       form(s, Deed.REQUEST, recipient="support-owner", alert=s.alert(budget_id="company-day"))), 410),
+    "an undo of another tenant's action": (
+        lambda s: post(s.link("support-owner", s.alert(budget_id="company-day")),
+                       form(s, Deed.UNDO, recipient="support-owner", subject=action(s),
+                            alert=s.alert(budget_id="company-day"))), 410),
+    "an undo of another alert's action": (
+        lambda s: post(s.link(OWNER, s.alert(budget_id="company-day")),
+                       form(s, Deed.UNDO, subject=action(s), alert=s.alert(budget_id="company-day"))), 410),
+    "a form of another of one's own links": (lambda s: post(s.link(OWNER, s.alert(), Deed.UNDO), form(s)), 403),
+    "a form from another part of the site": (
+        lambda s: post(link(s), form(s), headers={"Sec-Fetch-Site": "same-site"}), 403),
+    "a preview that posts": (lambda s: requests.post(link(s), headers=PREVIEW, timeout=20), 403),
+    "a form that carries two forms": (
+        lambda s: requests.post(link(s), data=[("form", form(s)), ("form", "x")], timeout=20), 403),
     "more is asked for without a reason": (
         lambda s: post(link(s), form(s, Deed.REQUEST), reason=" "), 400),
     "more is asked for without end": (
@@ -197,8 +213,9 @@ def test_nobody_approves_what_they_asked_for(site: Site) -> None:
 
 
 def test_no_name_of_another_tenant_is_on_a_page(site: Site) -> None:
-    others = site.names_of("Marketing")
+    others = site.names_of("Marketing") | site.callers_of("Marketing") - site.callers_of("Support") | {OWNER}
     own = site.names_of("Support")
+    assert len(others) > len(site.names_of("Marketing")) + 3
     company = site.link("support-owner", site.alert(budget_id="company-day"))
     for address in (company, f"{company}/budget/company-day"):
         page = get(address)

@@ -81,7 +81,10 @@ LEFT JOIN LATERAL (
         ORDER BY h.period_start DESC, h.place
         LIMIT 7
     ) AS x
-) AS history ON was.measure IS DISTINCT FROM s.measure
+) AS history ON was.measure IS DISTINCT FROM s.measure OR was.judged_by = 'backfill'
+             -- What was read late, as all that a new installation finds, is compared with, too.
+             OR EXISTS (SELECT FROM stage_stale t
+                        WHERE t.n = b.n AND t.usage_date < (s.period_start AT TIME ZONE s.zone)::date - 1)
 ON CONFLICT (budget_id, scope_value, period_start) DO UPDATE
 SET period_end = excluded.period_end, zone = excluded.zone, period = excluded.period, scope_name = excluded.scope_name,
     scope = excluded.scope, measure = excluded.measure, measures = excluded.measures, spent = excluded.spent,
@@ -90,10 +93,11 @@ SET period_end = excluded.period_end, zone = excluded.zone, period = excluded.pe
     config_version = excluded.config_version, terms = excluded.terms, judged_by = 'pass',
     allowance = excluded.allowance, resolved_at = excluded.resolved_at,
     straight_line = excluded.straight_line, forecast_low = excluded.forecast_low, forecast_high = excluded.forecast_high,
-    previous_period = CASE WHEN known.measure = excluded.measure THEN known.previous_period ELSE excluded.previous_period END,
-    trailing_average = CASE WHEN known.measure = excluded.measure THEN known.trailing_average
-                            ELSE excluded.trailing_average END,
-    week_before = CASE WHEN known.measure = excluded.measure THEN known.week_before ELSE excluded.week_before END;
+    previous_period = coalesce(excluded.previous_period,
+                               CASE WHEN known.measure = excluded.measure THEN known.previous_period END),
+    trailing_average = coalesce(excluded.trailing_average,
+                                CASE WHEN known.measure = excluded.measure THEN known.trailing_average END),
+    week_before = coalesce(excluded.week_before, CASE WHEN known.measure = excluded.measure THEN known.week_before END);
 
 DELETE FROM usage.budget_status k
 USING stage_budget b

@@ -44,6 +44,17 @@ FACTS = replace(
             "lead-enricher has used 3.08 million tokens in the last 7 d, 154.1 % of its limit",
         ),
         (
+            replace(FACTS, tier_on="forecast", forecast=Decimal(3_090_000), trailing_average=None, top=None,
+                    top_in_period=None, period="rolling:24h"),
+            "lead-enricher 最近 24 小时已用 308.24 万 tokens，占限额的 154.1 %",
+            "lead-enricher has used 3.08 million tokens in the last 24 h, 154.1 % of its limit",
+        ),
+        (
+            replace(FACTS, scope_name="user-11", trailing_average=None),
+            "user-11 今天已用 308.24 万 tokens，占限额的 154.1 %",
+            "user-11 has used 3.08 million tokens today, 154.1 % of its limit",
+        ),
+        (
             replace(FACTS, tier_on="forecast", spent=Decimal(900_000), ratio=Decimal("0.45"), trailing_average=None,
                     forecast=Decimal(2_400_000), top=None, top_in_period=None, period="month"),
             "lead-enricher 本月已用 90 万 tokens，按预测到期末将用 240 万 tokens，超出限额 200 万 tokens",
@@ -70,6 +81,17 @@ def test_shares_name_their_time_and_say_how_much() -> None:
     assert lines["Top callers, last hour"] == lines["Top callers, this period"]
     once = replace(FACTS, top={"callers": (replace(CALLER, calls=Decimal(1)),)})
     assert "1 call)" in dict(BUDGET.lines(once, "en"))["Top callers, last hour"]
+
+
+def test_of_input_or_output_alone_only_the_part_is_said() -> None:
+    lines = dict(BUDGET.lines(replace(FACTS, measure="output_tokens"), "en"))
+    assert lines["Top callers, this period"] == "api: user-11 97.9 % (140 calls)"
+
+
+def test_nothing_is_foreseen_of_a_window_that_never_ends() -> None:
+    forecast = "Forecast for the period"
+    assert dict(BUDGET.lines(FACTS, "en"))[forecast]
+    assert not dict(BUDGET.lines(replace(FACTS, period="rolling:24h"), "en"))[forecast]
 
 
 def test_that_all_of_a_projects_budget_is_the_projects_is_no_news() -> None:

@@ -210,3 +210,21 @@ def test_differences_are_told_by_name() -> None:
     assert differences(settings(a, b), settings(b)) == ["budgets a: removed"]
     assert differences(settings(a), settings({**a, "period": "month"})) == ["budgets a: period day -> month"]
     assert differences(settings(a), settings(a, timezone="Asia/Tokyo")) == ["timezone UTC -> Asia/Tokyo"]
+
+
+@pytest.mark.parametrize("run", [1], indirect=True)
+def test_a_month_is_compared_with_the_one_before_though_its_row_was_there_before_the_older_days_were(
+    run: Run, warehouse: Connection, config: Path, now: datetime
+) -> None:
+    older = [now - timedelta(days=number) for number in range(1, 66)]
+    write_events(warehouse, WORLD, [
+        Event(number=100 + number, tenant=0, project=0, key=None, caller="alice", model="gpt-5", node=None,
+              occurred_at=day, input_tokens=1_000, output_tokens=0, cost=None) for number, day in enumerate(older)
+    ])  # fmt: skip
+    roll_up(warehouse, [day.date() for day in older])
+    forget(warehouse, "budget_status")
+    assert run("backfill", "--from", str(now.date()), "--to", str(now.date())).exit_code == 0
+    evaluate_and_alert(warehouse, active_configuration(warehouse, config), now)
+    query = "SELECT previous_period FROM usage.budget_status WHERE budget_id = 'company' AND period_end > %s"
+    days_before = (now.date().replace(day=1) - timedelta(days=1)).day
+    assert value(warehouse, Decimal, query, [now]) == 1_000 * days_before

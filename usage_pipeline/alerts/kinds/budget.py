@@ -1,5 +1,6 @@
 """A budget reached a tier: one alert, ever, for each value and period."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,7 +12,7 @@ from usage_pipeline.alerts.kinds.budget_words import BUDGET_WORDS, BudgetWords
 from usage_pipeline.alerts.kinds.what_is_done import action_names, undoing, what_is_done
 from usage_pipeline.alerts.text.escape import plain
 from usage_pipeline.alerts.text.format import amount, duration, moment, percent, period, rounded_amount
-from usage_pipeline.alerts.text.words import WORDS
+from usage_pipeline.alerts.text.words import WORDS, Words
 
 _TOP = ("callers", "projects", "models", "nodes")
 # From how many times the usual on it is worth a word.
@@ -119,7 +120,7 @@ class BudgetKind(AlertKind[BudgetFacts, BudgetWords]):
             *_named(facts.top_in_period, words.in_period, facts, language),
             (words.burn, _measured(facts.burn_last_hour, facts, language)),
             *_named(facts.top, words.in_last_hour, facts, language),
-            (words.forecast, _measured(facts.forecast, facts, language)),
+            (words.forecast, "" if _is_window(facts) else _measured(facts.forecast, facts, language)),
             (words.crossing, moment(facts.crossing_at, facts.timezone) or ""),
             (words.previous, _compared(facts.previous_period, facts, language)),
             (words.average, _compared(facts.trailing_average, facts, language)),
@@ -191,6 +192,11 @@ def _also(facts: BudgetFacts, language: str) -> str:
     return amount(facts.cost, "cost", facts.currency, WORDS[language]) or ""
 
 
+def _is_window(facts: BudgetFacts) -> bool:
+    """Whether its period is a rolling window, which has no end that anything could be foreseen for."""
+    return str(facts.period or "").startswith("rolling:")
+
+
 def _period(facts: BudgetFacts, language: str) -> str:
     return period(facts.period_start, facts.period_end, facts.as_of, facts.timezone, WORDS[language]) or ""
 
@@ -217,7 +223,8 @@ def _story(facts: BudgetFacts, language: str) -> str:
     )
     if not spent or not limit:
         return ""
-    form = words.will_use if facts.tier_on == "forecast" and forecast else words.has_used
+    is_ahead = facts.tier_on == "forecast" and forecast and (facts.ratio is None or facts.ratio < 1)
+    form = words.will_use if is_ahead else words.has_used
     told = form.format(
         what=plain(facts.scope_name) or plain(facts.budget_name or facts.budget_id),
         when=_so_far(facts, language),
@@ -234,10 +241,15 @@ def _story(facts: BudgetFacts, language: str) -> str:
 
 def _so_far(facts: BudgetFacts, language: str) -> str:
     words, kind = BUDGET_WORDS[language], str(facts.period or "")
-    if kind.startswith("rolling:") and facts.period_start and facts.period_end:
-        length = duration(facts.period_end - facts.period_start, WORDS[language])
-        return words.so_far_window.format(length=length)
+    if _is_window(facts):
+        return words.so_far_window.format(length=_window(kind, WORDS[language]))
     return words.so_far.get(kind.partition(":")[0], "")
+
+
+def _window(kind: str, words: Words) -> str:
+    """The length of a rolling window as the configuration has it: in hours, or in days."""
+    count, unit = kind.removeprefix("rolling:")[:-1], kind[-1]
+    return (words.days if unit == "d" else words.hours).format(count=count)
 
 
 def _mostly(facts: BudgetFacts, words: BudgetWords) -> str:
@@ -255,24 +267,31 @@ def _mostly(facts: BudgetFacts, words: BudgetWords) -> str:
 
 def _is_news(share: Share, facts: BudgetFacts) -> bool:
     """Whether it says more than whose the budget is."""
-    return bool(share.share and plain(share.name)) and plain(share.name) != plain(facts.scope_name)
+    name, scope = plain(share.name), plain(facts.scope_name)
+    # A caller's own budget is named without how they call.
+    return bool(share.share and name) and scope not in (name, name.partition(": ")[2])
 
 
 def _named(top: Top | None, label: str, facts: BudgetFacts, language: str) -> Lines:
     """The largest parts of each kind; that all of a budget of a project is the project's is no news."""
-    words, whole = BUDGET_WORDS[language], [(plain(facts.scope_name), Decimal(1))]
+    words = BUDGET_WORDS[language]
     return [
         (label.format(part=getattr(words, f"top_{kind}")), "; ".join(_share(each, facts, language) for each in shares))
         for kind in _TOP
-        if (shares := (top or {}).get(kind, ())) and [(plain(each.name), each.share) for each in shares] != whole
+        if (shares := (top or {}).get(kind, ())) and not _is_all_its_own(shares, facts)
     ]
+
+
+def _is_all_its_own(shares: Sequence[Share], facts: BudgetFacts) -> bool:
+    return len(shares) == 1 and shares[0].share == 1 and not _is_news(shares[0], facts)
 
 
 def _share(share: Share, facts: BudgetFacts, language: str) -> str:
     shared = WORDS[language]
     measured = share.cost if facts.measure == "cost" else share.calls if facts.measure == "calls" else share.tokens
     of = "tokens" if facts.measure not in ("cost", "calls") else facts.measure
-    parts = [amount(measured, of, facts.currency, shared)]
+    # Of input or output alone only the part is known: all tokens beside it would read as if they were these.
+    parts = [] if facts.measure in ("input_tokens", "output_tokens") else [amount(measured, of, facts.currency, shared)]
     parts += [amount(share.calls, "calls", None, shared)] if of != "calls" else []
     told = ", ".join(part for part in parts if part)
     return f"{plain(share.name)} {percent(share.share)}" + (f" ({told})" if told else "")

@@ -32,7 +32,7 @@ def mysql_replica(ask: Callable[[str], Sequence[Row]], clock: datetime) -> Repli
 def _furthest_behind(channels: Sequence[Row], clock: datetime) -> Replica:
     """A server may follow several others, each by a channel."""
     seconds = [next((row[name] for name in _BEHIND if name in row), None) for row in channels]
-    known = [int(str(each)) for each in seconds if each is not None]
+    known = [int(each) for each in seconds if isinstance(each, int | str)]
     if len(known) < len(channels):
         return Replica(clock, None, "replication does not run; see SHOW REPLICA STATUS, then START REPLICA")
     behind = timedelta(seconds=max(known))

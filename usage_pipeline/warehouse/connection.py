@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import ClientCursor
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import args_row
 
 Connection = psycopg.Connection[tuple[object, ...]]
 _UNKNOWN_PARAMETER = re.compile(r'invalid URI query parameter: "(\w{1,40})"')
@@ -62,9 +63,10 @@ def is_direct(connection: Connection) -> bool:
 
 def server_process(connection: Connection) -> int:
     """Returns the number of the server's process that serves the connection now."""
-    found = connection.execute("SELECT pg_backend_pid()").fetchone()
+    with connection.cursor(row_factory=args_row(int)) as cursor:
+        found = cursor.execute("SELECT pg_backend_pid()").fetchone()
     connection.rollback()  # where it is not in autocommit, its transaction would keep that process
-    return int(str(found[0])) if found else 0
+    return found or 0
 
 
 def _refuse_shared_sessions(connection: Connection, open_session: Callable[[], Connection]) -> None:

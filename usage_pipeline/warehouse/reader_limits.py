@@ -11,6 +11,7 @@ from psycopg import sql
 
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import value, values
+from usage_pipeline.warehouse.statements import statement
 
 LONGEST = timedelta(seconds=90)
 _SETTINGS = (
@@ -19,31 +20,13 @@ _SETTINGS = (
     "lock_timeout=5s",
     "statement_timeout=60s",
 )
-_UNCHANGED = (
-    "SELECT coalesce(bool_and(s.setdatabase = 0 AND (SELECT array_agg(c ORDER BY c) FROM unnest(s.setconfig) c)"
-    " = %(settings)s::text[]), false)"
-    " FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole WHERE r.rolname = %(role)s"
-)
 _OF_DATABASES = (
     "SELECT d.datname::text FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole"
     " JOIN pg_database d ON d.oid = s.setdatabase WHERE r.rolname = %(role)s"
 )
-# Functions by which a login without rights on any table could still hold up or fill the warehouse.
-_KEPT = (
-    "SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace"
-    " AND (p.proname ~ '^pg_(try_)?advisory_(xact_)?lock' OR p.proname ~ '^(lo_|lowrite|loread)')"
-    " AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE a.grantee = 0)"
-)
 _TEMPORARY = (
     "SELECT EXISTS (SELECT FROM pg_database d, aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a"
     " WHERE d.datname = current_database() AND a.grantee = 0 AND a.privilege_type = 'TEMPORARY')"
-)
-_TOO_LONG = (
-    "SELECT s.pid FROM pg_stat_activity s WHERE s.usename IN (SELECT role_name FROM usage.reader)"
-    " AND s.pid <> pg_backend_pid() AND s.datname = current_database()"
-    " AND (s.xact_start < clock_timestamp() - %(longest)s::interval OR s.state <> 'idle'"
-    " AND s.query_start < clock_timestamp() - %(longest)s::interval OR EXISTS"
-    " (SELECT FROM pg_locks l WHERE l.pid = s.pid AND l.locktype = 'advisory'))"
 )
 
 
@@ -56,7 +39,7 @@ def keep_from_public(connection: Connection) -> None:
     query = "SELECT relowner::regrole::text FROM pg_class WHERE oid = 'usage.lock'::regclass"
     owner = value(connection, str, query)
     own = sql.SQL("CURRENT_USER, {}").format(sql.SQL(owner))
-    for signature in values(connection, str, _KEPT):
+    for signature in values(connection, str, statement("warehouse/open_functions")):
         function = sql.SQL(signature)  # as pg_proc shows it: no text from outside
         _try(
             connection,
@@ -73,7 +56,7 @@ def keep_from_public(connection: Connection) -> None:
 
 def open_to_public(connection: Connection) -> list[str]:
     """Returns in words what readers could still take, for whoever may take it from PUBLIC."""
-    functions, found = values(connection, str, _KEPT), []
+    functions, found = values(connection, str, statement("warehouse/open_functions")), []
     if any("advisory" in name for name in functions):
         found.append("take advisory locks")
     if any("advisory" not in name for name in functions):
@@ -84,7 +67,8 @@ def open_to_public(connection: Connection) -> list[str]:
 def limit_readers(connection: Connection, roles: Sequence[str]) -> None:
     """Sets the limits of these roles again where their logins changed them, also for single databases."""
     for role in roles:
-        if value(connection, bool, _UNCHANGED, {"role": role, "settings": sorted(_SETTINGS)}):
+        ours = {"role": role, "settings": sorted(_SETTINGS)}
+        if value(connection, bool, statement("warehouse/reader_is_limited"), ours):
             continue
         name = sql.Identifier(role)
         _try(
@@ -104,7 +88,7 @@ def limit_readers(connection: Connection, roles: Sequence[str]) -> None:
 def end_long_sessions(connection: Connection, longest: timedelta = LONGEST) -> int:
     """Ends sessions of readers that run or hold a transaction longer, or hold an advisory lock; returns how many."""
     ended = 0
-    for pid in values(connection, int, _TOO_LONG, {"longest": longest}):
+    for pid in values(connection, int, statement("warehouse/long_reader_sessions"), {"longest": longest}):
         try:
             ended += bool(value(connection, bool, "SELECT pg_terminate_backend(%s)", [pid]))
         except psycopg.errors.InsufficientPrivilege:

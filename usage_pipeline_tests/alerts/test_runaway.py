@@ -17,7 +17,7 @@ from usage_pipeline_tests.support.rewriting import forget
 @pytest.fixture
 def company(new_database: Callable[[], str], warehouse_url: str) -> Company:
     """A company whose agent runs away today."""
-    return build_company(new_database, warehouse_url, seed=31, days=10, runaway_calls=1_500)
+    return build_company(new_database, warehouse_url, seed=31, days=3, runaway_calls=1_500)
 
 
 def _alerts(connection: Connection) -> list[tuple[object, ...]]:

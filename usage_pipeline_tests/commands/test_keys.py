@@ -18,7 +18,7 @@ LISTED = {"tenant", "project", "name", "masked", "api_key_id", "state", "created
 @pytest.fixture
 def company(new_database: Callable[[], str], warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> Company:
     """A company that the commands work on."""
-    company = build_company(new_database, warehouse_url, seed=121, days=3, calls_a_day=20)
+    company = build_company(new_database, warehouse_url, seed=121, days=3, calls_a_day=8)
     monkeypatch.setenv("WAREHOUSE_URL", warehouse_url)
     monkeypatch.setenv("USAGE_PIPELINE_CONFIG", str(EXAMPLE))
     company.run()

@@ -208,7 +208,7 @@ def _session(postgres: object) -> Keys:
 @pytest.fixture
 def company(new_database: Callable[[], str], warehouse_url: str) -> Company:
     """A small company on a fork that records keys."""
-    company = build_company(new_database, warehouse_url, seed=71, days=3, calls_a_day=10)
+    company = build_company(new_database, warehouse_url, seed=71, days=3, calls_a_day=6)
     with connected(company.dify_url) as dify:
         dify.execute(
             "CREATE TABLE api_token_message_joins_extend (id uuid PRIMARY KEY DEFAULT gen_random_uuid(),"

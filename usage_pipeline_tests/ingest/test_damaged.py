@@ -18,7 +18,7 @@ from usage_pipeline_tests.support.company_copies import company_to_copy, copy_of
 def pattern(postgres: EmbeddedServer) -> Iterator[Company]:
     """A small company, not read yet."""
     with company_to_copy(
-        postgres, lambda make, url: build_company(make, url, seed=41, days=3, calls_a_day=20), read=False
+        postgres, lambda make, url: build_company(make, url, seed=41, days=3, calls_a_day=8), read=False
     ) as company:
         yield company
 

@@ -84,7 +84,7 @@ def rare_calls(history: History) -> list[CallScript]:
 def pattern(postgres: EmbeddedServer) -> Iterator[Company]:
     """A company of some days, read by a pass; each test works on a copy of it."""
     with company_to_copy(
-        postgres, lambda make, url: build_company(make, url, seed=31, days=DAYS, calls_a_day=8, also=rare_calls)
+        postgres, lambda make, url: build_company(make, url, seed=31, days=DAYS, calls_a_day=4, also=rare_calls)
     ) as company:
         yield company
 

@@ -34,7 +34,7 @@ def build(
     def make(
         *, seed: int, days: int = 2, version: str = "1.12.1", fractions: bool = True, until: datetime | None = None
     ) -> tuple[Company, str]:
-        history = build_history(seed, datetime.now(UTC), days, 12.0)
+        history = build_history(seed, datetime.now(UTC), days, 5.0)
         history.calls.append(a_failed_agent(history))
         name = new_mysql_database()
         with mariadb.connect(name) as dify:

@@ -139,7 +139,7 @@ def test_ids_of_several_collations_are_joined(
     mariadb: MariaDB, new_mysql_database: Callable[[], str], warehouse_url: str
 ) -> None:
     """Tables that were made by servers of several versions, as upgrades leave them."""
-    history = build_history(99, datetime.now(UTC), 2, 12.0)
+    history = build_history(99, datetime.now(UTC), 2, 4.0)
     history.calls.append(a_failed_agent(history))
     name = new_mysql_database()
     kinds = ("utf8mb4_unicode_ci", "utf8mb4_general_ci", "utf8mb4_bin", "utf8mb4_unicode_520_ci")

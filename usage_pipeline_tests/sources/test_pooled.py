@@ -37,7 +37,7 @@ def session_pooler(postgres: EmbeddedServer) -> Iterator[Pooler]:
 @pytest.fixture
 def company(new_database: Callable[[], str], warehouse_url: str, tmp_path: Path) -> Company:
     """A company with a log in the same database as its Dify."""
-    made = build_company(new_database, warehouse_url, seed=71, days=3, calls_a_day=15)
+    made = build_company(new_database, warehouse_url, seed=71, days=2, calls_a_day=6)
     with connected(made.dify_url) as dify:
         dify.execute("CREATE TABLE calls (call int PRIMARY KEY, at timestamptz, input_tokens int, output_tokens int)")
         dify.execute("INSERT INTO calls SELECT n, now() - n * interval '1 minute', n, 1 FROM generate_series(1, 50) n")

@@ -59,7 +59,7 @@ def test_a_log_of_the_same_calls_is_the_same_usage(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    company = build_company(new_database, warehouse_url, seed=12, days=4, calls_a_day=20, runaway_calls=1_500)
+    company = build_company(new_database, warehouse_url, seed=12, days=4, calls_a_day=8, runaway_calls=1_500)
     log = Log(new_database())
     monkeypatch.setenv("LOG_URL", log.url)
     main = "  - {id: main, kind: dify, url_env: DIFY_DATABASE_URL}"

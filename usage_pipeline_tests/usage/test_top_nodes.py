@@ -27,7 +27,7 @@ DAYS = 5
 @pytest.fixture
 def company(new_database: Callable[[], str], warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> Company:
     """A company that has been read; nothing of it is a runaway."""
-    made = build_company(new_database, warehouse_url, seed=33, days=14, calls_a_day=12, runaway_calls=1)
+    made = build_company(new_database, warehouse_url, seed=33, days=14, calls_a_day=6, runaway_calls=1)
     assert not made.run().source_errors
     return made
 

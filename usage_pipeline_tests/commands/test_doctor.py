@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from usage_pipeline.commands.doctor_recipients import look_at_recipients
+from usage_pipeline.commands.doctor_web import look_at_web
 from usage_pipeline.fake_dify.schema import create_dify_schema
 from usage_pipeline.settings import parse_settings
 from usage_pipeline.warehouse.connection import connected
@@ -250,3 +251,28 @@ def test_mail_from_localhost_is_wrong_for_every_server_but_this_machines(
     )
     says = [finding.says for finding in look_at_recipients(settings) if finding.state == "wrong"]
     assert any("which other mail servers refuse" in text for text in says) == wrong
+
+
+@pytest.mark.parametrize(
+    ("approvals", "warned"),
+    [
+        ("approvers: [boss], people: {boss: {recipients: [group]}}", ["group"]),
+        ("approvers: [group]", ["group"]),
+        ("approvers: [boss], people: {boss: {recipients: [two]}}", ["two"]),
+        ("approvers: [boss], people: {boss: {recipients: [one]}}", []),
+        ("approvers: [boss], known_by: [header], people: {boss: {recipients: [group], headers: [boss]}}", []),
+    ],
+)
+def test_an_approver_whose_links_a_group_reads_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, approvals: str, warned: list[str]
+) -> None:
+    monkeypatch.setenv("USAGE_PIPELINE_HOME", str(tmp_path))
+    header = "trusted_header: X-User, trusted_proxies: [192.0.2.1]"
+    settings = parse_settings(
+        "version: 1\nrecipients:\n  group: {channel: wecom, secret_env: X}\n"
+        "  two: {channel: email, to: [a@example.com, b@example.com]}\n  one: {channel: email, to: [a@example.com]}\n"
+        f'web: {{public_url: "https://usage.example.com", {header}}}\napprovals: {{{approvals}}}\n',
+        "c.yaml",
+    )
+    says = [finding.says for finding in look_at_web(settings) if "can decide as" in finding.says]
+    assert [text.split()[4] for text in says] == warned

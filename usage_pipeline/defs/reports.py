@@ -62,8 +62,6 @@ def daily_report(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.
 
 
 def _metadata(written: "WrittenDay") -> dict[str, object]:
-    from usage_pipeline.reports.make import key_figures
-
     report = written.report
     projects = [
         (
@@ -78,13 +76,30 @@ def _metadata(written: "WrittenDay") -> dict[str, object]:
     ]
     columns = ["project", "tenant", "calls", "tokens", f"cost ({report.currency})", "the day before"]
     return {
-        **key_figures(report),
+        **_key_figures(report),
         "dagster/row_count": len(report.rows),
         "trend": _trend(report),
         "projects": table(columns, projects),
         "files": dg.MetadataValue.json([path.name for path in written.files]),
         "folder": dg.MetadataValue.path(str(written.folder)),
         **_page(written),
+    }
+
+
+def _key_figures(report: "Report") -> dict[str, object]:
+    """The figures at the top of the report as numbers to plot, with the unit in the key."""
+    unit = report.currency.lower()
+    return {
+        "edition": report.edition.name,
+        "provisional": report.provisional,
+        f"cost_{unit}": round(float(report.totals.base_cost), 6),
+        f"month_to_date_{unit}": round(float(report.month.base_cost), 6),
+        f"month_forecast_{unit}": round(float(report.month.forecast), 6),
+        "tokens": report.totals.total_tokens,
+        "unpriced_tokens": report.totals.unpriced_tokens,
+        "calls": report.totals.calls,
+        "failed_calls": report.totals.failed_calls,
+        "alerts": len(report.alerts),
     }
 
 

@@ -43,7 +43,8 @@ def remove_old(url: str, *, before: datetime, progress: Callable[[int], None] | 
     """Removes every run made before a moment (aware) that is one of thousands of its kind.
 
     What an asset, a partition or a check was last found to be stays, with the run that found it, and so do the runs
-    that people launched. Runs go in batches, each a transaction: killed anywhere, the next call goes on.
+    that people launched; of the others that stay, the log of how they came to it goes. Runs go in batches, each a
+    transaction: killed anywhere, the next call goes on.
     """
     moment, removed = before.astimezone(UTC).replace(tzinfo=None), 0
     with connected(url) as connection:
@@ -51,6 +52,7 @@ def remove_old(url: str, *, before: datetime, progress: Callable[[int], None] | 
             removed += batch
             if progress:
                 progress(removed)
+        connection.execute(statement("dagster/slim_runs"), {"before": moment, "works": removable_works()})
         connection.execute(statement("dagster/remove_leftovers"), {"before": moment})
         size = value(connection, int, "SELECT pg_database_size(current_database())")
     return Removed(removed, size)

@@ -95,7 +95,7 @@ def _key_figures(report: "Report") -> dict[str, object]:
         f"cost_{unit}": round(float(report.totals.base_cost), 6),
         f"month_to_date_{unit}": round(float(report.month.base_cost), 6),
         f"month_forecast_{unit}": round(float(report.month.forecast), 6),
-        "tokens": report.totals.total_tokens,
+        "total_tokens": report.totals.total_tokens,
         "unpriced_tokens": report.totals.unpriced_tokens,
         "calls": report.totals.calls,
         "failed_calls": report.totals.failed_calls,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from time import monotonic
 
 import psycopg
 
@@ -17,7 +18,7 @@ from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import rows
 
 DAYS = 30
-_PATIENCE_MS = 10_000
+_PATIENCE_S = 10.0  # for all budgets together
 _SHOWN = 5
 _VERBS = {"pause_app": "pause", "lock": "lock", "throttle": "throttle", "switch_model": "switch the model of"}
 
@@ -49,16 +50,20 @@ def _named(apps: Sequence[str] | None) -> str:
 
 
 def reach_of(settings: Settings, connection: Connection | None) -> Iterator[Reach]:
-    """Returns what each tier of each budget, and the watch for loops, may do at apps. Without a connection no app."""
+    """Returns what each tier of each budget, and the watch for loops, may do at apps.
+
+    Apps are not known without a connection, nor once looking for them has taken too long.
+    """
+    until = monotonic() + _PATIENCE_S
     for budget in settings.budgets:
         tiers = [(tier, _at_dify(tier.actions)) for tier in settings.tiers_of(budget)]
         acting = [(tier, actions) for tier, actions in tiers if actions and settings.mode_of(tier) != "off"]
-        apps = _apps(connection, settings, budget) if acting else None
+        apps = _apps(connection, settings, budget, until) if acting else None
         for tier, actions in acting:
             yield Reach(budget.id, f"{tier.at.normalize():f}", tier.on, actions, settings.mode_of(tier), apps)
     if settings.loops.actions and settings.enforcement.mode != "off":
         every = Budget(id=LOOPS, period="day", limit=Limit(tokens=1))
-        apps = _apps(connection, settings, every)
+        apps = _apps(connection, settings, every, until)
         yield Reach(LOOPS, None, "spent", settings.loops.actions, settings.enforcement.mode, apps)
 
 
@@ -66,15 +71,16 @@ def _at_dify(actions: Sequence[ActionName]) -> tuple[ActionName, ...]:
     return tuple(action for action in actions if action in AT_DIFY)
 
 
-def _apps(connection: Connection | None, settings: Settings, budget: Budget) -> tuple[str, ...] | None:
-    """The names; None where the warehouse does not say within a while, or is of another version."""
-    if connection is None:
+def _apps(connection: Connection | None, settings: Settings, budget: Budget, until: float) -> tuple[str, ...] | None:
+    """The names; None where the warehouse does not say in time, or is of another version."""
+    left_ms = int((until - monotonic()) * 1000)
+    if connection is None or left_ms <= 0:
         return None
     by_events, today = by_event(budget), settings.today()
     days = [today - timedelta(days=number) for number in range(-1, DAYS)]
     try:
         with connection.transaction():
-            connection.execute(f"SET LOCAL statement_timeout = {_PATIENCE_MS}".encode())
+            connection.execute(f"SET LOCAL statement_timeout = {left_ms}".encode())
             parameters = {**in_scope_parameters(connection, budget, {}), "days": days, "by_event": by_events}
             query = counted_in_scope("enforcement/touchable", by_event=by_events)
             found = rows(connection, TargetFacts, query, parameters)

@@ -89,3 +89,9 @@ def test_a_budget_of_hours_and_of_a_model_reaches_what_used_it(place: Place) -> 
     place.configure(mode="dry_run", more=hourly)
     *_, reach = reach_of(place.in_force.settings, place.warehouse)
     assert str(reach).endswith("can throttle no app: none spent in it within 30 days (mode dry_run)")
+
+
+def test_looking_for_apps_ends_in_time(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.configure(mode="dry_run", more=PAUSES)
+    monkeypatch.setattr("usage_pipeline.enforcement.reach._PATIENCE_S", 0.0)
+    assert [reach.apps for reach in reach_of(place.in_force.settings, place.warehouse)] == [None, None]

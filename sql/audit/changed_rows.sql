@@ -32,6 +32,26 @@ WITH sealed AS MATERIALIZED (
     SELECT s.*, CASE WHEN r.removal_id IS NOT NULL THEN usage.digest_of(r) END
     FROM sealed s LEFT JOIN usage.removed_history r ON r.removal_id = s.row_key::bigint
     WHERE s.table_name = 'removed_history'
+    UNION ALL
+    SELECT s.*, CASE WHEN r.event_id IS NOT NULL THEN usage.digest_of(r) END
+    FROM sealed s LEFT JOIN usage.budget_event r ON r.event_id = s.row_key::bigint
+    WHERE s.table_name = 'budget_event'
+    UNION ALL
+    SELECT s.*, CASE WHEN r.event_id IS NOT NULL THEN usage.digest_of(r) END
+    FROM sealed s LEFT JOIN usage.alert_event r ON r.event_id = s.row_key::bigint
+    WHERE s.table_name = 'alert_event'
+    UNION ALL
+    SELECT s.*, CASE WHEN r.event_id IS NOT NULL THEN usage.digest_of(r) END
+    FROM sealed s LEFT JOIN usage.enforcement_event r ON r.event_id = s.row_key::bigint
+    WHERE s.table_name = 'enforcement_event'
+    UNION ALL
+    SELECT s.*, CASE WHEN r.silence_id IS NOT NULL THEN usage.digest_of(r) END
+    FROM sealed s LEFT JOIN usage.silence r ON r.silence_id = s.row_key::bigint
+    WHERE s.table_name = 'silence'
+    UNION ALL
+    SELECT s.*, CASE WHEN r.lock_name IS NOT NULL THEN usage.digest_of(r) END
+    FROM sealed s LEFT JOIN usage.budget_lock r ON r.lock_name = s.row_key
+    WHERE s.table_name = 'budget_lock'
 )
 SELECT c.seq, c.table_name, c.row_key,
        CASE WHEN c.digest IS NULL THEN 'back' WHEN c.found IS NULL THEN 'gone' ELSE 'changed' END AS problem

@@ -166,6 +166,17 @@ def test_whoever_owns_the_tables_is_refused(attack: str, books: Connection) -> N
             "enforcement_action done is not",
         ),
         ("UPDATE usage.config_version SET content = ''", r"usage\.config_version 1 is not as it was sealed"),
+        ("UPDATE usage.budget_event SET by = 'wang'", "budget_event 1 is not as it was sealed"),
+        ("UPDATE usage.alert_event SET known_by = 'link'", r"usage\.alert_event \d+ is not as it was sealed"),
+        ("UPDATE usage.enforcement_event SET by = 'li'", r"usage\.enforcement_event \d+ is not as it was sealed"),
+        ("UPDATE usage.silence SET emergencies = true WHERE budget = 'b'", "silence 1 is not as it was sealed"),
+        ("UPDATE usage.budget_lock SET unlocked_why = NULL", r"usage\.budget_lock \S+ is not as it was sealed"),
+        ("DELETE FROM usage.silence WHERE budget = 'b'", "silence 1 is gone without a removal"),
+        ("DELETE FROM usage.budget_event", "budget_event 1 is gone without a removal"),
+        (
+            "INSERT INTO usage.budget_event (at, budget_id, scope_value, kind) VALUES (now(), 'b', '', 'unlocked')",
+            "budget_event 2 was written behind the triggers",
+        ),
         ("DELETE FROM usage.alert_delivery", r"usage\.alert_delivery \S+/1 is gone without a removal"),
         ("DELETE FROM usage.audit_chain WHERE seq = 3", "the link before it is missing"),
         (
@@ -218,6 +229,15 @@ def test_what_retention_removed_leaves_its_links_and_a_count_that_must_fit(own_b
     found = verify(own_books)
     assert found is not None
     assert found.problem == "gone"
+
+
+def test_what_left_past_its_guards_but_not_past_the_seal_is_in_no_removal(own_books: Connection) -> None:
+    with own_books.transaction():
+        own_books.execute("ALTER TABLE usage.budget_event DISABLE TRIGGER budget_event_history")
+        own_books.execute("DELETE FROM usage.budget_event; SET CONSTRAINTS ALL IMMEDIATE")
+        own_books.execute("ALTER TABLE usage.budget_event ENABLE TRIGGER budget_event_history")
+    found = verify(own_books)
+    assert str(found) == "usage.budget_event 1 rows left, which is not what the record of removals says"
 
 
 def test_a_chain_of_parallel_transactions_has_no_gap_and_no_fork(own_books: Connection) -> None:

@@ -118,7 +118,10 @@ def _play(dify: Dify, chosen: Sequence[tuple[Hostile, str]]) -> int:
     dify.read()
     new_ids = [one.now_id for one in changed if one.now_id != one.row_id]
     dify.warehouse.execute("DELETE FROM usage.usage_event WHERE split_part(event_id, ':', 2) = ANY(%s)", [new_ids])
-    assert figures(dify.warehouse) == before, "a row that is right again is counted as it was"
+    now = figures(dify.warehouse)
+    differing = {name: (before.get(name), now.get(name)) for name in before.keys() | now.keys()
+                 if before.get(name) != now.get(name)}  # fmt: skip
+    assert not differing, f"a row that is right again is counted as it was: {differing}"
     assert not _problems(dify.warehouse) - problems, "a problem that is over is taken off"
     return len(changed)
 

@@ -31,6 +31,7 @@ from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.embedded import EmbeddedServerError
 from usage_pipeline.warehouse.location import warehouse_url
 from usage_pipeline.warehouse.reader_limits import open_to_public
+from usage_pipeline.warehouse.refusals import recent_refusals
 from usage_pipeline.warehouse.restored import look
 from usage_pipeline.warehouse.schema import WarehouseError, migrate
 from usage_pipeline.warehouse.writer import owns_tables
@@ -76,6 +77,7 @@ def _look(*, send: bool) -> Iterator[DoctorFinding]:
         yield from _restored()
         yield from _readers()
         yield _audit()
+        yield from _refused()
         yield from _names(settings)
     for source in settings.sources:
         name = f"source {source.id}"
@@ -156,6 +158,18 @@ def _audit() -> DoctorFinding:
         "wrong",
         f"{misfit}: somebody changed the history past its guards; hold it against a backup (docs/operations.md)",
     )
+
+
+def _refused() -> Iterator[DoctorFinding]:
+    if variable("WAREHOUSE_URL"):
+        return  # the log of such a server is its administrator's
+    says = recent_refusals(home_dir(), datetime.now(UTC))
+    if says is not None:
+        yield DoctorFinding(
+            "refusals",
+            "warning",
+            f"{says}; all of them stand in {home_dir() / 'postgres' / 'log'} (docs/operations.md)",
+        )
 
 
 def _names(settings: Settings) -> Iterator[DoctorFinding]:

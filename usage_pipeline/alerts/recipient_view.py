@@ -7,7 +7,7 @@ from typing import Any
 from usage_pipeline.settings import Settings
 from usage_pipeline.settings.model import OWNER
 
-# Names of models are the providers'; callers, projects and nodes are somebody's.
+# Callers, projects and nodes are somebody's; a model's name is known to whoever used it, too.
 _OWNED = ("callers", "projects", "nodes")
 _TOPS = ("top", "top_in_period")
 _OTHERS = {"zh": "其他工作空间", "en": "other workspaces"}
@@ -58,16 +58,16 @@ def _seen(listed: object, own: set[str] | None) -> list[Mapping[str, object]]:
 
 def _top(top: Any, own: set[str] | None, others: str) -> dict[str, object]:
     return {
-        str(kind): _shares(shares, own if kind in _OWNED else None, others) if isinstance(shares, list | tuple) else []
+        str(kind): _shares(shares, own, others, shared=kind not in _OWNED) if isinstance(shares, list | tuple) else []
         for kind, shares in top.items()
     }
 
 
-def _shares(shares: Sequence[object], own: set[str] | None, others: str) -> list[object]:
-    """Whose a share is stays in the row: no message needs it."""
+def _shares(shares: Sequence[object], own: set[str] | None, others: str, *, shared: bool) -> list[object]:
+    """Whose a share is stays in the row: no message needs it. What is ``shared`` may be others' as well."""
     listed = [share for share in shares if isinstance(share, Mapping)]
-    seen = [share for share in listed if own is None or _is_of(share, own)]
-    hidden = [share for share in listed if not (own is None or _is_of(share, own))]
+    seen = [share for share in listed if own is None or _is_of(share, own, shared=shared)]
+    hidden = [share for share in listed if not (own is None or _is_of(share, own, shared=shared))]
     shown: list[object] = [{key: part for key, part in share.items() if key != "tenants"} for share in seen]
     if hidden:
         known = ("tokens", "cost", "share", *(("calls",) if any("calls" in share for share in hidden) else ()))
@@ -75,12 +75,13 @@ def _shares(shares: Sequence[object], own: set[str] | None, others: str) -> list
     return shown
 
 
-def _is_of(share: Mapping[str, object], own: set[str]) -> bool:
-    """Whether all of it is of these tenants; what does not say whose it is is nobody's."""
+def _is_of(share: Mapping[str, object], own: set[str], *, shared: bool = False) -> bool:
+    """Whether all of it is of these tenants, or some where it is shared; what does not say whose it is is nobody's."""
     tenants = share.get("tenants")
     if not isinstance(tenants, list | tuple) or not tenants:
         return False
-    return all(isinstance(names, list | tuple) and bool(own & {str(name) for name in names}) for names in tenants)
+    fitting = (isinstance(names, list | tuple) and bool(own & {str(name) for name in names}) for names in tenants)
+    return any(fitting) if shared else all(fitting)
 
 
 def _sum(shares: Sequence[Mapping[str, object]], key: str) -> str | None:

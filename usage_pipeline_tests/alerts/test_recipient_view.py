@@ -1,12 +1,13 @@
 """No message to a tenant's own recipient holds a name of another tenant; operators see everything."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from usage_pipeline.alerts.kinds.budget import BUDGET
-from usage_pipeline.alerts.kinds.registry import kinds
+from usage_pipeline.alerts.kinds.registry import Kind, kinds
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.recipient_view import facts_for, sees_all
 from usage_pipeline.delivery.channels.registry import CHANNELS
@@ -47,6 +48,10 @@ def _facts(budget_id: str = "company") -> Mapping[str, object]:
 
     top = {kind: shares(kind) for kind in ("callers", "projects", "nodes")}
     top["models"] = [{"name": "gpt-5", "tokens": "101", "cost": "1", "share": "1", "tenants": SALES + LEGAL}]
+    top["models"] += [
+        {"name": f"{whose}-model", "tokens": "50", "cost": None, "share": "0.5", "tenants": tenants}
+        for whose, tenants in (("legal", LEGAL), ("sales", SALES))
+    ]
     stored = {**BUDGET.example().stored(), "budget_id": budget_id, "top": top, "scope_name": "", "tenant_name": None}
     return {**stored, "recipients": ["ops", "sales", "legal"], "fallback": ["legal"]}
 
@@ -61,7 +66,11 @@ def test_a_tenants_recipient_sees_its_own_and_the_sum_of_the_others(settings: Se
         {"name": "sales-projects", "tokens": "60", "cost": None, "share": "0.6"},
         {"name": "other workspaces", "tokens": "41", "cost": None, "share": "0.41"},
     ]
-    assert top["models"] == [{"name": "gpt-5", "tokens": "101", "cost": "1", "share": "1"}]
+    assert top["models"] == [
+        {"name": "gpt-5", "tokens": "101", "cost": "1", "share": "1"},
+        {"name": "sales-model", "tokens": "50", "cost": None, "share": "0.5"},
+        {"name": "other workspaces", "tokens": "50", "cost": None, "share": "0.5"},
+    ]
 
 
 def test_what_was_done_is_told_of_own_apps_alone(settings: Settings) -> None:
@@ -90,12 +99,33 @@ def test_operators_and_whom_a_tier_names_see_all(settings: Settings) -> None:
     assert "legal-projects" in str(facts_for(settings, "ops", _facts(), "en"))
 
 
+STEPS = [
+    {"action": "pause_app", "project": f"{name}-app", "at": None, "tenants": tenants}
+    for name, tenants in (("sales", SALES), ("legal", LEGAL))
+]
+# Whatever of a kind's facts is several tenants', with names of both.
+OF_SEVERAL: dict[str, object] = {
+    "top": _facts()["top"],
+    "top_in_period": _facts()["top"],
+    "dry_run_apps": STEPS,
+    "ended": {"why": "below", "undone": STEPS, "still": STEPS},
+    "recipients": ["ops", "sales", "legal"],
+    "fallback": ["legal"],
+}
+
+
 @pytest.mark.parametrize("recipient", ["sales", "legal"])
-def test_no_channel_shows_another_tenants_names(settings: Settings, recipient: str) -> None:
-    """Every channel of the registry, in both languages, is asked what it would send to the tenant's recipient."""
+@pytest.mark.parametrize("kind", kinds().values(), ids=lambda kind: str(kind.name))
+def test_no_channel_shows_another_tenants_names(settings: Settings, kind: Kind, recipient: str) -> None:
+    """Every channel of the registry is asked for every kind, in both languages, what a tenant's recipient would get."""
     foreign = {"sales": "legal", "legal": "sales"}[recipient]
+    stored = json.loads(json.dumps(kind.example().stored(), default=str))
+    facts = stored | {name: value for name, value in OF_SEVERAL.items() if name in stored} | {"budget_id": "company"}
+    assert not _of_whom(facts_for(settings, recipient, facts, "en")), (
+        "a fact that several tenants have a part in is cut"
+    )
     for language in ("en", "zh"):
-        message = Message("d", "B1", "budget", "emergency", _facts(), language)
+        message = Message("d", "B1", kind.name, "emergency", facts, language)
         for name, channel in CHANNELS.items():
             values = channel.example or {"secret_env": "X"}
             its = channel.recipient_class.model_validate({"channel": name, **values})
@@ -106,6 +136,16 @@ def test_no_channel_shows_another_tenants_names(settings: Settings, recipient: s
                 assert f"{foreign}-" not in text, name
                 assert "both-" not in text, name
                 assert "tenants" not in text, name
+
+
+def _of_whom(facts: object) -> list[object]:
+    """What in the facts still says whose it is: nobody has looked whether the recipient may see it."""
+    if isinstance(facts, Mapping):
+        named = [facts["tenants"]] if "tenants" in facts else []
+        return named + [found for value in facts.values() for found in _of_whom(value)]
+    if isinstance(facts, list | tuple):
+        return [found for value in facts for found in _of_whom(value)]
+    return []
 
 
 def test_every_kind_is_cut_without_losing_its_facts(settings: Settings) -> None:

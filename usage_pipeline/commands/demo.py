@@ -97,7 +97,8 @@ def _show_links(mails: Path) -> None:
         found = page_links(connection, active_configuration(connection, config_path()).settings, mails)
     say(f"The mails, as they arrived, are pages in {mails}")
     if found:
-        say("On a phone, without a login, once `", bold(f"{_command()} web"), "` or `up` runs:")
+        say("Their buttons work on a phone, without a login, while the page runs by the demo's own configuration:")
+        say("  ", bold(f"USAGE_PIPELINE_CONFIG={config_path()} {_command()} web"))
     for each in found:
         say(f"  {each.name}" + (f" (in the mail {each.mail.name})" if each.mail else ""))
         say(f"  {each.address}")

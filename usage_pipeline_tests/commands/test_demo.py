@@ -2,17 +2,21 @@
 
 import json
 import os
+import socket
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
 import psycopg
 import pytest
+import requests
 
 from usage_pipeline.demo.play import SEED
 from usage_pipeline.fake_dify.history import build_history
 from usage_pipeline.warehouse.embedded import EmbeddedServer
 from usage_pipeline_tests.commands.conftest import Played
 from usage_pipeline_tests.support.company import EXAMPLE
+from usage_pipeline_tests.web.conftest import serving
 
 HOUSE = ("warehouse", "dagster")
 
@@ -41,6 +45,24 @@ def test_the_mails_are_pages_whose_buttons_are_the_peoples_own_links(played: Pla
         assert [button for button in buttons if f">{button}</a>" not in page] == [], name
         assert page.count("http://127.0.0.1:3080/a/") > len(buttons)
         assert "usage-pipeline" not in page
+
+
+def test_the_mails_links_open_by_the_configuration_that_the_demo_names(
+    played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = played.home / "demo.yaml"
+    assert f"USAGE_PIPELINE_CONFIG={config} .venv/bin/usage-pipeline web" in " ".join(played.output.split())
+    monkeypatch.setenv("USAGE_PIPELINE_CONFIG", str(config))
+    monkeypatch.setenv("USAGE_PIPELINE_HOME", str(played.home))
+    page = (played.home / "demo_mails" / "01-marketing-owner.html").read_text(encoding="utf-8")
+    link = page.partition('href="http://127.0.0.1:3080')[2].partition('"')[0]
+    with (
+        closing(socket.create_server(("127.0.0.1", 0))) as listening,
+        serving(played.server.url("warehouse"), listening),
+    ):
+        answer = requests.get(f"http://127.0.0.1:{listening.getsockname()[1]}{link}", timeout=20)
+    assert answer.status_code == 200
+    assert "You are marketing-owner" in answer.text and "lead-enricher" in answer.text
 
 
 def test_a_second_run_changes_nothing(played: Played) -> None:

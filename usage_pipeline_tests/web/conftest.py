@@ -113,6 +113,15 @@ class Site:
         ).fetchall()
         return {str(row[0]) for row in rows}
 
+    def answers(self, status: int, name: str = AGENT) -> bool:
+        """Whether an app's callers get this status within a while: the page acts at Dify once its answer has left."""
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            if self.place.call(name) == status:
+                return True
+            time.sleep(0.1)
+        return False
+
     def callers_of(self, tenant: str) -> set[str]:
         """The names of who called a tenant's projects."""
         rows = self.place.warehouse.execute(
@@ -163,11 +172,9 @@ def form_of(text: str, deed: str, subject: str = "") -> str:
 
 
 @contextmanager
-def serving(place: Place, listening: socket.socket) -> Iterator[None]:
-    """The page of a place at a listening socket, for the block."""
-    config = uvicorn.Config(
-        web_app(place.company.warehouse_url), access_log=False, proxy_headers=False, log_level="warning"
-    )
+def serving(warehouse_url: str, listening: socket.socket) -> Iterator[None]:
+    """The page of a warehouse at a listening socket, for the block."""
+    config = uvicorn.Config(web_app(warehouse_url), access_log=False, proxy_headers=False, log_level="warning")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
@@ -194,7 +201,7 @@ def served(postgres: EmbeddedServer, written: Company, tmp_path_factory: pytest.
         made = Site(place, f"http://127.0.0.1:{listening.getsockname()[1]}")
         made.configure()
         place.step()
-        with serving(place, listening):
+        with serving(place.company.warehouse_url, listening):
             yield made
 
 

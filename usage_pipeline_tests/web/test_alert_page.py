@@ -74,7 +74,7 @@ def test_the_pause_of_a_loop_is_undone_from_its_own_message_and_from_the_loops(s
     token = form_of(page, "undo", action.action_id)
     done = requests.post(site.link(OWNER, alert), data={"form": token, "note": "mended"}, timeout=20)
     assert done.status_code == 200
-    assert site.place.call("copywriter") == 200
+    assert site.answers(200, "copywriter")
     story = requests.get(site.link(OWNER, action.alert_id), timeout=10).text
     assert "mended" in story and f"{OWNER} (凭本人链接)" in story.replace("（", "(").replace("）", ")")
 

@@ -45,16 +45,6 @@ def tap(page: Page, words: str) -> None:
     details.get_by_role("button", name=words).click()
 
 
-def answered(site: Site, status: int) -> bool:
-    """Whether callers get this status within a while."""
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        if site.place.call() == status:
-            return True
-        time.sleep(0.1)
-    return False
-
-
 class Letters:
     """The mailbox of everybody, whose mails are opened as they arrived."""
 
@@ -94,7 +84,7 @@ def test_from_the_red_mail_to_callers_that_are_answered_within_a_minute(
         shot(phone, f"alert-{language}")
         tap(phone, words["undo"])
         assert "done=undo" in phone.url
-        assert answered(site, 200)
+        assert site.answers(200)
         letters.open_newest(OWNER, f" {site.alert()}", f"mail-{language}")
         letters.tap(words["request"])
         form = phone.locator("details[open]")
@@ -107,7 +97,7 @@ def test_from_the_red_mail_to_callers_that_are_answered_within_a_minute(
         shot(phone, f"approve-{language}")
         tap(phone, words["approve"])
         assert "done=approve" in phone.url
-        assert answered(site, 200)
+        assert site.answers(200)
         assert time.monotonic() - began < 60
         letters.open_newest(OWNER, f" {site.alert()}", f"mail-{language}")
         letters.tap(words["open"])

@@ -2,8 +2,6 @@
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +18,7 @@ from usage_pipeline_tests.support.channels import robot
 from usage_pipeline_tests.support.clock import NOON_ZONE
 from usage_pipeline_tests.support.company import Company, build_company
 from usage_pipeline_tests.support.company_copies import company_to_copy, copy_of
+from usage_pipeline_tests.support.forked_programs import run_forked
 
 # Noon in this zone: a day of history lies within the days that a pass under Dagster rolls up.
 CONFIG = f"""version: 1
@@ -105,8 +104,7 @@ class Place:
         """The pass as the daemon runs it, and other jobs after it; returns what they printed."""
         environment = {**os.environ, "WAREHOUSE_URL": self.by_dagster.warehouse_url, "DAGSTER_HOME": str(self.home)}
         words = [str(self.home), breaks, "usage_pass", *jobs]
-        done = subprocess.run([sys.executable, "-c", PASS, *words], env=environment, capture_output=True, text=True,
-                              check=False, timeout=120)  # fmt: skip
+        done = run_forked(PASS, *words, environment=environment)
         lines = [
             line
             for line in done.stdout.splitlines()

@@ -17,7 +17,7 @@ from usage_pipeline.warehouse.rows import value
 from usage_pipeline_tests.enforcement.conftest import AGENT, SHORT, Place
 from usage_pipeline_tests.support.worker_pool import killed, worker_pool
 
-KILLS = int(os.environ.get("USAGE_PIPELINE_KILLS", "80"))
+KILLS = int(os.environ.get("USAGE_PIPELINE_KILLS", "40"))
 SEED = int(os.environ.get("USAGE_PIPELINE_SEED", "0")) or random.randrange(1, 10**6)
 APPS = (AGENT, "brand-chat", "copywriter", "triage-flow")
 UNTOUCHED = "support-bot"

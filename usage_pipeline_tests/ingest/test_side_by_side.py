@@ -3,8 +3,6 @@
 import json
 import os
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +21,7 @@ from usage_pipeline.sources.dify_postgres import connection as dify_connection
 from usage_pipeline.sources.dify_postgres import source as dify_postgres
 from usage_pipeline.warehouse.connection import Connection, connect, connected
 from usage_pipeline_tests.support.company import EXAMPLE, KEY_RULES, Company, assert_events_equal, build_company
+from usage_pipeline_tests.support.forked_programs import run_forked
 from usage_pipeline_tests.support.lines import Proxy, closed_port, silent_port
 
 WELL = ("north", "south", "west")
@@ -233,8 +232,7 @@ def test_in_dagster_exactly_the_sick_sources_are_red(place: Place, warehouse_url
     (tmp_path / "home").mkdir()
     environment = {**os.environ, "WAREHOUSE_URL": warehouse_url, "USAGE_PIPELINE_CONFIG": str(place.config),
                    "DAGSTER_HOME": str(tmp_path / "home")}  # fmt: skip
-    done = subprocess.run([sys.executable, "-c", CHECKS, str(tmp_path / "home")], env=environment,
-                          capture_output=True, text=True, check=False, timeout=120)  # fmt: skip
+    done = run_forked(CHECKS, str(tmp_path / "home"), environment=environment)
     line = next((line for line in done.stdout.splitlines() if line.startswith("CHECKS")), None)
     assert line, done.stderr[-3000:]
     found = json.loads(line.removeprefix("CHECKS"))

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -19,6 +17,7 @@ from usage_pipeline.fake_dify.scripts import TrueUnit
 from usage_pipeline.usage.top_nodes import top_nodes
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline_tests.support.company import KEY_RULES, Company, build_company, expected
+from usage_pipeline_tests.support.forked_programs import run_forked
 
 EVERY = 1000
 DAYS = 5
@@ -145,8 +144,7 @@ def test_people_see_it_on_the_asset(company: Company, warehouse: Connection, tmp
     (tmp_path / "home").mkdir()
     environment = {**os.environ, "WAREHOUSE_URL": company.warehouse_url, "USAGE_PIPELINE_CONFIG": str(company.config),
                    "DIFY_DATABASE_URL": company.dify_url, "DAGSTER_HOME": str(tmp_path / "home")}  # fmt: skip
-    done = subprocess.run([sys.executable, "-c", METADATA, str(tmp_path / "home")], env=environment,
-                          capture_output=True, text=True, check=False, timeout=120)  # fmt: skip
+    done = run_forked(METADATA, str(tmp_path / "home"), environment=environment)
     assert "ROWS" in done.stdout, done.stderr[-2000:]
     first = top_nodes(warehouse, days=7, limit=1)[0]
     (shown,) = [line for line in done.stdout.splitlines() if line.startswith("FIRST")]

@@ -23,7 +23,7 @@ _LINE = re.compile(
 
 
 @dataclass(frozen=True)
-class Refusal:
+class RoleRefusal:
     """What the server refused: when, to which role, of which kind (login, right, history), in the server's words."""
 
     at: datetime
@@ -42,7 +42,7 @@ def keep_refusals(connection: Connection) -> None:
         connection.execute("SELECT pg_reload_conf()")
 
 
-def refusals(home: Path, since: datetime) -> list[Refusal]:
+def refusals(home: Path, since: datetime) -> list[RoleRefusal]:
     """Returns what the embedded server under ``home`` refused since a moment, oldest first; of a long log its end."""
     return [refusal for refusal in _logged(home / "postgres" / "log") if refusal.at >= since]
 
@@ -62,7 +62,7 @@ def recent_refusals(home: Path, now: datetime, days: int = 30) -> str | None:
     )
 
 
-def _logged(log: Path) -> Iterator[Refusal]:
+def _logged(log: Path) -> Iterator[RoleRefusal]:
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _MOST_BYTES))
@@ -73,4 +73,4 @@ def _logged(log: Path) -> Iterator[Refusal]:
         found = _LINE.fullmatch(line)
         if found is not None:
             at = datetime.strptime(found["at"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
-            yield Refusal(at, found["who"], _KINDS[found["state"]], found["says"])
+            yield RoleRefusal(at, found["who"], _KINDS[found["state"]], found["says"])

@@ -37,7 +37,7 @@ demo: install  ## Set up a made-up Dify and run the whole job on it
 test: install-dev  ## All tests; TESTS=path for some
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(TESTS)
 
-nightly: install-dev  ## The tests that look for the unlikely, for hours: 2,000 random histories, five minutes of live writing
+nightly: install-dev  ## The tests that look for the unlikely, for hours: 2,000 random histories, every hostile value, 10,000 commands, five minutes of live writing
 	USAGE_PIPELINE_HYPOTHESIS=nightly USAGE_PIPELINE_LIVE_SECONDS=300 USAGE_PIPELINE_KILLS=1000 $(BIN)/python -m pytest $(SIDE_BY_SIDE) --timeout 14400 \
 		usage_pipeline_tests/ingest/test_random_histories.py usage_pipeline_tests/ingest/test_random_features.py \
 		usage_pipeline_tests/ingest/test_known_histories.py usage_pipeline_tests/ingest/test_live.py \

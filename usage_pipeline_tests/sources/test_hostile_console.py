@@ -152,7 +152,7 @@ def test_any_value_in_any_answer_costs_only_its_own_row(place: Place) -> None:
         place.into(warehouse)
         assert_as_shown(warehouse, place.read.shown_truth())
         wanted, apps = figures(warehouse), apps_of(warehouse)
-    for number in examples(6, 130):
+    for number in examples(6, 500):
         chance = random.Random(number)
         planted = plant(place.rows, chance)
         touched = set().union(*(hostile.touches for hostile in planted.values()))

@@ -10,6 +10,7 @@ from psycopg import sql
 
 from usage_pipeline.fake_dify.write import copy_rows
 from usage_pipeline.ingest.read_source import read_source
+from usage_pipeline.reconciliation.reconcile import reconcile
 from usage_pipeline.settings import load_settings
 from usage_pipeline.sources.dify_postgres import DifyPostgres
 from usage_pipeline.usage.roll_up import changed_days, roll_up
@@ -21,7 +22,10 @@ from usage_pipeline_tests.support.hostile_rows import Changed, Parts, play_all
 from usage_pipeline_tests.support.hostile_values import (
     STOPPERS,
     Hostile,
+    assert_rest_is_counted,
+    assert_sane,
     examples,
+    figures,
     hostile_values,
     sample,
     some_knowledge,
@@ -97,7 +101,7 @@ def _kept(row_id: str) -> sql.Identifier:
     return sql.Identifier(f"kept {row_id}")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def place(postgres: EmbeddedServer) -> Iterator[Place]:
     """A small company that has been read."""
     with company_to_copy(
@@ -116,5 +120,36 @@ def place(postgres: EmbeddedServer) -> Iterator[Place]:
 
 
 def test_any_value_in_any_row_costs_only_its_own_row(place: Place) -> None:
-    size = len(examples(100, 3_200))
-    assert play_all(place, sample(hostile_values(), size, STOPPERS)) > size // 2, "too few were taken to mean anything"
+    played = list(sample(hostile_values(), len(examples(100, 5_000)), STOPPERS))
+    assert play_all(place, played) > len(played) // 2, "too few were taken to mean anything"
+
+
+def test_run_totals_that_no_bigint_holds_together_cost_only_their_runs(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three of one project in one moment: each fits into a bigint, their sum does not. Sums are compared as well."""
+    before = figures(place.warehouse)
+    place.dify.execute("CREATE TEMP TABLE kept_runs AS SELECT * FROM workflow_runs")
+    changed = {
+        str(run_id)
+        for (run_id,) in place.dify.execute(
+            "WITH chosen AS (SELECT id, min(created_at) OVER () AS at FROM workflow_runs WHERE app_id ="
+            " (SELECT app_id FROM workflow_runs GROUP BY app_id ORDER BY count(*) DESC LIMIT 1)"
+            " ORDER BY created_at DESC LIMIT 3)"
+            " UPDATE workflow_runs r SET total_tokens = 9200000000000000000, created_at = chosen.at FROM chosen"
+            " WHERE r.id = chosen.id RETURNING r.id::text"
+        ).fetchall()
+    }
+    assert len(changed) == 3
+    place.read()
+    assert_rest_is_counted(before, figures(place.warehouse), changed, changed)
+    assert_sane(place.warehouse)
+    monkeypatch.setenv("DIFY_DATABASE_URL", str(place.dify.info.dsn))
+    settings = load_settings(EXAMPLE)
+    days = [settings.today() - timedelta(days=number) for number in range(3)]
+    assert [result.says for result in reconcile(place.warehouse, settings, days) if result.failed] == []
+    assert_rest_is_counted(before, figures(place.warehouse), changed, changed)
+
+    place.dify.execute("DELETE FROM workflow_runs; INSERT INTO workflow_runs SELECT * FROM kept_runs")
+    place.read()
+    assert figures(place.warehouse) == before

@@ -13,6 +13,7 @@ from psycopg.rows import args_row
 
 Connection = psycopg.Connection[tuple[object, ...]]
 _UNKNOWN_PARAMETER = re.compile(r'invalid URI query parameter: "(\w{1,40})"')
+_TELLING = 4  # characters; anything shorter stands in many words
 _HOW_TO_WRITE = "write postgresql://user:password@host:5432/database, special characters %-encoded"
 
 
@@ -48,7 +49,7 @@ def connect(url: str, *, application_name: str = "usage-pipeline") -> Connection
         if not is_direct(connection):
             _refuse_shared_sessions(connection, open_session)
     except psycopg.OperationalError as error:
-        raise UnreachableError(str(error)) from None
+        raise UnreachableError(without_password(str(error), url)) from None
     connection.execute("SET TimeZone = 'UTC'; SET jit = off; SET client_min_messages = warning")
     return connection
 
@@ -100,7 +101,23 @@ def url_parts(url: str) -> Mapping[str, str | int | None]:
     ports = str(parts.get("port") or "").split(",")
     if not all(port.isdecimal() or not port for port in ports):
         raise UnreachableError(f"the port in the URL is not a number; {_HOW_TO_WRITE}")
+    # Of a password with a slash or a question mark the rest, to the host, is taken for the database's name.
+    if "@" in str(parts.get("dbname") or "") and "%40" not in url:
+        raise UnreachableError(f"the URL has an @ where the database's name should stand; {_HOW_TO_WRITE}")
     return parts
+
+
+def without_password(text: str, url: str) -> str:
+    """Returns the driver's text about a URL without the URL's passwords: it shows parameters' values."""
+    try:
+        parts = url_parts(url)
+    except UnreachableError:
+        return text  # ours: the driver has not seen such a URL
+    for name in ("password", "sslpassword"):
+        if password := str(parts.get(name) or ""):
+            text = text.replace(f'"{password}"', '"…"')
+            text = text.replace(password, "…") if len(password) >= _TELLING else text
+    return text
 
 
 @contextmanager

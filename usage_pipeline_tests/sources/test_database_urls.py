@@ -139,6 +139,8 @@ def test_an_authority_alone_verifies_no_less_than_it_did(place: MysqlPlace, chec
         (f"postgresql://u:hidden s3cr3t@{NOBODY}/x", "the URL cannot be read; write postgresql://"),
         (f"postgresql://u:hidden/s3cr3t@{NOBODY}/x", "the port in the URL is not a number"),
         (f"postgresql://u:{HIDDEN}@127.0.0.1:port/x", "the port in the URL is not a number"),
+        (f"postgresql://127.0.0.1:1/{HIDDEN}@h/x", "has an @ where the database's name should stand"),
+        (f"postgresql://u@{NOBODY}/x?password={HIDDEN}&sslmode={HIDDEN}", 'invalid sslmode value: "…"'),
     ],
 )
 def test_a_postgresql_url_that_cannot_be_read(opened: Callable[[str], object], url: str, words: str) -> None:
@@ -146,7 +148,14 @@ def test_a_postgresql_url_that_cannot_be_read(opened: Callable[[str], object], u
 
 
 @pytest.mark.parametrize(
-    "url", [f"postgresql:/u:{HIDDEN}@h/x", f"postgresql://u:{HIDDEN}%zz@h/x", f"u:{HIDDEN}@h/x", "postgresql://u@h?a=1"]
+    "url",
+    [
+        f"postgresql:/u:{HIDDEN}@h/x",
+        f"postgresql://u:{HIDDEN}%zz@h/x",
+        f"u:{HIDDEN}@h/x",
+        "postgresql://u@h?a=1",
+        f"postgresql://127.0.0.1:1/{HIDDEN}@h/x",
+    ],
 )
 def test_the_warehouses_url_is_not_shown_either(url: str) -> None:
     with pytest.raises(psycopg.OperationalError, match="the URL") as caught:

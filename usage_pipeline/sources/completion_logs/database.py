@@ -26,7 +26,7 @@ from usage_pipeline.sources.mysql_url import (
     mysql_arguments,
 )
 from usage_pipeline.sources.watchdog import end_reading_with, heard_from_source
-from usage_pipeline.warehouse.connection import hang_up, with_addresses
+from usage_pipeline.warehouse.connection import UnreachableError, hang_up, with_addresses, without_password
 from usage_pipeline.warehouse.statements import statement
 
 _CONNECT_SECONDS = 10
@@ -117,13 +117,16 @@ def _engine(url: str, seconds: int) -> sa.Engine:
 
 def _postgres(url: str, seconds: int) -> sa.Engine:
     def connect() -> "psycopg.Connection[tuple[object, ...]]":
-        connection = psycopg.connect(
-            with_addresses(url),
-            connect_timeout=_CONNECT_SECONDS,
-            application_name="usage-pipeline (read-only)",
-            # What is prepared stays with the server's session, which a pooler gives to others.
-            prepare_threshold=None,
-        )
+        try:
+            connection = psycopg.connect(
+                with_addresses(url),
+                connect_timeout=_CONNECT_SECONDS,
+                application_name="usage-pipeline (read-only)",
+                # What is prepared stays with the server's session, which a pooler gives to others.
+                prepare_threshold=None,
+            )
+        except psycopg.OperationalError as error:
+            raise UnreachableError(without_password(str(error), url)) from None
         connection.read_only = True
         end_reading_with(lambda: hang_up(connection))
         for loader in (_AnyTimestamp, _AnyTimestamptz, _AnyDate):

@@ -13,7 +13,7 @@ from usage_pipeline.sources.cut_reads import explain_cut, was_cut
 from usage_pipeline.sources.replica import Replica
 from usage_pipeline.sources.replica_postgres import Replay, postgres_replica
 from usage_pipeline.sources.watchdog import end_reading_with, heard_from_source
-from usage_pipeline.warehouse.connection import Connection, hang_up, with_addresses
+from usage_pipeline.warehouse.connection import Connection, hang_up, with_addresses, without_password
 from usage_pipeline.warehouse.pooler import Pooling, pooling_of
 from usage_pipeline.warehouse.rows import rows, values
 from usage_pipeline.warehouse.statements import statement
@@ -89,7 +89,7 @@ def connect_read_only(url: str) -> Connection:
             client_encoding="UTF8",
         )
     except psycopg.OperationalError as error:
-        raise SourceError(explain_connection_error(error)) from None
+        raise SourceError(explain_connection_error(without_password(str(error), url))) from None
     connection.read_only = True
     end_reading_with(lambda: hang_up(connection))
     heard_from_source()
@@ -100,10 +100,10 @@ def _has_failed(connection: Connection) -> bool:
     return connection.info.transaction_status == TransactionStatus.INERROR
 
 
-def explain_connection_error(error: psycopg.OperationalError) -> str:
-    """Returns what is wrong with a connection and what to do, in words; libpq's text holds no password."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip() and "Is the server running" not in line]
-    text = lines[-1] if lines else type(error).__name__
+def explain_connection_error(text: str) -> str:
+    """Returns what is wrong with a connection and what to do, in words, from libpq's text without the password."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and "Is the server running" not in line]
+    text = lines[-1] if lines else "the connection failed"
     advice = "check the host, the port and that the server runs and lets this machine in (pg_hba.conf, firewall)"
     if "password authentication failed" in text or "no password supplied" in text:
         advice = "the user or its password is wrong: check them in the URL (special characters must be %-encoded)"

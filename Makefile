@@ -8,7 +8,7 @@ TESTS ?=
 WORKERS ?= 4
 SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install install-dev demo test nightly check lock clean
+.PHONY: help install install-dev demo test nightly pictures check lock clean
 
 help:  ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,12 @@ nightly: install-dev  ## The tests that look for the unlikely, for hours: 2,000 
 		usage_pipeline_tests/commands/test_fuzz.py usage_pipeline_tests/commands/test_output.py \
 		usage_pipeline_tests/delivery/test_chaos.py usage_pipeline_tests/enforcement/test_chaos.py \
 		usage_pipeline_tests/test_wheel.py usage_pipeline_tests/deploy/test_image.py
+
+PICTURES = overview budget_check form what_if_run report lineage
+
+pictures: install-dev  ## docs/images/ui anew, from the demo in Debian's chromium
+	CI=1 USAGE_PIPELINE_SCREENSHOTS=$(CURDIR)/ci-output $(BIN)/python -m pytest usage_pipeline_tests/commands/test_dagster_ui.py
+	cp $(PICTURES:%=ci-output/%.png) docs/images/ui/
 
 check: install-dev  ## Format, lint, types, import rules, dependencies
 	$(BIN)/ruff format --check .

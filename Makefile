@@ -49,7 +49,8 @@ nightly: install-dev  ## The tests that look for the unlikely, for hours: 2,000 
 
 PICTURES = overview budget_check form what_if_run report lineage
 
-pictures: install-dev  ## docs/images/ui anew, from the demo in Debian's chromium
+pictures: install-dev  ## docs/images/ui and messages anew, in Debian's chromium
+	$(BIN)/python -m usage_pipeline_tests.support.message_pictures docs/images/messages
 	CI=1 USAGE_PIPELINE_SCREENSHOTS=$(CURDIR)/ci-output $(BIN)/python -m pytest usage_pipeline_tests/commands/test_dagster_ui.py
 	cp $(PICTURES:%=ci-output/%.png) docs/images/ui/
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from usage_pipeline.alerts.kinds.facts import number
-from usage_pipeline.alerts.message import Alert, Message
+from usage_pipeline.alerts.message import Alert, Links, Message
 from usage_pipeline.alerts.text.escape import cut_above, cut_bytes, line, one_line
 from usage_pipeline.alerts.text.texts import (
     facts_for_templates,
@@ -30,6 +30,9 @@ _LONGEST_TITLE = 300
 _LONGEST_OWN = 200_000
 # So many alerts of a message are told with all their facts.
 _FULL = 3
+
+# A cell of a bar made of letters is so many per cent.
+_CELL = 5
 
 Escape = Callable[[object], str]
 Size = Callable[[str], int]
@@ -84,13 +87,29 @@ def _rendered(
     return Rendered(_shipped(template, context))
 
 
-def fitted(template: str, message: Message, escape: Escape, most: int, size: Size = size_in_bytes) -> Rendered:
+def buttons_of(message: Message) -> Links:
+    """What a card's buttons say and open: the deeds of a message's one alert. Several alerts have links in the text."""
+    if message.others:
+        return ()
+    deeds = WORDS[message.language].deeds
+    return [(deeds[deed], url) for deed, url in message.links]
+
+
+def fitted(
+    template: str,
+    message: Message,
+    escape: Escape,
+    most: int,
+    size: Size = size_in_bytes,
+    *,
+    buttons: Links = (),
+) -> Rendered:
     """As many of the alerts as fit, the most severe first; one that is too long alone is cut, its last line kept.
 
     The gravest are told in full, fewer of them where that does not fit; the others are listed by their titles where not
-    every one has room for its sentence, before any is left out.
+    every one has room for its sentence, before any is left out. What ``buttons`` open stands in no line.
     """
-    context = _context(message, escape)
+    context = {**_context(message, escape), "buttons": bool(buttons)}
 
     def tried(shown: int | None, full: int, brief: bool = False) -> Rendered | None:
         found = _rendered(template, message, context, shown, full, brief)
@@ -150,6 +169,7 @@ def _context(message: Message, escape: Escape) -> dict[str, Any]:
         "event": message.event,
         "language": message.language,
         "words": words_for_templates(message.language),
+        "buttons": False,
     }
 
 
@@ -162,6 +182,7 @@ def _view(alert: Alert, message: Message, escape: Escape) -> Mapping[str, Any]:
         "summary": escape(summary(alert, message.language)),
         "to_acknowledge": to_acknowledge(alert, message),
         "bar": _bar(alert),
+        "meter": _meter(alert),
         # Addresses are ours: they are signed, and hold nothing that could mark up.
         "links": [(WORDS[message.language].deeds[deed], url) for deed, url in alert.links],
         # A report's labels may be names too.
@@ -180,6 +201,16 @@ def _bar(alert: Alert) -> Mapping[str, int] | None:
     spent = max(0, int(100 * ratio / whole))
     forecast = int(100 * reach / whole) - spent
     return {"spent": spent, "forecast": forecast, "left": 100 - spent - forecast}
+
+
+def _meter(alert: Alert) -> str:
+    """The bar as text, with how full the limit is; empty where there is no limit."""
+    bar, ratio = _bar(alert), number(alert.facts.get("ratio"))
+    if bar is None or ratio is None:
+        return ""
+    spent, forecast = round(bar["spent"] / _CELL), round(bar["forecast"] / _CELL)
+    left = max(0, 100 // _CELL - spent - forecast)
+    return f"{'█' * spent}{'▒' * forecast}{'░' * left} {100 * ratio:,.1f} %"
 
 
 def _escaped(value: object, escape: Escape) -> object:

@@ -1,5 +1,6 @@
 """Messages lead to the web page where there is one: one tap from the alert to the deed, each recipient by own links."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from usage_pipeline.alerts.kinds.registry import kind_of
 from usage_pipeline.alerts.message import Alert, Message
 from usage_pipeline.alerts.text.escape import markup
+from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.delivery.claim import Claimed, NotificationGroup
 from usage_pipeline.delivery.rendering import OURS, render
 from usage_pipeline.delivery.worker import _outcome
@@ -52,6 +54,48 @@ def test_who_undoes_or_decides_by_a_link_reads_no_command(kind: str, language: s
     for template in CHATS:
         assert "usage-pipeline" in render(template, alone, markup("slack")).text
         assert "usage-pipeline" not in render(template, linked, markup("slack")).text
+
+
+_ROBOTS = ("feishu", "lark", "slack", "teams", "dingtalk")
+
+
+def _card(channel: str, message: Message, extra: str = "") -> tuple[dict[str, Any], str]:
+    """What the channel would send to a recipient without mentions, and that as text."""
+    fields = {"channel": channel, "secret_env": "HOOK", **({"mention": ("li.si",)} if extra else {})}
+    sender = CHANNELS[channel]
+    (draft,) = sender.drafts(message, sender.recipient_class.model_validate(fields))  # type: ignore[attr-defined]
+    return draft.body, json.dumps(draft.body, ensure_ascii=False)
+
+
+def _buttons(channel: str, body: Any) -> list[tuple[str, str]]:
+    if channel in ("feishu", "lark"):
+        rows = [element["actions"] for element in body["card"]["elements"] if element["tag"] == "action"]
+        return [(one["text"]["content"], one["url"]) for row in rows for one in row]
+    if channel == "slack":
+        rows = [block["elements"] for block in body["blocks"] if block["type"] == "actions"]
+        return [(one["text"]["text"], one["url"]) for row in rows for one in row]
+    if channel == "teams":
+        actions = body["attachments"][0]["content"].get("actions", [])
+        return [(one["title"], one["url"]) for one in actions if one["type"] == "Action.OpenUrl"]
+    return [(one["title"], one["actionURL"]) for one in body.get("actionCard", {}).get("btns", [])]
+
+
+@pytest.mark.parametrize("channel", _ROBOTS)
+def test_a_card_has_a_button_a_deed_and_no_second_link_to_it(channel: str) -> None:
+    body, text = _card(channel, about())
+    assert _buttons(channel, body) == [("Open", URL), ("I take it", f"{URL}1"), ("Ask for more", f"{URL}2")]
+    assert text.count(URL) == 3
+    assert "░" in text or "█" in text, "a bar of what is spent"
+    several = replace(about(), others=(Alert("Bb", "budget", "warning", about().facts, (("read", f"{URL}3"),)),))
+    body, text = _card(channel, several)
+    assert _buttons(channel, body) == [], "whose button would it be"
+    assert f"{URL}3" in text
+
+
+def test_a_card_that_could_mention_nobody_gives_way_to_a_text_that_does() -> None:
+    body, text = _card("dingtalk", about(), "with a mention")
+    assert (body["msgtype"], body["at"]["atUserIds"]) == ("markdown", ["li.si"])
+    assert f"{URL}2" in text
 
 
 @pytest.mark.parametrize("template", CHATS)

@@ -235,7 +235,7 @@ class EnforcementKind(AlertKind[EnforcementFacts, _Words]):
             budget_name="dev-daily",
             scope_name="support-bot",
             alert="Bold",
-            detail="web app and API are off",
+            detail="web_app closed, service_api closed",
             undo="usage-pipeline enforcement release act-7k3m9qab",
             decide="usage-pipeline enforcement approve act-7k3m9qab",
             until=datetime(2026, 3, 2, 12, tzinfo=UTC),

@@ -176,7 +176,7 @@ class OverrideKind(AlertKind[OverrideFacts, _Words]):
             budget_id="company-month",
             budget_name="company-month",
             scope_name="Marketing",
-            raise_by="20,000 cost",
+            raise_by={"cost": Decimal(20_000)},
             measure="cost",
             currency="CNY",
             until=datetime(2026, 3, 31, 16, tzinfo=UTC),

@@ -13,7 +13,7 @@ from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import line, markup
 from usage_pipeline.delivery.channels.base import Rate
 from usage_pipeline.delivery.channels.http_channel import JSON, Codes, Draft, WebChannel, as_json
-from usage_pipeline.delivery.rendering import fitted, subject
+from usage_pipeline.delivery.rendering import buttons_of, fitted, subject
 from usage_pipeline.http.exchange import HttpAnswer, HttpRequest
 from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings.environment import secret
@@ -65,12 +65,24 @@ class Dingtalk(WebChannel[DingtalkRecipient]):
         named = "".join(f" @{who}" for who in (*recipient.mobiles, *users))
         end = "".join(f"\n\n{part}" for part in (recipient.keyword, named.strip()) if part)
 
+        # A card with buttons mentions nobody.
+        buttons = () if named or at["isAtAll"] else buttons_of(message)
+
         def body(text: str) -> dict[str, object]:
             title = subject(message, line, _LONGEST_TITLE)
-            return {"msgtype": "markdown", "markdown": {"title": title, "text": text + end}, "at": at}
+            if not buttons:
+                return {"msgtype": "markdown", "markdown": {"title": title, "text": text + end}, "at": at}
+            actions = [{"title": label, "actionURL": url} for label, url in buttons]
+            card = {"title": title, "text": text + end, "btnOrientation": "0", "btns": actions}
+            return {"msgtype": "actionCard", "actionCard": card}
 
         text = fitted(
-            "dingtalk.md.j2", message, markup("dingtalk"), self.max_bytes, lambda text: len(as_json(body(text)))
+            "dingtalk.md.j2",
+            message,
+            markup("dingtalk"),
+            self.max_bytes,
+            lambda text: len(as_json(body(text))),
+            buttons=buttons,
         )
         return [Draft(body(text.text), text.note)]
 

@@ -4,15 +4,15 @@ import base64
 import hashlib
 import hmac
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Literal
 
-from usage_pipeline.alerts.message import Message
+from usage_pipeline.alerts.message import Links, Message
 from usage_pipeline.alerts.text.escape import line, markup
 from usage_pipeline.delivery.channels.base import Rate
 from usage_pipeline.delivery.channels.http_channel import A_MINUTE, JSON, Codes, Draft, WebChannel, as_json
-from usage_pipeline.delivery.rendering import fitted, subject
+from usage_pipeline.delivery.rendering import buttons_of, fitted, subject
 from usage_pipeline.http.exchange import HttpAnswer, HttpRequest
 from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings.environment import secret
@@ -53,12 +53,15 @@ class Feishu(WebChannel[FeishuRecipient]):
 
     def drafts(self, message: Message, recipient: FeishuRecipient) -> Sequence[Draft]:
         """One card."""
+        buttons = buttons_of(message)
 
         def body(text: str) -> dict[str, object]:
-            return {"msg_type": "interactive", "card": _card(message, recipient, text)}
+            return {"msg_type": "interactive", "card": _card(message, recipient, text, buttons)}
 
         limit = self.max_bytes - _SIGNED_BYTES
-        text = fitted("feishu.md.j2", message, markup("lark"), limit, lambda text: len(as_json(body(text))))
+        text = fitted(
+            "feishu.md.j2", message, markup("lark"), limit, lambda text: len(as_json(body(text))), buttons=buttons
+        )
         return [Draft(body(text.text), text.note)]
 
     def request(self, draft: Draft, message: Message, recipient: FeishuRecipient) -> HttpRequest:
@@ -86,15 +89,23 @@ def signature(stamp: str, key: str) -> str:
     return base64.b64encode(hmac.digest(f"{stamp}\n{key}".encode(), b"", hashlib.sha256)).decode()
 
 
-def _card(message: Message, recipient: FeishuRecipient, text: str) -> dict[str, object]:
+def _card(message: Message, recipient: FeishuRecipient, text: str, buttons: Links) -> dict[str, object]:
     elements: list[dict[str, object]] = [{"tag": "div", "text": {"tag": "lark_md", "content": text}}]
     if recipient.keyword:
         elements.append({"tag": "div", "text": {"tag": "plain_text", "content": recipient.keyword}})
     if recipient.mention:
         people = "".join(f"<at id={'all' if who == _EVERYONE else who}></at>" for who in recipient.mention)
         elements.append({"tag": "div", "text": {"tag": "lark_md", "content": people}})
+    if buttons:
+        elements.append({"tag": "action", "actions": [*_actions(buttons)]})
     header = {
         "title": {"tag": "plain_text", "content": subject(message, line)},
         "template": "green" if message.event == "resolve" else _COLOURS.get(message.alerts[0].level, "grey"),
     }
     return {"config": {"wide_screen_mode": True}, "header": header, "elements": elements}
+
+
+def _actions(buttons: Links) -> Iterator[dict[str, object]]:
+    for number, (label, url) in enumerate(buttons):
+        text = {"tag": "plain_text", "content": label}
+        yield {"tag": "button", "text": text, "url": url, "type": "default" if number else "primary"}

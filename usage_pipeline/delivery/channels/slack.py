@@ -5,11 +5,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
 
-from usage_pipeline.alerts.message import Message
+from usage_pipeline.alerts.message import Links, Message
 from usage_pipeline.alerts.text.escape import line, markup
 from usage_pipeline.delivery.channels.base import Rate
 from usage_pipeline.delivery.channels.http_channel import Draft, WebChannel, as_json
-from usage_pipeline.delivery.rendering import fitted, subject
+from usage_pipeline.delivery.rendering import buttons_of, fitted, subject
 from usage_pipeline.http.exchange import HttpAnswer
 from usage_pipeline.http.outcome import Outcome, by_status
 from usage_pipeline.settings.environment import secret
@@ -17,8 +17,8 @@ from usage_pipeline.settings.recipients import People, VariableName, WebRecipien
 
 _BLOCK = 3000
 _LONGEST_TITLE = 150
-# Slack takes 50 blocks: the title and the mentions are one each.
-_MOST_SECTIONS = 48
+# Slack takes 50 blocks: the title, the mentions and the buttons are one each.
+_MOST_SECTIONS = 47
 _WHOLE_CHANNEL = {"@all": "<!channel>", "@channel": "<!channel>", "@here": "<!here>", "@everyone": "<!everyone>"}
 
 
@@ -48,12 +48,15 @@ class Slack(WebChannel[SlackRecipient]):
         title = subject(message, line, _LONGEST_TITLE)
         header = {"type": "header", "text": {"type": "plain_text", "text": title, "emoji": False}}
         mentions = " ".join(_mention(who) for who in recipient.mention)
+        buttons = buttons_of(message)
 
         def body(text: str) -> dict[str, object]:
             sections = [_section(part) for part in _sections(text)] + ([_section(mentions)] if mentions else [])
-            return {"text": subject(message, escape), "blocks": [header, *sections]}
+            return {"text": subject(message, escape), "blocks": [header, *sections, *_actions(buttons)]}
 
-        text = fitted("slack.md.j2", message, escape, self.max_bytes, lambda text: len(as_json(body(text))))
+        text = fitted(
+            "slack.md.j2", message, escape, self.max_bytes, lambda text: len(as_json(body(text))), buttons=buttons
+        )
         return [Draft(body(text.text), text.note)]
 
     def evaluate(self, answer: HttpAnswer, recipient: SlackRecipient) -> Outcome:
@@ -66,6 +69,20 @@ class Slack(WebChannel[SlackRecipient]):
 
 def _section(text: str) -> dict[str, object]:
     return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
+
+
+def _actions(buttons: Links) -> list[dict[str, object]]:
+    elements: list[dict[str, object]] = [
+        {
+            "type": "button",
+            "text": {"type": "plain_text", "text": label, "emoji": False},
+            "url": url,
+            "action_id": f"open_{number}",
+            **({} if number else {"style": "primary"}),
+        }
+        for number, (label, url) in enumerate(buttons)
+    ]
+    return [{"type": "actions", "elements": elements}] if elements else []
 
 
 def _sections(text: str) -> list[str]:

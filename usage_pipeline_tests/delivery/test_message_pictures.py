@@ -1,0 +1,32 @@
+"""The table of messages has every kind in both languages on every channel, and no word of the program in it."""
+
+import re
+
+import pytest
+
+from usage_pipeline.alerts.kinds.registry import kinds
+from usage_pipeline_tests.support.message_pictures import DRAWN, drawn, messages, sheets
+
+# What only the program calls so; a name of the configuration may be in English, a word of ours may not.
+_CODES = re.compile(
+    r"\b(pause_app|switch_model|web_app|service_api|mcp_server|dry_run|emergency|\(shared\)|\(none\)|total_tokens"
+    r"|[0-9,]+ (?:cost|calls_|tokens_)|None|1 calls|1 tokens)\b"
+)
+_DECIMALS_OF_TOKENS = re.compile(r"\d\.\d+ tokens")
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("channel", DRAWN)
+def test_messages_hold_no_words_of_the_program(channel: str, language: str) -> None:
+    for name, message in messages(language).items():
+        text = re.sub(r"<style.*?</style>|<[^>]+>", " ", drawn(channel, message), flags=re.DOTALL)
+        assert not _CODES.findall(text), f"{channel} {language} {name}"
+        assert not _DECIMALS_OF_TOKENS.findall(text), f"{channel} {language} {name}"
+        assert len(text) > 20
+
+
+def test_every_kind_stands_on_every_sheet() -> None:
+    found = {(sheet.channel, sheet.language): sheet.page for sheet in sheets()}
+    assert found.keys() == {(channel, language) for channel in DRAWN for language in ("zh", "en")}
+    for (channel, _), page in found.items():
+        assert [kind for kind in kinds() if f"<figcaption>{channel} · {kind}</figcaption>" not in page] == []

@@ -18,9 +18,9 @@ SEED = 20_26
 
 
 @pytest.fixture(scope="module")
-def stand(module_database: Callable[[], str]) -> Iterator[Stand]:
+def stand(module_database: Callable[[], str], module_warehouse: Callable[[], str]) -> Iterator[Stand]:
     """The two databases of all histories here."""
-    stand = Stand(module_database)
+    stand = Stand(module_database, module_warehouse)
     yield stand
     stand.close()
 

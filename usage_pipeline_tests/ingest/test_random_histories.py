@@ -31,9 +31,9 @@ _SETTLED = timedelta(hours=1)
 
 
 @pytest.fixture
-def stand(new_database: Callable[[], str]) -> Iterator[Stand]:
+def stand(new_database: Callable[[], str], new_warehouse: Callable[[], str]) -> Iterator[Stand]:
     """The two databases of all examples."""
-    stand = Stand(new_database)
+    stand = Stand(new_database, new_warehouse)
     yield stand
     stand.close()
 

@@ -17,7 +17,6 @@ from usage_pipeline.sources.dify_postgres import DifyPostgres
 from usage_pipeline.sources.dify_postgres import source as dify_postgres
 from usage_pipeline.usage.roll_up import changed_days, roll_up
 from usage_pipeline.warehouse.connection import Connection, connect
-from usage_pipeline.warehouse.schema import migrate
 from usage_pipeline_tests.support.histories.oracle import RATES
 from usage_pipeline_tests.support.histories.small_world import ZONES
 
@@ -82,14 +81,15 @@ class _MovedClock(DifyPostgres):
 class Stand:
     """A Dify and a warehouse, emptied for each example; connections stay open until they are cut."""
 
-    def __init__(self, new_database: Callable[[], str], version: str = "1.12.1") -> None:
-        self._dify_url, self._warehouse_url = new_database(), new_database()
+    def __init__(
+        self, new_database: Callable[[], str], new_warehouse: Callable[[], str], version: str = "1.12.1"
+    ) -> None:
+        self._dify_url, self._warehouse_url = new_database(), new_warehouse()
         for url in (self._dify_url, self._warehouse_url):
             with connect(url) as connection:
                 # A lost transaction is what the tests are about, a lost machine is not.
                 connection.execute(f"ALTER DATABASE {connection.info.dbname} SET synchronous_commit = off".encode())
         self.settings: Settings = parse_settings(CONFIGURATION, "test.yaml")
-        migrate(self._warehouse_url)
         self.dify = connect(self._dify_url)
         create_dify_schema(self.dify, version)
         self.warehouse = connect(self._warehouse_url)

@@ -1,8 +1,10 @@
 """Nobody but the account that owns it reaches the embedded server, whatever its folders or its rules were before."""
 
+import json
 import os
 import stat
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,6 +18,7 @@ from usage_pipeline.warehouse.embedded import EmbeddedServer, EmbeddedServerErro
 from usage_pipeline.warehouse.refusals import recent_refusals, refusals
 from usage_pipeline.warehouse.schema import migrate
 from usage_pipeline_tests.conftest import server_home
+from usage_pipeline_tests.support.company import EXAMPLE
 
 OTHER_ACCOUNT = "nobody"
 TRUSTING = "local all all trust\n"
@@ -109,6 +112,19 @@ def test_what_a_role_is_refused_is_on_record_with_its_name(home: Path) -> None:
     assert refusals(home, datetime.now(UTC) + timedelta(seconds=1)) == []
     log = (home / "postgres" / "log").read_text(encoding="utf-8")
     assert "other@warehouse STATEMENT:  COPY (SELECT 1) TO PROGRAM 'id'" in log, "and what was tried"
+
+    kept = ("WAREHOUSE_URL", "USAGE_PIPELINE_HOME", "USAGE_PIPELINE_CONFIG")
+    done = subprocess.run(
+        [sys.executable, "-m", "usage_pipeline", "doctor", "--json"],
+        env={name: value for name, value in os.environ.items() if name not in kept}
+        | {"USAGE_PIPELINE_HOME": str(home), "USAGE_PIPELINE_CONFIG": str(EXAMPLE)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    [finding] = [each for each in json.loads(done.stdout) if each["checked"] == "refusals"]
+    assert finding["state"] == "warning"
+    assert finding["says"].startswith(says)
 
 
 def test_a_server_that_an_older_version_left_open_is_closed_while_it_runs(home: Path) -> None:

@@ -51,7 +51,7 @@ def export(
 def _write(file: TextIO, form: Format, names: Sequence[str], rows: Iterable[tuple[object, ...]]) -> int:
     count = 0
     if form is Format.CSV:
-        writer = csv.writer(file)
+        writer = csv.writer(file, lineterminator="\n")  # a terminal may be what it is written to
         writer.writerow(names)
     for row in rows:
         count += 1

@@ -19,7 +19,7 @@ def written_to(target: Path, write: Callable[[TextIO], int]) -> int:
         if target.exists() and not target.is_file():
             return _into_pipe(target, write)
         counts: list[int] = []
-        atomically(target.resolve(), lambda place: counts.append(_into_file(place, write)))
+        atomically(_place_of(target), lambda place: counts.append(_into_file(place, write)))
         return counts[0]
     except OSError as error:
         raise unwritable(target, error) from None
@@ -30,6 +30,14 @@ def unwritable(target: Path, error: OSError, way_out: str = "give another file w
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
         return OSError(error.errno, error.strerror, str(target))
     return InputError(f"{target} cannot be written ({error.strerror or type(error).__name__}); {way_out}")
+
+
+def _place_of(target: Path) -> Path:
+    """Where links lead to. Raises OSError where they lead in a circle, which not every Python says so."""
+    try:
+        return target.resolve()
+    except RuntimeError:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
 
 
 def _into_file(place: Path, write: Callable[[TextIO], int]) -> int:

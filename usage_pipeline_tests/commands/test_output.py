@@ -135,6 +135,7 @@ def test_the_export_holds_each_name_in_full_and_no_formula() -> None:
     assert any(ODD in str(value) for line in done.stdout.splitlines() for value in json.loads(line).values())
     done = CliRunner().invoke(app, words)
     assert not hidden_in(done.output)
+    assert b"\r" not in done.stdout_bytes
     rows = list(csv.reader(io.StringIO(done.stdout)))
     assert any("\\x1b[31m" in cell for row in rows for cell in row)
     assert not [cell for row in rows for cell in row if cell.lstrip(" ").startswith(("=", "+", "-", "@"))]
@@ -147,9 +148,11 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert CliRunner().invoke(app, [*words, str(tmp_path / "kept.csv")]).exit_code == 0
     assert (tmp_path / "kept.csv").read_text(encoding="utf-8").startswith("at,")
     os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
     for target, code in (
         (tmp_path, 2),
         (tmp_path / "pipe", 2),
+        (tmp_path / "circle", 2),
         (tmp_path / "no" / "folder", 2),
         (Path("/dev/full"), 1),
     ):
@@ -157,4 +160,4 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         assert done.exit_code == code, (done.output, done.exception)
         assert str(target) in done.stderr
     assert CliRunner().invoke(app, [*words, os.devnull]).exit_code == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept.csv", "pipe"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["circle", "kept.csv", "pipe"]

@@ -97,7 +97,8 @@ class Place:
         except (pymysql.Error, UnicodeEncodeError):
             read(self.dify, f"DROP TABLE `kept {row_id}`")
             return None
-        return str(hostile.value) if hostile.column == "id" else row_id
+        # Where the server is not strict, an id that cannot be null becomes an empty one.
+        return (hostile.value or "") if hostile.column == "id" else row_id
 
     def put_back(self, changed: Changed) -> None:
         """From the table that keeps it."""

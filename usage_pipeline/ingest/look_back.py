@@ -34,17 +34,21 @@ class LookBack:
     slots: Sequence[SourceSlot] = field(default_factory=list)
 
     def note_read(self, warehouse: Connection, window: Window, now: datetime) -> None:
-        """Notes the slots that lie in a window as read, in the transaction that counted it."""
+        """Notes the slots that lie in a window as read, in the transaction that counted it.
+
+        What was noted of others that it touches no longer holds: they may have been counted by other rules since.
+        """
         read = [slot for slot in self.slots if _lies_in(slot, window)]
-        if read:
-            parameters = {
-                "source": self.source_id,
-                "rules": self.rules,
-                "starts": [slot.starts_at for slot in read],
-                "digests": [slot.digest for slot in read],
-                "now": now,
-            }
-            warehouse.execute(statement("ingest/slots_read"), parameters)
+        parameters = {
+            "source": self.source_id,
+            "rules": self.rules,
+            "since": window.since,
+            "until": window.until,
+            "starts": [slot.starts_at for slot in read],
+            "digests": [slot.digest for slot in read],
+            "now": now,
+        }
+        warehouse.execute(statement("ingest/slots_read"), parameters)
 
 
 def look_back(

@@ -49,4 +49,6 @@ def _recount_day(connection: Connection, settings: Settings, source_id: str, day
     # Temporary tables have no statistics of their own until somebody asks.
     connection.execute("ANALYZE restaged")
     connection.execute(statement("ingest/restage"), parameters)
+    # Were the rules of before to come back, what was counted by them would have to be read again.
+    connection.execute("DELETE FROM usage.read_slot WHERE source = %s", [source_id])
     return book_staged(connection, parameters)

@@ -154,6 +154,25 @@ def test_rules_that_changed_count_the_look_back_anew(
     company.run()
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_rules_that_come_back_count_as_before(
+    company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: bool
+) -> None:
+    """Also where the source could not tell what changed while other rules were in force."""
+    company.run()
+    before = _counted(company)
+    changed = tmp_path / "changed.yaml"
+    text = company.config.read_text(encoding="utf-8")
+    changed.write_text(text.replace("USD: 7.10", "USD: 9.10", 1), encoding="utf-8")
+    with monkeypatch.context() as patched:
+        if not told:
+            patched.setattr(DifyPostgres, "slots", lambda *_: None)
+        Company(company.dify_url, company.warehouse_url, company.history, changed).run()
+    assert _counted(company) != before
+    company.run()
+    assert _counted(company) == before
+
+
 def test_a_role_with_rights_to_columns_alone_reads_everything_again(
     company: Company, dify: Connection, read_windows: list[Window]
 ) -> None:

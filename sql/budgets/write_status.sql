@@ -24,13 +24,13 @@ WITH earlier AS MATERIALIZED (
 INSERT INTO usage.budget_status AS known (
     budget_id, scope_value, period_start, period_end, zone, period, scope_name, scope, measure, measures, spent, "limit",
     ratio, level, tier_at, forecast, as_of, config_version, terms, allowance, resolved_at, straight_line, forecast_low,
-    forecast_high, previous_period, trailing_average, week_before
+    forecast_high, previous_period, trailing_average, week_before, cost
 )
 SELECT s.budget_id, s.scope_value, s.period_start, s.period_end, s.zone, s.period, s.scope_name, s.scope, s.measure,
        s.measures, s.spent, s."limit", s.ratio, coalesce(gravest.level, 'ok'), gravest.tier_at, s.forecast,
        :'judged_at'::timestamptz, :'config_version'::bigint, b.terms, s.allowance, resolved.at,
        s.straight_line, s.forecast_low, s.forecast_high, history.previous_period, history.trailing_average,
-       history.week_before
+       history.week_before, s.cost
 FROM stage_status s
 JOIN stage_budget b USING (budget_id)
 :levels
@@ -91,7 +91,7 @@ SET period_end = excluded.period_end, zone = excluded.zone, period = excluded.pe
     "limit" = excluded."limit", ratio = excluded.ratio, level = excluded.level, tier_at = excluded.tier_at,
     forecast = excluded.forecast, as_of = greatest(known.as_of, excluded.as_of),
     config_version = excluded.config_version, terms = excluded.terms, judged_by = 'pass',
-    allowance = excluded.allowance, resolved_at = excluded.resolved_at,
+    allowance = excluded.allowance, resolved_at = excluded.resolved_at, cost = excluded.cost,
     straight_line = excluded.straight_line, forecast_low = excluded.forecast_low, forecast_high = excluded.forecast_high,
     previous_period = coalesce(excluded.previous_period,
                                CASE WHEN known.measure = excluded.measure THEN known.previous_period END),

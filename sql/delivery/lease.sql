@@ -52,10 +52,11 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT jsonb_build_object(
                'why', r.why, 'at', r.at, 'since', a.created_at, 'undone', done.undone, 'still', done.still,
-               'spent', s.measure ->> 'spent', 'limit', s.measure ->> 'limit', 'ratio', s.measure ->> 'ratio') AS ended
+               'spent', s.measure ->> 'spent', 'limit', s.measure ->> 'limit', 'ratio', s.measure ->> 'ratio',
+               'cost', s.cost) AS ended
     FROM usage.resolution r
     LEFT JOIN LATERAL (
-        SELECT b.measures -> (a.facts ->> 'measure') AS measure
+        SELECT b.measures -> (a.facts ->> 'measure') AS measure, b.cost::text
         FROM usage.budget_status b
         WHERE b.budget_id = a.budget_id AND b.scope_value = a.scope_value AND b.period_start = a.period_start
     ) AS s ON true

@@ -8,7 +8,7 @@ from pydantic import Field
 from usage_pipeline import inputs
 from usage_pipeline.defs.budget_tables import what_if_table
 from usage_pipeline.defs.resources import Warehouse
-from usage_pipeline.defs.shared import one_op_job, settings_at_load, tag_run
+from usage_pipeline.defs.shared import one_op_job, tag_run
 from usage_pipeline.run_tags import Work
 
 _DAYS_BEFORE = 7
@@ -45,15 +45,15 @@ def make_past_days(context: dg.OpExecutionContext, config: PastDays, warehouse: 
     from usage_pipeline.pipeline import make_again
     from usage_pipeline.usage.roll_up import changed_days
 
-    try:
-        days = asked_days(config, settings_at_load().today())
-    except inputs.InputError as error:
-        raise dg.Failure(str(error), allow_retries=False) from None
-    tag_run(context, days=[("first", str(days[0])), ("last", str(days[-1]))])
     booked, wrong = 0, 0
     with warehouse.connection() as connection:
         configuration = warehouse.configuration(connection)
         settings = configuration.settings
+        try:
+            days = asked_days(config, settings.today())
+        except inputs.InputError as error:
+            raise dg.Failure(str(error), allow_retries=False) from None
+        tag_run(context, days=[("first", str(days[0])), ("last", str(days[-1]))])
         for number, day in enumerate(days, start=1):
             if config.what_if:
                 what_if_days(connection, configuration, [day])

@@ -57,6 +57,13 @@ def test_the_end_says_why_what_the_limit_is_and_what_was_undone(place: Place) ->
     assert lines["Why it is over"].startswith("below this tier again")
     assert "/ 90,000,000 tokens" in lines["Spent / limit"]
     assert lines["It lasted"] == "6 min"
+    row = place.warehouse.execute(
+        "SELECT sum(e.base_cost) FROM usage.usage_event e JOIN usage.project p USING (source, app_id) WHERE p.name = %s"
+        " AND e.basis = 'logged' AND e.usage_date = %s",
+        [AGENT, place.in_force.settings.today(place.now)],
+    ).fetchone()
+    assert row
+    assert lines["As well"] == f"CN¥{row[0]:,.2f}", "a budget of tokens says what it cost"
     assert lines["Undone"].startswith(f"{AGENT} (pause app)")
     assert "Action" not in lines
     assert "154" not in title(end)

@@ -305,9 +305,15 @@ def _end(facts: BudgetFacts, ended: Ended, language: str) -> Lines:
         (words.ended, _at(why, ended.at, facts, words)),
         (words.lasted, lasted),
         (words.spent, _of_limit(ended.spent, ended.limit, ended.ratio, facts, language)),
+        (words.also, _cost_at_the_end(facts, ended, language)),
         (words.undone, words.list_mark.join(_step(each, facts, language) for each in ended.undone)),
         (words.still, words.list_mark.join(_step(each, facts, language) for each in ended.still)),
     ]
+
+
+def _cost_at_the_end(facts: BudgetFacts, ended: Ended, language: str) -> str:
+    """What it cost in the end, where that is not what is limited."""
+    return "" if facts.measure == "cost" else amount(ended.cost, "cost", facts.currency, WORDS[language]) or ""
 
 
 def _step(step: tuple[str, str, datetime | None], facts: BudgetFacts, language: str) -> str:

@@ -39,6 +39,7 @@ class Ended:
     spent: Decimal | None
     limit: Decimal | None
     ratio: Decimal | None
+    cost: Decimal | None = None  # in the alert's currency, whatever is limited
     undone: tuple[tuple[str, str, datetime | None], ...] = ()
     still: tuple[tuple[str, str, datetime | None], ...] = ()
 
@@ -66,6 +67,7 @@ def ended_of(stored: object) -> Ended | None:
         spent=number(stored.get("spent")),
         limit=number(stored.get("limit")),
         ratio=number(stored.get("ratio")),
+        cost=number(stored.get("cost")),
         undone=_steps(stored.get("undone")),
         still=_steps(stored.get("still")),
     )

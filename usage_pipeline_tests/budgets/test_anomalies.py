@@ -248,7 +248,7 @@ def test_windows_are_cut_in_the_zone_and_alike() -> None:
     )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=st.lists(st.integers(0, 5000), min_size=0, max_size=20), now=st.integers(0, 60_000))
 def test_it_is_found_exactly_when_a_plain_account_says_so(empty: Connection, before: list[int], now: int) -> None:
     _clean(empty)

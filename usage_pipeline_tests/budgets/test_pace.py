@@ -63,7 +63,7 @@ def _pass(connection: Connection, world: World, config: Settings, version: int, 
     return extent
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), moment=moments, zones=st.tuples(*[st.sampled_from(ZONES)] * 2))
 def test_what_spent_alone_is_enough(
     warehouse: Connection, version: int, data: st.DataObject, moment: datetime, zones: tuple[str, str]

@@ -25,7 +25,7 @@ ZONES = ("Asia/Shanghai", "America/New_York", "Europe/Berlin", "Asia/Kathmandu",
          "Pacific/Auckland", "America/Havana")  # fmt: skip
 NAMES = ("support-bot", "sales-bot", "crm", "crm-test", "search_1", "100%")
 LIMIT = dict.fromkeys(MEASURES, 1000)
-many = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 globs = {
     "tenant": ["Tenant 0", "t1", "Tenant *", "*"],

@@ -253,7 +253,7 @@ def test_every_command_declares_what_is_tried() -> None:
 
 
 @settings(
-    max_examples=10_000 if NIGHTLY else 150,
+    max_examples=10_000 if NIGHTLY else 100,
     derandomize=not NIGHTLY,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

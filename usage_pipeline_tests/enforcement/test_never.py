@@ -48,7 +48,7 @@ def shared(postgres: EmbeddedServer, written: Company, tmp_path_factory: pytest.
             yield place
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(never=RULES, budgets=BUDGETS, spent=st.dictionaries(st.sampled_from(NAMES), st.integers(1, 10**6), min_size=1),
        until=st.sampled_from(["all", "under_limit"]))  # fmt: skip
 def test_what_is_left_alone_is_never_touched(

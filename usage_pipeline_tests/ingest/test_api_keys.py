@@ -144,7 +144,7 @@ def test_uses_written_in_batches_are_trusted_only_after_a_later_batch(keys: Keys
     assert keys.told(320) == (None, "shared")
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**32), prompt=st.booleans())
 def test_no_call_is_ever_told_to_a_key_that_did_not_make_it(postgres: object, seed: int, prompt: bool) -> None:
     rng = random.Random(seed)

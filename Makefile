@@ -4,11 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 TESTS ?=
+SIZE ?= full
+ONLY ?=
 # Tests wait for servers and clocks as often as for the processor: four workers on two cores are seldom idle.
 WORKERS ?= 4
 SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install install-dev demo test nightly pictures check lock clean
+.PHONY: help install install-dev demo test nightly pictures bench check lock clean
 
 help:  ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,6 +55,9 @@ pictures: install-dev  ## docs/images/ui and messages anew, in Debian's chromium
 	$(BIN)/python -m usage_pipeline_tests.support.message_pictures docs/images/messages
 	CI=1 USAGE_PIPELINE_SCREENSHOTS=$(CURDIR)/ci-output $(BIN)/python -m pytest usage_pipeline_tests/commands/test_dagster_ui.py
 	cp $(PICTURES:%=ci-output/%.png) docs/images/ui/
+
+bench: install-dev  ## All benchmarks against their limits; SIZE=small tries it, ONLY=ticks,report; full ones are written down
+	$(BIN)/python -m benchmarks.run --size $(SIZE) $(if $(ONLY),--only $(ONLY)) $(if $(filter full,$(SIZE)),$(if $(ONLY),,--write))
 
 check: install-dev  ## Format, lint, types, import rules, dependencies
 	$(BIN)/ruff format --check .

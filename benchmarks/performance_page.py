@@ -16,8 +16,8 @@ _LONGEST_TITLE = 76
 _HOW = """## How it is measured
 `make bench` (all of it, under 25 minutes and 15 GB; `SIZE=small` to try it, `ONLY=ticks,report` for some) makes its own
 embedded PostgreSQL, made-up Dify databases and warehouses, and removes them. What a figure is held against is measured
-in the same run on the same server, before and after ours, so that a slow machine does not look like a slow program; what
-is measured several times counts by its median. Ours always is the whole: rows read from Dify, counted, attributed to
+in the same run on the same server, before and after ours, so that a slow machine does not look like a slow program;
+what is measured several times counts by its median. Ours always is the whole: rows read from Dify, counted, attributed to
 keys, priced, rolled up and evaluated against budgets.
 
 - **COPY pipe and keyed merge**: sixteen columns of the same rows by COPY from Dify's database into a table, and from it

@@ -17,8 +17,8 @@ _HOW = """## How it is measured
 `make bench` (all of it, under 25 minutes and 15 GB; `SIZE=small` to try it, `ONLY=ticks,report` for some) makes its own
 embedded PostgreSQL, made-up Dify databases and warehouses, and removes them. What a figure is held against is measured
 in the same run on the same server, before and after ours, so that a slow machine does not look like a slow program;
-what is measured several times counts by its median. Ours always is the whole: rows read from Dify, counted, attributed to
-keys, priced, rolled up and evaluated against budgets.
+what is measured several times counts by its median. Ours always is the whole: rows read from Dify, counted, attributed
+to keys, priced, rolled up and evaluated against budgets.
 
 - **COPY pipe and keyed merge**: sixteen columns of the same rows by COPY from Dify's database into a table, and from it
   into one with a key by `INSERT … ON CONFLICT`. No loader that may be run twice does less.

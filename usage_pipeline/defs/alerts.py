@@ -16,6 +16,7 @@ from usage_pipeline.defs.shared import (
     table_metadata,
     tag_run,
     typed_person,
+    who_acts,
 )
 from usage_pipeline.defs.tables import listed
 from usage_pipeline.run_tags import Work, is_scheduled
@@ -188,7 +189,7 @@ class Acknowledgement(dg.Config):
     """Which alert was seen, by whom, and what they do about it."""
 
     alert_id: str = Field(description="The alert's id, as its message has it.")
-    by: str = Field(description="Who has seen it.")
+    by: str = Field(description=who_acts())
     note: str = Field(default="", description="What they do about it; on record.")
 
 

@@ -16,6 +16,7 @@ from usage_pipeline.defs.shared import (
     settings_at_load,
     table_metadata,
     typed_person,
+    who_acts,
     who_decides,
 )
 from usage_pipeline.defs.tables import listed
@@ -125,7 +126,7 @@ class ActionRelease(dg.Config):
     """Which action is undone, by whom and why."""
 
     action_id: str = Field(description="The action's id, as its message has it.")
-    released_by: str = Field(description="Who asks.")
+    released_by: str = Field(description=who_acts())
     why: str = Field(default="", description="Why; on record.")
 
 

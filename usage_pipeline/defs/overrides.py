@@ -7,7 +7,7 @@ from pydantic import Field
 
 from usage_pipeline import inputs
 from usage_pipeline.defs.resources import Warehouse
-from usage_pipeline.defs.shared import one_op_job, typed_person, who_decides
+from usage_pipeline.defs.shared import one_op_job, typed_person, who_acts, who_decides
 from usage_pipeline.run_tags import Work
 from usage_pipeline.settings.approvals import KnownBy
 
@@ -22,7 +22,7 @@ class OverrideRequest(dg.Config):
     measure: str = Field(default="", description="Which limit, where the budget has several.")
     until: str = Field(description="When it ends, ISO 8601 with a zone: 2026-12-01T18:00+08:00.")
     reason: str = Field(description="Why; on record.")
-    requested_by: str = Field(description="Who asks.")
+    requested_by: str = Field(description=who_acts())
 
 
 class OverrideDecision(dg.Config):

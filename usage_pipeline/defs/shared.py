@@ -52,9 +52,30 @@ def who_decides() -> str:
     return f"An approver of the configuration, who is not the requester: {names}. Anybody else is refused."
 
 
+def who_acts() -> str:
+    """Returns whom a form takes as acting, in words; the deed itself goes by the active configuration."""
+    names = ", ".join(people_of(settings_at_load())) or "nobody yet: name some under approvals.people"
+    return f"Who does it, as the configuration writes the name: {names}. Anybody else is refused."
+
+
+def people_of(settings: Settings) -> list[str]:
+    """Returns whom the configuration knows, in its order: approvers, people and recipients."""
+    return list(dict.fromkeys((*settings.approvals.approvers, *settings.approvals.people, *settings.recipients)))
+
+
 def typed_person(settings: Settings, field: str, name: str) -> str:
-    """Returns whom a name stands for that was typed into a job; Dagster itself knows nobody. Raises InputError."""
-    return settings.approvals.person(KnownBy.DAGSTER, inputs.named_actor(field, name))
+    """Returns whom a name stands for that was typed into a job; Dagster itself knows nobody.
+
+    Raises InputError for a name that the configuration does not have: what is on record is never free text.
+    """
+    given, known = inputs.named_actor(field, name), people_of(settings)
+    if given not in known:
+        listed = ", ".join(known) or "nobody"
+        raise inputs.InputError(
+            f"{field} {inputs.shown(given)} is nobody that the configuration knows; write one of: {listed}."
+            " Others are named under approvals.people"
+        )
+    return settings.approvals.person(KnownBy.DAGSTER, given)
 
 
 @cache

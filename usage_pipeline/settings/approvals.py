@@ -39,7 +39,7 @@ class Approvals(StrictModel):
             if name in _names(described).get(known_by, ()):
                 return person
         if any(same_person(name, person) for person in self.people):
-            return f"{name} (by {known_by})"
+            return name + _way(known_by)
         return name
 
     def refusal(self, by: str, known_by: KnownBy | None = None) -> str | None:
@@ -64,9 +64,21 @@ class Approvals(StrictModel):
         return f"{by!r} is known {how}, and approvals.known_by asks for {ways}: {way_out}"
 
     def others(self, requested_by: str) -> list[str]:
-        """Returns the approvers who may decide on what ``requested_by`` asked for, however they spelled their name."""
-        return [entry for entry in self.approvers if not same_person(entry, requested_by)]
+        """Returns the approvers who may decide on what ``requested_by`` asked for, however they spelled their name and
+        by whatever way they were known.
+        """
+        asked = _bare(requested_by)
+        return [entry for entry in self.approvers if not same_person(entry, asked)]
 
 
 def _names(person: Person) -> Mapping[KnownBy, tuple[str, ...]]:
     return {KnownBy.LINK: person.recipients, KnownBy.HEADER: person.headers, KnownBy.ACCOUNT: person.accounts}
+
+
+def _way(known_by: KnownBy) -> str:
+    return f" (by {known_by})"
+
+
+def _bare(name: str) -> str:
+    """A name without the way that ``person`` put behind it."""
+    return next((name.removesuffix(_way(way)) for way in KnownBy if name.endswith(_way(way))), name)

@@ -25,7 +25,10 @@ from usage_pipeline_tests.delivery.test_outbox import FACTS, Clock
 from usage_pipeline_tests.support.alerts import alert_of
 from usage_pipeline_tests.support.rewriting import rewrite
 
-CONFIG = "version: 1\nrecipients:\n  itsm: {channel: webhook, url_env: ITSM_URL}\n"
+CONFIG = """version: 1
+recipients: {itsm: {channel: webhook, url_env: ITSM_URL}}
+approvals: {approvers: [zhang]}
+"""
 SETTINGS = parse_settings(CONFIG, "c.yaml")
 
 
@@ -199,4 +202,5 @@ def test_an_alert_is_acknowledged_from_the_dagster_ui_by_a_job_with_typed_config
     assert run({"alert_id": alert_id, "by": "zhang", "note": "on it"}).success
     assert connection.execute("SELECT by_whom, note FROM usage.acknowledgement").fetchall() == [("zhang", "on it")]
     assert not run({"alert_id": "Bnone", "by": "zhang"}).success
+    assert not run({"alert_id": alert_id, "by": "li.si"}).success, "nobody of the configuration"
     connection.close()

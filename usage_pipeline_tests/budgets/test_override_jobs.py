@@ -8,11 +8,12 @@ import dagster as dg
 import pytest
 
 from usage_pipeline.budgets.overrides import overrides
+from usage_pipeline.settings.approvals import Approvals
 from usage_pipeline.warehouse.connection import Connection
 
 CONFIG = """
 version: 1
-approvals: {approvers: [ann]}
+approvals: {approvers: [ann], people: {carl: {accounts: [carl]}}}
 budgets: [{id: company, scope: {}, period: day, limit: {tokens: 1000}}]
 """
 
@@ -44,7 +45,8 @@ def ask(
 
 def test_a_request_that_is_right_is_written(ask: Callable[..., str], warehouse: Connection) -> None:
     assert ask(amount="1,500") == ""
-    assert [(made.raise_by, made.requested_by) for made in overrides(warehouse)] == [(1500, "carl")]
+    assert [(made.raise_by, made.requested_by) for made in overrides(warehouse)] == [(1500, "carl (by dagster)")]
+    assert Approvals(approvers=("ann", "carl")).others("carl (by dagster)") == ["ann"], "nobody approves their own"
 
 
 @pytest.mark.parametrize(
@@ -61,6 +63,8 @@ def test_a_request_that_is_right_is_written(ask: Callable[..., str], warehouse: 
         ("until", "0001-01-01T00:00+14:00", "lies outside the calendar"),
         ("reason", "a\0b", "holds a character that cannot be kept"),
         ("requested_by", " ", "is not a name"),
+        ("requested_by", "Carl", "is nobody that the configuration knows; write one of: ann, carl."),
+        ("requested_by", "the boss", "Others are named under approvals.people"),
     ],
 )
 def test_what_cannot_be_read_is_a_failure_in_words(

@@ -32,19 +32,20 @@ budgets:
   - {{id: projects, per: project, period: day, limit: {{tokens: 1000000}}}}
   - {{id: company, period: month, limit: {{tokens: 100000000}}}}
 """
-GROWS_BY_AT_MOST = 0.6  # MB a day: what the partitions of a day were found to be, and indexes
-_SETTLED = 3  # the fourth day: as many as are kept, and vacuumed once
+GROWS_BY_AT_MOST = 0.25  # per cent a day: what the partitions of a day were found to be stays, and its indexes
+_SETTLED = 0.25  # of all days: until then as many runs are there as are kept, and what they left is filled again
 
 
 def measure(size: Size, folder: Path) -> list[Figure]:
-    """Returns by how much the storage grows a day, from the fourth on, and how large it is then."""
+    """Returns by how much the storage grows a day once it is settled, and how large it is then."""
     sizes, whole = days_of(folder, size.storage_passes, size.storage_days)
     if not whole:
         raise SystemExit("the grid has lost days")
-    growth = (sizes[-1] - sizes[_SETTLED]) / max(len(sizes) - _SETTLED - 1, 1)
+    settled = max(int(_SETTLED * len(sizes)), 3)
+    growth = 100 * (sizes[-1] / sizes[settled] - 1) / max(len(sizes) - settled - 1, 1)
     title = f"Dagster's storage with {size.storage_passes:,} passes a day"
     return [
-        Figure(f"{title} grows a day", growth, "MB", at_most=GROWS_BY_AT_MOST),
+        Figure(f"{title} grows a day, from day {settled + 1} on", growth, "%", at_most=GROWS_BY_AT_MOST),
         Figure(f"{title} after {len(sizes)} days", sizes[-1], "MB"),
     ]
 
@@ -89,12 +90,24 @@ def _by_day(storage: Storage, first: date, passes: int, days: int) -> tuple[list
         assert row
         sizes.append(float(row[0]))
         print(
+            f"{_largest(storage)}\n"
             f"day {day:2}: {sizes[-1]:8.1f} MB, {storage.count('runs'):6} runs, {storage.count('event_logs'):8} events;"
             f" {removed} removed in {done - written:.1f} s (written in {written - began:.1f} s)",
             flush=True,
         )
     expected = {str(first + timedelta(days=number)) for number in range(days + 1)} - {str(first + timedelta(days=days))}
     return sizes, expected <= set(storage.instance.get_materialized_partitions(dg.AssetKey("daily_usage")))
+
+
+def _largest(storage: Storage) -> str:
+    """What takes most of the place: table and indexes."""
+    with psycopg.connect(storage.url, autocommit=True) as connection:
+        rows = connection.execute(
+            "SELECT relname, pg_table_size(oid) / 1e6, pg_indexes_size(oid) / 1e6 FROM pg_class"
+            " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+            " ORDER BY pg_total_relation_size(oid) DESC LIMIT 5"
+        ).fetchall()
+    return ", ".join(f"{name} {table:.1f} + {indexes:.1f} MB" for name, table, indexes in rows)
 
 
 def main() -> int:

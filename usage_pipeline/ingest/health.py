@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from usage_pipeline.sources.base import STATED_PROBLEMS
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import rows, value
 from usage_pipeline.warehouse.statements import statement
@@ -37,3 +38,22 @@ def source_health(connection: Connection, sources: Sequence[str], within: timede
 def problem_count(connection: Connection) -> int:
     """Returns how many things in the sources nothing explains."""
     return value(connection, int, "SELECT count(*) FROM usage.source_problem")
+
+
+def note_problem(connection: Connection, source: str, kind: str, name: str, detail: str) -> None:
+    """Adds what stands in a source's way; one that is known stays as it was found."""
+    connection.execute(
+        "INSERT INTO usage.source_problem (source, kind, row_id, detail) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT (source, kind, row_id) DO NOTHING",
+        [source, kind, name, detail],
+    )
+
+
+def note_stated_problems(connection: Connection, source: str, problems: Sequence[tuple[str, str, str]]) -> None:
+    """Leaves of the problems that a source states itself those that it states now: kind, name and words of each."""
+    connection.execute(
+        "DELETE FROM usage.source_problem WHERE source = %s AND kind = ANY(%s) AND row_id <> ALL(%s)",
+        [source, list(STATED_PROBLEMS), [name for _, name, _ in problems]],
+    )
+    for kind, name, detail in problems:
+        note_problem(connection, source, kind, name, detail)

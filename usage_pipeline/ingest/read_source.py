@@ -9,11 +9,11 @@ import psycopg
 
 from usage_pipeline.ingest.configured_dimensions import apply_configuration
 from usage_pipeline.ingest.counting import book_staged, count_staged, counting_rules, open_staging
+from usage_pipeline.ingest.health import note_problem, note_stated_problems
 from usage_pipeline.ingest.look_back import LookBack, look_back
 from usage_pipeline.ingest.source_lock import PATIENCE, source_lock
 from usage_pipeline.settings import Settings
 from usage_pipeline.sources.base import (
-    STATED_PROBLEMS,
     EnoughForNow,
     Following,
     ReadsAgain,
@@ -222,7 +222,7 @@ class _Windows:
             try:
                 until = read_less_when_cut(partial(self._read_window, replace(part, since=since)))
             except EnoughForNow as enough:
-                self._note_problem("behind", "windows", str(enough))
+                note_problem(self._warehouse, self._source.source_id, "behind", "windows", str(enough))
                 return True
             self._result.windows += 1
             self._report_progress()
@@ -298,7 +298,8 @@ class _Windows:
         try:
             read_through_cuts(read)
         except (psycopg.errors.QueryCanceled, SourceTooSlowError):
-            self._note_problem(table.problem, table.name, f"{table.detail}: raise lookback.statement_timeout_seconds")
+            detail = f"{table.detail}: raise lookback.statement_timeout_seconds"
+            note_problem(self._warehouse, self._source.source_id, table.problem, table.name, detail)
 
     def _read_open_rows(self, source: ReadsAgain, started: datetime) -> bool:
         """Returns whether every row that is due was read."""
@@ -375,12 +376,7 @@ class _Windows:
         elif self._replica is not None and self._replica.is_unknown:
             problems.append(_UNKNOWN_REPLICA)
         self._result.problems = [detail for _, _, detail in problems]
-        self._warehouse.execute(
-            "DELETE FROM usage.source_problem WHERE source = %s AND kind = ANY(%s) AND row_id <> ALL(%s)",
-            [self._source.source_id, list(STATED_PROBLEMS), [name for _, name, _ in problems]],
-        )
-        for kind, name, detail in problems:
-            self._note_problem(kind, name, detail)
+        note_stated_problems(self._warehouse, self._source.source_id, problems)
 
     def _note_replica(self) -> None:
         behind = self._replica if self._result.behind else None
@@ -393,13 +389,6 @@ class _Windows:
                 "replayed_up_to": (behind.complete_up_to or self._read_up_to) if behind else None,
                 "final_up_to": (behind.final_up_to(look_back) or known) if behind else None,
             },
-        )
-
-    def _note_problem(self, kind: str, name: str, detail: str) -> None:
-        self._warehouse.execute(
-            "INSERT INTO usage.source_problem (source, kind, row_id, detail) VALUES (%s, %s, %s, %s)"
-            " ON CONFLICT (source, kind, row_id) DO NOTHING",
-            [self._source.source_id, kind, name, detail],
         )
 
     def _warehouse_clock(self) -> datetime:

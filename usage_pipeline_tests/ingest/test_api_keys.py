@@ -267,8 +267,8 @@ def test_a_big_record_without_an_index_is_not_scanned_but_said(company: Company)
 
 def test_the_forks_record_is_read_along_its_index(company: Company) -> None:
     from usage_pipeline.sources.dify_postgres.connection import connect_read_only  # noqa: PLC0415
+    from usage_pipeline.sources.dify_postgres.queries import iter_extraction_statements  # noqa: PLC0415
     from usage_pipeline.sources.dify_postgres.schema import read_schema  # noqa: PLC0415
-    from usage_pipeline.sources.dify_postgres.source import iter_extraction_statements  # noqa: PLC0415
 
     with connected(company.dify_url) as dify:
         dify.execute(

@@ -10,8 +10,8 @@ from psycopg.sql import SQL, Identifier
 
 from usage_pipeline.fake_dify.schema import create_dify_schema
 from usage_pipeline.sources.dify_postgres.connection import connect_read_only
+from usage_pipeline.sources.dify_postgres.queries import iter_extraction_statements
 from usage_pipeline.sources.dify_postgres.schema import read_schema
-from usage_pipeline.sources.dify_postgres.source import iter_extraction_statements
 from usage_pipeline.warehouse.connection import Connection, connected
 
 MESSAGES, RUNS, NODES = 250_000, 20_000, 100_000

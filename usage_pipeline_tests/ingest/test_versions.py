@@ -6,8 +6,8 @@ import pytest
 
 from usage_pipeline.fake_dify.schema import ALIKE, VERSIONS
 from usage_pipeline.sources.dify_postgres.connection import connect_read_only
+from usage_pipeline.sources.dify_postgres.queries import iter_extraction_statements
 from usage_pipeline.sources.dify_postgres.schema import read_schema
-from usage_pipeline.sources.dify_postgres.source import iter_extraction_statements
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline_tests.support.company import KEY_RULES, assert_events_equal, build_company
 

@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from usage_pipeline.sources.base import DIFY, Family, SourceSlot, Window, batches
+from usage_pipeline.sources.dify_postgres import queries
 from usage_pipeline.sources.dify_postgres.connection import PostgresReader
 from usage_pipeline.sources.dify_postgres.schema import read_schema
 from usage_pipeline.sources.dify_schema import DifySchema, schema_problems
@@ -21,8 +22,6 @@ from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import rows, value, value_or_none, values
 from usage_pipeline.warehouse.statements import statement
 
-_FOLDER = "sources/dify_postgres"
-_SUMS = ("message_sums", "run_sums")
 _MESSAGES_A_WINDOW = 20_000
 _RUNS_A_WINDOW = 5_000
 _RUNS_A_BATCH = 500
@@ -31,34 +30,6 @@ _IDS_A_BATCH = 1_000
 # so that a run always meets the message that says who asked.
 _MESSAGE_OVERLAP = timedelta(minutes=2)
 
-# Of a time before the window only messages that have a run.
-_MESSAGES_SINCE = (
-    "m.created_at >= %(before)s::timestamp AND (m.created_at >= %(since)s::timestamp OR workflow_run_id IS NOT NULL)"
-)
-_MESSAGES_BY_TIME = _MESSAGES_SINCE + " AND m.created_at < %(until)s::timestamp"
-_MESSAGES_BY_ID = "m.id = ANY(%(ids)s::uuid[])"
-_RUNS_BY_TIME = "r.created_at >= %(since)s::timestamp AND r.created_at < %(until)s::timestamp"
-_RUNS_SINCE = "r.created_at >= %(since)s::timestamp"
-# Times before any Dify, such as -infinity: no window holds them. A few are enough to be said.
-_STRAY = (
-    "{0}.id IN (SELECT x.id FROM {1} x WHERE x.created_at < '2000-01-01'::timestamp ORDER BY x.created_at LIMIT 100)"
-)
-_STRAY_MESSAGES = _STRAY.format("m", "messages")
-_STRAY_RUNS = _STRAY.format("r", "workflow_runs")
-_RUNS_BY_ID = "r.id = ANY(%(ids)s::uuid[])"
-_NODES_BY_ID = "n.id = ANY(%(ids)s::uuid[])"
-_IDS = "SELECT {0}.id::text FROM {1} {0} WHERE {2}"
-_NODES_BY_RUN = "n.workflow_run_id = ANY(%(ids)s::uuid[])"
-_CREATED_FROM = "(SELECT l.created_from FROM workflow_app_logs l WHERE l.workflow_run_id = r.id LIMIT 1)"
-_NODES_OF_A_RUN = (
-    "n.tenant_id = r.tenant_id AND n.app_id = r.app_id AND n.workflow_id = r.workflow_id"
-    " AND n.triggered_from IN ('workflow-run', 'rag-pipeline-run', 'single-step') AND n.workflow_run_id = r.id"
-)
-_LOGS = (
-    "SELECT sum(uuid_hash_extended(l.id, l.xmin::text::bigint)) AS digest"
-    " FROM workflow_app_logs l WHERE l.workflow_run_id = r.id"
-)
-_NO_LOGS = "SELECT 0 AS digest"
 _SLOTS_A_STATEMENT = timedelta(hours=6)
 # A view has no xmin; a right to single columns does not reach it; a big day may take too long.
 _CANNOT_TELL = (
@@ -68,8 +39,6 @@ _CANNOT_TELL = (
     psycopg.errors.QueryCanceled,
     psycopg.errors.FeatureNotSupported,
 )
-_PIPELINES = "SELECT p.id, p.tenant_id, p.name FROM pipelines p"
-_NO_PIPELINES = "SELECT NULL::uuid AS id, NULL::uuid AS tenant_id, NULL::text AS name WHERE false"
 
 Parameters = Mapping[str, object]
 
@@ -115,19 +84,19 @@ class DifyPostgres(PostgresReader):
 
     def stage_dimensions(self, warehouse: Connection) -> None:
         """Fills stage_tenant, stage_project, stage_api_key and stage_workflow_tool."""
-        pipelines = _PIPELINES if self._schema.has_pipelines else _NO_PIPELINES
-        self._stage(warehouse, "stage_tenant", _select("tenants"))
-        self._stage(warehouse, "stage_project", _select("projects", pipelines=pipelines))
+        pipelines = queries.PIPELINES if self._schema.has_pipelines else queries.NO_PIPELINES
+        self._stage(warehouse, "stage_tenant", queries.select("tenants"))
+        self._stage(warehouse, "stage_project", queries.select("projects", pipelines=pipelines))
         prompt: LiteralString = "true" if self._schema.key_use_is_prompt else "false"
-        self._stage(warehouse, "stage_api_key", _select("api_keys", prompt=prompt))
+        self._stage(warehouse, "stage_api_key", queries.select("api_keys", prompt=prompt))
         if self._schema.has_workflow_tools:
-            self._stage(warehouse, "stage_workflow_tool", _select("workflow_tools"))
+            self._stage(warehouse, "stage_workflow_tool", queries.select("workflow_tools"))
 
     def window_end(self, since: datetime) -> datetime | None:
         """Where a window from ``since`` should end to hold a moderate number of rows; None when little is left."""
         sizes = {"since": _naive(since), "messages": _MESSAGES_A_WINDOW, "runs": _RUNS_A_WINDOW}
         with self.reading() as dify:
-            end = value_or_none(dify, datetime, statement(f"{_FOLDER}/window_end"), sizes)
+            end = value_or_none(dify, datetime, statement(f"{queries.FOLDER}/window_end"), sizes)
         heard_from_source()
         # Many rows may share one moment; a window must still move on.
         return max(end, since + timedelta(microseconds=1)) if end else None
@@ -136,14 +105,14 @@ class DifyPostgres(PostgresReader):
         """Fills the staging tables with what was created in the window, and with its runs' node executions."""
         messages = {**_between(window), "before": _naive(window.since - _MESSAGE_OVERLAP)}
         if window.until is None:
-            self._stage_messages(warehouse, _MESSAGES_SINCE, messages)
-            self._stage_messages(warehouse, _STRAY_MESSAGES, {})
-            self._stage_runs(warehouse, _RUNS_SINCE, _between(window))
+            self._stage_messages(warehouse, queries.MESSAGES_SINCE, messages)
+            self._stage_messages(warehouse, queries.STRAY_MESSAGES, {})
+            self._stage_runs(warehouse, queries.RUNS_SINCE, _between(window))
             if self._schema.run_by_time:
-                self._stage_runs(warehouse, _STRAY_RUNS, {})
+                self._stage_runs(warehouse, queries.STRAY_RUNS, {})
             self._stage_nodes_of_runs(warehouse)
         else:
-            self._stage_messages(warehouse, _MESSAGES_BY_TIME, messages)
+            self._stage_messages(warehouse, queries.MESSAGES_BY_TIME, messages)
             self.stage_runs(warehouse, [window])
         self.stage_single_steps(warehouse, window.steps_since or window.since)
         self._stage_node_models(warehouse)
@@ -160,7 +129,7 @@ class DifyPostgres(PostgresReader):
                 until = min(since + _SLOTS_A_STATEMENT, end)
                 with self.reading() as dify:
                     parameters = {**_between(Window(since, until)), "width": int(width.total_seconds())}
-                    found += rows(dify, SourceSlot, _slots(self._schema), parameters)
+                    found += rows(dify, SourceSlot, queries.slots(self._schema), parameters)
                 heard_from_source()
                 since = until
         except _CANNOT_TELL:
@@ -170,9 +139,9 @@ class DifyPostgres(PostgresReader):
     def stage_rows(self, warehouse: Connection, message_ids: Sequence[str], run_ids: Sequence[str]) -> None:
         """The same for single rows, by primary key."""
         for ids in batches(message_ids, _IDS_A_BATCH):
-            self._stage_messages(warehouse, _MESSAGES_BY_ID, {"ids": ids})
+            self._stage_messages(warehouse, queries.MESSAGES_BY_ID, {"ids": ids})
         for ids in batches(run_ids, _IDS_A_BATCH):
-            self._stage_runs(warehouse, _RUNS_BY_ID, {"ids": ids})
+            self._stage_runs(warehouse, queries.RUNS_BY_ID, {"ids": ids})
         self._stage_nodes_of_runs(warehouse)
         self._stage_node_models(warehouse)
         self._stage_key_records(warehouse)
@@ -181,37 +150,37 @@ class DifyPostgres(PostgresReader):
         """Fills stage_tool_call with model calls that tools made by themselves: from ``since`` on, and by ``ids``."""
         if self._schema.has_tool_calls:
             parameters = {"since": _naive(since), "ids": list(ids)}
-            self._stage(warehouse, "stage_tool_call", _select("tool_calls"), parameters)
+            self._stage(warehouse, "stage_tool_call", queries.select("tool_calls"), parameters)
 
     def stage_documents(self, warehouse: Connection, since: datetime, ids: Sequence[str] = ()) -> None:
         """Fills stage_document with what was embedded from ``since`` on, and by ``ids``."""
         parameters = {"since": _naive(since), "ids": list(ids)}
         if self._schema.has_documents:
-            self._stage(warehouse, "stage_document", _select("documents"), parameters)
+            self._stage(warehouse, "stage_document", queries.select("documents"), parameters)
         if self._schema.has_summaries:
-            self._stage(warehouse, "stage_document", _select("document_summaries"), parameters)
+            self._stage(warehouse, "stage_document", queries.select("document_summaries"), parameters)
 
     def stage_own_sums(self, warehouse: Connection, window: Window) -> None:
         """Fills own_sum with Dify's sums over the messages and runs that were created in the window."""
-        for name in _SUMS:
-            self._stage(warehouse, "own_sum", _select(name), _between(window))
+        for name in queries.SUMS:
+            self._stage(warehouse, "own_sum", queries.select(name), _between(window))
 
     def stage_runs(self, warehouse: Connection, windows: Sequence[Window]) -> None:
         """Fills stage_run with the runs of the windows, and stage_node with their node executions."""
         for window in windows:
-            self._stage_runs(warehouse, _RUNS_BY_TIME, _between(window))
+            self._stage_runs(warehouse, queries.RUNS_BY_TIME, _between(window))
         self._stage_nodes_of_runs(warehouse)
 
     def stage_single_steps(self, warehouse: Connection, since: datetime) -> None:
         """Fills stage_node with the nodes that people tried by themselves from ``since`` on."""
-        self._stage_nodes(warehouse, _single_steps(self._schema), {"since": _naive(since)})
+        self._stage_nodes(warehouse, queries.single_steps(self._schema), {"since": _naive(since)})
 
     def message_ids(self, app_id: str, window: Window) -> Sequence[str]:
         """Returns the ids of an app's messages that were created in the window."""
         if not self.can_be_row(app_id):
             return []
         with self.reading() as dify:
-            return values(dify, str, _select("message_ids"), {"app_id": app_id, **_between(window)})
+            return values(dify, str, queries.select("message_ids"), {"app_id": app_id, **_between(window)})
 
     def can_be_row(self, row_id: str) -> bool:
         """Returns whether an id has the shape of Dify's ids; any other would fail a statement."""
@@ -222,11 +191,11 @@ class DifyPostgres(PostgresReader):
         return True
 
     def _runs(self, selection: LiteralString) -> sql.SQL:
-        created_from = _CREATED_FROM if self._schema.app_log_by_run else "NULL"
-        return _select("runs", selection=selection, created_from=created_from)
+        created_from = queries.CREATED_FROM if self._schema.app_log_by_run else "NULL"
+        return queries.select("runs", selection=selection, created_from=created_from)
 
     def _stage_nodes_of_runs(self, warehouse: Connection) -> None:
-        selection = _nodes_by_run(self._schema)
+        selection = queries.nodes_by_run(self._schema)
         runs = warehouse.execute("SELECT id, tenant_id, app_id, workflow_id FROM stage_run ORDER BY id").fetchall()
         for start in range(0, len(runs), _RUNS_A_BATCH):
             ids, tenants, apps, workflows = zip(*runs[start : start + _RUNS_A_BATCH], strict=True)
@@ -234,14 +203,17 @@ class DifyPostgres(PostgresReader):
             self._stage_nodes(warehouse, selection, parameters)
 
     def _stage_messages(self, warehouse: Connection, selection: LiteralString, parameters: Parameters) -> None:
+        select = queries.select("messages", selection=selection)
         self._stage_rows(
             warehouse,
             "message",
-            _IDS.format("m", "messages", selection),
+            queries.IDS.format("m", "messages", selection),
             parameters,
-            lambda: self._stage(warehouse, "stage_message", _select("messages", selection=selection), parameters),
+            lambda: self._stage(
+                warehouse, "stage_message", queries.select("messages", selection=selection), parameters
+            ),
             lambda ids: self._stage(
-                warehouse, "stage_message", _select("messages", selection=_MESSAGES_BY_ID), {"ids": ids}
+                warehouse, "stage_message", queries.select("messages", selection=queries.MESSAGES_BY_ID), {"ids": ids}
             ),
         )
 
@@ -249,25 +221,25 @@ class DifyPostgres(PostgresReader):
         self._stage_rows(
             warehouse,
             "run",
-            _IDS.format("r", "workflow_runs", selection),
+            queries.IDS.format("r", "workflow_runs", selection),
             parameters,
             lambda: self._stage(warehouse, "stage_run", self._runs(selection), parameters),
-            lambda ids: self._stage(warehouse, "stage_run", self._runs(_RUNS_BY_ID), {"ids": ids}),
+            lambda ids: self._stage(warehouse, "stage_run", self._runs(queries.RUNS_BY_ID), {"ids": ids}),
         )
 
     def _stage_nodes(self, warehouse: Connection, selection: LiteralString, parameters: Parameters) -> None:
         try:
             with warehouse.transaction():
-                self._stage(warehouse, "stage_node", _select("nodes", selection=selection), parameters)
+                self._stage(warehouse, "stage_node", queries.select("nodes", selection=selection), parameters)
         except FAULT_OF_A_ROW:
             # A row's JSON is broken. Its batch is read again as text, row by row on this side.
             self._stage_rows(
                 warehouse,
                 "node",
-                _IDS.format("n", "workflow_node_executions", selection),
+                queries.IDS.format("n", "workflow_node_executions", selection),
                 parameters,
                 lambda: self._stage_nodes_as_text(warehouse, selection, parameters),
-                lambda ids: self._stage_nodes_as_text(warehouse, _NODES_BY_ID, {"ids": ids}),
+                lambda ids: self._stage_nodes_as_text(warehouse, queries.NODES_BY_ID, {"ids": ids}),
             )
 
     def _stage_rows(
@@ -295,7 +267,7 @@ class DifyPostgres(PostgresReader):
             warehouse.cursor() as sink,
             sink.copy("COPY stage_node FROM STDIN") as copy,
         ):
-            cursor.execute(_select("nodes_text", selection=selection), parameters)
+            cursor.execute(queries.select("nodes_text", selection=selection), parameters)
             for row in cursor:
                 heard_from_source()
                 copy.write_row(node_row([_decoded(value) for value in row]))
@@ -312,7 +284,7 @@ class DifyPostgres(PostgresReader):
         for batch in batches(values(warehouse, str, statement("ingest/workflows_without_models")), _RUNS_A_BATCH):
             try:
                 with warehouse.transaction():
-                    self._stage(warehouse, "stage_node_model", _select("node_models"), {"workflow_ids": batch})
+                    self._stage(warehouse, "stage_node_model", queries.select("node_models"), {"workflow_ids": batch})
             except FAULT_OF_A_ROW:
                 # A graph that cannot be read leaves its nodes without a model, nothing else.
                 continue
@@ -321,7 +293,7 @@ class DifyPostgres(PostgresReader):
         if self._schema.key_record_type is None:
             return
         calls = values(warehouse, str, "SELECT id FROM stage_message UNION SELECT id FROM stage_run ORDER BY id")
-        select = _key_records(self._schema.key_record_type)
+        select = queries.key_records(self._schema.key_record_type)
         for ids in batches(calls, _IDS_A_BATCH):
             self._stage(warehouse, "stage_key_record", select, {"ids": ids})
 
@@ -351,32 +323,6 @@ def _decoded(value: object) -> object:
     return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
-def _select(name: str, **raw: LiteralString) -> sql.SQL:
-    """The SQL of a file with its unquoted psql variables (``:selection``) replaced."""
-    text: LiteralString = statement(f"{_FOLDER}/{name}")
-    for variable, replacement in raw.items():
-        text = text.replace(f":{variable}", replacement)
-    return sql.SQL(text)
-
-
-def _nodes_by_run(schema: DifySchema) -> LiteralString:
-    return _NODES_BY_RUN if schema.node_by_run else statement(f"{_FOLDER}/nodes_of_runs")
-
-
-def _slots(schema: DifySchema) -> sql.SQL:
-    nodes = "n.workflow_run_id = r.id" if schema.node_by_run else _NODES_OF_A_RUN
-    return _select("slots", nodes=nodes, logs=_LOGS if schema.app_log_by_run else _NO_LOGS)
-
-
-def _single_steps(schema: DifySchema) -> LiteralString:
-    return statement(f"{_FOLDER}/single_step_nodes{'' if schema.node_by_workflow else '_by_app'}")
-
-
-def _key_records(record_type: str) -> sql.SQL:
-    ids: LiteralString = "%(ids)s::uuid[]" if record_type == "uuid" else "%(ids)s::text[]"
-    return _select("key_records", ids=ids)
-
-
 def _between(window: Window) -> Parameters:
     until = _naive(window.until) if window.until else datetime(9999, 1, 1)  # noqa: DTZ001  (Dify's times are naive)
     return {"since": _naive(window.since), "until": until}
@@ -384,26 +330,3 @@ def _between(window: Window) -> Parameters:
 
 def _naive(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None)
-
-
-def iter_extraction_statements(schema: DifySchema) -> Iterator[tuple[str, sql.SQL]]:
-    """Yields every statement that a pass or a reconciliation runs on Dify's big tables, by name: for EXPLAIN."""
-    created_from = _CREATED_FROM if schema.app_log_by_run else "NULL"
-    yield "window_end", sql.SQL(statement(f"{_FOLDER}/window_end"))
-    yield "messages by time", _select("messages", selection=_MESSAGES_BY_TIME)
-    yield "messages by id", _select("messages", selection=_MESSAGES_BY_ID)
-    yield "messages to the end", _select("messages", selection=_MESSAGES_SINCE)
-    yield "messages of no time", _select("messages", selection=_STRAY_MESSAGES)
-    yield "runs to the end", _select("runs", selection=_RUNS_SINCE, created_from=created_from)
-    if schema.run_by_time:
-        yield "runs of no time", _select("runs", selection=_STRAY_RUNS, created_from=created_from)
-    yield "runs by time", _select("runs", selection=_RUNS_BY_TIME, created_from=created_from)
-    yield "runs by id", _select("runs", selection=_RUNS_BY_ID, created_from=created_from)
-    yield "nodes by run", _select("nodes", selection=_nodes_by_run(schema))
-    yield "nodes by run, as text", _select("nodes_text", selection=_nodes_by_run(schema))
-    if schema.key_record_type is not None:
-        yield "key records", _key_records(schema.key_record_type)
-    yield "slots", _slots(schema)
-    yield "single steps", _select("nodes", selection=_single_steps(schema))
-    for name in (*_SUMS, "message_ids"):
-        yield name, _select(name)

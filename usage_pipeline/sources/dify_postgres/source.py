@@ -209,9 +209,7 @@ class DifyPostgres(PostgresReader):
             "message",
             queries.IDS.format("m", "messages", selection),
             parameters,
-            lambda: self._stage(
-                warehouse, "stage_message", queries.select("messages", selection=selection), parameters
-            ),
+            lambda: self._stage(warehouse, "stage_message", select, parameters),
             lambda ids: self._stage(
                 warehouse, "stage_message", queries.select("messages", selection=queries.MESSAGES_BY_ID), {"ids": ids}
             ),

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from usage_pipeline.alerts.kinds.facts import number
 from usage_pipeline.alerts.message import Alert, Links, Message
-from usage_pipeline.alerts.text.escape import cut_above, cut_bytes, line, one_line
+from usage_pipeline.alerts.text.escape import OurUrl, cut_above, cut_bytes, line, one_line
 from usage_pipeline.alerts.text.texts import (
     facts_for_templates,
     lines_of,
@@ -20,6 +18,7 @@ from usage_pipeline.alerts.text.texts import (
     words_for_templates,
 )
 from usage_pipeline.alerts.text.words import WORDS
+from usage_pipeline.delivery.bar import bar_of, meter_of
 from usage_pipeline.settings.environment import config_path
 
 if TYPE_CHECKING:
@@ -30,9 +29,6 @@ _LONGEST_TITLE = 300
 _LONGEST_OWN = 200_000
 # So many alerts of a message are told with all their facts.
 _FULL = 3
-
-# A cell of a bar made of letters is so many per cent.
-_CELL = 5
 
 Escape = Callable[[object], str]
 Size = Callable[[str], int]
@@ -181,36 +177,14 @@ def _view(alert: Alert, message: Message, escape: Escape) -> Mapping[str, Any]:
         "title": escape(title_of(alert, message)),
         "summary": escape(summary(alert, message.language)),
         "to_acknowledge": to_acknowledge(alert, message),
-        "bar": _bar(alert),
-        "meter": _meter(alert),
+        "bar": bar_of(alert.facts),
+        "meter": meter_of(alert.facts),
         # Addresses are ours: they are signed, and hold nothing that could mark up.
         "links": [(WORDS[message.language].deeds[deed], url) for deed, url in alert.links],
         # A report's labels may be names too.
         "lines": [(escape(label), escape(value)) for label, value in lines_of(alert, message.language)],
         "facts": _escaped(facts_for_templates(alert), escape),
     }
-
-
-def _bar(alert: Alert) -> Mapping[str, int] | None:
-    """What is spent, foreseen beyond it, and left, in per cent of a bar up to the limit or what is used above it."""
-    ratio, limit, foreseen = (number(alert.facts.get(name)) for name in ("ratio", "limit", "forecast"))
-    if ratio is None or not limit or limit < 0:
-        return None
-    reach = max(ratio, (foreseen or limit) / limit)
-    whole = max(reach, Decimal(1))
-    spent = max(0, int(100 * ratio / whole))
-    forecast = int(100 * reach / whole) - spent
-    return {"spent": spent, "forecast": forecast, "left": 100 - spent - forecast}
-
-
-def _meter(alert: Alert) -> str:
-    """The bar as text, with how full the limit is; empty where there is no limit."""
-    bar, ratio = _bar(alert), number(alert.facts.get("ratio"))
-    if bar is None or ratio is None:
-        return ""
-    spent, forecast = round(bar["spent"] / _CELL), round(bar["forecast"] / _CELL)
-    left = max(0, 100 // _CELL - spent - forecast)
-    return f"{'█' * spent}{'▒' * forecast}{'░' * left} {100 * ratio:,.1f} %"
 
 
 def _escaped(value: object, escape: Escape) -> object:
@@ -261,4 +235,5 @@ def _environment(folder: Path, html: bool) -> "ImmutableSandboxedEnvironment":
     )
     # What a name says is never markup, whatever a template would like.
     environment.filters.pop("safe")
+    environment.tests["our_url"] = lambda value: isinstance(value, OurUrl)
     return environment

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from starlette.responses import HTMLResponse
 
 from usage_pipeline.alerts.text import format as figures
+from usage_pipeline.alerts.text.escape import OurUrl
 from usage_pipeline.alerts.text.words import WORDS as ALERT_WORDS
 from usage_pipeline.reports import labels
 from usage_pipeline.settings import Settings
@@ -111,4 +112,5 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
     )
     made.filters["iso"] = _iso
+    made.tests["our_url"] = lambda value: isinstance(value, OurUrl)
     return made

@@ -10,7 +10,7 @@ from usage_pipeline.alerts.kinds.base import EPOCH, AlertFacts, AlertKind, Ident
 from usage_pipeline.alerts.kinds.facts import ONLY_IF_KNOWN
 from usage_pipeline.alerts.outbox import raise_alert
 from usage_pipeline.alerts.recipients import Addressee, by_another_way, operators
-from usage_pipeline.alerts.text.escape import line, plain
+from usage_pipeline.alerts.text.escape import line, our_url, plain
 from usage_pipeline.alerts.text.format import moment
 from usage_pipeline.alerts.text.words import WORDS
 from usage_pipeline.configuration import ActiveConfiguration
@@ -128,7 +128,7 @@ class PipelineKind(AlertKind[PipelineFacts, _Words]):
             (words.failed_attempts, "" if facts.attempts is None else f"{facts.attempts:f}"),
             (words.usual_calls, "" if facts.usual is None else f"{facts.usual:f}"),
             (words.last_answer, line(facts.answer)),
-            (words.run, line(facts.link or facts.run)),
+            (words.run, our_url(facts.link) or line(facts.run)),
         ]
 
     def example(self) -> PipelineFacts:

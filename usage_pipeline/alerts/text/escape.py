@@ -19,6 +19,7 @@ _WWW = re.compile(r"(?i)www\.")
 # What means something to each channel; the rest of a name stays as it is.
 MARKS: Mapping[str, str] = {
     "wecom": "`*[]<>@#&\\|~",
+    "wecom_text": "`*[]<>@#&\\|~",
     "dingtalk": "`*[]<>@#&\\|~",
     "lark": "`*[]<>@#&\\|~",
     "slack": "`*[]<>@#&\\|~",
@@ -28,6 +29,30 @@ MARKS: Mapping[str, str] = {
 }
 
 _EMOJI_DIALECTS = ("slack", "apprise")
+
+# How a dialect writes an address of ours so that it can be tapped; where none is named, apps find it by themselves.
+_TAPPED = {
+    "wecom": "[{0}]({0})",
+    "dingtalk": "[{0}]({0})",
+    "lark": "[{0}]({0})",
+    "teams": "[{0}]({0})",
+    "slack": "<{0}>",
+}
+# Nothing in such an address marks up anything, in any dialect.
+_HARMLESS_URL = re.compile(r"https?://[A-Za-z0-9.:-]+(?:/[A-Za-z0-9./%=+-]*)?")
+
+
+class OurUrl(str):
+    """An address that this installation made itself, of the configuration: no escape touches it."""
+
+    __slots__ = ()
+
+
+def our_url(value: str | None) -> str:
+    """Returns an address of ours as one that stays whole; what does not look like a plain one is a name like others."""
+    if value is not None and len(value) <= LONGEST_LINE and _HARMLESS_URL.fullmatch(value):
+        return OurUrl(value)
+    return line(value)
 
 
 def plain(value: object, most: int = LONGEST_NAME) -> str:
@@ -44,7 +69,7 @@ def _plain(text: str, most: int) -> str:
 
 def line(value: object) -> str:
     """A line's value, whose names are short already."""
-    return plain(value, LONGEST_LINE)
+    return value if isinstance(value, OurUrl) else plain(value, LONGEST_LINE)
 
 
 def one_line(text: str, most: int) -> str:
@@ -58,6 +83,8 @@ def markup(dialect: str) -> Callable[[object], str]:
     table = str.maketrans({mark: _LOOK_ALIKES[mark] for mark in MARKS[dialect]})
 
     def escape(value: object) -> str:
+        if isinstance(value, OurUrl):
+            return _TAPPED.get(dialect, "{0}").format(value)
         text = _WWW.sub("www．", line(value).replace("://", "：//")).translate(table)
         if dialect != "sms":
             # Inside a word an underscore means nothing to anyone, and names have many.

@@ -80,10 +80,12 @@ def _event(alert: Alert, message: Message) -> Draft:
         "component": "usage_pipeline",
         "custom_details": _details(alert, message),
     }
-    return Draft({**body, "payload": payload}, text.note)
+    links = [{"href": url, "text": WORDS[message.language].deeds[deed]} for deed, url in alert.links]
+    return Draft({**body, "payload": payload, **({"links": links} if links else {})}, text.note)
 
 
 def _details(alert: Alert, message: Message) -> Mapping[str, str]:
     words = WORDS[message.language]
-    known = {label: line(value) for label, value in lines_of(alert, message.language)}
-    return {**known, words.id: alert.alert_id, words.look: f"usage-pipeline alerts show {alert.alert_id}"}
+    known = {label: str(line(value)) for label, value in lines_of(alert, message.language)}
+    look = {} if alert.links else {words.look: f"usage-pipeline alerts show {alert.alert_id}"}
+    return {**known, words.id: alert.alert_id, **look}

@@ -46,13 +46,12 @@ class Wecom(WebChannel[WecomRecipient]):
 
     def drafts(self, message: Message, recipient: WecomRecipient) -> Sequence[Draft]:
         """One message to the group."""
-        escape = markup("wecom")
         if _EVERYONE in recipient.mention:
-            text = fitted("wecom.txt.j2", message, escape, _MOST_TEXT_BYTES)
+            text = fitted("wecom.txt.j2", message, markup("wecom_text"), _MOST_TEXT_BYTES)
             content = {"content": text.text, "mentioned_list": list(recipient.mention)}
             return [Draft({"msgtype": "text", "text": content}, text.note)]
         mentions = _mentions(recipient.mention)
-        text = fitted("wecom.md.j2", message, escape, self.max_bytes - len(mentions.encode()))
+        text = fitted("wecom.md.j2", message, markup("wecom"), self.max_bytes - len(mentions.encode()))
         return [Draft({"msgtype": "markdown", "markdown": {"content": text.text + mentions}}, text.note)]
 
     def evaluate(self, answer: HttpAnswer, recipient: WecomRecipient) -> Outcome:

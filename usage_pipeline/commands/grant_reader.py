@@ -1,6 +1,10 @@
 """`usage-pipeline grant-reader`: a PostgreSQL login that sees one tenant's rows, for Grafana and for SQL."""
 
+import socket
+from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -8,7 +12,23 @@ from usage_pipeline.commands.context import open_as_owner
 from usage_pipeline.commands.output import AsJson, for_people, print_json, say
 from usage_pipeline.reports.readers import Reader, grant_reader, revoke_reader
 from usage_pipeline.reports.scope import find_tenant
+from usage_pipeline.settings.environment import variable
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.location import port_for_readers
+from usage_pipeline.warehouse.rows import value
+
+_NO_NETWORK = (
+    "reached by no network; `embedded: {port: 5433}` in the configuration opens a port for readers, or"
+    " `usage-pipeline move-warehouse` to a server that Grafana can reach"
+)
+
+
+@dataclass(frozen=True)
+class _Door:
+    """Where a login is used from, as host:port, or why from nowhere."""
+
+    address: str | None
+    otherwise: str = ""
 
 
 @for_people
@@ -26,7 +46,7 @@ def grant(
             _show_removed(found.name, revoke_reader(connection, found), as_json)
         else:
             reader = grant_reader(connection, found, new_password=new_password)
-            _show_granted(reader, connection.info.dbname, _host(connection), as_json)
+            _show_granted(reader, connection.info.dbname, _door(connection), as_json)
 
 
 def _show_removed(name: str, removed: bool, as_json: bool) -> None:
@@ -36,20 +56,34 @@ def _show_removed(name: str, removed: bool, as_json: bool) -> None:
         say(f"{name} has no login any more" if removed else f"{name} had no login")
 
 
-def _host(connection: Connection) -> str | None:
-    """Where the login is used from; None for a server that nobody but its own account reaches."""
+def _door(connection: Connection) -> _Door:
     host = connection.info.host
-    return None if host.startswith("/") else f"{host}:{connection.info.port}"
+    if not host.startswith("/"):
+        return _Door(f"{host}:{connection.info.port}")
+    wanted = None if variable("WAREHOUSE_URL") else port_for_readers()
+    if wanted is None:
+        return _Door(None, _NO_NETWORK)
+    if (value(connection, str, "SHOW listen_addresses"), connection.info.port) != (wanted.listen, wanted.port):
+        return _Door(
+            None, f"not yet: it listens on {wanted} from its next start on (`usage-pipeline down` ends this one)"
+        )
+    anywhere = ip_address(wanted.listen).is_unspecified
+    return _Door(f"{socket.getfqdn()}:{wanted.port}" if anywhere else str(wanted))
 
 
-def _show_granted(reader: Reader, database: str, host: str | None, as_json: bool) -> None:
+def _show_granted(reader: Reader, database: str, door: _Door, as_json: bool) -> None:
+    url = None
+    if door.address:
+        password = quote(reader.password, safe="") if reader.password else "PASSWORD"
+        url = f"postgresql://{quote(reader.role, safe='')}:{password}@{door.address}/{quote(database, safe='')}"
     if as_json:
         print_json(
             {
                 "role": reader.role,
                 "password": reader.password,
                 "database": database,
-                "host": host,
+                "host": door.address,
+                "url": url,
                 "tenant": reader.tenant.name,
                 "tables": reader.tables,
             }
@@ -58,5 +92,7 @@ def _show_granted(reader: Reader, database: str, host: str | None, as_json: bool
     say(f"role      {reader.role}")
     say(f"password  {reader.password or '(unchanged; --new-password sets another)'}")
     say(f"database  {database}")
-    say(f"server    {host or 'reached by no network; `usage-pipeline move-warehouse` to one that Grafana can reach'}")
+    say(f"server    {door.address or door.otherwise}")
+    if url:
+        say(f"URL       {url}")
     say(f"sees      the rows of {reader.tenant.name} in {len(reader.tables)} tables of schema usage")

@@ -52,6 +52,14 @@ def settings_to_load(path: Path) -> Settings:
     return settings
 
 
+def settings_quietly(path: Path) -> Settings | None:
+    """Returns what the file says; while it is refused the copy, None where there is neither. Nothing is logged."""
+    try:
+        return load_settings(path)
+    except SettingsError:
+        return _kept()
+
+
 def _lost_against(kept: Settings, settings: Settings, path: Path) -> list[str]:
     with suppress(OSError, UnicodeDecodeError):
         before, after = (bounded_bytes(file, LARGEST_FILE).decode("utf-8-sig") for file in (last_valid_copy(), path))

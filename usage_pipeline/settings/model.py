@@ -13,6 +13,7 @@ from usage_pipeline.settings.api_keys import NamedKey
 from usage_pipeline.settings.approvals import Approvals
 from usage_pipeline.settings.budget import DEFAULT_TIERS, OWNER, Budget, Level, Tier
 from usage_pipeline.settings.counting import Counting
+from usage_pipeline.settings.embedded import Embedded
 from usage_pipeline.settings.enforcement import AT_DIFY, Enforcement, Mode
 from usage_pipeline.settings.recipients import AnyRecipient
 from usage_pipeline.settings.reports import Reports
@@ -181,6 +182,7 @@ class Settings(StrictModel):
     reading: ReadingSettings = ReadingSettings()
     usage_from: Day | None = None
     web: Web | None = None
+    embedded: Embedded | None = None
 
     def tiers_of(self, budget: Budget) -> tuple[Tier, ...]:
         """Returns the budget's own tiers, or the default ones.

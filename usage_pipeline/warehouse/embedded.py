@@ -13,7 +13,9 @@ from urllib.parse import quote
 
 import psycopg
 
+from usage_pipeline.settings.embedded import Embedded
 from usage_pipeline.warehouse.embedded_access import check_owner, close_folder, restrict_access
+from usage_pipeline.warehouse.embedded_port import PortError, start_with_port
 from usage_pipeline.warehouse.refusals import keep_refusals
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 WAREHOUSE_DATABASE = "warehouse"
 DAGSTER_DATABASE = "dagster"
 _START_TRIES = 5
+_USUAL_PORT = 5432
 
 
 class EmbeddedServerError(Exception):
@@ -30,29 +33,34 @@ class EmbeddedServerError(Exception):
 
 @dataclass(frozen=True)
 class EmbeddedServer:
-    """A running embedded server, reached over a unix socket; who asks is told by the operating system."""
+    """A running embedded server, reached over a unix socket; who asks is told by the operating system.
+
+    The socket's name ends with the port, whether or not anything listens there.
+    """
 
     socket_folder: str
-    port: int = 5432
+    port: int = _USUAL_PORT
 
     def url(self, database: str) -> str:
         """Returns the URL of one of its databases, in the form that psycopg and SQLAlchemy read."""
-        return f"postgresql://postgres@/{database}?host={quote(self.socket_folder)}"
+        port = "" if self.port == _USUAL_PORT else f"&port={self.port}"
+        return f"postgresql://postgres@/{database}?host={quote(self.socket_folder)}{port}"
 
 
-def start_embedded(home: Path) -> EmbeddedServer:
+def start_embedded(home: Path, listen: Embedded | None = None) -> EmbeddedServer:
     """Starts the server under ``home`` unless it runs already; it goes on running when this process ends.
 
-    Raises EmbeddedServerError when it does not answer a query in the end.
+    ``listen`` opens a port for readers from the next start on; without it who comes by one is refused at once.
+    Raises EmbeddedServerError when it does not answer a query in the end, or cannot have the port.
     """
     folder = _data_folder(home)
     folder.parent.mkdir(parents=True, exist_ok=True)
     last: Exception | None = None
     for attempt in range(_START_TRIES):
         try:
-            embedded = _started(folder)
+            embedded = _started(folder, listen)
             _prepare(embedded)
-        except (PermissionError, NotADirectoryError) as error:
+        except (PermissionError, NotADirectoryError, PortError) as error:
             raise EmbeddedServerError(str(error)) from error
         except (psycopg.OperationalError, subprocess.SubprocessError, AssertionError, OSError) as error:
             last = error
@@ -90,16 +98,18 @@ def running_embedded(home: Path) -> EmbeddedServer | None:
     return server
 
 
-def _started(folder: Path) -> EmbeddedServer:
+def _started(folder: Path, listen: Embedded | None) -> EmbeddedServer:
     """The server, running and closed to everybody else, also one that an older version left open."""
     server = _server(folder)
     with server._lock:
         server.ensure_pgdata_inited()
-        changed = restrict_access(folder, server.system_user)
+        changed = restrict_access(folder, server.system_user, readers_by_network=listen is not None)
+        if listen is not None:
+            start_with_port(server, listen)
     if server.pgdata not in type(server)._instances:
         server.start()
     # A server that was killed a moment ago may still look alive by its pid file; only an answer proves it.
-    embedded = _address(server.get_uri())
+    embedded = _address(server)
     close_folder(Path(embedded.socket_folder), server.system_user)
     if changed:
         with psycopg.connect(embedded.url("postgres"), autocommit=True, connect_timeout=5) as connection:
@@ -139,9 +149,9 @@ def _private_folder() -> Path:
     return Path(tempfile.gettempdir()) / f"usage-pipeline-{os.getuid()}"
 
 
-def _address(uri: str) -> EmbeddedServer:
-    parts = psycopg.conninfo.conninfo_to_dict(uri)
-    return EmbeddedServer(socket_folder=str(parts["host"]), port=int(parts.get("port") or 5432))
+def _address(server: "PostgresServer") -> EmbeddedServer:
+    parts = psycopg.conninfo.conninfo_to_dict(server.get_uri())
+    return EmbeddedServer(socket_folder=str(parts["host"]), port=server.get_postmaster_info().port or _USUAL_PORT)
 
 
 def _prepare(server: EmbeddedServer) -> None:

@@ -14,19 +14,27 @@ _RULES = f"""\
 local   all       postgres  peer map={_MAP}
 local   all       all       scram-sha-256
 """
+# A reader's role is called so, and no other.
+_RULES_OF_A_PORT = """\
+# TYPE  DATABASE  USER             ADDRESS  METHOD
+host    warehouse /^usage_reader_  all      scram-sha-256
+host    all       all              all      reject
+"""
 
 
-def restrict_access(data_folder: Path, server_account: str | None) -> bool:
+def restrict_access(data_folder: Path, server_account: str | None, *, readers_by_network: bool) -> bool:
     """Lets only this process's account be the server's superuser, and shuts its data folder; returns whether the
     rules were others before, so that a server that runs must read them anew.
 
-    ``server_account`` is the account that the server runs as when it is not ours. Raises OSError.
+    ``server_account`` is the account that the server runs as when it is not ours. Where the server has a port, readers
+    come in by it with their passwords, and nobody else. Raises OSError.
     """
     account = _own_account()
+    rules = _RULES + (_RULES_OF_A_PORT if readers_by_network else "")
     names = f'# Written by usage-pipeline at each start.\n{_MAP} "{account}" postgres\n'
     changed = [
         _write(data_folder / name, text, server_account)
-        for name, text in (("pg_ident.conf", names), ("pg_hba.conf", _RULES))
+        for name, text in (("pg_ident.conf", names), ("pg_hba.conf", rules))
     ]
     close_folder(data_folder, server_account)
     return any(changed)

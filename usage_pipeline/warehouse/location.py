@@ -3,7 +3,9 @@
 import os
 from pathlib import Path
 
+from usage_pipeline.settings.embedded import Embedded
 from usage_pipeline.settings.environment import config_path, home_dir, variable
+from usage_pipeline.settings.last_valid import settings_quietly
 from usage_pipeline.settings.places import forgotten_home, home_in_environment, shipped
 from usage_pipeline.warehouse.connection import plain_url
 from usage_pipeline.warehouse.embedded import (
@@ -53,7 +55,13 @@ def embedded() -> EmbeddedServer:
     """
     home = home_dir()
     _check_place(home)
-    return start_embedded(home)
+    return start_embedded(home, port_for_readers())
+
+
+def port_for_readers() -> Embedded | None:
+    """Returns where the configuration lets the embedded server listen; None where it does not, or there is none."""
+    settings = settings_quietly(config_path())
+    return settings.embedded if settings else None
 
 
 def _check_place(home: Path) -> None:

@@ -34,6 +34,8 @@ CASES = [
     ("version: 1", "version: 1\nsources: [{id: a, console: {url_env: A, email_env: B}}]", 2, "sources[0].console", "says not as whom", "password_env, or admin_key_env"),
     ("version: 1", "version: 1\nsources: [{id: a, console: {url_env: A, email_env: B, password_env: 'pa55 w0rd!'}}]", 2, "sources[0].console.password_env", "is not a variable's name", "NAME"),
     ("version: 1", "version: 1\nsources: [{id: a, console: {url_env: A, admin_key_env: B, requests_per_second: 0}}]", 2, "sources[0].console.requests_per_second", "too small", "above 0"),
+    ("version: 1", "version: 1\nembedded: {port: 80}", 2, "embedded.port", "80 is too small", "1024"),
+    ("version: 1", "version: 1\nembedded: {port: 5433, listen: db.example.com}", 2, "embedded.listen", "is not an address to listen on", "127.0.0.1"),
     ("tokens: 50000", "tokens: 50k", 14, "budgets[1].limit.tokens", '"50k" is not a whole number', "write 50000"),
     ("tokens: 50000", "tokens: 1.5", 14, "budgets[1].limit.tokens", "is not a whole number", "write"),
     ("tokens: 50000", "tokens: -5", 14, "budgets[1].limit.tokens", "-5 is too small", "above 0"),

@@ -1,0 +1,109 @@
+"""Chinese pages keep step with the English ones, what a page leads to is there, and each picture is shown somewhere."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+from usage_pipeline_tests.support.pages import DOCS, ROOT, Block, Page, chinese, english_pages, read_page
+
+# Pages of one language: for who changes the program, or a list of what was changed.
+ENGLISH_ONLY = [ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")]
+# Still to be translated.
+_NOT_YET = {
+    "alerts",
+    "architecture",
+    "budgets",
+    "counting",
+    "delivery",
+    "enforcement",
+    "operations",
+    "performance",
+    "reports",
+    "sources",
+    "web",
+}
+ENGLISH = english_pages()
+TWICE = [page for page in ENGLISH if page.stem not in _NOT_YET]
+ALL = [*ENGLISH, *map(chinese, TWICE), *ENGLISH_ONLY]
+LANGUAGES = {"bash", "console", "csv", "ini", "json", "python", "sql", "text", "yaml"}
+
+
+def named(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", TWICE, ids=named)
+def test_both_languages_say_the_same(page: Path) -> None:
+    one, other = read_page(page), read_page(chinese(page))
+    assert one.headings == other.headings
+    assert one.tables == other.tables
+    assert [_said(block) for block in one.blocks] == [_said(block) for block in other.blocks]
+    assert Counter(_targets(one)) == Counter(_targets(other))
+    assert one.names == other.names
+
+
+def test_every_chinese_page_has_its_english_one() -> None:
+    assert sorted(page.name for page in (DOCS / "zh").iterdir()) == [p.name for p in TWICE if p.parent == DOCS]
+
+
+def _said(block: Block) -> object:
+    """What a block says to a machine: comments, and what is drawn or written for people, may be in any language."""
+    if block.language == "bash":
+        return block.language, block.commands
+    if block.language == "yaml":
+        return block.language, yaml.safe_load(block.text)
+    if block.language == "text":
+        return block.language, len(block.text.splitlines())
+    return block.language, re.sub(r"\s*#.*", "", block.text)
+
+
+def _targets(page: Page) -> list[str]:
+    """Whom the links and pictures of a page lead to, by one name for both languages; the way to the other one aside."""
+    found = []
+    for target in (*page.links, *page.pictures):
+        if target.startswith(("http:", "https:")):
+            found.append(target)
+            continue
+        path = str((page.path.parent / target.partition("#")[0]).resolve())
+        common = path.replace("/docs/zh/", "/docs/").replace(".zh-CN.", ".")
+        if common != str(page.path).replace("/docs/zh/", "/docs/").replace(".zh-CN.", "."):
+            found.append(common + ("#" if "#" in target else ""))
+    return found
+
+
+@pytest.mark.parametrize("page", ALL, ids=named)
+def test_what_it_leads_to_is_there(page: Path) -> None:
+    for target in (*read_page(page).links, *read_page(page).pictures):
+        if target.startswith(("http:", "https:", "mailto:")):
+            continue
+        path, _, fragment = target.partition("#")
+        there = (page.parent / path).resolve() if path else page
+        assert there.exists(), target
+        if fragment:
+            assert fragment in read_page(there).anchors, target
+
+
+@pytest.mark.parametrize("page", TWICE, ids=named)
+def test_a_chinese_page_leads_to_chinese_ones(page: Path) -> None:
+    here = chinese(page)
+    for target in read_page(here).links:
+        there = (here.parent / target.partition("#")[0]).resolve()
+        assert there == page or there not in TWICE, target
+
+
+def test_each_picture_is_shown_on_a_page_of_each_language() -> None:
+    pictures = {path for path in (DOCS / "images").rglob("*") if path.is_file()}
+    shown = {(page.parent / target).resolve() for page in ALL for target in _pictures(read_page(page))}
+    assert sorted(map(named, pictures - shown)) == []
+
+
+def _pictures(page: Page) -> list[str]:
+    return [target for target in (*page.pictures, *page.links) if "images/" in target]
+
+
+@pytest.mark.parametrize("page", ALL, ids=named)
+def test_each_block_says_what_it_is(page: Path) -> None:
+    assert [block.line for block in read_page(page).blocks if block.language not in LANGUAGES] == []

@@ -1,8 +1,11 @@
 """The files of deploy/ are what their readers take: the image's rules, compose, systemd, Helm, Prometheus."""
 
+import platform
 import re
 import shutil
 import subprocess
+import sys
+import sysconfig
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -15,10 +18,17 @@ from usage_pipeline.settings.environment import project_dir
 
 DEPLOY = project_dir() / "deploy"
 UNITS = sorted((DEPLOY / "systemd").iterdir())
+COMPOSE = ("compose.yaml", "compose.external.yaml")
 
 
 def read(name: str) -> Any:
     return yaml.safe_load((DEPLOY / name).read_text(encoding="utf-8"))
+
+
+def asked(program: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """What a program of this environment says."""
+    path = Path(sysconfig.get_path("scripts")) / program
+    return subprocess.run([path, *words], capture_output=True, text=True, check=False, timeout=60)
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -71,16 +81,49 @@ def test_what_the_image_is_made_of_is_there_and_nothing_else_is_sent() -> None:
     assert set(force) <= copied
 
 
-def test_compose_gives_the_service_no_right_that_it_does_not_need() -> None:
-    (service,) = read("compose.yaml")["services"].values()
+@pytest.mark.skipif(sys.platform != "linux" or platform.machine() != "x86_64", reason="hadolint's wheel is for these")
+def test_hadolint_takes_the_dockerfile() -> None:
+    done = asked("hadolint", "--failure-threshold", "style", str(DEPLOY / "Dockerfile"))
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("name", COMPOSE)
+def test_compose_files_are_what_the_specification_says(name: str, tmp_path: Path) -> None:
+    """By the schema of compose-spec; and a key that it does not know is seen."""
+    lint = ("check-jsonschema", "--builtin-schema", "vendor.compose-spec")
+    done = asked(*lint, str(DEPLOY / name))
+    assert done.returncode == 0, done.stdout
+    wrong = tmp_path / name
+    wrong.write_text((DEPLOY / name).read_text(encoding="utf-8").replace("read_only:", "readonly:"), encoding="utf-8")
+    assert asked(*lint, str(wrong)).returncode == 1
+
+
+def test_with_servers_elsewhere_none_is_started_here() -> None:
+    (service,) = read("compose.external.yaml")["services"].values()
+    needed = service["environment"]
+    assert all(value.startswith(f"${{{name}:?") for name, value in needed.items())
+    # What starts an embedded server where it is not there (warehouse/location.py).
+    text = (project_dir() / "usage_pipeline/warehouse/location.py").read_text(encoding="utf-8")
+    assert set(re.findall(r'variable\("(\w+)"\) or embedded\(\)', text)) == needed.keys()
+    assert "networks" not in service
+    (beside,) = read("compose.yaml")["services"].values()
+    same = beside.keys() - {"networks", "shm_size", "volumes"}
+    assert {name: service[name] for name in same} == {name: beside[name] for name in same}
+
+
+@pytest.mark.parametrize("name", COMPOSE)
+def test_compose_gives_the_service_no_right_that_it_does_not_need(name: str) -> None:
+    (service,) = read(name)["services"].values()
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in service["security_opt"]
     assert all(port.startswith("127.0.0.1:") for port in service["ports"])
-    assert "environment" not in service  # secrets are in a file of their own
+    # Secrets are in a file of their own.
+    assert all(value.startswith("${") for value in service.get("environment", {}).values())
+    assert service["env_file"] == "config/.env"
     folder = service["build"]
     assert (DEPLOY / folder["context"] / folder["dockerfile"]).is_file()
-    assert {volume.split(":")[0] for volume in service["volumes"]} >= read("compose.yaml")["volumes"].keys()
+    assert {volume.split(":")[0] for volume in service["volumes"]} >= read(name)["volumes"].keys()
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd on this machine")

@@ -47,7 +47,7 @@ nightly: install-dev  ## The tests that look for the unlikely, for hours: 2,000 
 		usage_pipeline_tests/sources/test_hostile_console.py usage_pipeline_tests/sources/test_hostile_logs.py \
 		usage_pipeline_tests/commands/test_fuzz.py usage_pipeline_tests/commands/test_output.py \
 		usage_pipeline_tests/warehouse/test_released.py usage_pipeline_tests/delivery/test_chaos.py usage_pipeline_tests/enforcement/test_chaos.py \
-		usage_pipeline_tests/test_wheel.py usage_pipeline_tests/deploy/test_image.py
+		usage_pipeline_tests/test_wheel.py usage_pipeline_tests/deploy/test_image.py usage_pipeline_tests/test_docs_commands.py
 
 PICTURES = overview budget_check form what_if_run report lineage
 

@@ -1,7 +1,6 @@
 """The documents as they are read: headings, tables, blocks, links, pictures and names of each page."""
 
 import re
-import shlex
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -34,7 +33,7 @@ class Block:
         if self.language != "bash":
             return []
         lines = self.text.replace("\\\n", " ").splitlines()
-        return [line for line in (shlex.join(shlex.split(line, comments=True)) for line in lines) if line]
+        return [line for line in (re.sub(r"(^|\s+)# .*$", "", line) for line in lines) if line]
 
 
 @dataclass(frozen=True)

@@ -96,9 +96,12 @@ def members(console: Console) -> dict[str, str]:
 
 
 def named(path: str, rows: Iterable[Row]) -> Iterator[Row]:
-    """Yields the rows that have an id; what has none cannot be counted once: it is passed over, and the log says so."""
+    """Yields the rows that have an id; what has none cannot be counted once: it is passed over, and the log says so.
+
+    One with a control character or half a surrogate pair is none: no table holds it, and no address.
+    """
     for row in rows:
-        if isinstance(row.get("id"), str) and 0 < len(row["id"]) <= _LONGEST_ID:
+        if isinstance(row.get("id"), str) and 0 < len(row["id"]) <= _LONGEST_ID and row["id"].isprintable():
             yield row
         else:
             _log.warning("GET %a: a row without an id is passed over", path)

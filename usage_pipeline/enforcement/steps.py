@@ -31,6 +31,8 @@ from usage_pipeline.warehouse.rows import value
 
 MAX_ATTEMPTS = 10
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=10), timedelta(minutes=10)
+# What an alert says in the reader's language (alerts/kinds/enforcement.py).
+WAS_SO_BEFORE = "all of it was so before: it stays so when this is undone"
 # What stands in the record for a setting whose state before us could not be read yet.
 _UNREAD = {"unread": True}
 _FOR_GOOD = (NotAllowedError, NotFoundError, RefusedError, ConflictError)
@@ -192,6 +194,9 @@ def _conclude(
         change(work.connection, record, state=ActionState.APPLIED, applied_at=now)
         work.record_step(record, "applied")
     names = ", ".join(_shown(name, value) for name, value in taken.items())
+    if all(action.is_set((record.before or {}).get(name), held[name]) for name in taken):
+        # Somebody else's doing, or ours that a warehouse restored without its marks has forgotten.
+        names += f"; {WAS_SO_BEFORE}"
     detail = f"{names}; not: {problem}" if problem else names
     looked_at = now - _look_every(work) if unread else now  # what could not be read is looked at by the next run
     seen = {"verified_at": now, "looked_at": looked_at, "held": taken, "answer": problem or None}

@@ -7,7 +7,9 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL, Identifier
 
-from usage_pipeline.warehouse.connection import connect
+from usage_pipeline.alerts.kinds.enforcement import EnforcementKind
+from usage_pipeline.enforcement.steps import WAS_SO_BEFORE
+from usage_pipeline.warehouse.connection import connect, connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer
 from usage_pipeline.warehouse.restored import accept, since_backup
 from usage_pipeline_tests.enforcement.conftest import Place
@@ -58,6 +60,24 @@ def test_a_restored_warehouse_acts_at_dify_only_once_accepted_and_opens_what_it_
     place.step(days=1)
     assert place.one().state == "released"
     assert place.doors() == before
+
+
+def test_what_was_closed_already_and_nobody_remembers_why_stays_so_and_that_is_said(place: Place) -> None:
+    """Another warehouse of ours closed it, whose marks are gone: nothing can know that, so nothing claims it."""
+    with connected(place.company.dify_url) as dify:
+        dify.execute("UPDATE apps SET enable_api = false, enable_site = false WHERE id = %s", [place.app()])
+        dify.execute("UPDATE app_triggers SET status = 'disabled' WHERE app_id = %s", [place.app()])
+        dify.execute("UPDATE app_mcp_servers SET status = 'inactive' WHERE app_id = %s", [place.app()])
+    closed = place.doors()
+    place.step()
+    assert place.one().state == "verified"
+    (detail,) = place.warehouse.execute("SELECT facts ->> 'detail' FROM usage.alert WHERE kind = 'enforcement'"
+                                        " AND facts ->> 'what' = 'applied'").fetchall()[0]  # fmt: skip
+    assert WAS_SO_BEFORE in detail
+    assert all(WAS_SO_BEFORE in words.said for language, words in EnforcementKind.words.items() if language != "en")
+    place.step(days=1)
+    assert place.one().state == "released"
+    assert place.doors() == closed
 
 
 def notes(place: Place) -> list[tuple[object, ...]]:

@@ -133,6 +133,7 @@ _WORDS: Mapping[str, _Words] = {
             "closed": "已关闭",
             "raise": "临时上调",
             "it is on the list enforcement.never": "该项目在永不处置名单中",
+            "all of it was so before: it stays so when this is undone": "处置前已是如此，解除后保持原样",
         },
         because_of="起因告警",
         detail="详情",

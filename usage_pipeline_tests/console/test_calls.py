@@ -17,6 +17,7 @@ from usage_pipeline.console.errors import (
     TooManyCallsError,
     UnreadableAnswerError,
 )
+from usage_pipeline.console.logs import named
 from usage_pipeline.console.pace import Pace
 from usage_pipeline.fake_dify.console_faults import Fault
 from usage_pipeline_tests.console.conftest import Place
@@ -172,3 +173,16 @@ def test_the_consoles_clock_is_read(place: Place) -> None:
     with place.console() as console:
         app_detail(console, place.app_id(APP))
         assert abs(console.server_time.timestamp() - time.time()) < 5
+
+
+@pytest.mark.parametrize(
+    "row_id",
+    [None, "", 7, "\ud83d", "a\0b", "a\nb", "x" * 10_000],
+    ids=["none", "empty", "number", *"surrogate zero line long".split()],
+)
+def test_a_row_whose_id_no_table_can_hold_is_passed_over_and_said(
+    row_id: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [{"id": row_id, "answer_tokens": 5}, {"id": "3325fd22-c3f4-4920-9ae4-a5471e4c8645"}]
+    assert list(named("apps", rows)) == rows[1:]
+    assert "GET 'apps': a row without an id is passed over" in caplog.text

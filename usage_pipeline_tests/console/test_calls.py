@@ -178,7 +178,7 @@ def test_the_consoles_clock_is_read(place: Place) -> None:
 @pytest.mark.parametrize(
     "row_id",
     [None, "", 7, "\ud83d", "a\0b", "a\nb", "x" * 10_000],
-    ids=["none", "empty", "number", *"surrogate zero line long".split()],
+    ids=["none", "empty", "number", "surrogate", "zero", "line", "long"],
 )
 def test_a_row_whose_id_no_table_can_hold_is_passed_over_and_said(
     row_id: object, caplog: pytest.LogCaptureFixture

@@ -18,12 +18,10 @@ _NOT_YET = {
     "budgets",
     "counting",
     "delivery",
-    "enforcement",
     "operations",
     "performance",
     "reports",
     "sources",
-    "web",
 }
 ENGLISH = english_pages()
 TWICE = [page for page in ENGLISH if page.stem not in _NOT_YET]

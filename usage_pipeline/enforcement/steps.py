@@ -31,7 +31,7 @@ from usage_pipeline.warehouse.rows import value
 
 MAX_ATTEMPTS = 10
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=10), timedelta(minutes=10)
-# What an alert says in the reader's language (alerts/kinds/enforcement.py).
+# What an alert says in the reader's language (alerts/kinds/enforcement_words.py).
 WAS_SO_BEFORE = "all of it was so before: it stays so when this is undone"
 # What stands in the record for a setting whose state before us could not be read yet.
 _UNREAD = {"unread": True}

@@ -4,34 +4,10 @@ from collections.abc import Mapping
 
 from usage_pipeline.alerts.kinds.enforcement import ENFORCEMENT
 from usage_pipeline.alerts.kinds.override import OVERRIDE
+from usage_pipeline.alerts.text.names import shown_name as name
 from usage_pipeline.alerts.text.words import WORDS
 
 # By code: English, Chinese.
-_NAMES: Mapping[str, Mapping[str, tuple[str, str]]] = {
-    "api_key": {
-        "(shared)": ("(several keys, which one is not logged)", "（多个密钥，日志未区分）"),
-        "(none)": ("(no API key)", "（未使用 API 密钥）"),
-        "(declared)": ("(key named by a rule)", "（按规则归属的密钥）"),
-        "(exact)": ("(unnamed key)", "（未命名密钥）"),
-        "(sole)": ("(the project's only key)", "（项目唯一密钥）"),
-        "(observed)": ("(observed key)", "（观测到的密钥）"),
-    },
-    "model": {"(unknown)": ("(unknown model)", "（未知模型）")},
-    "node": {"(no node)": ("(outside of workflow nodes)", "（非工作流节点）")},
-}
-_CALLERS: Mapping[str, tuple[str, str]] = {
-    "api": ("API", "API"),
-    "openapi": ("Open API", "开放 API"),
-    "web_app": ("Web app", "网页应用"),
-    "explore": ("Explore", "探索页"),
-    "console": ("Console", "控制台"),
-    "debug": ("Debugging", "调试"),
-    "trigger": ("Trigger", "触发器"),
-    "mcp": ("MCP", "MCP"),
-    "nested": ("Other app", "其他应用"),
-    "indexing": ("Indexing", "知识库索引"),
-    "unknown": ("Unknown", "未知"),
-}
 _STATES: Mapping[str, tuple[str, str]] = {
     "dry_run": ("dry run, nothing was done", "演练，未实际执行"),
     "planned": ("waits for approval", "等待审批"),
@@ -70,18 +46,23 @@ _RAISED = ("a raise was approved", "临时上调已获批准")
 _COST = ("cost", "费用")
 _OK = ("ok", "正常")
 
+__all__ = [
+    "action",
+    "action_state",
+    "attribution",
+    "ground",
+    "kind",
+    "level",
+    "measure",
+    "name",
+    "override_state",
+    "period",
+]
+
 
 def _word(words: Mapping[str, tuple[str, str]], code: str, language: str) -> str:
     found = words.get(code)
     return code if found is None else found[1 if language == "zh" else 0]
-
-
-def name(dimension: str, shown: str, language: str) -> str:
-    """Returns a name of a tenant, project, key, user, model or node as people read it: codes become words."""
-    if dimension == "user":
-        kind, colon, who = shown.partition(": ")
-        return f"{_word(_CALLERS, kind, language)}{colon}{who}"
-    return _word(_NAMES.get(dimension, {}), shown, language)
 
 
 def level(code: str, language: str) -> str:

@@ -33,9 +33,9 @@ FACTS = replace(
         (
             FACTS,
             "lead-enricher 今天已用 308.24 万 tokens，占限额的 154.1 %，是平日的 26.1 倍；"
-            "97.9 % 来自 api: user-11（近一小时占 97.9 %）",
+            "97.9 % 来自 API: user-11（近一小时占 97.9 %）",
             "lead-enricher has used 3.08 million tokens today, 154.1 % of its limit, 26.1 times the usual;"
-            " 97.9 % of it by api: user-11 (97.9 % of the last hour)",
+            " 97.9 % of it by API: user-11 (97.9 % of the last hour)",
         ),
         (
             replace(FACTS, trailing_average=None, top=None, top_in_period=None, period="rolling:7d",
@@ -77,7 +77,7 @@ def test_the_story_is_told_in_a_sentence(facts: BudgetFacts, chinese: str, engli
 
 def test_shares_name_their_time_and_say_how_much() -> None:
     lines = dict(BUDGET.lines(FACTS, "en"))
-    assert lines["Top callers, this period"] == "api: user-11 97.9 % (3,020,000 tokens, 140 calls)"
+    assert lines["Top callers, this period"] == "API: user-11 97.9 % (3,020,000 tokens, 140 calls)"
     assert lines["Top callers, last hour"] == lines["Top callers, this period"]
     once = replace(FACTS, top={"callers": (replace(CALLER, calls=Decimal(1)),)})
     assert "1 call)" in dict(BUDGET.lines(once, "en"))["Top callers, last hour"]
@@ -85,7 +85,7 @@ def test_shares_name_their_time_and_say_how_much() -> None:
 
 def test_of_input_or_output_alone_only_the_part_is_said() -> None:
     lines = dict(BUDGET.lines(replace(FACTS, measure="output_tokens"), "en"))
-    assert lines["Top callers, this period"] == "api: user-11 97.9 % (140 calls)"
+    assert lines["Top callers, this period"] == "API: user-11 97.9 % (140 calls)"
 
 
 def test_nothing_is_foreseen_of_a_window_that_never_ends() -> None:

@@ -107,7 +107,7 @@ def test_a_failed_pass_is_told_once_an_outage_with_the_link_to_its_run(warehouse
     shown = Message("d", first, "watch", str(level), dict(facts), "zh")  # type: ignore[call-overload]
     assert title(shown) == "[黄色预警] 一次采集失败"
     assert ("运行", "https://dagster.example.com/runs/run-1") in lines_of(shown, "zh")
-    assert ("最近的答复", "RuntimeError") in lines_of(shown, "zh")
+    assert ("最近的答复（原文）", "RuntimeError") in lines_of(shown, "zh")
 
 
 def test_a_channel_that_fails_for_an_hour_is_told_through_another_channel(warehouse: Connection) -> None:

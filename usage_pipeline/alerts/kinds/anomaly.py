@@ -61,6 +61,7 @@ class _Words:
     score: str
     times_spread: str
     rule: str
+    rules: Mapping[str, str]
 
 
 _WORDS: Mapping[str, _Words] = {
@@ -72,6 +73,12 @@ _WORDS: Mapping[str, _Words] = {
         score="偏离程度",
         times_spread="{score} 倍标准差",
         rule="规则",
+        rules={
+            "everything-by-day": "全部用量，按日",
+            "everything-by-hour": "全部用量，按小时",
+            "projects-by-day": "各项目，按日",
+            "projects-by-hour": "各项目，按小时",
+        },
     ),
     "en": _Words(
         anomaly="Unusual usage",
@@ -81,6 +88,12 @@ _WORDS: Mapping[str, _Words] = {
         score="Far from it by",
         times_spread="{score} standard deviations",
         rule="Rule",
+        rules={
+            "everything-by-day": "everything, by day",
+            "everything-by-hour": "everything, by hour",
+            "projects-by-day": "each project, by day",
+            "projects-by-hour": "each project, by hour",
+        },
     ),
 }
 
@@ -96,7 +109,7 @@ class AnomalyKind(AlertKind[AnomalyFacts, _Words]):
         """Which window, and whose usage."""
         words, window = self.words[language], plain(facts.window)
         said = f"{words.anomaly} · {words.in_window.get(window, window)}"
-        about = plain(facts.scope_name) or plain(facts.rule)
+        about = plain(facts.scope_name) or _rule(facts, language)
         return f"{said}: {about}" if about else said
 
     def lines(self, facts: AnomalyFacts, language: str) -> Lines:
@@ -110,7 +123,7 @@ class AnomalyKind(AlertKind[AnomalyFacts, _Words]):
             (words.sum, amount(facts.amount, facts.measure, facts.currency, shared) or ""),
             (shared.usual, amount(facts.usual, facts.measure, facts.currency, shared) or ""),
             (words.score, words.times_spread.format(score=score)),
-            (words.rule, line(facts.rule)),
+            (words.rule, _rule(facts, language)),
         ]
 
     def example(self) -> AnomalyFacts:
@@ -118,7 +131,7 @@ class AnomalyKind(AlertKind[AnomalyFacts, _Words]):
         return AnomalyFacts(
             level="warning",
             recipients=("ops",),
-            rule="projects",
+            rule="projects-by-day",
             scope_name="support-bot",
             window="day",
             window_start=datetime(2026, 3, 1, 16, tzinfo=UTC),
@@ -133,6 +146,11 @@ class AnomalyKind(AlertKind[AnomalyFacts, _Words]):
 
 
 ANOMALY = AnomalyKind()
+
+
+def _rule(facts: AnomalyFacts, language: str) -> str:
+    """A rule of ours in words; one of the configuration by its name there."""
+    return _WORDS[language].rules.get(str(facts.rule), line(facts.rule))
 
 
 def raise_anomaly_alerts(

@@ -12,9 +12,11 @@ from usage_pipeline.alerts.kinds.budget_words import BUDGET_WORDS, BudgetWords
 from usage_pipeline.alerts.kinds.what_is_done import action_names, undoing, what_is_done
 from usage_pipeline.alerts.text.escape import plain
 from usage_pipeline.alerts.text.format import amount, duration, moment, percent, period, rounded_amount
+from usage_pipeline.alerts.text.names import shown_name
 from usage_pipeline.alerts.text.words import WORDS, Words
 
 _TOP = ("callers", "projects", "models", "nodes")
+_DIMENSIONS = {"callers": "user", "models": "model", "nodes": "node"}
 # From how many times the usual on it is worth a word.
 _UNUSUAL = Decimal("1.5")
 
@@ -236,7 +238,7 @@ def _story(facts: BudgetFacts, language: str) -> str:
     usual = facts.trailing_average
     if usual and facts.spent is not None and facts.spent >= usual * _UNUSUAL:
         told += words.times_usual.format(times=_times(facts.spent, usual))
-    return told + _mostly(facts, words)
+    return told + _mostly(facts, language)
 
 
 def _so_far(facts: BudgetFacts, language: str) -> str:
@@ -252,16 +254,19 @@ def _window(kind: str, words: Words) -> str:
     return (words.days if unit == "d" else words.hours).format(count=count)
 
 
-def _mostly(facts: BudgetFacts, words: BudgetWords) -> str:
+def _mostly(facts: BudgetFacts, language: str) -> str:
     """By whom: the largest caller, else the largest project, of the period or of the last hour."""
+    words = BUDGET_WORDS[language]
     for kind in ("callers", "projects"):
         whole, hour = (next(iter((top or {}).get(kind, ())), None) for top in (facts.top_in_period, facts.top))
         if whole and hour and hour.share and hour.name == whole.name and _is_news(whole, facts):
             of_hour = percent(hour.share)
-            return words.mostly_of_both.format(share=percent(whole.share), name=plain(whole.name), hour=of_hour)
+            return words.mostly_of_both.format(
+                share=percent(whole.share), name=_called(kind, whole, language), hour=of_hour
+            )
         for first, form in ((whole, words.mostly_by), (hour, words.mostly_in_last_hour)):
             if first and _is_news(first, facts):
-                return form.format(share=percent(first.share), name=plain(first.name))
+                return form.format(share=percent(first.share), name=_called(kind, first, language))
     return ""
 
 
@@ -276,7 +281,10 @@ def _named(top: Top | None, label: str, facts: BudgetFacts, language: str) -> Li
     """The largest parts of each kind; that all of a budget of a project is the project's is no news."""
     words = BUDGET_WORDS[language]
     return [
-        (label.format(part=getattr(words, f"top_{kind}")), "; ".join(_share(each, facts, language) for each in shares))
+        (
+            label.format(part=getattr(words, f"top_{kind}")),
+            "; ".join(_share(kind, each, facts, language) for each in shares),
+        )
         for kind in _TOP
         if (shares := (top or {}).get(kind, ())) and not _is_all_its_own(shares, facts)
     ]
@@ -286,7 +294,12 @@ def _is_all_its_own(shares: Sequence[Share], facts: BudgetFacts) -> bool:
     return len(shares) == 1 and shares[0].share == 1 and not _is_news(shares[0], facts)
 
 
-def _share(share: Share, facts: BudgetFacts, language: str) -> str:
+def _called(kind: str, share: Share, language: str) -> str:
+    """A part's name, with words for what is known by a code."""
+    return plain(shown_name(_DIMENSIONS.get(kind, kind), share.name, language))
+
+
+def _share(kind: str, share: Share, facts: BudgetFacts, language: str) -> str:
     shared = WORDS[language]
     measured = share.cost if facts.measure == "cost" else share.calls if facts.measure == "calls" else share.tokens
     of = "tokens" if facts.measure not in ("cost", "calls") else facts.measure
@@ -294,7 +307,7 @@ def _share(share: Share, facts: BudgetFacts, language: str) -> str:
     parts = [] if facts.measure in ("input_tokens", "output_tokens") else [amount(measured, of, facts.currency, shared)]
     parts += [amount(share.calls, "calls", None, shared)] if of != "calls" else []
     told = ", ".join(part for part in parts if part)
-    return f"{plain(share.name)} {percent(share.share)}" + (f" ({told})" if told else "")
+    return f"{_called(kind, share, language)} {percent(share.share)}" + (f" ({told})" if told else "")
 
 
 def _end(facts: BudgetFacts, ended: Ended, language: str) -> Lines:

@@ -90,7 +90,7 @@ class ConfigurationKind(AlertKind[ConfigurationFacts, _Words]):
         """Each problem or what would be gone, what holds meanwhile, and what to do."""
         words = self.words[language]
         version = "" if facts.in_force_version is None else str(facts.in_force_version)
-        problems = [(WORDS[language].problem, line(problem)) for problem in facts.problems]
+        problems = [(WORDS[language].error, line(problem)) for problem in facts.problems]
         lost = [(words.lost, line(each)) for each in facts.lost]
         if lost:
             lost.append((WORDS[language].problem, words.half_written))

@@ -8,6 +8,7 @@ from usage_pipeline.alerts.kinds.facts import ONLY_IF_KNOWN, text
 from usage_pipeline.alerts.outbox import raise_alert
 from usage_pipeline.alerts.recipients import Addressee
 from usage_pipeline.alerts.text.escape import line, plain
+from usage_pipeline.alerts.text.names import channel_name
 from usage_pipeline.alerts.text.words import WORDS
 from usage_pipeline.warehouse.connection import Connection
 
@@ -68,7 +69,7 @@ class DeliveryKind(AlertKind[DeliveryFacts, _Words]):
             (shared.scope, line(facts.scope_name)),
             (words.failed_alert, line(facts.alert)),
             (shared.recipient, line(facts.recipient)),
-            (shared.channel, line(facts.channel)),
+            (shared.channel, line(channel_name(facts.channel, language))),
             (shared.answer, line(facts.answer)),
         ]
 

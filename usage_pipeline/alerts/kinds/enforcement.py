@@ -1,13 +1,12 @@
 """What enforcement did, waits to do, or could not do: one alert a step of an action."""
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from usage_pipeline.alerts.kinds.base import AlertFacts, AlertKind, Identity, Lines, NewAlert
+from usage_pipeline.alerts.kinds.enforcement_words import ENFORCEMENT_WORDS, EnforcementWords, detail_in_words
 from usage_pipeline.alerts.text.escape import line, plain
 from usage_pipeline.alerts.text.format import moment
 from usage_pipeline.alerts.text.words import WORDS
@@ -79,121 +78,14 @@ class EnforcementKey:
         return Identity(self.action_id, self.scope_value, self.since, number_of_step)
 
 
-@dataclass(frozen=True)
-class _Words:
-    enforcement_steps: dict[str, str]
-    enforcement_actions: dict[str, str]
-    limits: dict[str, str]
-    said: Mapping[str, str]  # what a detail says in words of the program, and how a person says it
-    because_of: str
-    detail: str
-    not_stopped: str
-    undo: str
-
-
-_WORDS: Mapping[str, _Words] = {
-    "zh": _Words(
-        enforcement_steps={
-            "dry_run": "演练：本应执行，未实际执行",
-            "waiting for approval": "等待审批",
-            "applied": "已执行",
-            "failed": "执行失败",
-            "released": "已解除",
-            "by_hand": "已被人工恢复，不再干预",
-            "refused": "未执行",
-            "rejected": "审批未通过",
-            "expired": "审批超时，未执行",
-            "release_failed": "暂时无法解除，仍在重试",
-            "asked": "请求外部系统处置",
-            "no_more": "外部系统可恢复",
-        },
-        enforcement_actions={
-            "pause_app": "暂停应用",
-            "switch_model": "切换模型",
-            "lock": "锁定",
-            "throttle": "限制并发",
-            "webhook": "通知外部系统",
-        },
-        limits={
-            "console": "控制台内的探索与调试",
-            "nested": "作为工具被其他应用调用",
-            "in_flight": "已在运行的调用",
-            "throttle_late": "约五分钟内才生效",
-            "throttle_beside": "触发器与嵌套调用",
-            "old_conversations": "已有对话仍用原模型",
-            "pinned": "指定了版本的调用与工作流工具",
-        },
-        said={
-            "service_api": "服务 API",
-            "web_app": "网页应用",
-            "mcp_server": "MCP 服务",
-            "trigger": "触发器",
-            "throttle": "并发上限",
-            "open": "已开启",
-            "closed": "已关闭",
-            "raise": "临时上调",
-            "it is on the list enforcement.never": "该项目在永不处置名单中",
-            "all of it was so before: it stays so when this is undone": "处置前已是如此，解除后保持原样",
-        },
-        because_of="起因告警",
-        detail="详情",
-        not_stopped="无法阻止",
-        undo="撤销命令",
-    ),
-    "en": _Words(
-        enforcement_steps={
-            "dry_run": "dry run: would have been done, nothing was done",
-            "waiting for approval": "waits for approval",
-            "applied": "done",
-            "failed": "failed",
-            "released": "undone",
-            "by_hand": "was undone by hand; it is left so",
-            "refused": "not done",
-            "rejected": "rejected",
-            "expired": "nobody approved it in time; not done",
-            "release_failed": "cannot be undone yet; it is tried again",
-            "asked": "please act",
-            "no_more": "no longer needed",
-        },
-        enforcement_actions={
-            "pause_app": "pause app",
-            "switch_model": "switch model",
-            "lock": "lock",
-            "throttle": "throttle",
-            "webhook": "outside system",
-        },
-        limits={
-            "console": "Explore and debugging in the console",
-            "nested": "calls as a tool of other apps",
-            "in_flight": "runs that have begun",
-            "throttle_late": "calls of the next five minutes",
-            "throttle_beside": "triggers and nested calls",
-            "old_conversations": "conversations that have begun keep the old model",
-            "pinned": "callers that name a version, and workflow tools",
-        },
-        said={
-            "service_api": "API",
-            "web_app": "web app",
-            "mcp_server": "MCP server",
-            "raise": "override",
-            "it is on the list enforcement.never": "it is never to be touched",
-        },
-        because_of="Because of alert",
-        detail="Detail",
-        not_stopped="Does not stop",
-        undo="Undo with",
-    ),
-}
-
-
-class EnforcementKind(AlertKind[EnforcementFacts, _Words]):
+class EnforcementKind(AlertKind[EnforcementFacts, EnforcementWords]):
     """What was done to which app, because of what, and how to undo it."""
 
     name = "enforcement"
     # What was done about an alert calls nobody again: the alert itself does.
     only_notes = ({"what": EnforcementStep.DRY_RUN.value}, {"what": EnforcementStep.APPLIED.value})
     facts_class = EnforcementFacts
-    words = _WORDS
+    words = ENFORCEMENT_WORDS
 
     def title(self, facts: EnforcementFacts, language: str) -> str:
         """The action, its step, and at which app."""
@@ -208,7 +100,7 @@ class EnforcementKind(AlertKind[EnforcementFacts, _Words]):
         words, shared = self.words[language], WORDS[language]
         limits = [line(limit) for limit in facts.limits_of_action]
         return [
-            (words.detail, _in_words(line(facts.detail), {**shared.grounds, **words.said})),
+            (words.detail, detail_in_words(line(facts.detail), language)),
             (shared.project, line(facts.project)),
             (shared.budget, line(facts.budget_name)),
             (shared.scope, line(facts.scope_name)),
@@ -247,12 +139,6 @@ class EnforcementKind(AlertKind[EnforcementFacts, _Words]):
 
 
 ENFORCEMENT = EnforcementKind()
-
-
-def _in_words(detail: str, said: Mapping[str, str]) -> str:
-    """A detail as a person says it: whole words of the program become words of the language, the longest first."""
-    known = "|".join(re.escape(word) for word in sorted(said, key=len, reverse=True))
-    return re.sub(rf"(?<![\w-])({known})(?![\w-])", lambda found: said[found[1]], detail)
 
 
 def enforcement_alert(

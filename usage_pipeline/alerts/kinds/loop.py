@@ -12,6 +12,7 @@ from usage_pipeline.alerts.outbox import raise_alert
 from usage_pipeline.alerts.recipients import Addressee, TenantName, addressees, operators, resolved_names
 from usage_pipeline.alerts.text.escape import line, plain
 from usage_pipeline.alerts.text.format import amount, moment
+from usage_pipeline.alerts.text.names import shown_name
 from usage_pipeline.alerts.text.words import WORDS
 from usage_pipeline.budgets.loops import Loop, midnight
 from usage_pipeline.settings import Settings
@@ -70,7 +71,7 @@ class _Words:
 _WORDS: Mapping[str, _Words] = {
     "zh": _Words(
         loop="疑似循环调用",
-        story="{caller} 近 {minutes} 分钟调用 {project} {calls}，提示词长度相近或只增不减；"
+        story="{caller} 近 {minutes} 分钟对 {project} 发起 {calls}，提示词长度相近或只增不减；"
         "此前两周最忙的一天共 {busiest}",
         went_on="开始于",
         in_short="概况",
@@ -102,7 +103,8 @@ class LoopKind(AlertKind[LoopFacts, _Words]):
 
     def title(self, facts: LoopFacts, language: str) -> str:
         """Which project and caller."""
-        about = " · ".join(part for part in (plain(facts.project), plain(facts.caller)) if part)
+        caller = shown_name("user", facts.caller or "", language)
+        about = " · ".join(part for part in (plain(facts.project), plain(caller)) if part)
         loop = self.words[language].loop
         return f"{loop}: {about}" if about else loop
 
@@ -110,17 +112,18 @@ class LoopKind(AlertKind[LoopFacts, _Words]):
         """The story, the figures, what to look at."""
         words, shared = self.words[language], WORDS[language]
         calls, busiest = (amount(each, "calls", None, shared) for each in (facts.calls, facts.busiest_day))
+        caller = plain(shown_name("user", facts.caller or "", language))
         story = ""
         if calls and busiest and facts.minutes is not None:
             story = words.story.format(
-                caller=plain(facts.caller), project=plain(facts.project), minutes=f"{facts.minutes:f}", calls=calls,
+                caller=caller, project=plain(facts.project), minutes=f"{facts.minutes:f}", calls=calls,
                 busiest=busiest,
             )  # fmt: skip
         used = (amount(facts.tokens, "tokens", None, shared), amount(facts.cost, "cost", facts.currency, shared))
         return [
             (words.in_short, line(story)),
             (shared.project, line(facts.project)),
-            (words.caller, line(facts.caller)),
+            (words.caller, caller),
             (words.went_on, moment(facts.since, facts.timezone) or ""),
             (words.spent, ", ".join(part for part in used if part)),
             (BUDGET_WORDS[language].actions, what_is_done(facts, language)),

@@ -12,6 +12,7 @@ from usage_pipeline.alerts.outbox import raise_alert
 from usage_pipeline.alerts.recipients import Addressee, by_another_way, operators
 from usage_pipeline.alerts.text.escape import line, our_url, plain
 from usage_pipeline.alerts.text.format import moment
+from usage_pipeline.alerts.text.names import channel_name
 from usage_pipeline.alerts.text.words import WORDS
 from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.settings import Settings
@@ -86,7 +87,7 @@ _WORDS: Mapping[str, _Words] = {
         never_well="从未",
         usual_calls="往常同一时段的调用数",
         failed_attempts="失败次数",
-        last_answer="最近的答复",
+        last_answer="最近的答复（原文）",
         run="运行",
     ),
     "en": _Words(
@@ -124,7 +125,7 @@ class PipelineKind(AlertKind[PipelineFacts, _Words]):
         return [
             (words.well_until, moment(facts.well_until, facts.timezone) or words.never_well),
             (shared.recipient, line(facts.recipient)),
-            (shared.channel, line(facts.channel)),
+            (shared.channel, line(channel_name(facts.channel, language))),
             (words.failed_attempts, "" if facts.attempts is None else f"{facts.attempts:f}"),
             (words.usual_calls, "" if facts.usual is None else f"{facts.usual:f}"),
             (words.last_answer, line(facts.answer)),

@@ -77,7 +77,7 @@ class ReportKind(AlertKind[ReportFacts, _Words]):
             recipients=("finance",),
             title="Daily report",
             period="2026-03-01",
-            lines=(("Cost", "¥12.00"), ("support-bot", "80 %")),
+            lines=(("Cost", "CN¥12.00"), ("support-bot", "80 %")),
             scope_name="Marketing",
             tenant_name="Marketing",
             timezone="Asia/Shanghai",

@@ -106,12 +106,12 @@ class UnreadSourceKind(AlertKind[SourceFacts, _Words]):
         if facts.trouble == BEHIND:
             return [
                 (words.replayed_up_to, moment(facts.replayed_up_to, facts.timezone) or ""),
-                (WORDS[language].problem, line(facts.error)),
+                (WORDS[language].error, line(facts.error)),
                 (words.meanwhile, words.not_counted),
             ]
         return [
             (words.last_read, moment(facts.last_read_at, facts.timezone) or words.never),
-            (WORDS[language].problem, line(facts.error)),
+            (WORDS[language].error, line(facts.error)),
             (words.meanwhile, words.not_watched),
         ]
 

@@ -8,6 +8,7 @@ from usage_pipeline.alerts.kinds.base import AlertFacts, AlertKind, Identity, Li
 from usage_pipeline.alerts.outbox import raise_alert
 from usage_pipeline.alerts.text.escape import line
 from usage_pipeline.alerts.text.format import moment
+from usage_pipeline.alerts.text.names import channel_name
 from usage_pipeline.alerts.text.words import WORDS
 from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.settings.model import Level
@@ -78,7 +79,7 @@ class MarkedTestKind(AlertKind[MarkedTestFacts, _Words]):
         words, shared = self.words[language], WORDS[language]
         return [
             (shared.recipient, line(facts.recipient)),
-            (shared.channel, line(facts.channel)),
+            (shared.channel, line(channel_name(facts.channel, language))),
             (words.sent, moment(facts.as_of, facts.timezone) or "?"),
             (words.meaning, words.only_a_test),
         ]

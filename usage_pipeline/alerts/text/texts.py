@@ -68,10 +68,11 @@ def to_acknowledge(alert: Alert, message: Message) -> bool:
 def parts_of(alert: Alert, language: str) -> Mapping[str, str]:
     """Returns what the alert is made of in single words, not escaped: for who has room for no more (text messages)."""
     facts, words = alert.facts, WORDS[language]
-    name = text(facts.get("budget_name") or facts.get("budget_id"))
+    kind = kind_of(alert.kind)
+    name = text(facts.get("budget_name") or facts.get("budget_id")) or kind.title(kind.read(facts), language)
     return {
         "level": words.levels.get(alert.level, alert.level),
-        "name": name or str(words_for_templates(language).get(alert.kind, alert.kind)),
+        "name": name,
         "scope": text(facts.get("scope_name")) or "-",
         "spent": summary(alert, language),
         "percent": percent(number(facts["ratio"])) if facts.get("ratio") is not None else "-",

@@ -26,6 +26,7 @@ class Words:
     scope: str
     project: str
     problem: str
+    error: str
     recipient: str
     channel: str
     answer: str
@@ -77,9 +78,10 @@ WORDS: Mapping[str, Words] = {
         scope="范围",
         project="项目",
         problem="问题",
+        error="错误原文",
         recipient="接收人",
         channel="渠道",
-        answer="渠道答复",
+        answer="渠道答复（原文）",
         until="有效期至",
         usual="往常（中位数）",
         decide="批准或驳回",
@@ -138,6 +140,7 @@ WORDS: Mapping[str, Words] = {
         scope="Scope",
         project="Project",
         problem="Problem",
+        error="Problem",
         recipient="Recipient",
         channel="Channel",
         answer="Channel's answer",

@@ -18,7 +18,6 @@ _NOT_YET = {
     "delivery",
     "operations",
     "performance",
-    "reports",
     "sources",
 }
 ENGLISH = english_pages()

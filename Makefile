@@ -47,7 +47,11 @@ nightly: install-dev  ## The tests that look for the unlikely, for hours: 2,000 
 		usage_pipeline_tests/sources/test_hostile_console.py usage_pipeline_tests/sources/test_hostile_logs.py \
 		usage_pipeline_tests/commands/test_fuzz.py usage_pipeline_tests/commands/test_output.py \
 		usage_pipeline_tests/warehouse/test_released.py usage_pipeline_tests/delivery/test_chaos.py usage_pipeline_tests/enforcement/test_chaos.py \
+		usage_pipeline_tests/ui/test_failed_pass.py usage_pipeline_tests/ui/test_two_schedulers.py \
 		usage_pipeline_tests/test_wheel.py usage_pipeline_tests/deploy/test_image.py usage_pipeline_tests/test_docs_commands.py
+	# At the moment at which the released warehouses were left, nothing at all is to be said.
+	USAGE_PIPELINE_HYPOTHESIS=nightly $(BIN)/python -m usage_pipeline_tests.support.moved_clock 2026-11-27T23:15 UTC \
+		usage_pipeline_tests/warehouse/test_released.py
 
 PICTURES = overview budget_check form what_if_run report lineage
 

@@ -1,6 +1,7 @@
 -- One usage event a message of a basic app (completion, chat, agent-chat): its own tokens or those of its agent's
 -- thoughts, whichever side is larger, all figures from that side. A chatflow's message is a roll-up and makes none.
--- Reads stage_message, message_caller, usage.project. Writes stage_event.
+-- Reads stage_message, message_caller, usage.project, usage.usage_event. Writes stage_event and gone_event (what was
+-- counted of a message before its row said that it is a chatflow's).
 INSERT INTO stage_event (
     event_id, tenant_id, app_id, app_mode, caller_kind, caller_id, provider, model, input_tokens, output_tokens,
     total_tokens, logged_cost, logged_currency, basis, status, occurred_at
@@ -38,3 +39,14 @@ CROSS JOIN LATERAL (
 WHERE m.run_id IS NULL
   AND coalesce(m.mode, p.mode, '') NOT IN ('advanced-chat', 'workflow')
 ORDER BY m.id;
+
+INSERT INTO gone_event
+SELECT known.event_id
+FROM stage_message m
+LEFT JOIN usage.project p ON p.source = :'source' AND p.app_id = m.app_id
+CROSS JOIN LATERAL (
+    SELECT e.event_id FROM usage.usage_event e
+    WHERE e.source = :'source' AND e.event_id IN ('message:' || m.id, 'stopped:' || m.id)
+    OFFSET 0
+) AS known
+WHERE m.run_id IS NOT NULL OR coalesce(m.mode, p.mode, '') IN ('advanced-chat', 'workflow');

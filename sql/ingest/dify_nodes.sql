@@ -1,7 +1,8 @@
 -- One usage event a model-calling leaf of a workflow run, of every status; containers and workflows called as tools
 -- repeat what their leaves say and make none.
--- Reads stage_node, stage_node_model, stage_run, run_caller, usage.run_ledger, usage.project. Writes stage_event and
--- the temporary table staged_figure (one row a staged node with its figures as numbers).
+-- Reads stage_node, stage_node_model, stage_run, run_caller, usage.run_ledger, usage.project, usage.usage_event. Writes
+-- stage_event, the temporary table staged_figure (one row a staged node with its figures as numbers) and gone_event (what
+-- was counted of a node before its row said that it repeats others).
 INSERT INTO staged_figure
 SELECT DISTINCT ON (n.id)
     n.id, n.run_id, n.tenant_id, n.app_id, n.workflow_id, n.triggered_from, n.node_id, n.node_type, n.title, n.status,
@@ -62,3 +63,13 @@ LEFT JOIN (
 ) AS configured ON configured.workflow_id = n.workflow_id AND configured.node_id = n.node_id
 WHERE n.kind = 'leaf'
   AND (n.total_tokens > 0 OR n.node_type IN ('llm', 'question-classifier', 'parameter-extractor', 'agent'));
+
+INSERT INTO gone_event
+SELECT known.event_id
+FROM staged_figure f
+CROSS JOIN LATERAL (
+    SELECT e.event_id FROM usage.usage_event e
+    WHERE e.source = :'source' AND e.event_id IN ('node:' || f.id, 'stopped:' || f.id)
+    OFFSET 0
+) AS known
+WHERE f.kind <> 'leaf';

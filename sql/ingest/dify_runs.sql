@@ -40,6 +40,7 @@ LEFT JOIN (
         SELECT e.run_id, e.total_tokens FROM usage.usage_event e
         WHERE e.source = :'source' AND e.run_id IN (SELECT id FROM stage_run) AND e.event_id LIKE 'node:%'
           AND NOT EXISTS (SELECT FROM stage_event s WHERE s.event_id = e.event_id)
+          AND NOT EXISTS (SELECT FROM gone_event g WHERE g.event_id = e.event_id)
     ) AS counted
     GROUP BY run_id
 ) AS leaf ON leaf.run_id = r.id

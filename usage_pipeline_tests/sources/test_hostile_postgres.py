@@ -153,3 +153,34 @@ def test_run_totals_that_no_bigint_holds_together_cost_only_their_runs(
     place.dify.execute("DELETE FROM workflow_runs; INSERT INTO workflow_runs SELECT * FROM kept_runs")
     place.read()
     assert figures(place.warehouse) == before
+
+
+@pytest.mark.parametrize(
+    ("table", "wrongly", "which"),
+    [
+        (
+            "workflow_node_executions",
+            "node_type = 'NaN'",
+            "node_type = 'tool' AND execution_metadata LIKE '%workflow%'",
+        ),
+        ("workflow_node_executions", "node_type = 'new'", "node_type IN ('iteration', 'loop')"),
+        ("messages", "workflow_run_id = NULL, app_mode = 'chat'", "workflow_run_id IS NOT NULL"),
+    ],
+    ids=["a workflow as a tool", "a container", "a chatflow's message"],
+)
+def test_what_was_taken_for_a_call_is_none_once_its_row_says_that_it_repeats_others(
+    place: Place, table: str, wrongly: str, which: str
+) -> None:
+    place.read()
+    before, events = figures(place.warehouse), "SELECT count(*) FROM usage.usage_event"
+    (counted,) = place.warehouse.execute(events).fetchall()[0]
+    place.dify.execute(
+        f"CREATE TEMP TABLE kept_row AS SELECT * FROM {table} WHERE {which} ORDER BY created_at DESC LIMIT 1".encode()
+    )
+    place.dify.execute(f"UPDATE {table} SET {wrongly} WHERE id = (SELECT id FROM kept_row)".encode())
+    place.read()
+    assert place.warehouse.execute(events).fetchall() == [(counted + 1,)]
+    place.dify.execute(f"DELETE FROM {table} WHERE id = (SELECT id FROM kept_row)".encode())
+    place.dify.execute(f"INSERT INTO {table} SELECT * FROM kept_row; DROP TABLE kept_row".encode())
+    place.read()
+    assert figures(place.warehouse) == before

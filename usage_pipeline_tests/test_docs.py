@@ -18,7 +18,6 @@ _NOT_YET = {
     "delivery",
     "operations",
     "performance",
-    "sources",
 }
 ENGLISH = english_pages()
 TWICE = [page for page in ENGLISH if page.stem not in _NOT_YET]

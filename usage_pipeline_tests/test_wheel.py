@@ -25,6 +25,13 @@ from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.embedded import start_embedded, stop_embedded
 from usage_pipeline_tests.conftest import server_home
 
+
+def may_mount() -> bool:
+    """Whether this account may make a mount namespace, as CI's may."""
+    words = ["unshare", "--mount", "true"]
+    return bool(shutil.which("unshare")) and subprocess.run(words, capture_output=True, check=False).returncode == 0
+
+
 COUNTED = "SELECT count(*), sum(total_tokens) FROM usage.usage_event"
 
 
@@ -78,6 +85,14 @@ class Machine:
         return subprocess.run(self.words(*words), env=self.environment(), cwd=self.folder, capture_output=True,
                               text=True, check=False, timeout=120)  # fmt: skip
 
+    def with_a_home_that_cannot_be_written(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Home, packages and the folder one works in are of a file system that is mounted read-only."""
+        mounted = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
+        return subprocess.run(
+            ["unshare", "--mount", "sh", "-c", mounted, str(self.place), *self.words(*words)],
+            env=self.environment() | more, cwd=self.folder, capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+
     def counted(self) -> tuple[object, ...] | None:
         with psycopg.connect(start_embedded(self.data).url("warehouse")) as connection:
             return connection.execute(COUNTED).fetchone()
@@ -127,6 +142,31 @@ def test_it_works_from_an_empty_folder_and_outlives_its_environment(
     shown = machine.command("budgets", "show", "--json")
     assert "company-month" in shown.stdout
     assert machine.counted() == before
+
+
+@pytest.mark.skipif(not may_mount(), reason="mount namespaces are not allowed here")
+def test_a_home_that_cannot_be_written_is_said_or_does_not_matter(
+    machine: Machine, module_database: Callable[[], str], module_warehouse: Callable[[], str], tmp_path: Path
+) -> None:
+    """Without a place of its own it is said; with one, and with nothing but letters of ASCII, all goes well."""
+    dify, now = module_database(), datetime.now(UTC)
+    with connected(dify) as connection:
+        create_dify_schema(connection)
+        write_history(connection, build_history(6, now, 3), now)
+    config = tmp_path / "c.yaml"
+    config.write_text("version: 1\nbudgets: [{id: b, name: 公司, period: day, limit: {tokens: 9}}]\n", encoding="utf-8")
+    given = {"USAGE_PIPELINE_CONFIG": str(config), "DIFY_DATABASE_URL": dify, "TMPDIR": "/tmp"}  # noqa: S108
+    refused = machine.with_a_home_that_cannot_be_written("alerts", "list", **given)
+    assert refused.returncode == 2, refused.stderr
+    assert "Read-only file system" in refused.stderr
+    assert "USAGE_PIPELINE_HOME" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+    given |= {"USAGE_PIPELINE_HOME": str(tmp_path / "home"), "WAREHOUSE_URL": module_warehouse()}
+    for words in (("run",), ("budgets", "show"), ("report", "--format", "pdf", "--out", str(tmp_path / "reports"))):
+        done = machine.with_a_home_that_cannot_be_written(*words, **given)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stderr == ""
 
 
 @pytest.mark.skipif(

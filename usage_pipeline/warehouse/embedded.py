@@ -54,7 +54,12 @@ def start_embedded(home: Path, listen: Embedded | None = None) -> EmbeddedServer
     Raises EmbeddedServerError when it does not answer a query in the end, or cannot have the port.
     """
     folder = _data_folder(home)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EmbeddedServerError(
+            f"{home} cannot be made ({error.strerror}): let USAGE_PIPELINE_HOME name a folder that can be written"
+        ) from None
     last: Exception | None = None
     for attempt in range(_START_TRIES):
         try:

@@ -163,7 +163,7 @@ def test_a_home_that_cannot_be_written_is_said_or_does_not_matter(
     assert "Traceback" not in refused.stderr
 
     given |= {"USAGE_PIPELINE_HOME": str(tmp_path / "home"), "WAREHOUSE_URL": module_warehouse()}
-    for words in (("run",), ("budgets", "show"), ("report", "--format", "pdf", "--out", str(tmp_path / "reports"))):
+    for words in (("run",), ("budgets", "show"), ("report", "--format", "xlsx", "--out", str(tmp_path / "reports"))):
         done = machine.with_a_home_that_cannot_be_written(*words, **given)
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stderr == ""

@@ -14,7 +14,6 @@ ENGLISH_ONLY = [ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHAN
 # Still to be translated.
 _NOT_YET = {
     "architecture",
-    "counting",
     "delivery",
     "operations",
     "performance",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import unquote
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -74,7 +75,7 @@ def read_page(path: Path) -> Page:
         frozenset(_anchor(after.content) for token, after in pairwise(tokens) if token.type == "heading_open"),
         tuple(_tables(tokens)),
         tuple(Block(t.info, t.content, (t.map or [0])[0] + 1) for t in tokens if t.type in ("fence", "code_block")),
-        tuple(str(child.attrs["href"]) for child in below if child.type == "link_open"),
+        tuple(unquote(str(child.attrs["href"])) for child in below if child.type == "link_open"),
         tuple(str(child.attrs["src"]) for child in below if child.type == "image"),
         frozenset(child.content for child in below if child.type == "code_inline"),
     )

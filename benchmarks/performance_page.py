@@ -1,4 +1,4 @@
-"""docs/performance.md, its picture, and the README's figures, made of what was measured."""
+"""docs/performance.md in both languages, its picture, and the README's figures, made of what was measured."""
 
 import os
 import platform
@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.figures import Figure, Size, shown
+from benchmarks.performance_chinese import in_chinese
 from usage_pipeline.settings.environment import project_dir
 
 _PICTURE = Path("docs/images/performance.png")
@@ -33,9 +34,12 @@ def write_page(size: Size, found: Mapping[str, Sequence[Figure]], failed: Sequen
     """Writes them into the repository; returns the files."""
     root = project_dir()
     page = root / "docs" / "performance.md"
-    page.write_text("\n".join(_lines(size, found, failed)), encoding="utf-8")
+    text = "\n".join(_lines(size, found, failed))
+    page.write_text(text, encoding="utf-8")
+    chinese = page.parent / "zh" / page.name
+    chinese.write_text(in_chinese(text), encoding="utf-8")
     draw([figure for figures in found.values() for figure in figures if figure.used is not None], root / _PICTURE)
-    return [page, root / _PICTURE, *_quoted(root / "README.md", size, found)]
+    return [page, chinese, root / _PICTURE, *_quoted(root / "README.md", size, found)]
 
 
 def machine() -> str:
@@ -48,6 +52,8 @@ def machine() -> str:
 
 def _lines(size: Size, found: Mapping[str, Sequence[Figure]], failed: Sequence[str]) -> Iterator[str]:
     yield "# Performance"
+    yield "[中文](zh/performance.md)"
+    yield ""
     yield f"Measured {datetime.now(UTC):%Y-%m-%d} by `make bench`, size {size.name}, on {machine()}."
     if size.name != "full":
         yield "**A small run shows that all of it works; limits are of a full run on a quiet machine.**"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.performance_chinese import in_chinese
 from usage_pipeline_tests.support.pages import DOCS, ROOT, Block, Page, chinese, english_pages, read_page
 
 # Pages of one language: for who changes the program, or a list of what was changed.
@@ -16,7 +17,6 @@ _NOT_YET = {
     "architecture",
     "delivery",
     "operations",
-    "performance",
 }
 ENGLISH = english_pages()
 TWICE = [page for page in ENGLISH if page.stem not in _NOT_YET]
@@ -40,6 +40,14 @@ def test_both_languages_say_the_same(page: Path) -> None:
 
 def test_every_chinese_page_has_its_english_one() -> None:
     assert sorted(page.name for page in (DOCS / "zh").iterdir()) == [p.name for p in TWICE if p.parent == DOCS]
+
+
+def test_the_page_of_figures_is_that_of_the_english_one() -> None:
+    page = DOCS / "performance.md"
+    words = in_chinese(page.read_text(encoding="utf-8"))
+    assert chinese(page).read_text(encoding="utf-8") == words, "`make bench` writes both"
+    rows = [line for line in words.splitlines() if line.startswith("| ") and not line.startswith("| ---")]
+    assert [row for row in rows if not re.match(r"\| [^|]*[\u4e00-\u9fff]", row)] == [], "these have no words yet"
 
 
 def _said(block: Block) -> object:

@@ -15,7 +15,6 @@ ENGLISH_ONLY = [ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHAN
 # Still to be translated.
 _NOT_YET = {
     "delivery",
-    "operations",
 }
 ENGLISH = english_pages()
 TWICE = [page for page in ENGLISH if page.stem not in _NOT_YET]

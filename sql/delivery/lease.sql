@@ -2,6 +2,7 @@
 -- attempt of a lease that ran out, whose outcome nobody knows, is marked so.
 -- Reads usage.alert, usage.resolution, usage.acknowledgement, usage.tenant, usage.budget_status, usage.enforcement_action; writes usage.delivery and
 -- usage.alert_delivery. Runs once a claim, in its transaction.
+-- Whether an attempt before was refused as a card says how its answer on record begins.
 -- What has become of an alert of a budget stands with its facts: `ended` where the message says that it is over, and the
 -- apps of which an action was only rehearsed.
 WITH lost AS (
@@ -31,7 +32,10 @@ SELECT l.delivery_id, l.attempts AS attempt, l.alert_id, l.recipient, l.channel,
                THEN jsonb_build_object('acknowledged', jsonb_build_object('by', taken.by_whom, 'at', taken.at, 'note', taken.note))
                ELSE '{}' END
        || CASE WHEN since.rehearsed IS NULL THEN '{}' ELSE jsonb_build_object('dry_run_apps', since.rehearsed) END AS facts,
-       l.event
+       l.event,
+       EXISTS (SELECT FROM usage.alert_delivery t
+               WHERE t.delivery_id = l.delivery_id AND t.outcome = 'retry' AND starts_with(t.answer, :'card_refused'))
+       AS card_refused
 FROM leased l
 JOIN usage.alert a USING (alert_id)
 LEFT JOIN LATERAL (

@@ -30,6 +30,7 @@ class Message:
     """What goes to one recipient at once: one alert as a rule, several when ``others`` has more.
 
     ``delivery_id`` is the same at each attempt. ``event`` says whether the alert begins, was acknowledged or is over.
+    ``as_text`` is true once the channel has refused it as a card.
     """
 
     delivery_id: str
@@ -42,6 +43,7 @@ class Message:
     links: Links = ()
     event: Literal["trigger", "acknowledge", "resolve"] = "trigger"
     templates: TemplateSettings = field(default_factory=TemplateSettings)
+    as_text: bool = False
 
     @property
     def alerts(self) -> Sequence[Alert]:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from usage_pipeline.alerts.kinds.registry import kind_of, kinds_that
 from usage_pipeline.delivery.channels.base import Channel
+from usage_pipeline.delivery.channels.card_channel import CARD_REFUSED
 from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.delivery.rate_limit import acquire
 from usage_pipeline.settings import Settings
@@ -24,7 +25,7 @@ _SURELY_DEAD = timedelta(hours=3)
 
 @dataclass(frozen=True)
 class Claimed:
-    """A delivery that is ours until its lease ends."""
+    """A delivery that is ours until its lease ends; ``card_refused`` once its channel did not understand its card."""
 
     delivery_id: str
     attempt: int
@@ -35,6 +36,7 @@ class Claimed:
     level: str
     facts: Mapping[str, object]
     event: str = "trigger"
+    card_refused: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,14 @@ def _leased(
             _wait_for_rate_limit(connection, first, now, free_at, behind)
             release(connection, message_id)
             return None
-    parameters = {"members": members, "message_id": message_id, "now": now, "by": by, "until": now + lease}
+    parameters = {
+        "members": members,
+        "message_id": message_id,
+        "now": now,
+        "by": by,
+        "until": now + lease,
+        "card_refused": CARD_REFUSED,
+    }
     leased = rows(connection, Claimed, statement("delivery/lease"), parameters)
     return NotificationGroup(message_id, tuple(leased), keys)
 

@@ -10,6 +10,7 @@ from usage_pipeline.alerts.message import Alert, Links, Message
 from usage_pipeline.alerts.text.escape import OurUrl, cut_above, cut_bytes, line, one_line
 from usage_pipeline.alerts.text.texts import (
     facts_for_templates,
+    leading_lines,
     lines_of,
     summary,
     title,
@@ -31,6 +32,8 @@ _LONGEST_OWN = 200_000
 _FULL = 3
 
 Escape = Callable[[object], str]
+# Labels and values, escaped.
+Fields = Sequence[tuple[str, str]]
 Size = Callable[[str], int]
 
 
@@ -91,6 +94,21 @@ def buttons_of(message: Message) -> Links:
     return [(deeds[deed], url) for deed, url in message.links]
 
 
+def fields_of(template: str, message: Message, escape: Escape) -> Fields:
+    """Returns what a card shows before its text: the first facts of a message's one alert, escaped.
+
+    None where the user's own template has the say: it may show them where it likes.
+    """
+    if message.others or _own(template, message) is not None:
+        return ()
+    (alert,) = message.alerts
+    return [(escape(label), escape(value)) for label, value in leading_lines(alert, message.language)]
+
+
+def _without(lines: Fields, fields: Fields) -> Fields:
+    return [each for each in lines if each not in fields]
+
+
 def fitted(
     template: str,
     message: Message,
@@ -99,13 +117,18 @@ def fitted(
     size: Size = size_in_bytes,
     *,
     buttons: Links = (),
+    fields: Fields = (),
 ) -> Rendered:
     """As many of the alerts as fit, the most severe first; one that is too long alone is cut, its last line kept.
 
     The gravest are told in full, fewer of them where that does not fit; the others are listed by their titles where not
-    every one has room for its sentence, before any is left out. What ``buttons`` open stands in no line.
+    every one has room for its sentence, before any is left out. What ``buttons`` open stands in no line; nor do
+    ``fields``.
     """
-    context = {**_context(message, escape), "buttons": bool(buttons)}
+    context = {**_context(message, escape), "buttons": bool(buttons), "fields": fields}
+    if fields:
+        first = context["alert"] = {**context["alert"], "lines": _without(context["alert"]["lines"], fields)}
+        context["alerts"] = [first, *context["alerts"][1:]]
 
     def tried(shown: int | None, full: int, brief: bool = False) -> Rendered | None:
         found = _rendered(template, message, context, shown, full, brief)
@@ -166,6 +189,7 @@ def _context(message: Message, escape: Escape) -> dict[str, Any]:
         "language": message.language,
         "words": words_for_templates(message.language),
         "buttons": False,
+        "fields": (),
     }
 
 

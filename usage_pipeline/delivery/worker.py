@@ -278,6 +278,7 @@ def _outcome(settings: Settings, group: NotificationGroup, send: Send | None) ->
         links=first.links,
         event=event,
         templates=settings.templates,
+        as_text=any(each.card_refused for each in group.members),
     )
     outcome = attempt(message, recipient, channel)
     # A server that several recipients share may say another's secret.

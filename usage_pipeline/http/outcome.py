@@ -10,12 +10,13 @@ RETRIED = (408, 425, 429)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one attempt, by the channel's own answer."""
+    """What became of one attempt, by the channel's own answer; ``malformed`` where it did not understand the form."""
 
     kind: Literal["accepted", "retry", "permanent"]
     answer: str
     status: int | None = None
     retry_after_s: float | None = None
+    malformed: bool = False
 
 
 def by_status(answer: HttpAnswer) -> Outcome:

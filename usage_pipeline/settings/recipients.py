@@ -35,6 +35,15 @@ class WebRecipient(Recipient):
     allow_private: bool = False
 
 
+Style = Literal["card", "text"]
+
+
+class CardRecipient(WebRecipient):
+    """Someone whose channel shows cards, with buttons and colours; ``style: text`` asks for plain text instead."""
+
+    style: Style = "card"
+
+
 class _OfItsChannel:
     """Makes pydantic read a recipient as the class of the channel that it names."""
 

@@ -54,7 +54,7 @@ def for_a_number(code: str, outcome: str, wait: float | None = None) -> Case:
     return Case(f"200, a number's code {code}", answers(200, body), outcome, wait, 200)
 
 
-def common(name: str, *, huge: str = "retry", cut: str = "retry") -> list[Case]:
+def common(name: str, *, huge: str = "retry", cut: str = "retry", bad: str = "permanent") -> list[Case]:
     """What any server may do."""
     taking = TAKES[name]
     flood = Mood(taking.status, b"x" * HUGE)
@@ -67,7 +67,7 @@ def common(name: str, *, huge: str = "retry", cut: str = "retry") -> list[Case]:
         Case("302 to another place", answers(302, Location="http://169.254.169.254/latest"), "permanent", None, 302),
         Case("429, Retry-After: 30", answers(429, b"slow down", Retry_After="30"), "retry", 30.0, 429),
         Case("503", answers(503, b"busy"), "retry", None, 503),
-        Case("400", answers(400, b"bad"), "permanent", None, 400),
+        Case("400", answers(400, b"bad"), bad, None, 400),
     ]
 
 
@@ -95,6 +95,7 @@ CASES: dict[str, list[Case]] = {
         coded("errcode", 310000, "permanent", words="sign, keyword or IP"),
         coded("errcode", 300001, "permanent", words="bad token"),
         coded("errcode", 300005, "permanent", words="bad token"),
+        coded("errcode", 40035, "retry", words="bad parameter: then as text"),
         coded("errcode", 130101, "retry", 600.0, "too often"),
         coded("errcode", 410100, "retry", 600.0, "too often"),
         coded("errcode", -1, "retry", words="busy"),
@@ -106,7 +107,7 @@ CASES: dict[str, list[Case]] = {
         coded("code", 19021, "permanent", words="sign or clock"),
         coded("code", 19022, "permanent", words="IP"),
         coded("code", 19024, "permanent", words="keyword"),
-        coded("code", 9499, "permanent", words="bad request"),
+        coded("code", 9499, "retry", words="bad request: then as text"),
         coded("code", 11232, "retry", 60.0, "too often"),
         Case("200, nothing", answers(200), "retry", None, 200),
     ],
@@ -119,13 +120,13 @@ CASES: dict[str, list[Case]] = {
     "slack": [
         *common("slack"),
         Case("200, invalid_payload", answers(200, b"invalid_payload"), "retry", None, 200),
-        Case("400, invalid_payload", answers(400, b"invalid_payload"), "permanent", None, 400),
+        Case("400, invalid_payload: then as text", answers(400, b"invalid_payload"), "retry", None, 400),
         Case("404, no_service", answers(404, b"no_service"), "permanent", None, 404),
         Case("410, channel_is_archived", answers(410, b"channel_is_archived"), "permanent", None, 410),
         Case("500", answers(500, b"server_error"), "retry", None, 500),
     ],
     "teams": [
-        *common("teams", huge="accepted"),
+        *common("teams", huge="accepted", bad="retry"),  # as text
         Case("200", answers(200, b"1"), "accepted", None, 200),
         Case("404", answers(404), "permanent", None, 404),
     ],

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from usage_pipeline.alerts.kinds.registry import kinds
-from usage_pipeline_tests.support.message_pictures import DRAWN, drawn, messages, sheets
+from usage_pipeline_tests.support.message_examples import examples
+from usage_pipeline_tests.support.message_pictures import DRAWN, drawn, sheets
 
 # What only the program calls so; a name of the configuration may be in English, a word of ours may not.
 _CODES = re.compile(
@@ -16,13 +17,13 @@ _DECIMALS_OF_TOKENS = re.compile(r"\d\.\d+ tokens")
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
-@pytest.mark.parametrize("channel", DRAWN)
+@pytest.mark.parametrize("channel", sorted(set(DRAWN) - {"webhook"}))
 def test_messages_hold_no_words_of_the_program(channel: str, language: str) -> None:
-    for name, message in messages(language).items():
+    for name, message in examples(language).items():
         text = re.sub(r"<style.*?</style>|<[^>]+>", " ", drawn(channel, message), flags=re.DOTALL)
         assert not _CODES.findall(text), f"{channel} {language} {name}"
         assert not _DECIMALS_OF_TOKENS.findall(text), f"{channel} {language} {name}"
-        assert len(text) > 20
+        assert len(text) > 12
 
 
 def test_every_kind_stands_on_every_sheet() -> None:

@@ -30,7 +30,7 @@ MARKED = {
     "sms.txt.j2": "sms",
     "teams.md.j2": "teams",
     "wecom.md.j2": "wecom",
-    "wecom.txt.j2": "wecom_text",
+    "wecom.txt.j2": "text",
 }
 
 

@@ -126,6 +126,10 @@ class AnomalyKind(AlertKind[AnomalyFacts, _Words]):
             (words.rule, _rule(facts, language)),
         ]
 
+    def leading(self, language: str) -> Sequence[str]:
+        """How much, how much is usual, and when."""
+        return (self.words[language].sum, WORDS[language].usual, self.words[language].window)
+
     def example(self) -> AnomalyFacts:
         """A project's day, 75 times its usual."""
         return AnomalyFacts(

@@ -106,6 +106,13 @@ class AlertKind(ABC, Generic[F, W]):
         """Returns the title with the level, which is a word of the language."""
         return f"[{level}] {self.title(facts, language)}"
 
+    def leading(self, language: str) -> Sequence[str]:
+        """Returns the labels of the lines that a card shows first, the first three of them that have a value.
+
+        None: those that stand first.
+        """
+        return ()
+
     def summary(self, facts: F, language: str) -> str:
         """Returns the most telling line: for a list of alerts."""
         return next((value for label, value in self.lines(facts, language) if label and value), "")

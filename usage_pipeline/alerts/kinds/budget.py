@@ -1,7 +1,7 @@
 """A budget reached a tier: one alert, ever, for each value and period."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal
@@ -112,7 +112,8 @@ class BudgetKind(AlertKind[BudgetFacts, BudgetWords]):
             (WORDS[language].scope, plain(facts.scope_name)),
         ]
         if facts.ended:
-            return [*_end(facts, facts.ended, language), *whose, (words.period, _period(facts, language))]
+            at_the_end = replace(facts, as_of=facts.ended.at or facts.as_of)
+            return [*_end(facts, facts.ended, language), *whose, (words.period, _period(at_the_end, language))]
         return [
             (words.story, _story(facts, language)),
             *whose,
@@ -128,6 +129,11 @@ class BudgetKind(AlertKind[BudgetFacts, BudgetWords]):
             (words.average, _compared(facts.trailing_average, facts, language)),
             (words.actions, what_is_done(facts, language)),
         ]
+
+    def leading(self, language: str) -> Sequence[str]:
+        """How much of the limit, where that leads and until when; of one that is over, why, and how long it lasted."""
+        words = self.words[language]
+        return (words.ended, words.lasted, words.spent, words.forecast, words.period)
 
     def deeds(self, facts: BudgetFacts) -> tuple[str, ...]:
         """Taking it, asking for more, and undoing what is done at once."""

@@ -1,6 +1,6 @@
 """A delivery failed for good: who stands in for the one that it did not reach is notified, once a delivery."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from usage_pipeline.alerts.kinds.base import AlertFacts, AlertKind, Identity, Lines, NewAlert
@@ -72,6 +72,11 @@ class DeliveryKind(AlertKind[DeliveryFacts, _Words]):
             (shared.channel, line(channel_name(facts.channel, language))),
             (shared.answer, line(facts.answer)),
         ]
+
+    def leading(self, language: str) -> Sequence[str]:
+        """Whom what did not reach, by which channel."""
+        shared = WORDS[language]
+        return (shared.recipient, shared.channel, self.words[language].failed_alert)
 
     def example(self) -> DeliveryFacts:
         """A robot that was removed."""

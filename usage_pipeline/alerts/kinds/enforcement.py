@@ -1,5 +1,6 @@
 """What enforcement did, waits to do, or could not do: one alert a step of an action."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -110,6 +111,11 @@ class EnforcementKind(AlertKind[EnforcementFacts, EnforcementWords]):
             (shared.decide, line(facts.decide)),
             (words.undo, line(facts.undo)),
         ]
+
+    def leading(self, language: str) -> Sequence[str]:
+        """Which app, because of which budget, and what exactly was done."""
+        shared = WORDS[language]
+        return (shared.project, shared.budget, self.words[language].detail)
 
     def deeds(self, facts: EnforcementFacts) -> tuple[str, ...]:
         """Undoing it where it was done, deciding it where it waits."""

@@ -130,6 +130,11 @@ class LoopKind(AlertKind[LoopFacts, _Words]):
             (words.advice, words.what_to_do),
         ]
 
+    def leading(self, language: str) -> Sequence[str]:
+        """Who, since when, and what it used."""
+        words = self.words[language]
+        return (words.caller, words.went_on, words.spent)
+
     def deeds(self, facts: LoopFacts) -> tuple[str, ...]:
         """Taking it, and undoing what is done at once."""
         return ("acknowledge", *undoing(facts))

@@ -1,6 +1,6 @@
 """A temporary override of a budget: the approvers are asked, everyone concerned is notified of each further step."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -161,6 +161,11 @@ class OverrideKind(AlertKind[OverrideFacts, _Words]):
             commands = [f"usage-pipeline overrides {word} {override}" for word in ("approve", "reject")]
             lines.append((shared.decide, " / ".join(commands) if override else ""))
         return lines
+
+    def leading(self, language: str) -> Sequence[str]:
+        """How much, until when, and who asks."""
+        words = self.words[language]
+        return (words.raise_by, WORDS[language].until, words.requested_by)
 
     def deeds(self, facts: OverrideFacts) -> tuple[str, ...]:
         """Deciding it while it waits."""

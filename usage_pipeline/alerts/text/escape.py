@@ -19,7 +19,7 @@ _WWW = re.compile(r"(?i)www\.")
 # What means something to each channel; the rest of a name stays as it is.
 MARKS: Mapping[str, str] = {
     "wecom": "`*[]<>@#&\\|~",
-    "wecom_text": "`*[]<>@#&\\|~",
+    "text": "`*[]<>@#&\\|~",
     "dingtalk": "`*[]<>@#&\\|~",
     "lark": "`*[]<>@#&\\|~",
     "slack": "`*[]<>@#&\\|~",

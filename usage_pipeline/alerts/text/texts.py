@@ -11,6 +11,7 @@ from usage_pipeline.alerts.text.format import percent
 from usage_pipeline.alerts.text.words import WORDS
 
 _COMMAND = "usage-pipeline "
+_LEADING = 3
 # Deeds on the web page that a command would do, too.
 _BY_LINK = ("undo", "approve")
 
@@ -48,6 +49,16 @@ def lines_of(alert: Alert, language: str) -> Sequence[tuple[str, str]]:
     taken = _taken(alert, language)
     # Who hears that somebody takes an alert has read it before: its first line is enough.
     return [*taken, *lines[:1]] if taken else lines
+
+
+def leading_lines(alert: Alert, language: str) -> Sequence[tuple[str, str]]:
+    """Returns those of the lines that a card shows first, three at most, not escaped."""
+    taken, lines = _taken(alert, language), lines_of(alert, language)
+    if taken:
+        return taken
+    by_label = {label: (label, value) for label, value in reversed(lines)}
+    found = [by_label[label] for label in kind_of(alert.kind).leading(language) if label in by_label]
+    return (found or lines)[:_LEADING]
 
 
 def _taken(alert: Alert, language: str) -> list[tuple[str, str]]:

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 import time
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Literal
 from urllib.parse import quote_plus, urlsplit
@@ -12,12 +11,13 @@ from urllib.parse import quote_plus, urlsplit
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import line, markup
 from usage_pipeline.delivery.channels.base import Rate
-from usage_pipeline.delivery.channels.http_channel import JSON, Codes, Draft, WebChannel, as_json
-from usage_pipeline.delivery.rendering import buttons_of, fitted, subject
+from usage_pipeline.delivery.channels.card_channel import CardChannel
+from usage_pipeline.delivery.channels.http_channel import JSON, Codes, Draft, as_json
+from usage_pipeline.delivery.rendering import buttons_of, fields_of, fitted, subject
 from usage_pipeline.http.exchange import HttpAnswer, HttpRequest
 from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings.environment import secret
-from usage_pipeline.settings.recipients import Numbers, People, VariableName, WebRecipient
+from usage_pipeline.settings.recipients import CardRecipient, Numbers, People, VariableName
 
 _EVERYONE = "@all"
 _LONGEST_TITLE = 60
@@ -25,12 +25,13 @@ _MUTE = timedelta(minutes=10)
 _CODES = Codes(
     accepted=(0,),
     permanent=(310000, 300001, 300005),  # sign, keyword or IP; bad token
+    malformed=(40035, 400105),  # a parameter is missing; no such type of message
     # Who goes on while muted is muted anew: wait until that is over.
     too_often={130101: _MUTE.total_seconds(), 410100: _MUTE.total_seconds()},
 )
 
 
-class DingtalkRecipient(WebRecipient):
+class DingtalkRecipient(CardRecipient):
     """A DingTalk group robot; one variable holds its URL, sign_env its signing secret. Mentions: user ids, or @all."""
 
     channel: Literal["dingtalk"]
@@ -41,7 +42,7 @@ class DingtalkRecipient(WebRecipient):
     mobiles: Numbers = ()
 
 
-class Dingtalk(WebChannel[DingtalkRecipient]):
+class Dingtalk(CardChannel[DingtalkRecipient]):
     """Who is mentioned stands in the text and in ``at``: a name that only looks like a mention reaches nobody."""
 
     name = "dingtalk"
@@ -54,27 +55,21 @@ class Dingtalk(WebChannel[DingtalkRecipient]):
         """The robot's URL, not yet signed."""
         return secret(recipient.secret_env, "the dingtalk recipient")
 
-    def drafts(self, message: Message, recipient: DingtalkRecipient) -> Sequence[Draft]:
-        """One message to the group."""
-        users = [user for user in recipient.mention if user != _EVERYONE]
-        at = {
-            "atMobiles": list(recipient.mobiles),
-            "atUserIds": users,
-            "isAtAll": _EVERYONE in recipient.mention,
-        }
-        named = "".join(f" @{who}" for who in (*recipient.mobiles, *users))
-        end = "".join(f"\n\n{part}" for part in (recipient.keyword, named.strip()) if part)
-
-        # A card with buttons mentions nobody.
-        buttons = () if named or at["isAtAll"] else buttons_of(message)
+    def card(self, message: Message, recipient: DingtalkRecipient) -> Draft:
+        """A card with buttons, or Markdown where somebody is mentioned: a card with buttons mentions nobody."""
+        at, end = _mentioned(recipient), _end(recipient, "\n\n")
+        buttons = () if any(at.values()) else buttons_of(message)
+        fields = fields_of("dingtalk.md.j2", message, markup("dingtalk"))
 
         def body(text: str) -> dict[str, object]:
-            title = subject(message, line, _LONGEST_TITLE)
+            title, said = subject(message, line, _LONGEST_TITLE), text + end
             if not buttons:
-                return {"msgtype": "markdown", "markdown": {"title": title, "text": text + end}, "at": at}
+                return {"msgtype": "markdown", "markdown": {"title": title, "text": said}, "at": at}
             actions = [{"title": label, "actionURL": url} for label, url in buttons]
-            card = {"title": title, "text": text + end, "btnOrientation": "0", "btns": actions}
-            return {"msgtype": "actionCard", "actionCard": card}
+            return {
+                "msgtype": "actionCard",
+                "actionCard": {"title": title, "text": said, "btnOrientation": "0", "btns": actions},
+            }
 
         text = fitted(
             "dingtalk.md.j2",
@@ -83,8 +78,19 @@ class Dingtalk(WebChannel[DingtalkRecipient]):
             self.max_bytes,
             lambda text: len(as_json(body(text))),
             buttons=buttons,
+            fields=fields,
         )
-        return [Draft(body(text.text), text.note)]
+        return Draft(body(text.text), text.note)
+
+    def text(self, message: Message, recipient: DingtalkRecipient) -> Draft:
+        """A text without any markup."""
+        at, end = _mentioned(recipient), _end(recipient, "\n")
+
+        def body(text: str) -> dict[str, object]:
+            return {"msgtype": "text", "text": {"content": text + end}, "at": at}
+
+        text = fitted("chat.txt.j2", message, markup("text"), self.max_bytes, lambda text: len(as_json(body(text))))
+        return Draft(body(text.text), text.note)
 
     def request(self, draft: Draft, message: Message, recipient: DingtalkRecipient) -> HttpRequest:
         """The URL with time and signature of this moment: they hold for an hour."""
@@ -98,6 +104,24 @@ class Dingtalk(WebChannel[DingtalkRecipient]):
     def evaluate(self, answer: HttpAnswer, recipient: DingtalkRecipient) -> Outcome:
         """By errcode."""
         return _CODES.evaluate(answer, "errcode")
+
+
+def _users(recipient: DingtalkRecipient) -> list[str]:
+    return [user for user in recipient.mention if user != _EVERYONE]
+
+
+def _mentioned(recipient: DingtalkRecipient) -> dict[str, object]:
+    return {
+        "atMobiles": list(recipient.mobiles),
+        "atUserIds": _users(recipient),
+        "isAtAll": _EVERYONE in recipient.mention,
+    }
+
+
+def _end(recipient: DingtalkRecipient, between: str) -> str:
+    """What stands below the text: the keyword, and who is mentioned, for a mention shows only where it stands there."""
+    named = " ".join(f"@{who}" for who in (*recipient.mobiles, *_users(recipient)))
+    return "".join(f"{between}{part}" for part in (recipient.keyword, named) if part)
 
 
 def signature(stamp: str, key: str) -> str:

@@ -4,32 +4,36 @@ import base64
 import hashlib
 import hmac
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Literal
 
 from usage_pipeline.alerts.message import Links, Message
 from usage_pipeline.alerts.text.escape import line, markup
 from usage_pipeline.delivery.channels.base import Rate
-from usage_pipeline.delivery.channels.http_channel import A_MINUTE, JSON, Codes, Draft, WebChannel, as_json
-from usage_pipeline.delivery.rendering import buttons_of, fitted, subject
+from usage_pipeline.delivery.channels.card_channel import CardChannel
+from usage_pipeline.delivery.channels.http_channel import A_MINUTE, JSON, Codes, Draft, as_json
+from usage_pipeline.delivery.rendering import Fields, buttons_of, fields_of, fitted, subject
 from usage_pipeline.http.exchange import HttpAnswer, HttpRequest
 from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings.environment import secret
-from usage_pipeline.settings.recipients import People, VariableName, WebRecipient
+from usage_pipeline.settings.recipients import CardRecipient, People, VariableName
 
 _EVERYONE = "@all"
 _COLOURS = {"emergency": "red", "critical": "orange", "warning": "yellow", "info": "blue"}
+# A fact of so many characters may stand beside another.
+_LONGEST_SHORT = 24
 # What time and signature add to the body.
 _SIGNED_BYTES = 256
 _CODES = Codes(
     accepted=(0,),
-    permanent=(19021, 19022, 19024, 9499, 19001),  # sign or clock, IP, keyword, bad request, bad token
+    permanent=(19021, 19022, 19024, 19001),  # sign or clock, IP, keyword, bad token
+    malformed=(9499,),  # bad request
     too_often={11232: A_MINUTE},
 )
 
 
-class FeishuRecipient(WebRecipient):
+class FeishuRecipient(CardRecipient):
     """A Feishu or Lark bot; one variable holds its URL, sign_env its signing secret. Mentions: open ids, or @all."""
 
     channel: Literal["feishu", "lark"]
@@ -39,7 +43,7 @@ class FeishuRecipient(WebRecipient):
     mention: People = ()
 
 
-class Feishu(WebChannel[FeishuRecipient]):
+class Feishu(CardChannel[FeishuRecipient]):
     """A card whose header is plain text; mentions stand in an element of their own, from the configuration alone."""
 
     name = "feishu"
@@ -51,18 +55,37 @@ class Feishu(WebChannel[FeishuRecipient]):
         """The bot's URL."""
         return secret(recipient.secret_env, f"the {self.name} recipient")
 
-    def drafts(self, message: Message, recipient: FeishuRecipient) -> Sequence[Draft]:
-        """One card."""
-        buttons = buttons_of(message)
+    def card(self, message: Message, recipient: FeishuRecipient) -> Draft:
+        """A card with a coloured head, three facts, the rest as text, and buttons."""
+        escape, buttons = markup("lark"), buttons_of(message)
+        fields = fields_of("feishu.md.j2", message, escape)
 
         def body(text: str) -> dict[str, object]:
-            return {"msg_type": "interactive", "card": _card(message, recipient, text, buttons)}
+            return {"msg_type": "interactive", "card": _card(message, recipient, text, fields, buttons)}
 
         limit = self.max_bytes - _SIGNED_BYTES
         text = fitted(
-            "feishu.md.j2", message, markup("lark"), limit, lambda text: len(as_json(body(text))), buttons=buttons
+            "feishu.md.j2",
+            message,
+            escape,
+            limit,
+            lambda text: len(as_json(body(text))),
+            buttons=buttons,
+            fields=fields,
         )
-        return [Draft(body(text.text), text.note)]
+        return Draft(body(text.text), text.note)
+
+    def text(self, message: Message, recipient: FeishuRecipient) -> Draft:
+        """A text without any markup but mentions."""
+        people = "".join(f'<at user_id="{"all" if who == _EVERYONE else who}"></at>' for who in recipient.mention)
+        end = "".join(f"\n{part}" for part in (recipient.keyword, people) if part)
+
+        def body(text: str) -> dict[str, object]:
+            return {"msg_type": "text", "content": {"text": text + end}}
+
+        limit = self.max_bytes - _SIGNED_BYTES
+        text = fitted("chat.txt.j2", message, markup("text"), limit, lambda text: len(as_json(body(text))))
+        return Draft(body(text.text), text.note)
 
     def request(self, draft: Draft, message: Message, recipient: FeishuRecipient) -> HttpRequest:
         """The body with time and signature of this moment."""
@@ -89,8 +112,9 @@ def signature(stamp: str, key: str) -> str:
     return base64.b64encode(hmac.digest(f"{stamp}\n{key}".encode(), b"", hashlib.sha256)).decode()
 
 
-def _card(message: Message, recipient: FeishuRecipient, text: str, buttons: Links) -> dict[str, object]:
-    elements: list[dict[str, object]] = [{"tag": "div", "text": {"tag": "lark_md", "content": text}}]
+def _card(message: Message, recipient: FeishuRecipient, text: str, fields: Fields, buttons: Links) -> dict[str, object]:
+    elements: list[dict[str, object]] = [{"tag": "div", "fields": [*_fields(fields)]}] if fields else []
+    elements.append({"tag": "div", "text": {"tag": "lark_md", "content": text}})
     if recipient.keyword:
         elements.append({"tag": "div", "text": {"tag": "plain_text", "content": recipient.keyword}})
     if recipient.mention:
@@ -103,6 +127,13 @@ def _card(message: Message, recipient: FeishuRecipient, text: str, buttons: Link
         "template": "green" if message.event == "resolve" else _COLOURS.get(message.alerts[0].level, "grey"),
     }
     return {"config": {"wide_screen_mode": True}, "header": header, "elements": elements}
+
+
+def _fields(fields: Fields) -> Iterator[dict[str, object]]:
+    """Two in a row, as long as they are short."""
+    for label, value in fields:
+        text = {"tag": "lark_md", "content": f"**{label}**\n{value}"}
+        yield {"is_short": len(value) <= _LONGEST_SHORT, "text": text}
 
 
 def _actions(buttons: Links) -> Iterator[dict[str, object]]:

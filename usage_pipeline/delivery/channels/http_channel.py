@@ -114,13 +114,15 @@ class Codes:
     accepted: Collection[int | str]
     permanent: Collection[int | str] = ()
     too_often: Mapping[int | str, float] = field(default_factory=dict)  # with the seconds to wait
+    malformed: Collection[int | str] = ()  # permanent, because the form of the body was not understood
 
     def evaluate(self, answer: HttpAnswer, *keys: str) -> Outcome:
         """By the code under the first key that is there. An answer without a code is no acceptance."""
-        if not 200 <= answer.status < 300:
-            return by_status(answer)
         document = document_of(answer)
         code = next((document[key] for key in keys if key in document), None)
+        if not 200 <= answer.status < 300:
+            outcome = by_status(answer)
+            return replace(outcome, malformed=outcome.kind == "permanent" and code in self.malformed)
         if isinstance(code, bool) or not isinstance(code, int | str):
             return Outcome("retry", f"an answer without {keys[0]}: {answer.text}", answer.status)
         return self.meaning(code, answer)
@@ -131,6 +133,8 @@ class Codes:
             return Outcome("accepted", answer.text, answer.status)
         if code in self.too_often:
             return Outcome("retry", answer.text, answer.status, self.too_often[code])
+        if code in self.malformed:
+            return Outcome("permanent", answer.text, answer.status, malformed=True)
         return Outcome("permanent" if code in self.permanent else "retry", answer.text, answer.status)
 
 

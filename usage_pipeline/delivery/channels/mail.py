@@ -19,7 +19,7 @@ from usage_pipeline.alerts.text.escape import line
 from usage_pipeline.alerts.text.texts import brings_files
 from usage_pipeline.delivery.channels.base import ChannelOf, Trial
 from usage_pipeline.delivery.mail_headers import address_header, header, is_address, message_id_header
-from usage_pipeline.delivery.rendering import fitted, subject
+from usage_pipeline.delivery.rendering import fields_of, fitted, subject
 from usage_pipeline.delivery.report_files import add_files, page_with_picture
 from usage_pipeline.http.clock import one_clock, timed_reader
 from usage_pipeline.http.outcome import Outcome
@@ -136,7 +136,8 @@ def _subject(message: Message) -> str:
 def _body(message: Message) -> tuple[EmailMessage, str]:
     """Both parts and the files, with headers of their own kind only; and what there is to say about the templates."""
     text = fitted("mail.txt.j2", message, line, _MOST_PART_BYTES)
-    page = fitted("mail.html.j2", message, line, _MOST_PART_BYTES)
+    fields = fields_of("mail.html.j2", message, line)
+    page = fitted("mail.html.j2", message, line, _MOST_PART_BYTES, fields=fields)
     mail = EmailMessage(policy=_POLICY)
     mail.set_content(text.text)
     with_files = brings_files(message)

@@ -1,6 +1,6 @@
 """Slack's incoming webhooks: blocks of text; accepted when the answer is the word ok."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
@@ -8,21 +8,24 @@ from typing import Literal
 from usage_pipeline.alerts.message import Links, Message
 from usage_pipeline.alerts.text.escape import line, markup
 from usage_pipeline.delivery.channels.base import Rate
-from usage_pipeline.delivery.channels.http_channel import Draft, WebChannel, as_json
-from usage_pipeline.delivery.rendering import buttons_of, fitted, subject
+from usage_pipeline.delivery.channels.card_channel import CardChannel
+from usage_pipeline.delivery.channels.http_channel import Draft, as_json
+from usage_pipeline.delivery.rendering import Fields, buttons_of, fields_of, fitted, subject
 from usage_pipeline.http.exchange import HttpAnswer
 from usage_pipeline.http.outcome import Outcome, by_status
 from usage_pipeline.settings.environment import secret
-from usage_pipeline.settings.recipients import People, VariableName, WebRecipient
+from usage_pipeline.settings.recipients import CardRecipient, People, VariableName
 
 _BLOCK = 3000
 _LONGEST_TITLE = 150
-# Slack takes 50 blocks: the title, the mentions and the buttons are one each.
-_MOST_SECTIONS = 47
+# Slack takes 50 blocks: the title, the facts, the mentions and the buttons are one each.
+_MOST_SECTIONS = 46
+_LONGEST_TEXT = 40_000
+_MALFORMED = ("invalid_payload", "invalid_blocks", "invalid_blocks_format")
 _WHOLE_CHANNEL = {"@all": "<!channel>", "@channel": "<!channel>", "@here": "<!here>", "@everyone": "<!everyone>"}
 
 
-class SlackRecipient(WebRecipient):
+class SlackRecipient(CardRecipient):
     """A Slack incoming webhook; the variable holds its URL. Mentions: member ids, group ids, @channel, @here."""
 
     channel: Literal["slack"]
@@ -30,7 +33,7 @@ class SlackRecipient(WebRecipient):
     mention: People = ()
 
 
-class Slack(WebChannel[SlackRecipient]):
+class Slack(CardChannel[SlackRecipient]):
     """Marks in names are look-alikes and nothing is turned into links: the sections are verbatim."""
 
     name = "slack"
@@ -42,33 +45,55 @@ class Slack(WebChannel[SlackRecipient]):
         """The webhook's URL."""
         return secret(recipient.secret_env, "the slack recipient")
 
-    def drafts(self, message: Message, recipient: SlackRecipient) -> Sequence[Draft]:
-        """Title, text in as many sections as it takes, and mentions."""
+    def card(self, message: Message, recipient: SlackRecipient) -> Draft:
+        """Title, three facts, text in as many sections as it takes, mentions, and buttons."""
         escape = markup("slack")
         title = subject(message, line, _LONGEST_TITLE)
         header = {"type": "header", "text": {"type": "plain_text", "text": title, "emoji": False}}
         mentions = " ".join(_mention(who) for who in recipient.mention)
-        buttons = buttons_of(message)
+        buttons, fields = buttons_of(message), fields_of("slack.md.j2", message, escape)
 
         def body(text: str) -> dict[str, object]:
             sections = [_section(part) for part in _sections(text)] + ([_section(mentions)] if mentions else [])
-            return {"text": subject(message, escape), "blocks": [header, *sections, *_actions(buttons)]}
+            blocks = [header, *_facts(fields), *sections, *_actions(buttons)]
+            return {"text": subject(message, escape), "blocks": blocks}
 
         text = fitted(
-            "slack.md.j2", message, escape, self.max_bytes, lambda text: len(as_json(body(text))), buttons=buttons
+            "slack.md.j2",
+            message,
+            escape,
+            self.max_bytes,
+            lambda text: len(as_json(body(text))),
+            buttons=buttons,
+            fields=fields,
         )
-        return [Draft(body(text.text), text.note)]
+        return Draft(body(text.text), text.note)
+
+    def text(self, message: Message, recipient: SlackRecipient) -> Draft:
+        """A text without blocks."""
+        mentions = "".join(f"\n{_mention(who)}" for who in recipient.mention)
+        text = fitted("chat.txt.j2", message, markup("slack"), _LONGEST_TEXT, lambda text: len(text + mentions))
+        return Draft({"text": text.text + mentions}, text.note)
 
     def evaluate(self, answer: HttpAnswer, recipient: SlackRecipient) -> Outcome:
         """200 alone is not enough: the body must be ok. Else Slack's word says why."""
         outcome = by_status(answer)
         if outcome.kind == "accepted" and (answer.status != 200 or answer.text.strip() != "ok"):
             return replace(outcome, kind="retry")
-        return outcome
+        return replace(outcome, malformed=answer.status == 400 and answer.text.strip() in _MALFORMED)
 
 
 def _section(text: str) -> dict[str, object]:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
+    return {"type": "section", "text": _verbatim(text)}
+
+
+def _verbatim(text: str) -> dict[str, object]:
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def _facts(fields: Fields) -> list[dict[str, object]]:
+    texts = [_verbatim(f"*{label}*\n{value}") for label, value in fields]
+    return [{"type": "section", "fields": texts}] if texts else []
 
 
 def _actions(buttons: Links) -> list[dict[str, object]]:

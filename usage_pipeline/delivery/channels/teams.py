@@ -1,16 +1,20 @@
 """Microsoft Teams by a workflow's webhook: an Adaptive Card."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
 
 from usage_pipeline.alerts.message import Links, Message
 from usage_pipeline.alerts.text.escape import markup
 from usage_pipeline.delivery.channels.base import Rate
-from usage_pipeline.delivery.channels.http_channel import Draft, WebChannel, as_json
-from usage_pipeline.delivery.rendering import buttons_of, fitted, subject
+from usage_pipeline.delivery.channels.card_channel import CardChannel
+from usage_pipeline.delivery.channels.http_channel import Draft, as_json
+from usage_pipeline.delivery.rendering import Fields, buttons_of, fields_of, fitted, subject
+from usage_pipeline.http.exchange import HttpAnswer
+from usage_pipeline.http.outcome import Outcome, by_status
 from usage_pipeline.settings.environment import secret
-from usage_pipeline.settings.recipients import People, VariableName, WebRecipient
+from usage_pipeline.settings.recipients import CardRecipient, People, VariableName
 
 _COLOURS = {"emergency": "attention", "critical": "warning", "warning": "warning", "info": "accent"}
 
@@ -18,7 +22,7 @@ _COLOURS = {"emergency": "attention", "critical": "warning", "warning": "warning
 _MOST_BUTTONS = 6
 
 
-class TeamsRecipient(WebRecipient):
+class TeamsRecipient(CardRecipient):
     """A Teams channel by a workflow's webhook; the variable holds its URL. Mentions: addresses of people."""
 
     channel: Literal["teams"]
@@ -26,7 +30,7 @@ class TeamsRecipient(WebRecipient):
     mention: People = ()
 
 
-class Teams(WebChannel[TeamsRecipient]):
+class Teams(CardChannel[TeamsRecipient]):
     """One block of text a line. Braces in names are look-alikes too: a card evaluates {{DATE(…)}}."""
 
     name = "teams"
@@ -38,35 +42,60 @@ class Teams(WebChannel[TeamsRecipient]):
         """The workflow's URL."""
         return secret(recipient.secret_env, "the teams recipient")
 
-    def drafts(self, message: Message, recipient: TeamsRecipient) -> Sequence[Draft]:
-        """One card."""
-        buttons = buttons_of(message)[:_MOST_BUTTONS]
+    def card(self, message: Message, recipient: TeamsRecipient) -> Draft:
+        """A card with a coloured title, three facts, the rest as text, and buttons."""
+        escape, buttons = markup("teams"), buttons_of(message)[:_MOST_BUTTONS]
+        fields = fields_of("teams.md.j2", message, escape)
 
         def body(text: str) -> dict[str, object]:
-            return {"type": "message", "attachments": [_attachment(message, recipient, text, buttons)]}
+            return _posted({**_plain_card(message, recipient, text, fields), **_actions(buttons)})
 
         text = fitted(
             "teams.md.j2",
             message,
-            markup("teams"),
+            escape,
             self.max_bytes,
             lambda text: len(as_json(body(text))),
             buttons=buttons,
+            fields=fields,
         )
-        return [Draft(body(text.text), text.note)]
+        return Draft(body(text.text), text.note)
+
+    def text(self, message: Message, recipient: TeamsRecipient) -> Draft:
+        """A workflow takes nothing but cards: one of texts alone, which any version of them shows."""
+
+        def body(text: str) -> dict[str, object]:
+            return _posted(_plain_card(message, recipient, text))
+
+        text = fitted("teams.md.j2", message, markup("teams"), self.max_bytes, lambda text: len(as_json(body(text))))
+        return Draft(body(text.text), text.note)
+
+    def evaluate(self, answer: HttpAnswer, recipient: TeamsRecipient) -> Outcome:
+        """By the status: 400 is of the body."""
+        return replace(by_status(answer), malformed=answer.status == 400)
 
 
-def _attachment(message: Message, recipient: TeamsRecipient, text: str, buttons: Links) -> dict[str, object]:
-    colour = "good" if message.event == "resolve" else _COLOURS.get(message.alerts[0].level, "default")
-    title = _block(subject(message, markup("teams"))) | {"weight": "bolder", "size": "medium", "color": colour}
+def _posted(card: Mapping[str, object]) -> dict[str, object]:
+    attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
+    return {"type": "message", "attachments": [attachment]}
+
+
+def _plain_card(
+    message: Message, recipient: TeamsRecipient, text: str, fields: Fields | None = None
+) -> dict[str, object]:
+    """Title and text; with fields also their colour, and the newest version that phones show."""
+    title = _block(subject(message, markup("teams"))) | {"weight": "bolder", "size": "medium"}
+    facts: list[dict[str, object]] = []
+    if fields is not None:
+        title["color"] = "good" if message.event == "resolve" else _COLOURS.get(message.alerts[0].level, "default")
+    if fields:
+        facts = [{"type": "FactSet", "facts": [{"title": label, "value": value} for label, value in fields]}]
     card: dict[str, object] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
-        "version": "1.4",
-        "body": [title, *(_block(part) for part in text.splitlines() if part.strip()), *_named(recipient)],
+        "version": "1.2" if fields is None else "1.4",
+        "body": [title, *facts, *(_block(part) for part in text.splitlines() if part.strip()), *_named(recipient)],
     }
-    if buttons:
-        card["actions"] = [{"type": "Action.OpenUrl", "title": label, "url": url} for label, url in buttons]
     if recipient.mention:
         card["msteams"] = {
             "entities": [
@@ -74,7 +103,12 @@ def _attachment(message: Message, recipient: TeamsRecipient, text: str, buttons:
                 for who in recipient.mention
             ]
         }
-    return {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
+    return card
+
+
+def _actions(buttons: Links) -> dict[str, object]:
+    actions = [{"type": "Action.OpenUrl", "title": label, "url": url} for label, url in buttons]
+    return {"actions": actions} if actions else {}
 
 
 def _named(recipient: TeamsRecipient) -> list[dict[str, object]]:

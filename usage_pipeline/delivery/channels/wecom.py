@@ -47,7 +47,7 @@ class Wecom(WebChannel[WecomRecipient]):
     def drafts(self, message: Message, recipient: WecomRecipient) -> Sequence[Draft]:
         """One message to the group."""
         if _EVERYONE in recipient.mention:
-            text = fitted("wecom.txt.j2", message, markup("wecom_text"), _MOST_TEXT_BYTES)
+            text = fitted("wecom.txt.j2", message, markup("text"), _MOST_TEXT_BYTES)
             content = {"content": text.text, "mentioned_list": list(recipient.mention)}
             return [Draft({"msgtype": "text", "text": content}, text.note)]
         mentions = _mentions(recipient.mention)

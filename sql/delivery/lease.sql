@@ -31,6 +31,8 @@ SELECT l.delivery_id, l.attempts AS attempt, l.alert_id, l.recipient, l.channel,
        || CASE WHEN l.event = 'acknowledge' AND taken.by_whom IS NOT NULL
                THEN jsonb_build_object('acknowledged', jsonb_build_object('by', taken.by_whom, 'at', taken.at, 'note', taken.note))
                ELSE '{}' END
+       || CASE WHEN unreached.failed > 0
+               THEN jsonb_build_object('failed', unreached.failed::text, 'answer', unreached.answer) ELSE '{}' END
        || CASE WHEN since.rehearsed IS NULL THEN '{}' ELSE jsonb_build_object('dry_run_apps', since.rehearsed) END AS facts,
        l.event,
        EXISTS (SELECT FROM usage.alert_delivery t
@@ -66,6 +68,14 @@ LEFT JOIN LATERAL (
     ) AS s ON true
     WHERE r.alert_id = a.alert_id
 ) AS over ON l.event = 'resolve' AND a.kind = 'budget'
+LEFT JOIN LATERAL (
+    -- The alert of a recipient that cannot be reached sums up what has failed by now.
+    SELECT count(*) AS failed, (array_agg(t.answer ORDER BY t.finished_at DESC))[1] AS answer
+    FROM usage.delivery f
+    JOIN usage.alert b ON b.alert_id = f.alert_id AND b.kind <> ALL (:'not_alerted'::text[])
+    JOIN usage.alert_delivery t ON t.delivery_id = f.delivery_id AND t.attempt = f.attempts
+    WHERE f.recipient = a.budget_id AND f.channel = a.scope_value AND f.state = 'failed' AND f.finished_at >= a.period_start
+) AS unreached ON a.kind = 'delivery'
 LEFT JOIN usage.acknowledgement taken ON taken.alert_id = l.alert_id
 CROSS JOIN LATERAL (SELECT over.ended, done.rehearsed) AS since
 ORDER BY usage.severity(a.level), a.created_at, a.tier DESC, l.delivery_id

@@ -1,6 +1,7 @@
 """Writes an alert and its deliveries, once ever."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from psycopg.types.json import Json
 
@@ -34,12 +35,17 @@ def raise_alert(connection: Connection, alert: NewAlert[F], recipients: Sequence
     }
     if value_or_none(connection, str, statement("alerts/raise_alert"), parameters) is None:
         return False
-    for name, channel in recipients:
-        connection.execute(
-            statement("alerts/add_delivery"),
-            {"alert_id": alert.alert_id, "recipient": name, "channel": channel, "at": alert.at},
-        )
+    add_recipients(connection, alert.alert_id, recipients, alert.at)
     return True
+
+
+def add_recipients(
+    connection: Connection, alert_id: str, recipients: Sequence[Addressee], at: datetime | None = None
+) -> None:
+    """Writes a pending delivery to each recipient that has none of the alert, due since ``at`` (aware), else now."""
+    for name, channel in recipients:
+        parameters = {"alert_id": alert_id, "recipient": name, "channel": channel, "at": at}
+        connection.execute(statement("alerts/add_delivery"), parameters)
 
 
 def stored_facts(alert: NewAlert[F], recipients: Sequence[Addressee]) -> dict[str, object]:

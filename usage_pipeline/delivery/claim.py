@@ -16,6 +16,8 @@ from usage_pipeline.warehouse.rows import row, rows, value, values
 from usage_pipeline.warehouse.statements import statement
 
 LEASE = timedelta(seconds=60)
+# Kinds of alerts whose failure is no news of a recipient.
+NOT_ALERTED = kinds_that(lambda kind: not kind.failure_is_alerted)
 MAX_ALERTS = 20
 _MAX_IN_A_DIGEST = 200
 # A living worker holds its message by its session too, so that no step of a clock lets another send it meanwhile.
@@ -156,6 +158,7 @@ def _leased(
         "by": by,
         "until": now + lease,
         "card_refused": CARD_REFUSED,
+        "not_alerted": NOT_ALERTED,
     }
     leased = rows(connection, Claimed, statement("delivery/lease"), parameters)
     return NotificationGroup(message_id, tuple(leased), keys)

@@ -21,7 +21,16 @@ from usage_pipeline.alerts.text.texts import deeds_of
 from usage_pipeline.delivery.attempt import Send, attempt, secrets_of
 from usage_pipeline.delivery.channels.base import Channel, shortened
 from usage_pipeline.delivery.channels.registry import CHANNELS
-from usage_pipeline.delivery.claim import LEASE, Claimed, NotificationGroup, Round, claim, claim_group, release
+from usage_pipeline.delivery.claim import (
+    LEASE,
+    NOT_ALERTED,
+    Claimed,
+    NotificationGroup,
+    Round,
+    claim,
+    claim_group,
+    release,
+)
 from usage_pipeline.delivery.rate_limit import end_attempt
 from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.links import Deed, link
@@ -94,7 +103,11 @@ def record_group(
     asked = _asked(outcome.retry_after_s)
     following = now + _wait(first.attempt, asked)
     with connection.transaction():
-        states = {_recorded(connection, claimed, outcome, asked, following, now, settings) for claimed in group.members}
+        recorded = [(each, _recorded(connection, each, outcome, asked, following, now)) for each in group.members]
+        states = {state for _, state in recorded}
+        for claimed, state in recorded:
+            if state == DeliveryState.FAILED:
+                _raise_failure(connection, claimed, outcome, settings, now)
         asks = asked if outcome.kind == "retry" else None
         channel = _channel_of(settings, first)
         end_attempt(connection, channel, group.keys, (group.message_id, first.attempt), now, asks)
@@ -110,7 +123,6 @@ def _recorded(
     asked: float | None,
     following: datetime,
     now: datetime,
-    settings: Settings,
 ) -> str:
     exhausted = claimed.attempt >= _MAX_ATTEMPTS
     otherwise = DeliveryState.FAILED if exhausted else DeliveryState.PENDING
@@ -125,10 +137,7 @@ def _recorded(
         "next": following,
         "now": now,
     }
-    state = value_or_none(connection, str, statement("delivery/record"), parameters)
-    if state == DeliveryState.FAILED:
-        _raise_failure(connection, claimed, outcome, settings)
-    return state or _LOST
+    return value_or_none(connection, str, statement("delivery/record"), parameters) or _LOST
 
 
 def _channel_of(settings: Settings, claimed: Claimed) -> Channel | None:
@@ -149,18 +158,20 @@ def _wait(attempt_number: int, asked_s: float | None) -> timedelta:
     return timedelta(seconds=max(random.uniform(0.0, longest), asked_s or 0.0))  # noqa: S311  (no secret)
 
 
-def _raise_failure(connection: Connection, claimed: Claimed, outcome: Outcome, settings: Settings) -> None:
+def _raise_failure(
+    connection: Connection, claimed: Claimed, outcome: Outcome, settings: Settings, now: datetime
+) -> None:
     if not kind_of(claimed.kind).failure_is_alerted:
         return
     failed = FailedDelivery(
-        delivery_id=claimed.delivery_id,
         alert_id=claimed.alert_id,
         recipient=claimed.recipient,
         channel=claimed.channel,
         facts=claimed.facts,
         answer=shortened(outcome.answer),
+        not_alerted=NOT_ALERTED,
     )
-    raise_delivery_alert(connection, failed, _channels(settings))
+    raise_delivery_alert(connection, failed, _channels(settings), settings.timezone, now)
 
 
 def _channels(settings: Settings) -> dict[str, str]:

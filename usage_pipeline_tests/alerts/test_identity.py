@@ -70,7 +70,7 @@ KEYS: list[tuple[AlertKey, Columns]] = [
     (BudgetKey("b", "", AT, Decimal("97.5"), "spent", 2), ("budget", "b", "", AT, "97.5", "spent", 2)),
     (AnomalyKey("projects", "main/a", AT), ("anomaly", "projects", "main/a", AT, "0", *FIRST)),
     (ConfigurationKey("ab" * 32), ("configuration", "ab" * 8, "", EPOCH, "0", *FIRST)),
-    (DeliveryKey("Babc-xyz"), ("delivery", "Babc-xyz", "", EPOCH, "0", *FIRST)),
+    (DeliveryKey("ops", "wecom", AT), ("delivery", "ops", "wecom", AT, "0", *FIRST)),
     (PipelineKey(Trouble.PASSES_FAILED, "", None), ("watch", "passes_failed:", "", EPOCH, "0", *FIRST)),
     (PipelineKey(Trouble.CHANNEL_FAILING, "ops", AT), ("watch", "channel_failing:ops", "", AT, "0", *FIRST)),
     (PipelineKey(Trouble.SOURCE_QUIET, "main", AT), ("watch", "source_quiet:main", "", AT, "0", *FIRST)),

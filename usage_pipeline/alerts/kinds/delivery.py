@@ -1,21 +1,29 @@
-"""A delivery failed for good: who stands in for the one that it did not reach is notified, once a delivery."""
+"""A recipient cannot be reached: one alert from the first delivery that failed for good until one is accepted again."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
 
 from usage_pipeline.alerts.kinds.base import AlertFacts, AlertKind, Identity, Lines, NewAlert
 from usage_pipeline.alerts.kinds.facts import ONLY_IF_KNOWN, text
-from usage_pipeline.alerts.outbox import raise_alert
+from usage_pipeline.alerts.outbox import add_recipients, raise_alert
 from usage_pipeline.alerts.recipients import Addressee
 from usage_pipeline.alerts.text.escape import line, plain
+from usage_pipeline.alerts.text.format import moment, written
 from usage_pipeline.alerts.text.names import channel_name
 from usage_pipeline.alerts.text.words import WORDS
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.rows import value_or_none
+from usage_pipeline.warehouse.statements import statement
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryFacts(AlertFacts):
-    """Which alert did not reach whom, and the channel's answer; the budget and scope of that alert where it has any."""
+    """Whom how many alerts did not reach since when, the first of them with its budget and scope, and the last answer.
+
+    ``failed`` and ``answer`` are brought up to date when the message is made.
+    """
 
     budget_name: str | None = field(default=None, metadata=ONLY_IF_KNOWN)
     scope_name: str | None = field(default=None, metadata=ONLY_IF_KNOWN)
@@ -23,28 +31,51 @@ class DeliveryFacts(AlertFacts):
     recipient: str | None = None
     channel: str | None = None
     answer: str | None = None
+    failed: Decimal | None = None
+    since: datetime | None = None
+    timezone: str | None = None
 
 
 @dataclass(frozen=True)
 class DeliveryKey:
-    """A delivery that failed."""
+    """A recipient by one channel, and when the first failed (aware UTC) of all that did since one was accepted."""
 
-    delivery_id: str
+    recipient: str
+    channel: str
+    since: datetime
 
     def identity(self) -> Identity:
         """Returns the columns that it stands in."""
-        return Identity(self.delivery_id)
+        return Identity(self.recipient, self.channel, self.since)
 
 
 @dataclass(frozen=True)
 class _Words:
     delivery_failed: str
     failed_alert: str
+    failed: str
+    count: str
+    since: str
+    last_answer: str
 
 
 _WORDS: Mapping[str, _Words] = {
-    "zh": _Words(delivery_failed="告警未能送达", failed_alert="未送达的告警"),
-    "en": _Words(delivery_failed="An alert could not be delivered", failed_alert="Undelivered alert"),
+    "zh": _Words(
+        delivery_failed="告警未能送达",
+        failed_alert="首条未送达的告警",
+        failed="未送达",
+        count="{count} 条",
+        since="开始于",
+        last_answer="最近的渠道答复（原文）",
+    ),
+    "en": _Words(
+        delivery_failed="Alerts could not be delivered",
+        failed_alert="First undelivered alert",
+        failed="Undelivered",
+        count="{count} so far",
+        since="Since",
+        last_answer="Channel's last answer",
+    ),
 }
 
 
@@ -62,21 +93,24 @@ class DeliveryKind(AlertKind[DeliveryFacts, _Words]):
         return f"{self.words[language].delivery_failed}: {plain(facts.recipient)}"
 
     def lines(self, facts: DeliveryFacts, language: str) -> Lines:
-        """What did not reach whom, and why."""
+        """Whom how much did not reach, since when and why; and the first of it."""
         words, shared = self.words[language], WORDS[language]
+        failed = "" if facts.failed is None else words.count.format(count=written(facts.failed, "#,##0"))
         return [
-            (shared.budget, line(facts.budget_name)),
-            (shared.scope, line(facts.scope_name)),
-            (words.failed_alert, line(facts.alert)),
             (shared.recipient, line(facts.recipient)),
             (shared.channel, line(channel_name(facts.channel, language))),
-            (shared.answer, line(facts.answer)),
+            (words.failed, failed),
+            (words.since, moment(facts.since, facts.timezone) or ""),
+            (words.last_answer, line(facts.answer)),
+            (words.failed_alert, line(facts.alert)),
+            (shared.budget, line(facts.budget_name)),
+            (shared.scope, line(facts.scope_name)),
         ]
 
     def leading(self, language: str) -> Sequence[str]:
-        """Whom what did not reach, by which channel."""
-        shared = WORDS[language]
-        return (shared.recipient, shared.channel, self.words[language].failed_alert)
+        """Whom, how much, and since when."""
+        words = self.words[language]
+        return (WORDS[language].recipient, words.failed, words.since)
 
     def example(self) -> DeliveryFacts:
         """A robot that was removed."""
@@ -89,32 +123,45 @@ class DeliveryKind(AlertKind[DeliveryFacts, _Words]):
             recipient="ops",
             channel="wecom",
             answer='{"errcode": 93000, "errmsg": "invalid webhook url"}',
+            failed=Decimal(14),
+            since=datetime(2026, 3, 2, 9, tzinfo=UTC),
+            timezone="Asia/Shanghai",
         )
 
 
 DELIVERY = DeliveryKind()
+
+_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 13))"
 
 
 @dataclass(frozen=True)
 class FailedDelivery:
     """A delivery that is not tried again, the facts of its alert, and the channel's answer, shortened."""
 
-    delivery_id: str
     alert_id: str
     recipient: str
     channel: str
     facts: Mapping[str, object]
     answer: str
+    not_alerted: Sequence[str] = ()  # kinds whose failure is no news
 
 
-def raise_delivery_alert(connection: Connection, failed: FailedDelivery, channels: Mapping[str, str]) -> None:
-    """Writes the alert to the fallback of the alert that failed, else to its other recipients; once a delivery.
+def raise_delivery_alert(
+    connection: Connection, failed: FailedDelivery, channels: Mapping[str, str], zone: str, now: datetime
+) -> None:
+    """Writes the alert, once until the recipient is reached again, to the fallback of the alert that failed, else to
+    its other recipients; who stands in for a later one only is notified then, of the same alert.
 
-    ``channels`` has the channel of each recipient that can be reached. Runs inside the caller's transaction.
+    ``channels`` has the channel of each recipient that can be reached; ``zone`` is of the alert, ``now`` aware UTC.
+    Runs inside the caller's transaction, which has the failure on record.
     """
+    # Two that fail at once agree on since when: the second waits for the first one's transaction.
+    connection.execute(_ONE_AT_A_TIME, [f"failing {failed.recipient} by {failed.channel}"])
+    parameters = {"recipient": failed.recipient, "channel": failed.channel, "not_alerted": failed.not_alerted}
+    since = value_or_none(connection, datetime, statement("alerts/failing_since"), parameters) or now
     alert = NewAlert(
         kind=DELIVERY,
-        key=DeliveryKey(failed.delivery_id),
+        key=DeliveryKey(failed.recipient, failed.channel, since),
         level="critical",
         facts=DeliveryFacts(
             budget_name=text(failed.facts.get("budget_name") or None),
@@ -123,9 +170,14 @@ def raise_delivery_alert(connection: Connection, failed: FailedDelivery, channel
             recipient=failed.recipient,
             channel=failed.channel,
             answer=failed.answer,
+            failed=Decimal(1),
+            since=since,
+            timezone=zone,
         ),
     )
-    raise_alert(connection, alert, _stand_ins(failed, channels))
+    stand_ins = _stand_ins(failed, channels)
+    if not raise_alert(connection, alert, stand_ins):
+        add_recipients(connection, alert.alert_id, stand_ins)
 
 
 def _stand_ins(failed: FailedDelivery, channels: Mapping[str, str]) -> list[Addressee]:

@@ -20,6 +20,7 @@ from usage_pipeline.cli import COMMANDS, app
 from usage_pipeline.fake_dify.console import fake_console
 from usage_pipeline.fake_dify.console_sessions import Account
 from usage_pipeline.settings import parse_settings
+from usage_pipeline.warehouse.embedded import EmbeddedServer
 from usage_pipeline_tests.support.company import EXAMPLE, Company, build_company
 from usage_pipeline_tests.support.fault_servers import FaultyHttp, answers, faulty_http
 from usage_pipeline_tests.support.fuzz_server import fuzz_server
@@ -175,6 +176,41 @@ def test_each_file_of_the_checkout_that_a_command_names_is_there(page: Path) -> 
         for word in " ".join(block.commands).split():
             if word.startswith(("deploy/", "sql/", "config/", "benchmarks/")) and word != "deploy/config":
                 assert (ROOT / word).exists(), word
+
+
+def test_statements_are_those_that_a_test_runs(postgres: EmbeddedServer) -> None:
+    """The reader's role is made by the page's own, the two roles here; of MySQL's user sources/ has the tests."""
+    (role,) = blocks(DOCS / "connect-dify.md", "sql")
+    assert [block.text for block in blocks(ROOT / "README.md", "sql")] == [role.text]
+    (two_roles,) = blocks(DOCS / "operations.md", "sql")
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
+        for statement in two_roles.text.replace("DATABASE warehouse", "DATABASE of_the_page").splitlines():
+            connection.execute(statement.encode())
+        connection.execute("DROP DATABASE of_the_page")
+        connection.execute("DROP ROLE usage_owner")
+        connection.execute("DROP ROLE usage_writer")
+    shown = {page.stem for page in PAGES if blocks(page, "sql")}
+    assert shown == {"README", "connect-dify", "operations", "sources"}
+
+
+@pytest.mark.parametrize("name", ["troubleshooting", "first-alert", "connect-dify"])
+def test_what_a_symptom_prints_is_in_the_program(name: str) -> None:
+    """Three words in a row at least; what a sentence puts in between stands as … or as a value of the example."""
+    program = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "usage_pipeline").rglob("*.py"))
+    rows = [line for line in read_page(DOCS / f"{name}.md").text.splitlines() if line.startswith("| ")]
+    for said in {said for row in rows for said in row.split("`")[1::2]}:
+        words = said.split()
+        if len(words) > 2 and words[0] != "usage-pipeline":
+            threes = [" ".join(words[at : at + 3]) for at in range(len(words) - 2)]
+            assert any(three in program for three in threes), said
+
+
+def test_the_node_that_a_page_shows_takes_the_cheap_branch() -> None:
+    (node,) = blocks(DOCS / "web.md", "python")
+    names: dict[str, Any] = {}
+    exec(compile(node.text, "web.md", "exec"), names)  # noqa: S102  (a page's own text)
+    bodies = ('{"ratio": "0.8"}', '{"ratio": "0.79"}', '{"ratio": null}')
+    assert [names["main"](body)["cheap"] for body in bodies] == [1, 0, 0]
 
 
 def understood(words: Sequence[str], *, whole: bool = True) -> None:

@@ -10,7 +10,7 @@ ONLY ?=
 WORKERS ?= 4
 SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install install-dev demo test nightly pictures bench check lock clean
+.PHONY: help install install-dev demo test nightly clocks pythons pictures bench check lock clean
 
 help:  ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,11 +47,22 @@ nightly: install-dev  ## The tests that look for the unlikely, for hours: 2,000 
 		usage_pipeline_tests/sources/test_hostile_console.py usage_pipeline_tests/sources/test_hostile_logs.py \
 		usage_pipeline_tests/commands/test_fuzz.py usage_pipeline_tests/commands/test_output.py \
 		usage_pipeline_tests/warehouse/test_released.py usage_pipeline_tests/delivery/test_chaos.py usage_pipeline_tests/enforcement/test_chaos.py \
-		usage_pipeline_tests/ui/test_failed_pass.py usage_pipeline_tests/ui/test_two_schedulers.py \
+		usage_pipeline_tests/ui/test_failed_pass.py usage_pipeline_tests/ui/test_processes.py usage_pipeline_tests/ui/test_two_schedulers.py \
 		usage_pipeline_tests/test_wheel.py usage_pipeline_tests/deploy/test_image.py usage_pipeline_tests/test_docs_commands.py
 	# At the moment at which the released warehouses were left, nothing at all is to be said.
 	USAGE_PIPELINE_HYPOTHESIS=nightly $(BIN)/python -m usage_pipeline_tests.support.moved_clock 2026-11-27T23:15 UTC \
 		usage_pipeline_tests/warehouse/test_released.py
+	$(MAKE) clocks
+	$(MAKE) pythons
+
+clocks: install-dev  ## The suite at four other moments, weekdays and zones of the machine (with a C compiler); TESTS=path for some
+	$(BIN)/python -m usage_pipeline_tests.support.moved_clock $(SIDE_BY_SIDE) $(TESTS)
+
+PYTHONS ?= python3.11 python3.12 python3.13 python3.14
+
+pythons:  ## The suite with every Python of these that is here, in environments of their own: PYTHONS=python3.13
+	for python in $(PYTHONS); do \
+		if $$python -c "" 2>/dev/null; then $(MAKE) test PYTHON=$$python VENV=.venv-$$python || exit 1; fi; done
 
 PICTURES = overview budget_check form what_if_run report lineage
 
@@ -79,4 +90,4 @@ lock: $(UV)  ## Pin the newest packages that fit
 	$(PIN) --group installer -o requirements-uv.lock
 
 clean:  ## Remove what was installed and made; not .usage_pipeline/, which holds data
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis ci-output
+	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis ci-output

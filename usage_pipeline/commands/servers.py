@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 from typing import Annotated
 
@@ -47,6 +48,8 @@ def up(
 ) -> None:
     """Start the Dagster UI and its daemon: the pass runs each minute, alerts leave within seconds. Ctrl-C ends it."""
     address = Address(host, port, tuple(allow_host or ()), read_only)
+    # Also before all runs: what was started is ended then, and the embedded server where that was asked for.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         check_address(address, behind_proxy=behind_proxy)
         if not variable("WAREHOUSE_URL"):

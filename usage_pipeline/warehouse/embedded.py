@@ -85,7 +85,8 @@ def stop_embedded(home: Path) -> bool:
     if not (folder / "postmaster.pid").exists():
         return False
     server = _server(folder)
-    if server.pgdata not in type(server)._instances:
+    # What was cut while it started knows nothing yet of the process that it started.
+    if server.pgdata not in type(server)._instances or server._postmaster_info is None:
         server.start()  # takes up the one that runs
     server.stop()
     _forget(folder)

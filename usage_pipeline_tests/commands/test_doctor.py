@@ -13,6 +13,7 @@ import pytest
 
 from usage_pipeline.commands.doctor_recipients import look_at_recipients
 from usage_pipeline.commands.doctor_web import look_at_web
+from usage_pipeline.demo.channel_servers import free_port
 from usage_pipeline.fake_dify.schema import create_dify_schema
 from usage_pipeline.settings import parse_settings
 from usage_pipeline.warehouse.connection import connected
@@ -251,6 +252,18 @@ def test_mail_from_localhost_is_wrong_for_every_server_but_this_machines(
     )
     says = [finding.says for finding in look_at_recipients(settings) if finding.state == "wrong"]
     assert any("which other mail servers refuse" in text for text in says) == wrong
+
+
+def test_an_address_without_sense_and_a_port_where_nobody_is_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPS_URL", "hppts//nonsense")
+    monkeypatch.setenv("SMTP_URL", f"smtp://127.0.0.1:{free_port()}")
+    settings = parse_settings(
+        "version: 1\nrecipients:\n  ops: {channel: wecom, secret_env: OPS_URL}\n"
+        "  owner: {channel: email, to: [owner@example.com], from: usage@example.com}\n",
+        "c.yaml",
+    )
+    found = {finding.checked for finding in look_at_recipients(settings) if finding.state == "wrong"}
+    assert found == {"recipient ops", "recipient owner"}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 import yaml
+from dagster._config import resolve_to_config_type, validate_config
+from dagster._core.instance.config import dagster_instance_config_schema
+from dagster._core.run_coordinator import QueuedRunCoordinator
 
 from usage_pipeline.run_tags import Work
 from usage_pipeline.settings.environment import project_dir
@@ -164,6 +167,30 @@ def test_helm_gives_the_limits_of_our_own_dagster_yaml() -> None:
     assert mounted == {volume["name"] for volume in deployment["volumes"]}
     project = tomllib.loads((project_dir() / "pyproject.toml").read_text(encoding="utf-8"))
     assert deployment["image"]["tag"] == project["project"]["version"]
+
+
+def test_what_helm_makes_of_the_values_is_what_dagster_takes() -> None:
+    """The chart's schema is in no package index: what it writes into dagster.yaml is held against Dagster's own."""
+    values = read("helm/values.yaml")
+    daemon = values["dagsterDaemon"]
+    instance = {
+        "run_launcher": values["runLauncher"]["config"]["customRunLauncher"],
+        "run_monitoring": in_snake_case(daemon["runMonitoring"]),
+        "retention": {kind: in_snake_case(values["retention"][kind]) for kind in ("schedule", "sensor")},
+        "telemetry": values["telemetry"],
+    }
+    queue = in_snake_case(daemon["runCoordinator"]["config"]["queuedRunCoordinator"])
+    for schema, given in ((dagster_instance_config_schema(), instance), (QueuedRunCoordinator.config_type(), queue)):
+        found = validate_config(resolve_to_config_type(schema), given)
+        assert found.success, found.errors
+        assert not validate_config(resolve_to_config_type(schema), given | {"retenton": {}}).success
+
+
+def in_snake_case(value: Any) -> Any:
+    """As the chart's templates write the names of the values."""
+    if isinstance(value, dict):
+        return {re.sub(r"(?=[A-Z])", "_", name).lower(): in_snake_case(each) for name, each in value.items()}
+    return [in_snake_case(each) for each in value] if isinstance(value, list) else value
 
 
 def test_prometheus_asks_for_what_is_measured() -> None:

@@ -13,6 +13,8 @@ import pytest
 
 from usage_pipeline.demo.channel_servers import free_port
 from usage_pipeline.ui.processes import Address, UpError, check_address, only_one
+from usage_pipeline.warehouse.embedded import running_embedded
+from usage_pipeline_tests.conftest import server_home
 
 # Starts a child of its own that will not listen to anybody, as a run of Dagster might.
 STUBBORN = """
@@ -46,6 +48,23 @@ def wait_for_end(*pids: int, seconds: float = 60.0) -> None:
     while any(lives(pid) for pid in pids):
         assert time.monotonic() < until, f"{[pid for pid in pids if lives(pid)]} still run"
         time.sleep(0.1)
+
+
+@pytest.mark.skipif(os.environ.get("USAGE_PIPELINE_HYPOTHESIS") != "nightly", reason="starts a server and a UI")
+def test_a_service_that_is_ended_while_it_starts_ends_well_and_leaves_no_server() -> None:
+    with server_home() as home:
+        (home / "c.yaml").write_text("version: 1\n", encoding="utf-8")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("USAGE_", "DAGSTER_", "WAREHOUSE_"))}
+        environment = kept | {"USAGE_PIPELINE_HOME": str(home), "USAGE_PIPELINE_CONFIG": str(home / "c.yaml")}
+        words = [sys.executable, "-m", "usage_pipeline", "up", "--stop-server", "--port", str(free_port())]
+        with subprocess.Popen(words, env=environment, start_new_session=True) as up:
+            until = time.monotonic() + 60
+            while running_embedded(home) is None:
+                assert time.monotonic() < until
+                time.sleep(0.1)
+            up.send_signal(signal.SIGTERM)
+            assert up.wait(timeout=60) == 0
+        assert running_embedded(home) is None
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

@@ -66,9 +66,11 @@ pythons:  ## The suite with every Python of these that is here, in environments 
 
 PICTURES = overview budget_check form what_if_run report lineage
 
-pictures: install-dev  ## docs/images/ui and messages anew, in Debian's chromium
+pictures: install-dev  ## docs/images anew, in Debian's chromium and LibreOffice; that of the figures is made by bench
 	$(BIN)/python -m usage_pipeline_tests.support.message_pictures docs/images/messages
-	CI=1 USAGE_PIPELINE_SCREENSHOTS=$(CURDIR)/ci-output $(BIN)/python -m pytest usage_pipeline_tests/commands/test_dagster_ui.py
+	CI=1 USAGE_PIPELINE_SCREENSHOTS=$(CURDIR)/ci-output $(BIN)/python -m pytest usage_pipeline_tests/commands/test_dagster_ui.py \
+		usage_pipeline_tests/web/test_browser.py
+	$(BIN)/python -m usage_pipeline_tests.support.document_pictures ci-output
 	cp $(PICTURES:%=ci-output/%.png) docs/images/ui/
 
 bench: install-dev  ## All benchmarks against their limits; SIZE=small tries it, ONLY=ticks,report; full ones are written down

@@ -171,8 +171,9 @@ def test_what_lies_beside_runs_goes_when_there_is_a_newer_one(storage: Storage, 
     storage.instance.delete_run("pass-4-1")  # as people do in the UI; it leaves what its checks found
     storage.execute("UPDATE event_logs SET timestamp = timestamp - interval '3 days' WHERE run_id = ''")
     storage.execute(
-        "INSERT INTO job_ticks (selector_id, status, timestamp) SELECT 's', 'SUCCESS', now() - n * interval '1 day'"
-        " FROM generate_series(9, 0, -1) AS n UNION ALL SELECT 'stopped', 'SUCCESS', now() - interval '30 days'"
+        "INSERT INTO job_ticks (selector_id, status, timestamp)"
+        " SELECT id, 'SUCCESS', (now() AT TIME ZONE 'UTC') - days * interval '1 day'"
+        " FROM (SELECT 's', generate_series(9, 0, -1) UNION ALL VALUES ('stopped', 30)) AS tick (id, days)"
     )
     before = storage.grid()
     assert {"2026-11-03", "2026-11-04"} < before

@@ -65,7 +65,8 @@ def test_whatever_is_killed_rows_and_dify_agree_after_the_next_run(place: Place)
     url, whole = place.company.warehouse_url, 0.0
     with worker_pool(__name__, "enforce_as_worker", str(place.config)) as born:
         for offset in days(place, dice):
-            if kills >= KILLS:
+            # A machine with other work lets few kills meet work: it then takes more of them.
+            if kills >= KILLS and (interrupted(place) >= KILLS / 50 or kills >= 5 * KILLS):
                 break
             if not whole:  # how long a run takes on this machine, with something to do
                 began = time.monotonic()
@@ -94,13 +95,17 @@ def test_whatever_is_killed_rows_and_dify_agree_after_the_next_run(place: Place)
     assert touched == [], f"seed {SEED}"
     begun = [a for a in place.actions() if a.began_at]
     assert all(a.before == begun[-1].before or a.target_name != begun[-1].target_name for a in begun), f"seed {SEED}"
-    interrupted = value(
+    assert interrupted(place) >= KILLS / 50, f"seed {SEED}: the kills must meet work"
+
+
+def interrupted(place: Place) -> int:
+    """How many actions one run had begun and another one brought to their end."""
+    return value(
         place.warehouse,
         int,
         "SELECT count(*) FROM usage.enforcement_event p JOIN usage.enforcement_event v USING (action_id)"
         " WHERE p.kind = 'approved' AND v.kind = 'verified' AND p.run_id <> v.run_id",
     )
-    assert interrupted >= KILLS / 50, f"seed {SEED}: the kills must meet work"
 
 
 def test_two_runs_at_once_act_once(place: Place) -> None:

@@ -12,6 +12,7 @@ from usage_pipeline.fake_dify.callers import caller_for
 from usage_pipeline.fake_dify.calls_workflow import single_step
 from usage_pipeline.fake_dify.history import History
 from usage_pipeline.fake_dify.scripts import CallScript, TrueUnit
+from usage_pipeline.reconciliation.look import SETTLING
 from usage_pipeline.reconciliation.reconcile import DayResult, reconcile
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection, connected
@@ -33,8 +34,8 @@ class Reconciled:
         return active_configuration(connection, self.company.config).settings
 
     def days(self, connection: Connection) -> list[date]:
-        """Every day of the history, up to the one on which it was read."""
-        today = self.settings(connection).today(self.company.history.now)
+        """Every day of the history, up to the one on which it was read: of one that has just begun nothing was."""
+        today = self.settings(connection).today(self.company.history.now - SETTLING)
         return [today - timedelta(days=number) for number in range(DAYS + 1, -1, -1)]
 
     def run(self, *days: date) -> list[DayResult]:

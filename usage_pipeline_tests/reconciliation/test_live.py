@@ -4,6 +4,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 from usage_pipeline.fake_dify.live import write_live
+from usage_pipeline.reconciliation.look import SETTLING
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline_tests.ingest.test_tool_calls import call
 from usage_pipeline_tests.reconciliation.conftest import Reconciled
@@ -18,7 +19,7 @@ def test_a_day_with_calls_under_way_is_green(reconciled: Reconciled) -> None:
     )
     writer.start()
     with connected(company.warehouse_url) as connection:
-        today = reconciled.settings(connection).today()
+        today = reconciled.settings(connection).today(datetime.now(UTC) - SETTLING)
     found = []
     while writer.is_alive():
         company.run(sweep=False)

@@ -11,16 +11,17 @@ from usage_pipeline.alerts.kinds.facts import number
 from usage_pipeline.alerts.message import Alert, Message
 from usage_pipeline.alerts.recipient_view import facts_for, tenants_of
 from usage_pipeline.alerts.recipients import TenantName
+from usage_pipeline.alerts.silences import RecordedSilence
 from usage_pipeline.alerts.text.texts import deeds_of, lines_of, summary, title_of
 from usage_pipeline.budgets.audit_log import THE_PIPELINE
 from usage_pipeline.budgets.current import CurrentStatus, current_status
 from usage_pipeline.budgets.explain import Explanation
-from usage_pipeline.enforcement.state import ActionRecord
 from usage_pipeline.settings import Budget, Settings
 from usage_pipeline.settings.environment import run_page
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import rows
 from usage_pipeline.warehouse.statements import statement
+from usage_pipeline.web.concerned import ConcernedProject, projects_of, silenced_by
 from usage_pipeline.web.course import course_of, parts_of
 from usage_pipeline.web.offers import Matter, Offer, matter_of, offers
 from usage_pipeline.web.pictures import Bar, Picture, bar, picture
@@ -70,7 +71,8 @@ class AlertPage:
     story: Sequence[HistoryStep]
     offers: Sequence[Offer]
     budget: Budget | None
-    projects: Sequence[tuple[str, str, str, str | None]]
+    projects: Sequence[ConcernedProject]
+    silenced: RecordedSilence | None
     run: str | None
 
     @property
@@ -111,7 +113,8 @@ def alert_page(connection: Connection, settings: Settings, visit: Visit, now: da
         story=story,
         offers=offers(connection, settings, visit, matter, now),
         budget=budget,
-        projects=_projects(settings, matter),
+        projects=projects_of(connection, settings, matter, status),
+        silenced=silenced_by(connection, matter),
         run=_run(settings, story) if matter.sight.everything else None,
     )
 
@@ -202,15 +205,3 @@ def _shown_name(settings: Settings, visit: Visit, matter: Matter, name: str) -> 
     if matter.sight.everything or name in (visit.person, visit.link.recipient):
         return name
     return name if not tenants_of(settings, name) or tenants_of(settings, name) & matter.sight.tenants else ""
-
-
-def _projects(settings: Settings, matter: Matter) -> list[tuple[str, str, str, str | None]]:
-    """Source, id and name of each project that something was done at, and its address at Dify's console."""
-    by_app: dict[tuple[str, str], ActionRecord] = {
-        (action.source, action.app_id): action for action in matter.actions if action.app_id
-    }
-    dify = settings.web.dify_url if settings.web else None
-    return [
-        (source, app_id, action.target_name, f"{dify}/app/{app_id}/overview" if dify else None)
-        for (source, app_id), action in by_app.items()
-    ]

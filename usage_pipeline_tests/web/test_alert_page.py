@@ -86,3 +86,51 @@ def _step_of(site: Site, action_id: str) -> str:
     ).fetchone()
     assert row
     return str(row[0])
+
+
+def loop_alert(site: Site, alert_id: str, app: str, *recipients: str) -> str:
+    """The alert of a loop at an app, at which nothing was done."""
+    facts = {**kinds()["loop"].example().stored(), "source": "main", "app_id": site.place.app(app), "project": app}
+    site.place.warehouse.execute(
+        "INSERT INTO usage.alert (alert_id, kind, budget_id, scope_value, period_start, tier, level, facts)"
+        " VALUES (%s, 'loop', 'loops', %s, %s, 0, 'critical', %s)",
+        [alert_id, alert_id, datetime.now(UTC), Json(facts)],
+    )
+    for recipient in recipients:
+        site.place.warehouse.execute(
+            "INSERT INTO usage.delivery (delivery_id, alert_id, recipient, channel) VALUES (%s, %s, %s, 'webhook')",
+            [f"D{alert_id}{recipient}", alert_id, recipient],
+        )
+    return alert_id
+
+
+def test_an_alert_leads_to_its_project_at_dify_though_nothing_was_done(site: Site) -> None:
+    alert = loop_alert(site, "Lapp", "copywriter", OWNER, "support-owner")
+    address = f"https://dify.example.com/app/{site.place.app('copywriter')}/overview"
+    assert f'href="{address}"' in requests.get(site.link(OWNER, alert), timeout=10).text
+    assert address not in requests.get(site.link("support-owner", alert), timeout=10).text, "of another tenant"
+
+
+def test_an_alert_leads_to_the_run_that_raised_it(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    alert, run = loop_alert(site, "Lrun", "copywriter", OWNER, "boss"), "0d18dcda-165c-4098-aedb-62e61d8e2c8d"
+    monkeypatch.setenv("USAGE_PIPELINE_UI_URL", "https://dagster.example.com")
+    # Before the step that the test itself made by writing the row.
+    site.place.warehouse.execute(
+        "INSERT INTO usage.alert_event (alert_id, at, what, by_whom) VALUES (%s, 'epoch', 'raised', %s)", [alert, run]
+    )
+    address = f'href="https://dagster.example.com/runs/{run}"'
+    assert address in requests.get(site.link("boss", alert), timeout=10).text
+    assert address not in requests.get(site.link(OWNER, alert), timeout=10).text, "Dagster shows everything"
+
+
+def test_a_silence_is_seen_until_when_and_by_whom(site: Site) -> None:
+    query = "SELECT alert_id FROM usage.alert WHERE kind = 'budget' AND budget_id = %s LIMIT 1"
+    ((alert,),) = site.place.warehouse.execute(query, [site.budget]).fetchall()
+    link = site.link(OWNER, str(alert))
+    before = requests.get(link, timeout=10).text
+    assert "已静默至" not in before
+    token = form_of(before, "silence")
+    assert requests.post(link, data={"form": token, "hours": "3"}, timeout=10).status_code == 200
+    after = requests.get(link, timeout=10).text
+    assert "已静默至" in after
+    assert f"操作人：{OWNER}" in after

@@ -58,6 +58,7 @@ def examples(language: str) -> Mapping[str, Message]:
     return found
 
 
+_LEVEL_OF = {"leads": "emergency", "bot": "critical", "docs": "warning"}
 _LEVELS = {
     "anomaly": "warning", "loop": "critical", "override": "info", "enforcement": "emergency", "source": "critical",
     "watch": "critical", "configuration": "critical", "delivery": "critical", "report": "info", "test": "info",
@@ -128,7 +129,7 @@ def _budget(which: str, language: str) -> dict[str, Any]:
             "top": {"callers": _shares(("trigger: nightly-import", "0.8", "30400", 118))},
         },
     }[which]  # fmt: skip
-    return {**example, "dry_run_apps": [], **own}
+    return {**example, "dry_run_apps": [], **own, "level": _LEVEL_OF[which]}
 
 
 def _taken(language: str) -> dict[str, str]:

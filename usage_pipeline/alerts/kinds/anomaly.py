@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from usage_pipeline.alerts.kinds.base import AlertFacts, AlertKind, Identity, Lines, NewAlert
+from usage_pipeline.alerts.kinds.base import AlertFacts, AlertKind, Identity, Lines, NewAlert, of_labels
 from usage_pipeline.alerts.outbox import raise_alert
 from usage_pipeline.alerts.recipients import Addressee, TenantName, addressees, operators, resolved_names
 from usage_pipeline.alerts.text.escape import line, plain
@@ -125,6 +125,10 @@ class AnomalyKind(AlertKind[AnomalyFacts, _Words]):
             (words.score, words.times_spread.format(score=score)),
             (words.rule, _rule(facts, language)),
         ]
+
+    def summary(self, facts: AnomalyFacts, language: str) -> str:
+        """How much, and how much is usual."""
+        return of_labels(self.lines(facts, language), (self.words[language].sum, WORDS[language].usual))
 
     def leading(self, language: str) -> Sequence[str]:
         """How much, how much is usual, and when."""

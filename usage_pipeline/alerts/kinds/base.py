@@ -114,8 +114,8 @@ class AlertKind(ABC, Generic[F, W]):
         return ()
 
     def summary(self, facts: F, language: str) -> str:
-        """Returns the most telling line: for a list of alerts."""
-        return next((value for label, value in self.lines(facts, language) if label and value), "")
+        """Returns the most telling line, with its label: for a list of alerts."""
+        return next((f"{label}: {value}" for label, value in self.lines(facts, language) if label and value), "")
 
     def read(self, stored: Mapping[str, object]) -> F:
         """Returns the typed facts of a row."""
@@ -129,6 +129,11 @@ class AlertKind(ABC, Generic[F, W]):
     def for_templates(self, stored: Mapping[str, object]) -> Mapping[str, object]:
         """Returns the facts of a row by name; those of the kind that the row lacks are there, as none."""
         return {**dict.fromkeys(self.facts_class.names()), **stored}
+
+
+def of_labels(lines: Lines, labels: Sequence[str]) -> str:
+    """Returns those of the lines that have one of the labels and a value, in one line."""
+    return "; ".join(f"{label}: {value}" for label, value in lines if label in labels and value)
 
 
 @dataclass(frozen=True)
@@ -149,4 +154,4 @@ class NewAlert(Generic[F]):
         return self.key.identity().alert_id(self.kind.name)
 
 
-__all__ = ["EPOCH", "AlertFacts", "AlertKey", "AlertKind", "Identity", "Lines", "NewAlert"]
+__all__ = ["EPOCH", "AlertFacts", "AlertKey", "AlertKind", "Identity", "Lines", "NewAlert", "of_labels"]

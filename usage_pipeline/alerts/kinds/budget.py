@@ -100,8 +100,9 @@ class BudgetKind(AlertKind[BudgetFacts, BudgetWords]):
         return f"{name}{f' · {scope}' if scope else ''}{ratio}"
 
     def summary(self, facts: BudgetFacts, language: str) -> str:
-        """The story in a sentence."""
-        return _story(facts, language) or super().summary(facts, language)
+        """The story in a sentence; of one that is over, how it ended."""
+        told = "" if facts.ended else _story(facts, language)
+        return told or super().summary(facts, language)
 
     def lines(self, facts: BudgetFacts, language: str) -> Lines:
         """Everything that is known, in reading order; of an alert that is over, how it ended."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from usage_pipeline.alerts.kinds.base import AlertFacts, AlertKind, Identity, Lines, NewAlert
+from usage_pipeline.alerts.kinds.base import AlertFacts, AlertKind, Identity, Lines, NewAlert, of_labels
 from usage_pipeline.alerts.kinds.facts import ONLY_IF_KNOWN, text
 from usage_pipeline.alerts.outbox import add_recipients, raise_alert
 from usage_pipeline.alerts.recipients import Addressee
@@ -106,6 +106,11 @@ class DeliveryKind(AlertKind[DeliveryFacts, _Words]):
             (shared.budget, line(facts.budget_name)),
             (shared.scope, line(facts.scope_name)),
         ]
+
+    def summary(self, facts: DeliveryFacts, language: str) -> str:
+        """How much, and since when."""
+        words = self.words[language]
+        return of_labels(self.lines(facts, language), (words.failed, words.since))
 
     def leading(self, language: str) -> Sequence[str]:
         """Whom, how much, and since when."""

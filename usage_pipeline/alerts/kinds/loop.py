@@ -130,6 +130,11 @@ class LoopKind(AlertKind[LoopFacts, _Words]):
             (words.advice, words.what_to_do),
         ]
 
+    def summary(self, facts: LoopFacts, language: str) -> str:
+        """The story in a sentence."""
+        label = self.words[language].in_short
+        return next((value for known, value in self.lines(facts, language) if known == label), "")
+
     def leading(self, language: str) -> Sequence[str]:
         """Who, since when, and what it used."""
         words = self.words[language]

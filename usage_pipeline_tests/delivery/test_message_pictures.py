@@ -5,8 +5,10 @@ import re
 import pytest
 
 from usage_pipeline.alerts.kinds.registry import kinds
+from usage_pipeline.delivery.channels.registry import CHANNELS
+from usage_pipeline.settings.environment import project_dir
 from usage_pipeline_tests.support.message_examples import examples
-from usage_pipeline_tests.support.message_pictures import DRAWN, drawn, sheets
+from usage_pipeline_tests.support.message_pictures import DRAWN, LARGEST, drawn, sheets
 
 # What only the program calls so; a name of the configuration may be in English, a word of ours may not.
 _CODES = re.compile(
@@ -31,3 +33,21 @@ def test_every_kind_stands_on_every_sheet() -> None:
     assert found.keys() == {(channel, language) for channel in DRAWN for language in ("zh", "en")}
     for (channel, _), page in found.items():
         assert [kind for kind in kinds() if f"<figcaption>{channel} · {kind}</figcaption>" not in page] == []
+
+
+def test_each_picture_is_kept_and_is_small() -> None:
+    folder = project_dir() / "docs" / "images" / "messages"
+    kept = {path.name: path.stat().st_size for path in folder.iterdir()}
+    wanted = {f"{channel}.{language}.jpg" for channel in DRAWN for language in ("zh", "en")}
+    assert kept.keys() == wanted | {"contact.jpg", "contact.zh-CN.jpg"}
+    assert max(kept.values()) <= LARGEST
+
+
+def test_every_channel_is_drawn() -> None:
+    # Lark is Feishu outside China; what Apprise's services show is their own.
+    assert set(CHANNELS) - set(DRAWN) == {"lark", "apprise"}
+
+
+def test_no_two_kinds_have_one_example() -> None:
+    titles = [drawn("sms", message) for message in examples("en").values()]
+    assert len(set(titles)) == len(titles)

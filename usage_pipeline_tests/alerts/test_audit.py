@@ -168,6 +168,19 @@ def test_ack_and_silence_commands_say_who_and_mistakes_say_the_way_out(installed
     connection.close()
 
 
+def test_every_alert_of_a_budget_is_acknowledged_at_once(installed: str, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(f"{CONFIG}budgets: [{{id: agent, period: day, limit: {{tokens: 100}}}}]\n")
+    with connect(installed) as connection:
+        alerts = {told_at_the_second_attempt(connection, scope=scope) for scope in ("a", "b")}
+    run = CliRunner().invoke
+    said = run(app, ["alerts", "ack", "--all-of", "agent"])
+    assert said.exit_code == 0, said.output
+    assert {line.partition(" ")[0] for line in said.stdout.splitlines()} == alerts
+    assert "no alert that waits" in run(app, ["alerts", "ack", "--all-of", "agent"]).stdout
+    for wrong in (["--all-of", "gone"], [min(alerts), "--all-of", "agent"], []):
+        assert run(app, ["alerts", "ack", *wrong]).exit_code == 2, wrong
+
+
 def test_who_acts_on_alerts_is_the_account_and_what_the_environment_names_is_a_note(
     installed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

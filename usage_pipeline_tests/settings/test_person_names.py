@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from usage_pipeline.settings.approvals import Approvals
 from usage_pipeline.settings.load import SettingsError, load_settings
 from usage_pipeline.settings.person_names import same_person
 
@@ -65,3 +66,8 @@ def test_one_approver_under_two_spellings_is_refused(tmp_path: Path, second: str
     (tmp_path / "c.yaml").write_text(f"version: 1\napprovals: {{approvers: [ann, '{second}']}}\n", encoding="utf-8")
     with pytest.raises(SettingsError, match=r"reads as approvals\.approvers|is no name"):
         load_settings(tmp_path / "c.yaml")
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_nobody_decides_on_what_they_asked_for_under_another_spelling(spelling: str) -> None:
+    assert Approvals(approvers=("zhang.wei", "li.na")).others(spelling) == ["li.na"]

@@ -2,10 +2,25 @@
 -- a stopped run broke off: a token is four bytes of the prompt's and the answer's text in UTF-8, an answer's at the
 -- prices that Dify noted. The message's or node's own event stays as logged, with zero.
 -- What a run's total says beyond its parts is booked as its residual: its calls have no estimate then.
--- Reads stage_message, staged_figure, run_figure, stage_event. Writes stage_event. Safe to run twice.
+-- Reads stage_message, staged_figure, run_figure, stage_event, usage.run_ledger. Writes stage_event. Safe to run twice.
 UPDATE stage_event e SET status = 'stopped'
 FROM run_figure f
 WHERE e.run_id = f.id AND f.quiet_since IS NOT NULL AND e.status = 'running';
+
+-- A console's single step is read without its run: whether that has ended by silence, the ledger knows.
+UPDATE stage_event e SET status = 'stopped'
+FROM (
+    SELECT s.ctid AS row
+    FROM stage_event s
+    CROSS JOIN LATERAL (
+        SELECT l.finished_at FROM usage.run_ledger l
+        WHERE l.source = :'source' AND l.run_id = s.run_id AND l.status = 'running'
+        OFFSET 0
+    ) AS run
+    WHERE s.status = 'running' AND s.occurred_at <= run.finished_at
+      AND NOT EXISTS (SELECT FROM run_figure f WHERE f.id = s.run_id)
+) AS quiet
+WHERE e.ctid = quiet.row;
 
 INSERT INTO stage_event (
     event_id, tenant_id, app_id, app_mode, run_id, node_id, node_type, node_title, caller_kind, caller_id, provider,

@@ -17,8 +17,14 @@ SET LOCAL enable_mergejoin = off;
 
 WITH gone AS (
     DELETE FROM usage.usage_event e
-    USING gone_event g
-    WHERE e.source = :'source' AND e.event_id = g.event_id
+    USING (
+        SELECT DISTINCT known.ctid AS row
+        FROM gone_event g
+        CROSS JOIN LATERAL (
+            SELECT l.ctid FROM usage.usage_event l WHERE l.source = :'source' AND l.event_id = g.event_id OFFSET 0
+        ) AS known
+    ) AS found
+    WHERE e.ctid = found.row
     RETURNING e.*
 ), noted AS (
     INSERT INTO event_change
@@ -49,20 +55,25 @@ WITH sealed AS MATERIALIZED (
         price_source = s.price_source, basis = s.basis, status = s.status, occurred_at = s.occurred_at,
         usage_date = s.usage_date, logged_app_id = s.logged_app_id, logged_api_key_id = s.logged_api_key_id,
         seal = s.seal, gone_at_source = NULL, ingested_at = now()
-    FROM sealed s
-    WHERE known.source = :'source' AND known.event_id = s.event_id
-      AND (known.tenant_id, known.environment, known.app_id, known.app_mode, known.run_id, known.node_id,
-           known.node_type, known.node_title, known.api_key_id, known.key_attribution, known.caller_kind,
-           known.caller_id, known.provider, known.model, known.input_tokens, known.output_tokens, known.total_tokens,
-           known.logged_cost, known.logged_currency, known.cost, known.currency, known.base_cost, known.price_source,
-           known.basis, known.status, known.occurred_at, known.usage_date, known.logged_app_id,
-           known.logged_api_key_id, known.seal)
-          IS DISTINCT FROM
-          (s.tenant_id, s.environment, s.app_id, s.app_mode, s.run_id, s.node_id, s.node_type, s.node_title,
-           s.api_key_id, s.key_attribution, s.caller_kind, s.caller_id, s.provider, s.model, s.input_tokens,
-           s.output_tokens, s.total_tokens, s.logged_cost, s.logged_currency, s.cost, s.currency, s.base_cost,
-           s.price_source, s.basis, s.status, s.occurred_at, s.usage_date, s.logged_app_id, s.logged_api_key_id,
-           s.seal)
+    FROM (
+        SELECT n.*, k.ctid AS row
+        FROM sealed n
+        CROSS JOIN LATERAL (
+            SELECT l.ctid, l.* FROM usage.usage_event l WHERE l.source = :'source' AND l.event_id = n.event_id OFFSET 0
+        ) AS k
+        WHERE (k.tenant_id, k.environment, k.app_id, k.app_mode, k.run_id, k.node_id, k.node_type, k.node_title,
+               k.api_key_id, k.key_attribution, k.caller_kind, k.caller_id, k.provider, k.model, k.input_tokens,
+               k.output_tokens, k.total_tokens, k.logged_cost, k.logged_currency, k.cost, k.currency, k.base_cost,
+               k.price_source, k.basis, k.status, k.occurred_at, k.usage_date, k.logged_app_id, k.logged_api_key_id,
+               k.seal)
+              IS DISTINCT FROM
+              (n.tenant_id, n.environment, n.app_id, n.app_mode, n.run_id, n.node_id, n.node_type, n.node_title,
+               n.api_key_id, n.key_attribution, n.caller_kind, n.caller_id, n.provider, n.model, n.input_tokens,
+               n.output_tokens, n.total_tokens, n.logged_cost, n.logged_currency, n.cost, n.currency, n.base_cost,
+               n.price_source, n.basis, n.status, n.occurred_at, n.usage_date, n.logged_app_id, n.logged_api_key_id,
+               n.seal)
+    ) AS s
+    WHERE known.ctid = s.row
     RETURNING known.*
 ), noted AS (
     INSERT INTO event_change

@@ -186,7 +186,7 @@ def test_budgets_count_what_was_logged_unless_they_say_otherwise(company: Compan
 
 
 def test_the_truth_of_what_was_logged_is_not_touched(company: Company, new_database: Callable[[], str]) -> None:
-    other = build_company(new_database, company.warehouse_url, seed=92, days=10)
+    other = build_company(new_database, company.warehouse_url, seed=92, days=4)
     other.run()
     with connected(other.warehouse_url) as connection:
         assert len(estimates(connection)) > 3

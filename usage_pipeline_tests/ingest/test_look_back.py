@@ -43,8 +43,8 @@ WRITES = {
 
 @pytest.fixture(scope="module")
 def company(module_database: Callable[[], str], module_warehouse: Callable[[], str]) -> Company:
-    """A company of five days that has been read, and read again."""
-    made = build_company(module_database, module_warehouse(), seed=31, days=5, calls_a_day=20.0)
+    """A company of three days that has been read, and read again."""
+    made = build_company(module_database, module_warehouse(), seed=31, days=3, calls_a_day=12.0)
     made.run()
     made.run()
     return made
@@ -120,7 +120,7 @@ def test_what_was_written_is_counted(company: Company, dify: Connection, write: 
     assert told == _counted(company), "reading all again found what the digests had missed"
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     writes=st.lists(st.tuples(st.sampled_from(sorted(WRITES)), st.integers(0, 999)), max_size=6),
     sweep=st.booleans(),

@@ -38,7 +38,7 @@ CHANGES = {
 def pattern(postgres: EmbeddedServer) -> Iterator[Company]:
     """A small company, counted."""
     with company_to_copy(
-        postgres, lambda make, url: build_company(make, url, seed=61, days=4, calls_a_day=10, also=calls_by_night)
+        postgres, lambda make, url: build_company(make, url, seed=61, days=3, calls_a_day=6, also=calls_by_night)
     ) as company:
         yield company
 

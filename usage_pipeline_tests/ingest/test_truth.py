@@ -58,7 +58,7 @@ def assert_table_equals(connection: Connection, company: Company, table: str, co
 
 
 def test_a_second_run_changes_no_row(new_database: Callable[[], str], warehouse_url: str) -> None:
-    company = build_company(new_database, warehouse_url, seed=5, days=20)
+    company = build_company(new_database, warehouse_url, seed=5, days=6)
     company.run()
     with connected(warehouse_url) as connection:
         before = _everything(connection)
@@ -81,7 +81,7 @@ def test_what_changes_later_is_corrected_and_what_goes_stays(
     new_database: Callable[[], str], warehouse_url: str
 ) -> None:
     """A history read at many moments of its way ends at its truth; rows deleted on the way stay counted."""
-    company = build_company(new_database, warehouse_url, seed=6, days=3, calls_a_day=20)
+    company = build_company(new_database, warehouse_url, seed=6, days=3, calls_a_day=12)
     company.run()
     truth = company.history.truth(company.history.now, KEY_RULES)
     gone = next(unit for unit in truth if unit.event_id.startswith("message:") and unit.total_tokens)
@@ -96,7 +96,7 @@ def test_what_changes_later_is_corrected_and_what_goes_stays(
 def test_a_chatflow_message_that_comes_late_corrects_its_runs_caller(
     new_database: Callable[[], str], warehouse_url: str
 ) -> None:
-    company = build_company(new_database, warehouse_url, seed=7, days=2, calls_a_day=30)
+    company = build_company(new_database, warehouse_url, seed=7, days=2, calls_a_day=15)
     with connected(company.dify_url) as dify:
         dify.execute("CREATE TABLE held AS SELECT * FROM messages WHERE workflow_run_id IS NOT NULL")
         dify.execute("DELETE FROM messages WHERE workflow_run_id IS NOT NULL")
@@ -109,7 +109,7 @@ def test_a_chatflow_message_that_comes_late_corrects_its_runs_caller(
 
 
 def test_days_are_cut_in_the_tenants_zone(new_database: Callable[[], str], warehouse_url: str) -> None:
-    company = build_company(new_database, warehouse_url, seed=8, days=5)
+    company = build_company(new_database, warehouse_url, seed=8, days=3)
     company.run()
     with connected(warehouse_url) as connection:
         rows = connection.execute("SELECT tenant_id, occurred_at, usage_date FROM usage.usage_event").fetchall()

@@ -25,7 +25,7 @@ def test_the_same_history_gives_the_same_events(
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_nodes_are_found_through_an_index_that_the_version_has(version: str, new_database: Callable[[], str]) -> None:
-    company = build_company(new_database, new_database(), seed=3, days=10, version=version)
+    company = build_company(new_database, new_database(), seed=3, days=5, version=version)
     with connected(company.dify_url) as dify:
         dify.execute("ANALYZE")
     connection = connect_read_only(company.dify_url)

@@ -156,7 +156,7 @@ def test_a_pass_without_a_sweep_reads_only_what_is_new(
     plain(log)
     insert(log, [(f"r{n}", _iso(log, moment), 1, 1) for n, moment in enumerate(moments(200))])
     read(warehouse, settings_for())
-    insert(log, [("late", _iso(log, NOW - timedelta(minutes=4)), 5, 5)])
+    insert(log, [("late", _iso(log, datetime.now(UTC) - timedelta(minutes=4)), 5, 5)])
     seen: list[int] = []
     staged = completion_logs.staged_row
     monkeypatch.setattr(completion_logs, "staged_row", lambda *words: (seen.append(1), staged(*words))[1])

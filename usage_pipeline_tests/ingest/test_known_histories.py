@@ -169,3 +169,9 @@ def test_a_key_may_have_called_a_second_before_the_time_at_which_it_was_made(sta
     told = {(begun[row["run_id"]] - MOMENTS[0]).seconds: row["key_attribution"]
             for row in stand.rows("usage_event") if row["basis"] == "logged"}  # fmt: skip
     assert told == {8: "shared", 9: "sole"}
+
+
+def test_a_consoles_step_that_never_ended_ends_by_silence_once(stand: Stand) -> None:
+    """Its nodes are read with their run and without it, each time."""
+    later = replace(call("ask"), at=timedelta(hours=2))
+    check(stand, history(call("flow", "never", source="single-loop"), later))

@@ -72,6 +72,7 @@ _LONG = (
     "reports/",
     "ingest/",
     "test_wheel.py",
+    "test_docs_commands.py",
     "delivery/test_storm.py",
     "delivery/test_chaos.py",
     "sources/test_completion_logs.py",

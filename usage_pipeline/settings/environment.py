@@ -9,6 +9,9 @@ from urllib.parse import urlsplit
 from usage_pipeline.settings.places import default_configuration, default_home, shipped
 
 _LARGEST_SECRET = 64 * 1024
+# What stands around a value without being of it: blanks, line breaks, the mark by which editors begin a file, and what
+# chats and pages put into what is copied from them.
+_AROUND = " \t\r\n\v\f\x85\xa0\u2028\u2029\u3000\ufeff\u200b\u200c\u200d\u200e\u200f\u2060"
 
 
 class MissingSecretError(Exception):
@@ -42,19 +45,24 @@ def run_page(run_id: str) -> str | None:
 def variable(name: str) -> str:
     """Returns a variable's value, or what the file says that NAME_FILE names; empty when neither is set.
 
-    Blanks and line breaks at the ends are left off: files and secret stores end with them, addresses and keys never do.
+    Blanks, line breaks and marks that nobody sees are left off at the ends: editors, files and secret stores put them
+    there, addresses and keys never have them.
     Raises MissingSecretError that says what is wrong with the file, or that both are set.
     """
     value, path = os.environ.get(name, ""), os.environ.get(f"{name}_FILE", "").strip()
     if value and path:
         raise MissingSecretError(f"both {name} and {name}_FILE are set; leave one of them out")
-    return (_content(name, Path(path)) if path else value).strip()
+    return _tidy(_content(name, Path(path)) if path else value)
 
 
 def is_untidy(name: str) -> bool:
-    """Whether a variable has blanks or line breaks at its ends, which are left off."""
+    """Whether a variable has at its ends what is left off."""
     value = os.environ.get(name, "")
-    return value != value.strip()
+    return value != _tidy(value)
+
+
+def _tidy(value: str) -> str:
+    return value.strip(_AROUND)
 
 
 def secret(name: str, needed_by: str) -> str:

@@ -10,17 +10,29 @@ from usage_pipeline.settings.values import currency_code, fits_glob
 NAME = "ROBOT_URL"
 
 
-@pytest.mark.parametrize("ending", ["\n", "\r\n", " ", "\n\n", "\t"])
-def test_blanks_and_line_breaks_at_the_ends_are_left_off(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ending: str
+@pytest.mark.parametrize(
+    ("begin", "ending"),
+    [
+        ("", "\n"),
+        ("", "\r\n"),
+        ("", " "),
+        ("", "\n\n"),
+        ("", "\t"),
+        ("\ufeff", "\r\n"),
+        ("\u200b", "\u200b"),
+        ("\xa0", ""),
+    ],
+)
+def test_what_nobody_sees_at_the_ends_is_left_off(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, begin: str, ending: str
 ) -> None:
     value = "https://example.com/send?key=abc def"
-    monkeypatch.setenv(NAME, value + ending)
+    monkeypatch.setenv(NAME, begin + value + ending)
     assert secret(NAME, "recipient ops") == value
     assert is_untidy(NAME)
     monkeypatch.delenv(NAME)
     path = tmp_path / "secret"
-    path.write_text(value + ending, encoding="utf-8", newline="")
+    path.write_text(begin + value + ending, encoding="utf-8", newline="")
     monkeypatch.setenv(f"{NAME}_FILE", f"{path}\n")
     assert secret(NAME, "recipient ops") == value
     assert not is_untidy(NAME)

@@ -24,6 +24,7 @@ from usage_pipeline.settings.environment import project_dir
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.embedded import start_embedded, stop_embedded
 from usage_pipeline_tests.conftest import server_home
+from usage_pipeline_tests.support.moved_clock import passed_on
 
 
 def may_mount() -> bool:
@@ -76,7 +77,7 @@ class Machine:
     def environment(self) -> dict[str, str]:
         """As poor as a service's: no locale that knows more than ASCII."""
         poor = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-        return {"HOME": str(self.place), "PATH": "/usr/bin:/bin", "TMPDIR": str(self.place), **poor}
+        return {"HOME": str(self.place), "PATH": "/usr/bin:/bin", "TMPDIR": str(self.place), **poor, **passed_on()}
 
     def words(self, *words: str) -> list[str]:
         return [str(self.place / "env" / "bin" / "python"), "-m", "usage_pipeline", *words]

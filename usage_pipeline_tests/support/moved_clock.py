@@ -31,6 +31,11 @@ def environment(library: Path, moment: datetime, zone: str) -> Mapping[str, str]
     return {**os.environ, "LD_PRELOAD": str(library), "MOVED_CLOCK_S": str(moved_by), "TZ": zone}
 
 
+def passed_on() -> Mapping[str, str]:
+    """Returns what a program with an environment of its own needs to read the same clock; nothing where none moved."""
+    return {name: os.environ[name] for name in ("LD_PRELOAD", "MOVED_CLOCK_S") if name in os.environ}
+
+
 def compiled(folder: Path) -> Path:
     """Returns the library that moves the clock, made in a folder."""
     library = folder / "moved_clock.so"

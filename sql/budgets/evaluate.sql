@@ -1,18 +1,13 @@
 -- Holds what was spent against the limits: the measure with the highest ratio decides.
--- Reads stage_spent, stage_limit, stage_allowance. Writes stage_status, with the straight line as forecast.
+-- Reads stage_spent, stage_limit, stage_allowance. Writes stage_status, with the straight line as forecast, too.
 -- Safe to run twice in an emptied session. :judged_at is the moment that forecasts start from.
 INSERT INTO stage_status (
     budget_id, scope_value, scope_name, scope, period, zone, period_start, period_end, measure, measures, spent, "limit",
-    ratio, forecast, tokens, input_tokens, output_tokens, cost, calls, allowance
+    ratio, forecast, straight_line, tokens, input_tokens, output_tokens, cost, calls, allowance
 )
 SELECT s.budget_id, s.scope_value, s.scope_name, s.scope, s.period, s.zone, s.period_start, s.period_end,
        deciding.measure, deciding.measures, deciding.spent, deciding.allowed, deciding.ratio,
-       CASE WHEN :'judged_at'::timestamptz >= s.period_end OR :'judged_at'::timestamptz <= s.period_start
-                 OR s.period LIKE 'rolling:%'
-            THEN deciding.spent
-            ELSE round(deciding.spent
-                       * extract(epoch FROM s.period_end - s.period_start)
-                       / greatest(extract(epoch FROM :'judged_at'::timestamptz - s.period_start), 1), 6) END,
+       line.amount, line.amount,
        s.tokens, s.input_tokens, s.output_tokens, s.cost, s.calls,
        coalesce((SELECT jsonb_agg(jsonb_build_object('measure', a.measure, 'amount', a.amount::text, 'reason', a.reason)
                                   ORDER BY a.measure, a.reason)
@@ -43,4 +38,12 @@ CROSS JOIN LATERAL (
         ) AS more
         WHERE l.budget_id = s.budget_id
     ) AS m
-) AS deciding;
+) AS deciding
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN :'judged_at'::timestamptz >= s.period_end OR :'judged_at'::timestamptz <= s.period_start
+                     OR s.period LIKE 'rolling:%'
+                THEN deciding.spent
+                ELSE round(deciding.spent
+                           * extract(epoch FROM s.period_end - s.period_start)
+                           / greatest(extract(epoch FROM :'judged_at'::timestamptz - s.period_start), 1), 6) END AS amount
+) AS line;

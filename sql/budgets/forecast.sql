@@ -4,8 +4,6 @@
 -- than a week keeps the straight line. What is usual is found once a day and value.
 -- Reads stage_status, stage_budget, stage_definition, usage.budget_value, usage.budget_spent, usage.daily_hour_usage.
 -- Writes stage_day, usage.budget_rhythm, stage_status. Safe to run twice. :judged_at is the moment to look ahead from.
-UPDATE stage_status SET straight_line = forecast;
-
 -- Days without usage count as nothing, from the first one on.
 INSERT INTO stage_day
 SELECT r.budget_id, r.scope_value, r.measure, r.day, g.d::date, extract(isodow FROM g.d)::integer,

@@ -74,8 +74,10 @@ LEFT JOIN LATERAL (
     FROM usage.delivery f
     JOIN usage.alert b ON b.alert_id = f.alert_id AND b.kind <> ALL (:'not_alerted'::text[])
     JOIN usage.alert_delivery t ON t.delivery_id = f.delivery_id AND t.attempt = f.attempts
-    WHERE f.recipient = a.budget_id AND f.channel = a.scope_value AND f.state = 'failed' AND f.finished_at >= a.period_start
-) AS unreached ON a.kind = 'delivery'
+    -- The kind stands within, so that no other alert pays for a look at all deliveries.
+    WHERE a.kind = 'delivery' AND f.recipient = a.budget_id AND f.channel = a.scope_value AND f.state = 'failed'
+      AND f.finished_at >= a.period_start
+) AS unreached ON true
 LEFT JOIN usage.acknowledgement taken ON taken.alert_id = l.alert_id
 CROSS JOIN LATERAL (SELECT over.ended, done.rehearsed) AS since
 ORDER BY usage.severity(a.level), a.created_at, a.tier DESC, l.delivery_id

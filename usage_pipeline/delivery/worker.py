@@ -4,7 +4,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -13,8 +13,7 @@ from typing import Literal
 import psycopg
 
 from usage_pipeline.alerts.follow_ups import plan
-from usage_pipeline.alerts.kinds.delivery import FailedDelivery, raise_delivery_alert
-from usage_pipeline.alerts.kinds.registry import kind_of
+from usage_pipeline.alerts.kinds.delivery import Unreached, raise_delivery_alert
 from usage_pipeline.alerts.message import Alert, Message
 from usage_pipeline.alerts.recipient_view import facts_for
 from usage_pipeline.alerts.text.texts import deeds_of
@@ -105,9 +104,8 @@ def record_group(
     with connection.transaction():
         recorded = [(each, _recorded(connection, each, outcome, asked, following, now)) for each in group.members]
         states = {state for _, state in recorded}
-        for claimed, state in recorded:
-            if state == DeliveryState.FAILED:
-                _raise_failure(connection, claimed, outcome, settings, now)
+        failed = [each for each, state in recorded if state == DeliveryState.FAILED]
+        _raise_failure(connection, failed, outcome, settings, now)
         asks = asked if outcome.kind == "retry" else None
         channel = _channel_of(settings, first)
         end_attempt(connection, channel, group.keys, (group.message_id, first.attempt), now, asks)
@@ -159,19 +157,14 @@ def _wait(attempt_number: int, asked_s: float | None) -> timedelta:
 
 
 def _raise_failure(
-    connection: Connection, claimed: Claimed, outcome: Outcome, settings: Settings, now: datetime
+    connection: Connection, failed: Sequence[Claimed], outcome: Outcome, settings: Settings, now: datetime
 ) -> None:
-    if not kind_of(claimed.kind).failure_is_alerted:
+    told = [(each.alert_id, each.facts) for each in failed if each.kind not in NOT_ALERTED]
+    if not told:
         return
-    failed = FailedDelivery(
-        alert_id=claimed.alert_id,
-        recipient=claimed.recipient,
-        channel=claimed.channel,
-        facts=claimed.facts,
-        answer=shortened(outcome.answer),
-        not_alerted=NOT_ALERTED,
-    )
-    raise_delivery_alert(connection, failed, _channels(settings), settings.timezone, now)
+    first = failed[0]
+    unreached = Unreached(first.recipient, first.channel, told, shortened(outcome.answer), NOT_ALERTED)
+    raise_delivery_alert(connection, unreached, _channels(settings), settings.timezone, now)
 
 
 def _channels(settings: Settings) -> dict[str, str]:

@@ -131,10 +131,10 @@ def test_of_several_the_gravest_three_are_told_whole_and_the_others_listed(chann
         assert name in text
 
 
-def hostile() -> Iterator[Message]:
-    """Budgets whose names are the longest and oddest, alone and many together."""
-    example = examples("en")["budget"]
-    for name in NAMES:
+def hostile(language: str) -> Iterator[Message]:
+    """Budgets whose names are the longest and oddest, alone and many together; both languages have the same marks."""
+    example = replace(examples("en")["budget"], language=language)
+    for name in NAMES if language == "zh" else NAMES[::6]:
         share = {"name": name, "share": "0.5", "tokens": "10", "calls": "3"}
         facts = {**example.facts, "scope_name": name, "budget_name": name, "tenant_name": name, "environment": name}
         facts |= {"top": {"callers": [share] * 3}, "top_in_period": {"nodes": [share] * 3}}
@@ -152,8 +152,8 @@ def test_every_message_is_one_that_its_platform_takes(channel: str, language: st
         pytest.skip("it has one form")
     for name, message in examples(language).items():
         assert (name, wrong_with(channel, body_of(channel, message, **settings))) == (name, [])
-    for message in hostile():
-        assert wrong_with(channel, body_of(channel, replace(message, language=language), **settings)) == []
+    for message in hostile(language):
+        assert wrong_with(channel, body_of(channel, message, **settings)) == []
 
 
 def test_the_rules_see_what_is_wrong() -> None:

@@ -140,56 +140,59 @@ _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 13))"
 
 
 @dataclass(frozen=True)
-class FailedDelivery:
-    """A delivery that is not tried again, the facts of its alert, and the channel's answer, shortened."""
+class Unreached:
+    """Alerts (id and facts) that a recipient does not get by a channel and are not tried again, and why, shortened."""
 
-    alert_id: str
     recipient: str
     channel: str
-    facts: Mapping[str, object]
+    alerts: Sequence[tuple[str, Mapping[str, object]]]
     answer: str
     not_alerted: Sequence[str] = ()  # kinds whose failure is no news
 
 
 def raise_delivery_alert(
-    connection: Connection, failed: FailedDelivery, channels: Mapping[str, str], zone: str, now: datetime
+    connection: Connection, unreached: Unreached, channels: Mapping[str, str], zone: str, now: datetime
 ) -> None:
-    """Writes the alert, once until the recipient is reached again, to the fallback of the alert that failed, else to
+    """Writes the alert, once until the recipient is reached again, to the fallback of each alert that failed, else to
     its other recipients; who stands in for a later one only is notified then, of the same alert.
 
     ``channels`` has the channel of each recipient that can be reached; ``zone`` is of the alert, ``now`` aware UTC.
-    Runs inside the caller's transaction, which has the failure on record.
+    Runs inside the caller's transaction, which has the failures on record.
     """
+    recipient, channel = unreached.recipient, unreached.channel
     # Two that fail at once agree on since when: the second waits for the first one's transaction.
-    connection.execute(_ONE_AT_A_TIME, [f"failing {failed.recipient} by {failed.channel}"])
-    parameters = {"recipient": failed.recipient, "channel": failed.channel, "not_alerted": failed.not_alerted}
+    connection.execute(_ONE_AT_A_TIME, [f"failing {recipient} by {channel}"])
+    parameters = {"recipient": recipient, "channel": channel, "not_alerted": unreached.not_alerted}
     since = value_or_none(connection, datetime, statement("alerts/failing_since"), parameters) or now
+    first, facts = unreached.alerts[0]
     alert = NewAlert(
         kind=DELIVERY,
-        key=DeliveryKey(failed.recipient, failed.channel, since),
+        key=DeliveryKey(recipient, channel, since),
         level="critical",
         facts=DeliveryFacts(
-            budget_name=text(failed.facts.get("budget_name") or None),
-            scope_name=text(failed.facts.get("scope_name") or None),
-            alert=failed.alert_id,
-            recipient=failed.recipient,
-            channel=failed.channel,
-            answer=failed.answer,
-            failed=Decimal(1),
+            budget_name=text(facts.get("budget_name") or None),
+            scope_name=text(facts.get("scope_name") or None),
+            alert=first,
+            recipient=recipient,
+            channel=channel,
+            answer=unreached.answer,
+            failed=Decimal(len(unreached.alerts)),
             since=since,
             timezone=zone,
         ),
     )
-    stand_ins = _stand_ins(failed, channels)
+    stand_ins = list(
+        dict.fromkeys(who for _, facts in unreached.alerts for who in _stand_ins(recipient, facts, channels))
+    )
     if not raise_alert(connection, alert, stand_ins):
         add_recipients(connection, alert.alert_id, stand_ins)
 
 
-def _stand_ins(failed: FailedDelivery, channels: Mapping[str, str]) -> list[Addressee]:
+def _stand_ins(recipient: str, facts: Mapping[str, object], channels: Mapping[str, str]) -> list[Addressee]:
     for key in ("fallback", "recipients"):
-        listed = failed.facts.get(key)
+        listed = facts.get(key)
         names = [str(name) for name in listed] if isinstance(listed, list) else []
-        found = [(name, channels[name]) for name in names if name != failed.recipient and name in channels]
+        found = [(name, channels[name]) for name in names if name != recipient and name in channels]
         if found:
             return found
     return []

@@ -220,3 +220,17 @@ def test_a_style_is_a_card_or_a_text_and_only_where_there_are_cards() -> None:
         with pytest.raises(SettingsError, match="style"):
             parse_settings(robot.format(channel=channel, style=style), "c.yaml")
     assert all(hasattr(CHANNELS[channel], "card") == (channel in CARDS) for channel in CHANNELS)
+
+
+def test_what_a_message_says_twice_is_there_twice_at_pagerduty() -> None:
+    lines = lines_of(examples("en")["enforcement"].alerts[0], "en")
+    details = body_of("pagerduty", examples("en")["enforcement"])["payload"]["custom_details"]
+    assert details["Does not stop"] == "runs that have begun; calls as a tool of other apps"
+    assert all(value in details[label] for label, value in lines)
+
+
+def test_a_cards_facts_are_short() -> None:
+    for language in ("zh", "en"):
+        for name, message in examples(language).items():
+            longest = max((value for _, value in leading_lines(message.alerts[0], language)), key=len)
+            assert len(longest) <= 90, (name, longest)

@@ -1,6 +1,6 @@
 """A changed configuration file was refused, or it loses much and waits: one alert a version. What was active stays."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -96,6 +96,10 @@ class ConfigurationKind(AlertKind[ConfigurationFacts, _Words]):
             lost.append((WORDS[language].problem, words.half_written))
         in_force = (words.in_force, f"{words.last_valid} ({version})")
         return [*problems, *lost, in_force, (words.confirm, line(facts.decide))]
+
+    def leading(self, language: str) -> Sequence[str]:
+        """What holds meanwhile and what to do: problems are too long for a card's facts."""
+        return (self.words[language].in_force, self.words[language].confirm)
 
     def example(self) -> ConfigurationFacts:
         """A file with one mistake."""

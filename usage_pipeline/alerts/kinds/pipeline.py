@@ -132,6 +132,11 @@ class PipelineKind(AlertKind[PipelineFacts, _Words]):
             (words.run, our_url(facts.link) or line(facts.run)),
         ]
 
+    def leading(self, language: str) -> Sequence[str]:
+        """Since when, and whom or how often: answers and addresses are too long for a card's facts."""
+        words, shared = self.words[language], WORDS[language]
+        return (words.well_until, shared.recipient, words.failed_attempts, shared.channel, words.usual_calls)
+
     def example(self) -> PipelineFacts:
         """A channel that refuses everything."""
         return PipelineFacts(

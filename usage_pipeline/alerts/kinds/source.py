@@ -1,6 +1,6 @@
 """A source cannot be read, or only as far as a replica has come: what is spent there meanwhile is not watched."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -114,6 +114,11 @@ class UnreadSourceKind(AlertKind[SourceFacts, _Words]):
             (WORDS[language].error, line(facts.error)),
             (words.meanwhile, words.not_watched),
         ]
+
+    def leading(self, language: str) -> Sequence[str]:
+        """Until when it was read, and what that means: errors are too long for a card's facts."""
+        words = self.words[language]
+        return (words.last_read, words.replayed_up_to, words.meanwhile)
 
     def example(self) -> SourceFacts:
         """A database that does not answer."""

@@ -86,6 +86,8 @@ def _event(alert: Alert, message: Message) -> Draft:
 
 def _details(alert: Alert, message: Message) -> Mapping[str, str]:
     words = WORDS[message.language]
-    known = {label: str(line(value)) for label, value in lines_of(alert, message.language)}
+    known: dict[str, str] = {}
+    for label, value in lines_of(alert, message.language):
+        known[label] = f"{known[label]}; {line(value)}" if label in known else str(line(value))
     look = {} if alert.links else {words.look: f"usage-pipeline alerts show {alert.alert_id}"}
     return {**known, words.id: alert.alert_id, **look}

@@ -66,6 +66,15 @@ def test_an_english_message_has_no_chinese_and_no_word_of_the_program(kind: str,
         assert not re.search(r"(?<!CN)¥", text), "yen or yuan?"
 
 
+@pytest.mark.parametrize(("kind", "facts"), CASES)
+def test_every_time_has_its_zone_and_no_token_is_cut_in_pieces(kind: str, facts: Mapping[str, object]) -> None:
+    for language in ("zh", "en"):
+        for text in texts(kind, facts, language):
+            assert not re.search(r"\d\d:\d\d(?! \([A-Z])", text), text
+            assert not re.search(r"\d\.\d+ (tokens|calls|次调用)", text), text
+            assert not re.search(r"\b1 (tokens|calls)\b", text), text
+
+
 def test_how_somebody_calls_is_a_word() -> None:
     assert shown_name("user", "web_app: li.si", "zh") == "网页应用: li.si"
     assert shown_name("user", "web_app: li.si", "en") == "Web app: li.si"

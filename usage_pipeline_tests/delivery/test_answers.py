@@ -108,6 +108,7 @@ CASES: dict[str, list[Case]] = {
         coded("code", 19022, "permanent", words="IP"),
         coded("code", 19024, "permanent", words="keyword"),
         coded("code", 9499, "retry", words="bad request: then as text"),
+        coded("code", 11246, "retry", words="bad card: then as text"),
         coded("code", 11232, "retry", 60.0, "too often"),
         Case("200, nothing", answers(200), "retry", None, 200),
     ],

@@ -14,9 +14,9 @@ from usage_pipeline_tests.support.every_channel import MARK, TAKES, configuratio
 from usage_pipeline_tests.support.fault_servers import FaultyHttp, Mood, answers
 
 MALFORMED = {
-    "feishu": answers(200, {"code": 9499, "msg": "Bad Request"}),
+    "feishu": answers(200, {"code": 11246, "msg": "ErrCode: 11310; ErrMsg: unsupported type of block"}),
     "lark": answers(400, {"code": 9499, "msg": "Bad Request"}),
-    "dingtalk": answers(200, {"errcode": 40035, "errmsg": "bad parameter"}),
+    "dingtalk": answers(200, {"errcode": 40035, "errmsg": "缺少参数 json"}),
     "slack": answers(400, b"invalid_blocks"),
     "teams": answers(400, b"cannot read the card"),
 }

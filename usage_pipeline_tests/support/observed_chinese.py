@@ -32,6 +32,7 @@ _WORDS = (
     (r"\(bad token\)$", "（令牌有误）"),
     (r"\(bad parameter\)$", "（参数有误）"),
     (r"\(bad request: then as text\)$", "（请求有误：随后改发文本）"),
+    (r"\(bad card: then as text\)$", "（卡片有误：随后改发文本）"),
     (r"\(bad parameter: then as text\)$", "（参数有误：随后改发文本）"),
     (r"^(400, invalid_payload): then as text$", r"\1：随后改发文本"),
     (r"\(busy\)$", "（繁忙）"),

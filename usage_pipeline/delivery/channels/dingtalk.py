@@ -25,7 +25,7 @@ _MUTE = timedelta(minutes=10)
 _CODES = Codes(
     accepted=(0,),
     permanent=(310000, 300001, 300005),  # sign, keyword or IP; bad token
-    malformed=(40035, 400105),  # a parameter is missing; no such type of message
+    malformed=(40035, 400402, 400403),  # no JSON that can be read; title or text is missing or of another form
     # Who goes on while muted is muted anew: wait until that is over.
     too_often={130101: _MUTE.total_seconds(), 410100: _MUTE.total_seconds()},
 )

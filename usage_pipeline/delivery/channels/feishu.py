@@ -28,7 +28,7 @@ _SIGNED_BYTES = 256
 _CODES = Codes(
     accepted=(0,),
     permanent=(19021, 19022, 19024, 19001),  # sign or clock, IP, keyword, bad token
-    malformed=(9499,),  # bad request
+    malformed=(9499, 11246, 19002),  # bad request, a card that cannot be read, a parameter in error
     too_often={11232: A_MINUTE},
 )
 

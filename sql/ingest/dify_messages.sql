@@ -1,7 +1,7 @@
 -- One usage event a message of a basic app (completion, chat, agent-chat): its own tokens or those of its agent's
 -- thoughts, whichever side is larger, all figures from that side. A chatflow's message is a roll-up and makes none.
--- Reads stage_message, message_caller, usage.project, usage.usage_event. Writes stage_event and gone_event (what was
--- counted of a message before its row said that it is a chatflow's).
+-- Reads stage_message, stage_run, message_caller, usage.project, usage.usage_event, usage.run_ledger. Writes stage_event and
+-- gone_event (what was counted of a message before its row said which run it repeats).
 INSERT INTO stage_event (
     event_id, tenant_id, app_id, app_mode, caller_kind, caller_id, provider, model, input_tokens, output_tokens,
     total_tokens, logged_cost, logged_currency, basis, status, occurred_at
@@ -43,10 +43,12 @@ ORDER BY m.id;
 INSERT INTO gone_event
 SELECT known.event_id
 FROM stage_message m
-LEFT JOIN usage.project p ON p.source = :'source' AND p.app_id = m.app_id
 CROSS JOIN LATERAL (
     SELECT e.event_id FROM usage.usage_event e
     WHERE e.source = :'source' AND e.event_id IN ('message:' || m.id, 'stopped:' || m.id)
     OFFSET 0
 ) AS known
-WHERE m.run_id IS NOT NULL OR coalesce(m.mode, p.mode, '') IN ('advanced-chat', 'workflow');
+-- A run that nobody knows repeats nothing: what was counted once stays.
+WHERE m.run_id IS NOT NULL
+  AND (EXISTS (SELECT FROM stage_run r WHERE r.id = m.run_id)
+       OR EXISTS (SELECT FROM usage.run_ledger l WHERE l.source = :'source' AND l.run_id = m.run_id));

@@ -1,14 +1,29 @@
 """The shapes of the console's answers, as far as they are used; what else it says is passed over."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from usage_pipeline.console.client import Console
 from usage_pipeline.console.errors import UnreadableAnswerError
 
 _NOT_DIFY = "check that the address is Dify's console, and its version (0.15 to 1.16 are known)"
+_LONGEST_ID = 255
+
+
+def is_id(value: object) -> bool:
+    """Whether it can be a row's id: no table and no address holds a control character or half a surrogate pair."""
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST_ID and value.isprintable()
+
+
+def _an_id(value: str) -> str:
+    if not is_id(value):
+        raise ValueError("is no id")
+    return value
+
+
+RowId = Annotated[str, AfterValidator(_an_id)]
 
 
 class Said(BaseModel):
@@ -20,7 +35,7 @@ class Said(BaseModel):
 class Workspace(Said):
     """A workspace that can be entered."""
 
-    id: str
+    id: RowId
     name: str
     status: str | None = None
 
@@ -35,7 +50,7 @@ class Tag(Said):
 class AppSummary(Said):
     """An app as lists show it."""
 
-    id: str
+    id: RowId
     name: str
     mode: str
     tags: tuple[Tag, ...] = ()

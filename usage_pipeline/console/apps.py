@@ -34,7 +34,7 @@ def list_apps(console: Console, unreadable: list[str] | None = None) -> Iterator
         except UnreadableAnswerError:
             if unreadable is None:
                 raise
-            unreadable.append(str(row.get("id"))[:_LONGEST_ID])
+            unreadable.append(ascii(str(row.get("id"))[:_LONGEST_ID])[1:-1])
 
 
 def _listed_app(row: Mapping[str, Any]) -> AppSummary:

@@ -7,12 +7,11 @@ import logging
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from usage_pipeline.console.answers import pages, rows_of
+from usage_pipeline.console.answers import is_id, pages, rows_of
 from usage_pipeline.console.client import Console
 
 Row = dict[str, Any]
 _MOST = 100
-_LONGEST_ID = 255
 _log = logging.getLogger(__name__)
 
 
@@ -96,12 +95,9 @@ def members(console: Console) -> dict[str, str]:
 
 
 def named(path: str, rows: Iterable[Row]) -> Iterator[Row]:
-    """Yields the rows that have an id; what has none cannot be counted once: it is passed over, and the log says so.
-
-    One with a control character or half a surrogate pair is none: no table holds it, and no address.
-    """
+    """Yields the rows that have an id; what has none cannot be counted once: it is passed over, and the log says so."""
     for row in rows:
-        if isinstance(row.get("id"), str) and 0 < len(row["id"]) <= _LONGEST_ID and row["id"].isprintable():
+        if is_id(row.get("id")):
             yield row
         else:
             _log.warning("GET %a: a row without an id is passed over", path)

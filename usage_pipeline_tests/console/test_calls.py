@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from usage_pipeline.console.answers import AppSummary, shaped
 from usage_pipeline.console.apps import app_detail, list_apps, set_api_enabled
 from usage_pipeline.console.errors import (
     ConflictError,
@@ -186,3 +187,5 @@ def test_a_row_whose_id_no_table_can_hold_is_passed_over_and_said(
     rows = [{"id": row_id, "answer_tokens": 5}, {"id": "3325fd22-c3f4-4920-9ae4-a5471e4c8645"}]
     assert list(named("apps", rows)) == rows[1:]
     assert "GET 'apps': a row without an id is passed over" in caplog.text
+    with pytest.raises(UnreadableAnswerError):
+        shaped(AppSummary, "GET apps", {"id": row_id, "name": "chat", "mode": "chat"})

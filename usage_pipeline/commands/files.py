@@ -33,11 +33,14 @@ def unwritable(target: Path, error: OSError, way_out: str = "give another file w
 
 
 def _place_of(target: Path) -> Path:
-    """Where links lead to. Raises OSError where they lead in a circle, which not every Python says so."""
+    """Where links lead to. Raises OSError where they lead in a circle, which each Python says in its own way."""
     try:
-        return target.resolve()
+        place = target.resolve()
     except RuntimeError:
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
+    if place.is_symlink():  # Python 3.13 stops there and says nothing
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return place
 
 
 def _into_file(place: Path, write: Callable[[TextIO], int]) -> int:

@@ -54,12 +54,7 @@ def start_embedded(home: Path, listen: Embedded | None = None) -> EmbeddedServer
     Raises EmbeddedServerError when it does not answer a query in the end, or cannot have the port.
     """
     folder = _data_folder(home)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EmbeddedServerError(
-            f"{home} cannot be made ({error.strerror}): let USAGE_PIPELINE_HOME name a folder that can be written"
-        ) from None
+    _make_writable(folder)
     last: Exception | None = None
     for attempt in range(_START_TRIES):
         try:
@@ -77,6 +72,17 @@ def start_embedded(home: Path, listen: Embedded | None = None) -> EmbeddedServer
         f"the embedded PostgreSQL under {folder} does not answer ({type(last).__name__}: {last}). "
         f"Read {folder / 'log'}; or set WAREHOUSE_URL and DAGSTER_POSTGRES_URL to a PostgreSQL of your own."
     ) from last
+
+
+def _make_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder.parent):
+            pass
+    except OSError as error:
+        raise EmbeddedServerError(
+            f"{folder.parent} cannot be written ({error.strerror}): let USAGE_PIPELINE_HOME name a folder that can"
+        ) from None
 
 
 def stop_embedded(home: Path) -> bool:

@@ -47,6 +47,16 @@ def test_limit_level_and_version_are_those_of_the_moment(
     assert "9,000,000 tokens" in text and "not kept; straight line" in text and "100,000" not in text
 
 
+def test_a_level_that_is_over_is_that_of_its_time(run: Run, warehouse: Connection, config: Path) -> None:
+    change(warehouse, config, TEXT.replace("9000000", "100000"), datetime.now(UTC))
+    reached = datetime.now(UTC)
+    change(warehouse, config, TEXT, datetime.now(UTC))
+    assert [(found["limit"], found["level"]) for found in (at(run, reached), at(run, datetime.now(UTC)))] == [
+        ("100000", "emergency"),
+        ("9000000", "ok"),
+    ]
+
+
 def test_an_override_that_has_ended_stands_in_the_limit_of_its_time(
     run: Run, warehouse: Connection, config: Path, now: datetime
 ) -> None:

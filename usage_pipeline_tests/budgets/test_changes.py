@@ -160,6 +160,7 @@ def test_show_explains_a_budget(run: Run, warehouse: Connection, config: Path, n
     halve(config)
     evaluate_and_alert(warehouse, active_configuration(warehouse, config), now)
     text = run("budgets", "show", "bots").stdout
+    assert "600,000 tokens in the period before, 600,000 in the mean of seven" in " ".join(text.split())
     for said in ("for each", "project", "sales-bot", "600,000 of 500,000", "api: alice", "gpt-5",
                  "reached: 80% of spent",
                  "no override is active", "limit.tokens 1000000 -> 500000", "within"):  # fmt: skip

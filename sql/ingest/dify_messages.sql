@@ -48,7 +48,8 @@ CROSS JOIN LATERAL (
     WHERE e.source = :'source' AND e.event_id IN ('message:' || m.id, 'stopped:' || m.id)
     OFFSET 0
 ) AS known
--- A run that nobody knows repeats nothing: what was counted once stays.
+-- A run that nobody knows, or of another app, is not what it repeats: what was counted once stays.
 WHERE m.run_id IS NOT NULL
-  AND (EXISTS (SELECT FROM stage_run r WHERE r.id = m.run_id)
-       OR EXISTS (SELECT FROM usage.run_ledger l WHERE l.source = :'source' AND l.run_id = m.run_id));
+  AND (EXISTS (SELECT FROM stage_run r WHERE r.id = m.run_id AND r.app_id = m.app_id)
+       OR EXISTS (SELECT FROM usage.run_ledger l
+                  WHERE l.source = :'source' AND l.run_id = m.run_id AND l.app_id = m.app_id));

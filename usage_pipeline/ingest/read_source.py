@@ -171,6 +171,7 @@ class _Windows:
         with self._warehouse.transaction():
             ending = "ingest/source_done" if self._result.finished else "ingest/source_unfinished"
             self._warehouse.execute(statement(ending), self._state_parameters(self._clock))
+            self._note_problems()
             self._note_replica()
         self._result.read_up_to = self._read_up_to
         return self._result

@@ -8,6 +8,7 @@ from tenacity import wait_none
 
 from usage_pipeline.fake_dify.console_faults import Fault
 from usage_pipeline.warehouse.connection import connected
+from usage_pipeline_tests.support.company import events
 from usage_pipeline_tests.support.console_company import assert_as_shown, console_company
 
 
@@ -96,3 +97,23 @@ def test_an_answer_that_is_not_difys_is_said_and_an_unknown_kind_of_app_is_passe
         summary = read.run()
         assert "its answer is no JSON" in summary.source_errors["main"]
         assert not read.run().source_errors
+
+
+def test_an_app_that_was_deleted_after_it_was_listed_keeps_no_other_from_being_read(
+    new_database: Callable[[], str], warehouse_url: str, tmp_path: Path
+) -> None:
+    with console_company(new_database, warehouse_url, tmp_path, seed=25, days=1, calls_a_day=2) as read:
+        with connected(read.company.dify_url) as dify:
+            (chat,) = dify.execute("SELECT id::text FROM apps WHERE mode = 'completion' LIMIT 1").fetchall()[0]
+        log_alone = Fault("status", path=f"apps/{chat}/completion-conversations", status=404, times=9)
+        read.fake.faults.add(log_alone)
+        assert "404" in read.run().source_errors["main"], "what is there is read later"
+        read.fake.faults.waiting[:] = [Fault("status", path=f"apps/{chat}(/|$)", status=404, times=99)]
+        assert not read.run().source_errors
+        with connected(warehouse_url) as connection:
+            said = connection.execute("SELECT row_id FROM usage.source_problem WHERE row_id LIKE 'app %'").fetchall()
+            assert said == [(f"app {chat}",)]
+            found = set(events(connection))
+        of_it = {unit.event_id for unit in read.shown_truth() if unit.app_id == chat}
+        assert of_it
+        assert found == {unit.event_id for unit in read.shown_truth()} - of_it

@@ -11,6 +11,16 @@ from usage_pipeline.sources.dify_api.rows import Asker, Place, Run, Talk, asker_
 
 # A log is written moments after its run began, and its time is rounded.
 _LOG_AFTER_RUN = timedelta(minutes=2)
+LISTED_ONLY = "the console lists it and has no log of it: it was deleted meanwhile"
+NOT_VISIBLE = (
+    ("message prices", "messages of chat, agent and completion apps are priced by `prices:` or the catalogue"),
+    ("entry points", "their callers are told apart as outside (unknown) and console only; nested runs count as api"),
+    ("agent apps", "apps of mode agent (Dify 1.15 and later) are not listed: only Dify's database has them"),
+    ("agent thoughts", "what an agent used before it failed is not shown"),
+    ("stopped answers", "a stopped answer looks like one without tokens"),
+    ("single steps", "nodes tried by themselves, tools' own model calls, RAG pipelines and deleted apps are not shown"),
+    ("read marks", "completion apps: looking at a log entry takes its mark as unread in the console"),
+)
 
 
 def runs_since(console: Console, place: Place, since: datetime) -> Iterator[Run]:

@@ -15,7 +15,7 @@ from usage_pipeline.console.answers import AppSummary
 from usage_pipeline.console.client import Console
 from usage_pipeline.console.errors import ConsoleError, NotAllowedError, NotFoundError
 from usage_pipeline.sources.base import DIFY, EnoughForNow, Family, SourceError, Window
-from usage_pipeline.sources.dify_api.index import asker_from_nodes, runs_since, talks_since
+from usage_pipeline.sources.dify_api.index import LISTED_ONLY, NOT_VISIBLE, asker_from_nodes, runs_since, talks_since
 from usage_pipeline.sources.dify_api.rows import (
     Place,
     Run,
@@ -42,18 +42,6 @@ _OPEN_ROWS_A_BATCH = 50
 # Messages are committed the moment they are made; only runs may be stored late, and need the long look-back.
 _MESSAGES_LATE = timedelta(minutes=2)
 _LONGEST_LOOKBACK = timedelta(days=32)
-_NOT_VISIBLE = (
-    ("message prices", "messages of chat, agent and completion apps are priced by `prices:` or the catalogue"),
-    ("entry points", "their callers are told apart as outside (unknown) and console only; nested runs count as api"),
-    (
-        "agent apps",
-        "apps of mode agent (Dify 1.15 and later) are not listed by the console: only its database has them",
-    ),
-    ("agent thoughts", "what an agent used before it failed is not shown"),
-    ("stopped answers", "a stopped answer looks like one without tokens"),
-    ("single steps", "nodes tried by themselves, tools' own model calls, RAG pipelines and deleted apps are not shown"),
-    ("read marks", "completion apps: looking at a log entry takes its mark as unread in the console"),
-)
 
 
 @dataclass(frozen=True)
@@ -112,6 +100,7 @@ class DifyApi:
         self._models_known: dict[str, list[tuple[object, ...]]] = {}
         self._keys_hidden: list[tuple[str, str, str]] = []
         self._odd_apps: list[str] = []
+        self._apps_without_log: list[str] = []
         with _failures_in_words():
             self._workspaces = apps.workspaces(console)
         if not self._workspaces:
@@ -139,7 +128,8 @@ class DifyApi:
     def problems(self) -> Sequence[tuple[str, str, str]]:
         """Returns what the console does not show, and what this account may not see."""
         odd = [("not_visible", f"app {app}", "its row in the console's list cannot be read") for app in self._odd_apps]
-        return [*(("not_visible", name, detail) for name, detail in _NOT_VISIBLE), *odd, *self._keys_hidden]
+        gone = [("not_visible", f"app {app}", LISTED_ONLY) for app in self._apps_without_log]
+        return [*(("not_visible", name, detail) for name, detail in NOT_VISIBLE), *odd, *gone, *self._keys_hidden]
 
     def stage_dimensions(self, warehouse: Connection) -> None:
         """Fills stage_tenant, stage_project and stage_api_key."""
@@ -251,17 +241,33 @@ class DifyApi:
         talks_from = max(since, self._read_up_to - _MESSAGES_LATE) if self._read_up_to else since
         seen: set[str] = set()
         for place in self._places(set(self._apps)):
-            _, app = self._apps[place.app_id]
-            if place.mode in _FLOWS:
-                for run in runs_since(self._console, place, since):
-                    if run.run_id not in seen and self._read_before.get(run.run_id) != (run.status, run.total_tokens):
-                        seen.add(run.run_id)
-                        yield run
-            elif place.mode in _BASIC:
-                for talk in talks_since(self._console, place, app, self._emails, talks_from):
-                    if talk.conversation_id not in seen:
-                        seen.add(talk.conversation_id)
-                        yield talk
+            try:
+                for entry in self._log_of(place, since, talks_from):
+                    name = entry.run_id if isinstance(entry, Run) else entry.conversation_id
+                    if name not in seen:
+                        seen.add(name)
+                        yield entry
+            except NotFoundError:
+                if self._is_there(place):
+                    raise
+                self._apps_without_log.append(place.app_id)
+
+    def _is_there(self, place: Place) -> bool:
+        """Whether an app was not deleted since it was listed: then it keeps no other from being read."""
+        try:
+            apps.app_detail(self._console, place.app_id)
+        except NotFoundError:
+            return False
+        return True
+
+    def _log_of(self, place: Place, since: datetime, talks_from: datetime) -> Iterator[Run | Talk]:
+        _, app = self._apps[place.app_id]
+        if place.mode in _FLOWS:
+            for run in runs_since(self._console, place, since):
+                if self._read_before.get(run.run_id) != (run.status, run.total_tokens):
+                    yield run
+        elif place.mode in _BASIC:
+            yield from talks_since(self._console, place, app, self._emails, talks_from)
 
     def _places(self, app_ids: set[str]) -> Iterator[Place]:
         """The apps, workspace after workspace, so that the account moves as rarely as can be."""

@@ -124,6 +124,8 @@ def keeper(
 
 def _reader(office: Office, folder: Path, secrets: dict[str, str], variables: dict[str, str]) -> Iterator[PageReader]:
     with pytest.MonkeyPatch.context() as patch:
+        for name in secrets:  # a page's reader writes them into .env, which what is set already would hide
+            patch.delenv(name, raising=False)
         for name, value in {"WAREHOUSE_URL": office.company.warehouse_url, "COLUMNS": "250", "BROWSER": "true",
                             "USAGE_PIPELINE_HOME": str(folder / "home"), **variables}.items():  # fmt: skip
             patch.setenv(name, value)

@@ -55,5 +55,10 @@ def note_stated_problems(connection: Connection, source: str, problems: Sequence
         "DELETE FROM usage.source_problem WHERE source = %s AND kind = ANY(%s) AND row_id <> ALL(%s)",
         [source, list(STATED_PROBLEMS), [name for _, name, _ in problems]],
     )
+    note_problems(connection, source, problems)
+
+
+def note_problems(connection: Connection, source: str, problems: Sequence[tuple[str, str, str]]) -> None:
+    """Adds what stands in a source's way: kind, name and words of each. What is known stays."""
     for kind, name, detail in problems:
         note_problem(connection, source, kind, name, detail)

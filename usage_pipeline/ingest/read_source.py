@@ -10,7 +10,7 @@ import psycopg
 
 from usage_pipeline.ingest.configured_dimensions import apply_configuration
 from usage_pipeline.ingest.counting import book_staged, count_staged, counting_rules, open_staging
-from usage_pipeline.ingest.health import note_problem, note_stated_problems
+from usage_pipeline.ingest.health import note_problem, note_problems, note_stated_problems
 from usage_pipeline.ingest.look_back import LookBack, look_back
 from usage_pipeline.ingest.source_lock import PATIENCE, source_lock
 from usage_pipeline.settings import Settings
@@ -171,7 +171,7 @@ class _Windows:
         with self._warehouse.transaction():
             ending = "ingest/source_done" if self._result.finished else "ingest/source_unfinished"
             self._warehouse.execute(statement(ending), self._state_parameters(self._clock))
-            self._note_problems()
+            note_problems(self._warehouse, self._source.source_id, self._source.problems())  # found meanwhile
             self._note_replica()
         self._result.read_up_to = self._read_up_to
         return self._result

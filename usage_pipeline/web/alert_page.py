@@ -24,7 +24,7 @@ from usage_pipeline.warehouse.statements import statement
 from usage_pipeline.web.concerned import ConcernedProject, projects_of, silenced_by
 from usage_pipeline.web.course import course_of, parts_of
 from usage_pipeline.web.offers import Matter, Offer, matter_of, offers
-from usage_pipeline.web.pictures import Bar, Picture, bar, picture
+from usage_pipeline.web.pictures import Picture, StandingBar, bar, picture
 from usage_pipeline.web.visit import NotYoursError, Visit, must_be_theirs
 
 _STORY_AFTER = timedelta(days=7)
@@ -62,10 +62,10 @@ class AlertPage:
     zone: str
     currency: str
     now: datetime
-    then_bar: Bar | None
+    then_bar: StandingBar | None
     then: Mapping[str, Decimal | None]
     status: CurrentStatus | None
-    now_bar: Bar | None
+    now_bar: StandingBar | None
     explained: Explanation | None
     picture: Picture | None
     story: Sequence[HistoryStep]

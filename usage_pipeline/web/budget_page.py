@@ -13,7 +13,7 @@ from usage_pipeline.warehouse.rows import rows
 from usage_pipeline.warehouse.statements import statement
 from usage_pipeline.web.alert_page import recorded_for
 from usage_pipeline.web.offers import matter_of
-from usage_pipeline.web.pictures import Bar, Picture, bar, picture
+from usage_pipeline.web.pictures import Picture, StandingBar, bar, picture
 from usage_pipeline.web.visit import NotYoursError, Sight, Visit, sight_of, tenant_of_scope
 
 _VALUES_SHOWN = 50
@@ -53,7 +53,7 @@ class Pool:
     budget_id: str
     name: str
     status: CurrentStatus
-    bar: Bar
+    bar: StandingBar
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class BudgetPage:
     """All that the page of a budget shows."""
 
     budget: Budget
-    values: Sequence[tuple[CurrentStatus, Bar]]
+    values: Sequence[tuple[CurrentStatus, StandingBar]]
     chosen: CurrentStatus | None
     periods: Sequence[PastPeriod]
     picture: Picture | None

@@ -11,7 +11,7 @@ _FULL = 100
 
 
 @dataclass(frozen=True)
-class Bar:
+class StandingBar:
     """Where things stand on a bar of 100 that ends at the largest of them: per cent of its length."""
 
     spent: int
@@ -41,14 +41,14 @@ class Picture:
     height: int = _HEIGHT
 
 
-def bar(spent: Decimal, limit: Decimal, forecast: Decimal | None = None) -> Bar:
+def bar(spent: Decimal, limit: Decimal, forecast: Decimal | None = None) -> StandingBar:
     """Returns the bar; a forecast below what is spent already is left out."""
     whole = max(spent, limit, forecast or Decimal(0)) or Decimal(1)
 
     def part(value: Decimal | None) -> int:
         return int((value or 0) * _FULL / whole)
 
-    return Bar(part(spent), part(forecast) if forecast and forecast > spent else 0, part(limit))
+    return StandingBar(part(spent), part(forecast) if forecast and forecast > spent else 0, part(limit))
 
 
 def picture(spent: Sequence[Decimal], usual: Sequence[Decimal], begun: int) -> Picture:

@@ -6,8 +6,8 @@ UV := $(BIN)/uv
 TESTS ?=
 SIZE ?= full
 ONLY ?=
-# Tests wait for servers and clocks as often as for the processor: five workers on two cores are seldom idle.
-WORKERS ?= 5
+# Tests wait for servers and clocks as often as for the processor: four workers on two cores are seldom idle.
+WORKERS ?= 4
 SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help install install-dev demo test nightly clocks pythons pictures bench check lock clean

@@ -9,8 +9,7 @@ CROSS JOIN LATERAL (
     SELECT q.silence_id
     FROM unnest(:'silences'::bigint[], :'budgets'::text[], :'scopes'::text[]) AS covered (silence_id, budgets, scopes)
     JOIN usage.silence q ON q.silence_id = covered.silence_id
-    WHERE a.budget_id LIKE covered.budgets
-      AND (covered.scopes IS NULL OR a.facts ->> 'scope_name' LIKE covered.scopes OR a.scope_value LIKE covered.scopes)
+    WHERE (:fits)
       AND (q.emergencies OR usage.severity(a.level) > usage.severity(q.below))
     ORDER BY q.silence_id
     LIMIT 1

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, LiteralString
 
 from usage_pipeline.alerts.kinds.registry import of_budgets
 from usage_pipeline.inputs import InputError
@@ -72,17 +72,31 @@ def silences(connection: Connection, *, every: bool) -> list[RecordedSilence]:
 
 def apply_silences(connection: Connection, now: datetime) -> None:
     """Marks what the silences of ``now`` (aware UTC) cover and nobody was sent yet as silenced. Safe to run twice."""
+    parameters = {"now": now, "of_budgets": of_budgets(), **_holding(connection, now)}
+    connection.execute(_of_silences("followups/silence"), parameters)
+
+
+def silence_of(
+    connection: Connection, budget_id: str, scope_value: str, scope_name: str, now: datetime
+) -> RecordedSilence | None:
+    """Returns the silence of ``now`` (aware UTC) that holds longest for a budget's value, whatever the level."""
+    value_of = {"budget_id": budget_id, "scope_value": scope_value, "scope_name": scope_name}
+    found = values(connection, int, _of_silences("followups/silences_of"), {**value_of, **_holding(connection, now)})
+    holding = [silence for silence in silences(connection, every=False) if silence.silence_id in found]
+    return max(holding, key=lambda silence: silence.ends_at, default=None)
+
+
+def _of_silences(name: LiteralString) -> LiteralString:
+    return statement(name).replace(":fits", statement("followups/fits_silence"))
+
+
+def _holding(connection: Connection, now: datetime) -> dict[str, object]:
     holding = rows(connection, _Covered, statement("followups/silences"), {"now": now})
-    connection.execute(
-        statement("followups/silence"),
-        {
-            "now": now,
-            "of_budgets": of_budgets(),
-            "silences": [silence.silence_id for silence in holding],
-            "budgets": [like_pattern(silence.budget) for silence in holding],
-            "scopes": [None if silence.scope is None else like_pattern(silence.scope) for silence in holding],
-        },
-    )
+    return {
+        "silences": [silence.silence_id for silence in holding],
+        "budgets": [like_pattern(silence.budget) for silence in holding],
+        "scopes": [None if silence.scope is None else like_pattern(silence.scope) for silence in holding],
+    }
 
 
 def acknowledge(

@@ -114,7 +114,7 @@ def alert_page(connection: Connection, settings: Settings, visit: Visit, now: da
         offers=offers(connection, settings, visit, matter, now),
         budget=budget,
         projects=projects_of(connection, settings, matter, status),
-        silenced=silenced_by(connection, matter),
+        silenced=silenced_by(connection, matter, now),
         run=_run(settings, story) if matter.sight.everything else None,
     )
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from datetime import datetime
 from uuid import UUID
 
 from usage_pipeline.alerts.recipients import TenantName
-from usage_pipeline.alerts.silences import RecordedSilence, silences
+from usage_pipeline.alerts.silences import RecordedSilence, silence_of
 from usage_pipeline.budgets.current import CurrentStatus
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
@@ -66,14 +66,9 @@ def _is_app(app_id: str) -> bool:
     return True
 
 
-def silenced_by(connection: Connection, matter: Matter) -> RecordedSilence | None:
+def silenced_by(connection: Connection, matter: Matter, now: datetime) -> RecordedSilence | None:
     """Returns the silence that holds longest for the alert's budget and value, for who may make one."""
     if not matter.is_visible:
         return None
-    holding = [
-        silence
-        for silence in silences(connection, every=False)
-        if fnmatchcase(matter.budget_id, silence.budget)
-        and (silence.scope is None or fnmatchcase(matter.scope_value, silence.scope))
-    ]
-    return max(holding, key=lambda silence: silence.ends_at, default=None)
+    name = str(matter.alert.facts.get("scope_name") or "")
+    return silence_of(connection, matter.budget_id, matter.scope_value, name, now)

@@ -18,6 +18,7 @@ from typing import IO
 
 from usage_pipeline.ui.guard import LOOPBACK_NAMES
 from usage_pipeline.ui.running import answers
+from usage_pipeline.warehouse.embedded_port import refusal_to_listen
 
 LOCATION = "usage_pipeline"
 LOCK = "up.lock"
@@ -63,16 +64,12 @@ def check_address(address: Address, *, behind_proxy: bool) -> None:
         )
     if behind_proxy and not address.names:
         raise UpError("--behind-proxy needs the name that people use: --allow-host dagster.example.com")
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address.host, address.port))
-        except OSError as error:
-            raise UpError(
-                f"port {address.port} of {address.host} cannot be used ({error.strerror}); "
-                "end what listens there, or choose another with --port"
-            ) from None
+    refusal = refusal_to_listen(address.host, address.port)
+    if refusal is not None:
+        raise UpError(
+            f"port {address.port} of {address.host} cannot be used ({refusal}); "
+            "end what listens there, or choose another with --port"
+        )
 
 
 @contextmanager

@@ -46,13 +46,21 @@ def start_with_port(server: "PostgresServer", listen: Embedded) -> None:
 
 
 def _check_free(listen: Embedded) -> None:
-    family = socket.AF_INET6 if ":" in listen.listen else socket.AF_INET
+    refusal = refusal_to_listen(listen.listen, listen.port)
+    if refusal is not None:
+        raise PortError(
+            f"the embedded server cannot listen on {listen} ({refusal}): let `embedded:` of the"
+            " configuration name another port or address, or take it away"
+        )
+
+
+def refusal_to_listen(host: str, port: int) -> str | None:
+    """Returns why nothing can listen on an address of this machine, in the system's words; None when it can."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as tried:
-        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
         try:
-            tried.bind((listen.listen, listen.port))
+            tried.bind((host, port))
         except OSError as error:
-            raise PortError(
-                f"the embedded server cannot listen on {listen} ({error.strerror}): let `embedded:` of the"
-                " configuration name another port or address, or take it away"
-            ) from None
+            return error.strerror or type(error).__name__
+    return None

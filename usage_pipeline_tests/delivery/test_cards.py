@@ -11,6 +11,7 @@ import pytest
 from usage_pipeline.alerts.kinds.registry import kinds
 from usage_pipeline.alerts.message import Alert, Message
 from usage_pipeline.alerts.text.texts import leading_lines, lines_of
+from usage_pipeline.delivery.channels import slack as slack_channel
 from usage_pipeline.delivery.channels.registry import CHANNELS
 from usage_pipeline.settings import SettingsError, parse_settings
 from usage_pipeline_tests.delivery.test_hostile_names import NAMES
@@ -21,7 +22,7 @@ from usage_pipeline_tests.support.platform_rules import known, wrong_with
 
 CARDS = ("dingtalk", "feishu", "lark", "slack", "teams")
 LEVELS = ("warning", "critical", "emergency")
-EVERYONE = {"wecom": {"mention": ["@all"]}}
+EVERYONE: dict[str, dict[str, object]] = {"wecom": {"mention": ["@all"]}}
 
 
 def budget(level: str = "emergency", language: str = "en") -> Message:
@@ -143,13 +144,19 @@ def hostile(language: str) -> Iterator[Message]:
     yield replace(example, facts=facts, others=others)
 
 
-@pytest.mark.parametrize("style", ["card", "text"])
+def forms() -> Iterator[tuple[str, dict[str, object]]]:
+    """Each channel by each form that it has."""
+    for channel in sorted(known()):
+        if channel in CARDS:
+            yield from ((channel, {"style": style}) for style in ("card", "text"))
+        else:
+            yield channel, {}
+    yield from EVERYONE.items()
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
-@pytest.mark.parametrize("channel", sorted(known()))
-def test_every_message_is_one_that_its_platform_takes(channel: str, language: str, style: str) -> None:
-    settings: dict[str, object] = {"style": style} if channel in CARDS else EVERYONE.get(channel, {})
-    if style == "text" and not settings:
-        pytest.skip("it has one form")
+@pytest.mark.parametrize(("channel", "settings"), forms())
+def test_every_message_is_one_that_its_platform_takes(channel: str, settings: dict[str, object], language: str) -> None:
     for name, message in examples(language).items():
         assert (name, wrong_with(channel, body_of(channel, message, **settings))) == (name, [])
     for message in hostile(language):
@@ -170,6 +177,14 @@ def test_the_rules_see_what_is_wrong() -> None:
     dingtalk["actionCard"]["btns"] = []
     assert wrong_with("dingtalk", dingtalk) == ["btns: 0 is not 1 to 5"]
     assert wrong_with("wecom", {"msgtype": "markdown", "markdown": {"content": "名" * 1366}}) != []
+
+
+def test_slack_gets_no_more_blocks_than_it_takes_and_all_of_the_text() -> None:
+    """Lines of which no two fit into a block, as many as Slack's limit in bytes lets through."""
+    lines = [str(number % 10) * (slack_channel._BLOCK // 2 + 100) for number in range(70)]
+    sections = slack_channel._sections("\n".join(lines))
+    assert len(sections) <= 46 and all(len(section) <= 3000 for section in sections)
+    assert "".join(sections).replace("\n", "") == "".join(lines)
 
 
 def plain_text(channel: str, body: Any) -> str:

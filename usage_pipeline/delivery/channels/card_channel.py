@@ -1,12 +1,13 @@
 """What channels have in common that show cards: the same message as text, where that is wanted or a card is refused."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Generic, TypeVar
 
-from usage_pipeline.alerts.message import Message
-from usage_pipeline.delivery.channels.http_channel import Draft, WebChannel
+from usage_pipeline.alerts.message import Links, Message
+from usage_pipeline.delivery.channels.http_channel import Draft, WebChannel, as_json
+from usage_pipeline.delivery.rendering import Escape, Fields, fitted
 from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings.recipients import CardRecipient
 
@@ -36,6 +37,25 @@ class CardChannel(WebChannel[C], Generic[C]):
     @abstractmethod
     def text(self, message: Message, recipient: C) -> Draft:
         """The same in the plainest form that the channel knows."""
+
+
+def drafted(
+    body: Callable[[str], Mapping[str, object]],
+    template: str,
+    message: Message,
+    escape: Escape,
+    limit: int,
+    *,
+    buttons: Links = (),
+    fields: Fields = (),
+) -> Draft:
+    """Returns the body, which ``body`` makes of a text, with as much of the message as fits into ``limit`` bytes."""
+
+    def size(text: str) -> int:
+        return len(as_json(body(text)))
+
+    text = fitted(template, message, escape, limit, size, buttons=buttons, fields=fields)
+    return Draft(body(text.text), text.note)
 
 
 def _is_card(message: Message, recipient: CardRecipient) -> bool:

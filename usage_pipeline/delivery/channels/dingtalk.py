@@ -11,9 +11,9 @@ from urllib.parse import quote_plus, urlsplit
 from usage_pipeline.alerts.message import Message
 from usage_pipeline.alerts.text.escape import line, markup
 from usage_pipeline.delivery.channels.base import Rate
-from usage_pipeline.delivery.channels.card_channel import CardChannel
+from usage_pipeline.delivery.channels.card_channel import CardChannel, drafted
 from usage_pipeline.delivery.channels.http_channel import JSON, Codes, Draft, as_json
-from usage_pipeline.delivery.rendering import buttons_of, fields_of, fitted, subject
+from usage_pipeline.delivery.rendering import buttons_of, fields_of, subject
 from usage_pipeline.http.exchange import HttpAnswer, HttpRequest
 from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings.environment import secret
@@ -71,16 +71,9 @@ class Dingtalk(CardChannel[DingtalkRecipient]):
                 "actionCard": {"title": title, "text": said, "btnOrientation": "0", "btns": actions},
             }
 
-        text = fitted(
-            "dingtalk.md.j2",
-            message,
-            markup("dingtalk"),
-            self.max_bytes,
-            lambda text: len(as_json(body(text))),
-            buttons=buttons,
-            fields=fields,
+        return drafted(
+            body, "dingtalk.md.j2", message, markup("dingtalk"), self.max_bytes, buttons=buttons, fields=fields
         )
-        return Draft(body(text.text), text.note)
 
     def text(self, message: Message, recipient: DingtalkRecipient) -> Draft:
         """A text without any markup."""
@@ -89,8 +82,7 @@ class Dingtalk(CardChannel[DingtalkRecipient]):
         def body(text: str) -> dict[str, object]:
             return {"msgtype": "text", "text": {"content": text + end}, "at": at}
 
-        text = fitted("chat.txt.j2", message, markup("text"), self.max_bytes, lambda text: len(as_json(body(text))))
-        return Draft(body(text.text), text.note)
+        return drafted(body, "chat.txt.j2", message, markup("text"), self.max_bytes)
 
     def request(self, draft: Draft, message: Message, recipient: DingtalkRecipient) -> HttpRequest:
         """The URL with time and signature of this moment: they hold for an hour."""

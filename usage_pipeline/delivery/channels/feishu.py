@@ -11,9 +11,9 @@ from typing import Literal
 from usage_pipeline.alerts.message import Links, Message
 from usage_pipeline.alerts.text.escape import line, markup
 from usage_pipeline.delivery.channels.base import Rate
-from usage_pipeline.delivery.channels.card_channel import CardChannel
+from usage_pipeline.delivery.channels.card_channel import CardChannel, drafted
 from usage_pipeline.delivery.channels.http_channel import A_MINUTE, JSON, Codes, Draft, as_json
-from usage_pipeline.delivery.rendering import Fields, buttons_of, fields_of, fitted, subject
+from usage_pipeline.delivery.rendering import Fields, buttons_of, fields_of, subject
 from usage_pipeline.http.exchange import HttpAnswer, HttpRequest
 from usage_pipeline.http.outcome import Outcome
 from usage_pipeline.settings.environment import secret
@@ -64,16 +64,7 @@ class Feishu(CardChannel[FeishuRecipient]):
             return {"msg_type": "interactive", "card": _card(message, recipient, text, fields, buttons)}
 
         limit = self.max_bytes - _SIGNED_BYTES
-        text = fitted(
-            "feishu.md.j2",
-            message,
-            escape,
-            limit,
-            lambda text: len(as_json(body(text))),
-            buttons=buttons,
-            fields=fields,
-        )
-        return Draft(body(text.text), text.note)
+        return drafted(body, "feishu.md.j2", message, escape, limit, buttons=buttons, fields=fields)
 
     def text(self, message: Message, recipient: FeishuRecipient) -> Draft:
         """A text without any markup but mentions."""
@@ -84,8 +75,7 @@ class Feishu(CardChannel[FeishuRecipient]):
             return {"msg_type": "text", "content": {"text": text + end}}
 
         limit = self.max_bytes - _SIGNED_BYTES
-        text = fitted("chat.txt.j2", message, markup("text"), limit, lambda text: len(as_json(body(text))))
-        return Draft(body(text.text), text.note)
+        return drafted(body, "chat.txt.j2", message, markup("text"), limit)
 
     def request(self, draft: Draft, message: Message, recipient: FeishuRecipient) -> HttpRequest:
         """The body with time and signature of this moment."""

@@ -8,8 +8,8 @@ from typing import Literal
 from usage_pipeline.alerts.message import Links, Message
 from usage_pipeline.alerts.text.escape import line, markup
 from usage_pipeline.delivery.channels.base import Rate
-from usage_pipeline.delivery.channels.card_channel import CardChannel
-from usage_pipeline.delivery.channels.http_channel import Draft, as_json
+from usage_pipeline.delivery.channels.card_channel import CardChannel, drafted
+from usage_pipeline.delivery.channels.http_channel import Draft
 from usage_pipeline.delivery.rendering import Fields, buttons_of, fields_of, fitted, subject
 from usage_pipeline.http.exchange import HttpAnswer
 from usage_pipeline.http.outcome import Outcome, by_status
@@ -58,16 +58,7 @@ class Slack(CardChannel[SlackRecipient]):
             blocks = [header, *_facts(fields), *sections, *_actions(buttons)]
             return {"text": subject(message, escape), "blocks": blocks}
 
-        text = fitted(
-            "slack.md.j2",
-            message,
-            escape,
-            self.max_bytes,
-            lambda text: len(as_json(body(text))),
-            buttons=buttons,
-            fields=fields,
-        )
-        return Draft(body(text.text), text.note)
+        return drafted(body, "slack.md.j2", message, escape, self.max_bytes, buttons=buttons, fields=fields)
 
     def text(self, message: Message, recipient: SlackRecipient) -> Draft:
         """A text without blocks."""

@@ -8,9 +8,9 @@ from typing import Literal
 from usage_pipeline.alerts.message import Links, Message
 from usage_pipeline.alerts.text.escape import markup
 from usage_pipeline.delivery.channels.base import Rate
-from usage_pipeline.delivery.channels.card_channel import CardChannel
-from usage_pipeline.delivery.channels.http_channel import Draft, as_json
-from usage_pipeline.delivery.rendering import Fields, buttons_of, fields_of, fitted, subject
+from usage_pipeline.delivery.channels.card_channel import CardChannel, drafted
+from usage_pipeline.delivery.channels.http_channel import Draft
+from usage_pipeline.delivery.rendering import Fields, buttons_of, fields_of, subject
 from usage_pipeline.http.exchange import HttpAnswer
 from usage_pipeline.http.outcome import Outcome, by_status
 from usage_pipeline.settings.environment import secret
@@ -50,16 +50,7 @@ class Teams(CardChannel[TeamsRecipient]):
         def body(text: str) -> dict[str, object]:
             return _posted({**_plain_card(message, recipient, text, fields), **_actions(buttons)})
 
-        text = fitted(
-            "teams.md.j2",
-            message,
-            escape,
-            self.max_bytes,
-            lambda text: len(as_json(body(text))),
-            buttons=buttons,
-            fields=fields,
-        )
-        return Draft(body(text.text), text.note)
+        return drafted(body, "teams.md.j2", message, escape, self.max_bytes, buttons=buttons, fields=fields)
 
     def text(self, message: Message, recipient: TeamsRecipient) -> Draft:
         """A workflow takes nothing but cards: one of texts alone, which any version of them shows."""
@@ -67,8 +58,7 @@ class Teams(CardChannel[TeamsRecipient]):
         def body(text: str) -> dict[str, object]:
             return _posted(_plain_card(message, recipient, text))
 
-        text = fitted("teams.md.j2", message, markup("teams"), self.max_bytes, lambda text: len(as_json(body(text))))
-        return Draft(body(text.text), text.note)
+        return drafted(body, "teams.md.j2", message, markup("teams"), self.max_bytes)
 
     def evaluate(self, answer: HttpAnswer, recipient: TeamsRecipient) -> Outcome:
         """By the status: 400 is of the body."""

@@ -11,7 +11,7 @@ from usage_pipeline.alerts.kinds.configuration import raise_configuration_alert
 from usage_pipeline.alerts.kinds.pipeline import raise_watch_alerts
 from usage_pipeline.alerts.kinds.source import raise_replica_alerts, raise_source_alerts
 from usage_pipeline.budgets.evaluate import Evaluation
-from usage_pipeline.budgets.past_days import correct_days, evaluate_days
+from usage_pipeline.budgets.past_days import correct_days, what_if_days
 from usage_pipeline.configuration import ActiveConfiguration, active_configuration, count_pass
 from usage_pipeline.delivery.heartbeat import send_heartbeat
 from usage_pipeline.delivery.worker import DeliverySummary, deliver_due
@@ -267,31 +267,35 @@ def run_pass(
     return run_steps(work, *STEPS)
 
 
-@dataclass(frozen=True)
-class Backfilled:
-    """How many events were booked otherwise than before, and where the daily tables differ from the events."""
-
-    events_changed: int
-    differences: list[Difference]
-
-
-def make_again(
+def book_again(
     connection: Connection,
     configuration: ActiveConfiguration,
     days: Sequence[date],
     *,
     progress: Callable[[int, int], None] | None = None,
-) -> Backfilled:
-    """Books past days' events again under the active configuration, then makes their daily tables and budget_status.
+) -> int:
+    """Books past days' events again under the active configuration, then makes their daily tables.
 
-    Keys, projects, environments, zones and prices come from what
-    the warehouse holds; no source is read, nothing is sent. A day that an event moved to or from, and that was not
-    asked for, is marked as changed for the next pass.
+    Returns how many events were booked otherwise than before. Keys, projects, environments, zones and prices come from
+    what the warehouse holds; no source is read, nothing is sent. A day that an event moved to or from, and that is not
+    among these, is marked as changed: :func:`correct_again` makes it when it was asked for, else the next pass does.
+    Several may work at once, each on days of its own.
     """
     changed = recount(connection, configuration.settings, days)
     roll_up(connection, days, progress=progress)
-    evaluate_days(connection, configuration, days)
-    return Backfilled(changed, differences(connection, days))
+    return changed
+
+
+def correct_again(connection: Connection, configuration: ActiveConfiguration, days: Sequence[date]) -> list[Difference]:
+    """Corrects the budgets of days that were all booked again; returns where the daily tables differ from the events.
+
+    For one at a time, when all of :func:`book_again` is done: an event that a later day gave to an earlier one is
+    rolled up first, and a month's budget is evaluated when its days are made.
+    """
+    moved = set(changed_days(connection)).intersection(days)
+    roll_up(connection, sorted(moved))
+    correct_days(connection, configuration, days)
+    return differences(connection, days)
 
 
 def backfill(
@@ -301,5 +305,8 @@ def backfill(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Difference]:
-    """Makes past days again; returns where the daily tables differ from the events."""
-    return make_again(connection, configuration, days, progress=progress).differences
+    """Makes past days again, with their budgets; returns where the daily tables differ from the events."""
+    book_again(connection, configuration, days, progress=progress)
+    found = correct_again(connection, configuration, days)
+    what_if_days(connection, configuration, days)
+    return found

@@ -6,6 +6,11 @@
 -- usage.budget_day. Safe to run twice.
 INSERT INTO usage.budget_definition AS known (hash)
 SELECT d.hash FROM jsonb_to_recordset(:'definitions'::jsonb) AS d (hash text)
+-- One that is known and was used lately is not even locked: past days are evaluated side by side.
+WHERE NOT EXISTS (
+    SELECT FROM usage.budget_definition k WHERE k.hash = d.hash AND k.last_used_at >= now() - interval '1 day'
+)
+ORDER BY d.hash
 ON CONFLICT (hash) DO UPDATE SET last_used_at = now() WHERE known.last_used_at < now() - interval '1 day';
 
 INSERT INTO stage_definition

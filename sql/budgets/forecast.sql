@@ -3,7 +3,8 @@
 -- Days out of the ordinary are capped first: neither a holiday nor a runaway moves what is usual. A value known for less
 -- than a week keeps the straight line. What is usual is found once a day and value.
 -- Reads stage_status, stage_budget, stage_definition, usage.budget_value, usage.budget_spent, usage.daily_hour_usage.
--- Writes stage_day, usage.budget_rhythm, stage_status. Safe to run twice. :judged_at is the moment to look ahead from.
+-- Writes stage_day, :rhythm (usage.budget_rhythm, or stage_rhythm for a past day), stage_status. Safe to run twice.
+-- :judged_at is the moment to look ahead from.
 -- Days without usage count as nothing, from the first one on.
 INSERT INTO stage_day
 SELECT r.budget_id, r.scope_value, r.measure, r.day, g.d::date, extract(isodow FROM g.d)::integer,
@@ -16,7 +17,7 @@ FROM (
     JOIN stage_budget b USING (budget_id)
     JOIN stage_definition d USING (n)
     JOIN usage.budget_value v ON v.definition_id = d.definition_id AND v.scope_value = s.scope_value
-    LEFT JOIN usage.budget_rhythm k ON k.budget_id = s.budget_id AND k.scope_value = s.scope_value AND k.measure = s.measure
+    LEFT JOIN :rhythm k ON k.budget_id = s.budget_id AND k.scope_value = s.scope_value AND k.measure = s.measure
     WHERE NOT d.by_quarter AND s.period NOT LIKE 'rolling:%'
       AND s.period_start <= :'judged_at'::timestamptz AND s.period_end > :'judged_at'::timestamptz
       AND k.day IS DISTINCT FROM (:'judged_at'::timestamptz AT TIME ZONE s.zone)::date
@@ -64,7 +65,7 @@ WITH middle AS (
     FROM calm c
     JOIN usual u USING (budget_id, scope_value, weekday)
 )
-INSERT INTO usage.budget_rhythm AS known
+INSERT INTO :rhythm AS known
 SELECT c.budget_id, c.scope_value, c.measure, c.day, count(*)::integer,
        y.usual,
        -- The last two weeks against the usual, a quarter believed.
@@ -118,7 +119,7 @@ WITH now_there AS (
     FROM stage_status s
     JOIN stage_budget b USING (budget_id)
     JOIN stage_definition d USING (n)
-    JOIN usage.budget_rhythm k USING (budget_id, scope_value, measure)
+    JOIN :rhythm k USING (budget_id, scope_value, measure)
     JOIN usage.budget_value v ON v.definition_id = d.definition_id AND v.scope_value = s.scope_value
     JOIN elapsed e ON e.zone = s.zone AND e.source = coalesce(s.scope ->> 'source', '')
      AND e.tenant_id = coalesce(s.scope ->> 'tenant_id', '')

@@ -79,6 +79,9 @@ CREATE TEMP TABLE IF NOT EXISTS stage_day (
     budget_id text, scope_value text, measure text, day date, usage_date date, weekday integer, amount numeric
 ) ON COMMIT DELETE ROWS;
 
+-- What is usual of a value as it was on a past day; that of today is kept in usage.budget_rhythm.
+CREATE TEMP TABLE IF NOT EXISTS stage_rhythm (LIKE usage.budget_rhythm INCLUDING INDEXES) ON COMMIT DELETE ROWS;
+
 CREATE TEMP TABLE IF NOT EXISTS stage_passed (
     budget_id text, scope_value text, period_start timestamptz, state_start timestamptz, tier_on text, tier_at numeric,
     level text, for_seconds numeric, passed boolean, counts boolean,

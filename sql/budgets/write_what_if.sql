@@ -11,6 +11,8 @@ FROM stage_status s
 :levels
 LEFT JOIN usage.budget_status k ON k.budget_id = s.budget_id AND k.scope_value = s.scope_value
  AND k.period_start = s.period_start AND k.judged_by = 'pass'
+-- In one order: of two who write the same day one waits for the other.
+ORDER BY s.budget_id, s.scope_value, s.period_start
 ON CONFLICT (budget_id, scope_value, period_start, usage_date, config_version) DO UPDATE
 SET period_end = excluded.period_end, zone = excluded.zone, period = excluded.period, scope_name = excluded.scope_name,
     measure = excluded.measure, spent = excluded.spent, "limit" = excluded."limit", ratio = excluded.ratio,

@@ -157,6 +157,8 @@ SELECT DISTINCT :'source', t.usage_date,
        (SELECT number FROM new_events) > :'few'::bigint OR r.usage_date IS NULL
 FROM touched_day t
 LEFT JOIN usage.rolled_day r USING (usage_date)
+-- In one order, as a roll-up takes them: neither waits for the other in a circle.
+ORDER BY 2
 ON CONFLICT (source, usage_date) DO UPDATE
 SET change = known.change + 1, changed_at = now(), anew = known.anew OR excluded.anew;
 

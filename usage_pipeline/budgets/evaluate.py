@@ -18,7 +18,7 @@ from usage_pipeline.budgets.pace import Extent, note_evaluated, note_looked, pac
 from usage_pipeline.settings import Budget, Settings
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.locks import Lock, lock_until_commit
-from usage_pipeline.warehouse.rows import rows
+from usage_pipeline.warehouse.rows import rows, value
 from usage_pipeline.warehouse.statements import statement
 
 # A period that has just ended is evaluated a while longer: calls that were logged late still count, and still alert.
@@ -26,7 +26,7 @@ CLOSING_TIME = timedelta(hours=6)
 _STAGES = ", ".join(
     f"stage_{name}"
     for name in ("definition", "condition", "mask", "budget", "limit", "tier", "cut", "span", "stale", "changed_member",
-                 "row", "bits", "marked", "taken", "part", "spent", "allowance", "status", "day", "passed")
+                 "row", "bits", "marked", "taken", "part", "spent", "allowance", "status", "day", "rhythm", "passed")
 )  # fmt: skip
 
 
@@ -66,6 +66,10 @@ class Evaluation:
     rows: int = 0
     levels: dict[str, int] = field(default_factory=dict)
     reached: list[Reached] = field(default_factory=list)
+
+
+class NotCountedError(Exception):
+    """There are days that budgets have to count first; who counts holds the lock of evaluations."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +118,13 @@ def _found(levels: Counter[str], reached: list[Reached]) -> Evaluation:
 
 def lock_evaluation(connection: Connection) -> None:
     """Waits for another evaluation to end; held until the transaction ends."""
-    connection.execute(with_dimensions("budgets/staging"))
+    open_evaluation(connection)
     lock_until_commit(connection, Lock.BUDGETS)
+
+
+def open_evaluation(connection: Connection) -> None:
+    """Makes this session's tables of an evaluation."""
+    connection.execute(with_dimensions("budgets/staging"))
     # Sums of ten thousand values fit; the default would sort on disk.
     connection.execute("SET LOCAL work_mem = '32MB'")
 
@@ -130,13 +139,16 @@ def evaluate(
     passed_at: datetime | None = None,
     names: Names | None = None,
     only_touched: bool = False,
+    may_count: bool = True,
 ) -> None:
     """Fills stage_status and stage_passed for the periods that the moments lie in; notifies nobody, writes no status.
 
     Of rolling windows, only the one at the last moment. ``judged_at`` is the moment that forecasts start from; left
     out: the last one. ``until`` leaves out what was spent on later days; ``passed_at`` leaves out
     periods that ended before it under other terms. Days that changed since they were counted are
-    counted first. With ``only_touched``, only values whose spending changed since the last evaluation.
+    counted first. With ``only_touched``, only values whose spending changed since the last evaluation. Without
+    ``may_count`` nothing of the warehouse is written, so that no lock is needed; raises NotCountedError where days
+    are to be counted.
     """
     connection.execute(f"TRUNCATE {_STAGES}".encode())
     if not settings.budgets:
@@ -147,7 +159,10 @@ def evaluate(
     connection.execute(
         statement("budgets/stale_days"), {"moments": json.dumps([moment.isoformat() for moment in moments])}
     )
-    _count_days(connection, parameters)
+    if may_count:
+        _count_days(connection, parameters)
+    elif value(connection, bool, "SELECT EXISTS (SELECT FROM stage_stale)"):
+        raise NotCountedError
     connection.execute("ANALYZE stage_budget, stage_definition, stage_cut")
     connection.execute(
         with_dimensions("budgets/spent"), {"until": until, "passed_at": passed_at, "only_touched": only_touched}
@@ -159,7 +174,8 @@ def evaluate(
     looked_from = {"judged_at": judged_at or max(moments)}
     connection.execute(statement("budgets/evaluate"), looked_from)
     connection.execute("ANALYZE stage_status (budget_id, scope_value, period_start)")
-    connection.execute(statement("budgets/forecast"), looked_from)
+    # What is usual today is kept for the passes: looking back from a past day leaves it alone.
+    connection.execute(_forecast("usage.budget_rhythm" if until is None else "stage_rhythm"), looked_from)
     connection.execute(statement("budgets/passed"))
     connection.execute("ANALYZE stage_passed")
 
@@ -177,6 +193,11 @@ def _count_days(connection: Connection, parameters: Mapping[str, object]) -> Non
     for stale in rows(connection, _StaleDays, query):
         counted = "budgets/rows_of_events" if stale.by_event else "budgets/rows_of_days"
         connection.execute(_count(counted), {**parameters, "by_event": stale.by_event, "days": stale.days})
+
+
+@cache
+def _forecast(rhythm: LiteralString) -> sql.SQL:
+    return sql.SQL(statement("budgets/forecast").replace(":rhythm", rhythm))
 
 
 @cache

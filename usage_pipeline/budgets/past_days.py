@@ -6,7 +6,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from usage_pipeline.budgets.evaluate import evaluate, lock_evaluation, with_levels
+import psycopg
+
+from usage_pipeline.budgets.evaluate import NotCountedError, evaluate, lock_evaluation, open_evaluation, with_levels
 from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.rows import rows
@@ -21,8 +23,11 @@ def correct_days(connection: Connection, configuration: ActiveConfiguration, day
     Only where the same terms evaluated then, or nobody did: what another version of the file evaluated stays on record.
     """
     now = datetime.now(UTC)
-    for start in range(0, len(days), _DAYS_A_TRANSACTION):
-        moments = [_end(day, configuration, now) for day in days[start : start + _DAYS_A_TRANSACTION]]
+    # What a period leaves to the next is looked up where it was written: one day after the other.
+    rolls_over = any(budget.rollover for budget in configuration.settings.budgets)
+    together = 1 if rolls_over else _DAYS_A_TRANSACTION
+    for start in range(0, len(days), together):
+        moments = [_end(day, configuration, now) for day in days[start : start + together]]
         with connection.transaction():
             lock_evaluation(connection)
             evaluate(connection, configuration.settings, moments, judged_at=now)
@@ -40,18 +45,32 @@ def what_if_days(
 ) -> None:
     """Writes budget_status_what_if: how budgets would have stood at each day's end under the active configuration.
 
-    What was in force then stays in budget_status and stands beside it; raises no alert.
+    What was in force then stays in budget_status and stands beside it; raises no alert. Several may do it at once, and
+    beside a pass: a day waits for others only where budgets have to count a day first.
     """
     now = datetime.now(UTC)
     for day in days:
-        with connection.transaction():
-            lock_evaluation(connection)
-            evaluate(connection, configuration.settings, [_end(day, configuration, now)], until=day)
-            connection.execute(
-                with_levels("budgets/write_what_if"), {"day": day, "config_version": configuration.version}
-            )
+        try:
+            _write_what_if(connection, configuration, day, now, alone=False)
+        except (NotCountedError, psycopg.errors.SerializationFailure):
+            _write_what_if(connection, configuration, day, now, alone=True)
         if progress:
             progress(day)
+
+
+def _write_what_if(
+    connection: Connection, configuration: ActiveConfiguration, day: date, now: datetime, *, alone: bool
+) -> None:
+    with connection.transaction():
+        if alone:
+            lock_evaluation(connection)
+        else:
+            # All that is read is of one moment, whatever others count meanwhile.
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            open_evaluation(connection)
+        moments = [_end(day, configuration, now)]
+        evaluate(connection, configuration.settings, moments, until=day, may_count=alone)
+        connection.execute(with_levels("budgets/write_what_if"), {"day": day, "config_version": configuration.version})
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from usage_pipeline.commands.output import (
     say,
     show_records,
 )
-from usage_pipeline.pipeline import backfill as backfill_days
+from usage_pipeline.pipeline import book_again, correct_again
 from usage_pipeline.usage.days import days_to_make
 from usage_pipeline.usage.roll_up import changed_days
 
@@ -46,11 +46,14 @@ def backfill(
         _show_what_if(days, as_json)
         return
     with open_context() as (connection, configuration):
-        found = []
         known = days_to_make(connection, days)
         parts = [known[start : start + _DAYS_AT_ONCE] for start in range(0, len(known), _DAYS_AT_ONCE)]
-        for part in track(parts, "days", console=err, transient=True, disable=as_json or not err.is_terminal):
-            found += backfill_days(connection, configuration, part)
+        hidden = as_json or not err.is_terminal
+        for part in track(parts, "days", console=err, transient=True, disable=hidden):
+            book_again(connection, configuration, part)
+        found = correct_again(connection, configuration, known)
+        for part in track(parts, "budgets", console=err, transient=True, disable=hidden):
+            what_if_days(connection, configuration, part)
             report_made(connection, configuration.settings, part)
         waiting = changed_days(connection)
     if as_json:

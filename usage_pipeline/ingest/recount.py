@@ -1,15 +1,19 @@
 """Books past days' events again under the active configuration, from the warehouse alone; no source is read."""
 
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, timedelta
 
 from usage_pipeline.ingest.configured_dimensions import apply_configuration
 from usage_pipeline.ingest.counting import book_staged, counting_rules, open_staging
 from usage_pipeline.ingest.source_lock import source_lock
 from usage_pipeline.settings import Settings
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.locks import DayLock, lock_days_until_commit
 from usage_pipeline.warehouse.rows import values
 from usage_pipeline.warehouse.statements import statement
+
+# By how many days an event may move when its tenant's zone changes.
+_MOVES = 2
 
 
 def recount(
@@ -23,14 +27,18 @@ def recount(
 
     The statements are those of a pass. An event whose day moves because its tenant's zone changed marks both days as
     changed; events of other days stay as they are. A day of a source is one transaction: safe to run twice, beside a
-    pass, and to kill anywhere. Raises SourceError when a pass holds a source for over a minute.
+    pass, and to kill anywhere. Several may work at once: a day, with those that its events may move to or from, is
+    booked by one. Raises SourceError when a pass holds a source for over a minute.
     """
     open_staging(connection)
     changed = 0
     sources = _sources(connection, days)
+    for source_id in sources:
+        with source_lock(connection, source_id), connection.transaction():
+            _prepare(connection, settings, source_id)
     for done, day in enumerate(days, start=1):
         for source_id in sources:
-            with source_lock(connection, source_id), connection.transaction():
+            with source_lock(connection, source_id, shared=True), connection.transaction():
                 changed += _recount_day(connection, settings, source_id, day)
         if progress:
             progress(done, len(days))
@@ -42,13 +50,26 @@ def _sources(connection: Connection, days: Sequence[date]) -> list[str]:
     return values(connection, str, "SELECT source FROM usage.source_state ORDER BY source") if days else []
 
 
-def _recount_day(connection: Connection, settings: Settings, source_id: str, day: date) -> int:
+def _prepare(connection: Connection, settings: Settings, source_id: str) -> None:
+    """What is of the source as a whole: done alone, so that days of it may be booked side by side."""
     apply_configuration(connection, source_id, settings)
+    _forget_slots(connection, source_id)
+
+
+def _forget_slots(connection: Connection, source_id: str) -> None:
+    """Were the rules of before to come back, what was counted by them would have to be read again."""
+    connection.execute("DELETE FROM usage.read_slot WHERE source = %s", [source_id])
+
+
+def _recount_day(connection: Connection, settings: Settings, source_id: str, day: date) -> int:
+    around = [day + timedelta(days=number) for number in range(-_MOVES, _MOVES + 1)]
+    lock_days_until_commit(connection, DayLock.BOOKING, around)
     parameters = {**counting_rules(settings, source_id).booking_parameters(), "day": day}
     connection.execute(statement("ingest/restage_day"), parameters)
     # Temporary tables have no statistics of their own until somebody asks.
     connection.execute("ANALYZE restaged")
     connection.execute(statement("ingest/restage"), parameters)
-    # Were the rules of before to come back, what was counted by them would have to be read again.
-    connection.execute("DELETE FROM usage.read_slot WHERE source = %s", [source_id])
-    return book_staged(connection, parameters)
+    changed = book_staged(connection, parameters)
+    # What a pass has kept meanwhile; last, for others that book other days wait here until the commit.
+    _forget_slots(connection, source_id)
+    return changed

@@ -1,4 +1,4 @@
-"""Holds a source's lock: only one process at a time reads it or books its events again."""
+"""Holds a source's lock: one process at a time reads it, or some book its events again, each other days."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,17 +18,22 @@ class SourceBusyError(SourceError):
 
 
 @contextmanager
-def source_lock(warehouse: Connection, source_id: str, patience: timedelta = PATIENCE) -> Iterator[None]:
+def source_lock(
+    warehouse: Connection, source_id: str, patience: timedelta = PATIENCE, *, shared: bool = False
+) -> Iterator[None]:
     """Waits for the lock as long as ``patience``; it goes with the session when we are killed.
 
+    ``shared``: with others that hold it shared; they see to it that they do not book the same days. Whoever waits for
+    the lock alone comes before those that ask for it shared after him.
     Raises SourceBusyError when another has not ended by then.
     """
+    suffix = "_shared" if shared else ""
     key = f"usage_pipeline.ingest.{source_id}"
     seconds = int(patience.total_seconds())
     warehouse.execute("SELECT set_config('lock_timeout', %s, false)", [f"{seconds}s"])
     try:
         with working_in_warehouse():
-            warehouse.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [key])
+            warehouse.execute(f"SELECT pg_advisory_lock{suffix}(hashtextextended(%s, 0))".encode(), [key])
     except psycopg.errors.LockNotAvailable:
         raise SourceBusyError(
             f"another pass is reading it, and has not ended within {seconds} seconds; try again later"
@@ -39,4 +44,4 @@ def source_lock(warehouse: Connection, source_id: str, patience: timedelta = PAT
         yield
     finally:
         if not warehouse.closed:
-            warehouse.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [key])
+            warehouse.execute(f"SELECT pg_advisory_unlock{suffix}(hashtextextended(%s, 0))".encode(), [key])

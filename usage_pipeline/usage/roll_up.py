@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.locks import Lock, lock_until_commit
+from usage_pipeline.warehouse.locks import DayLock, lock_days_until_commit
 from usage_pipeline.warehouse.rows import rows, values
 from usage_pipeline.warehouse.statements import statement
 
@@ -53,7 +53,8 @@ def roll_up(
     ``anew``: the days are made again from all their events. Else only those that are marked so are; of the others that
     changed, what changed is added (usage.usage_change), and what did not change stays.
     Safe to run twice, at the same time as another roll-up or an ingest, and to kill anywhere: a month of days is one
-    transaction, and a day that changes meanwhile stays marked as changed.
+    transaction, and a day that changes meanwhile stays marked as changed. Of two that share days one waits for the
+    other; two that share none do not.
     """
     for start in range(0, len(days), _DAYS_A_TRANSACTION):
         part = list(days[start : start + _DAYS_A_TRANSACTION])
@@ -74,9 +75,12 @@ class _Mark:
 
 
 def _roll_up_together(connection: Connection, days: list[date], anew: bool) -> None:
-    # One roll-up at a time: two that make the same day would both insert it.
-    lock_until_commit(connection, Lock.ROLL_UP)
-    marks = "SELECT source, usage_date, change, anew FROM usage.changed_day WHERE usage_date = ANY(%s)"
+    # A day is made by one at a time: two would both insert it.
+    lock_days_until_commit(connection, DayLock.ROLL_UP, days)
+    marks = (
+        "SELECT source, usage_date, change, anew FROM usage.changed_day WHERE usage_date = ANY(%s)"
+        " ORDER BY source, usage_date"
+    )
     seen = rows(connection, _Mark, marks, [days])
     whole = sorted({mark.usage_date for mark in seen if mark.anew}.union(days if anew else ()))
     added_to = sorted({mark.usage_date for mark in seen}.difference(whole))

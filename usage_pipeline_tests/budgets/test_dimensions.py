@@ -85,6 +85,6 @@ def test_no_statement_asks_for_a_part_that_is_not_made() -> None:
     asked, made = set(), set(fragments())
     for path in (*sql_folder().glob("budgets/*.sql"), *sql_folder().glob("anomalies/*.sql")):
         asked |= set(re.findall(r"(?<!:):([a-z_]+)", with_dimensions(f"{path.parent.name}/{path.stem}")))
-    # Put in by others: rows of either kind, the scope, the period, the level.
-    assert asked <= {"rows", "fits_scope", "in_scope", "in_period", "levels"}
+    # Put in by others: rows of either kind, the scope, the period, the level, where what is usual is kept.
+    assert asked <= {"rows", "fits_scope", "in_scope", "in_period", "levels", "rhythm"}
     assert not asked & made

@@ -87,7 +87,8 @@ def test_made_again_each_day_is_told_and_its_partitions_are_materialized(
     found = summary(result)
     assert (found["days"], found["made_again"], found["differences_to_events"]) == (3, True, 0)
     told = capfd.readouterr().err
-    assert [f"{day} ({number} of 3): 0 events booked otherwise" in told
+    assert f"{DAYS[1]} to {DAYS[3]}: 0 events booked otherwise" in told
+    assert [f"{day} ({number} of 3): evaluated" in told
             for number, day in enumerate(DAYS[1:4], start=1)] == [True] * 3  # fmt: skip
     made = {(e.asset_key.to_user_string(), e.partition) for e in result.all_events
             if e.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION and e.asset_key}  # fmt: skip

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
-# Each new page is a window of a whole browser, whose address bar is two pages more: half the processor's time of a test.
-# The last list counts, so Playwright's own features that matter here stand in it, too.
+# Each new page is a window of a whole browser, whose address bar is two pages more: half of a test's processor time.
+# The last list counts, so what matters here of Playwright's own stands in it, too.
 _OFF = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup", "HttpsUpgrades", "MediaRouter",
         "OptimizationHints", "PaintHolding", "PreconnectToSearch")  # fmt: skip
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

@@ -21,6 +21,7 @@ from usage_pipeline.ingest.pass_record import begin_pass, end_pass
 from usage_pipeline.ingest.read_all_sources import read_all_sources
 from usage_pipeline.ingest.read_source import IngestResult, Progress
 from usage_pipeline.ingest.recount import recount
+from usage_pipeline.past_meanwhile import PastMeanwhile
 from usage_pipeline.usage.days import keep_first_day_of
 from usage_pipeline.usage.roll_up import Difference, changed_days, differences, roll_up
 from usage_pipeline.warehouse.connection import Connection
@@ -83,6 +84,8 @@ class Pass:
     bounded: bool = False
     progress: Callable[[Progress], None] | None = None
     rolled_up: Callable[[int, int], None] | None = None
+    # Past days that were made, and their budgets corrected, while sources were read.
+    made_meanwhile: list[date] = field(default_factory=list)
     summary: PassSummary = field(default_factory=PassSummary)
 
     @cached_property
@@ -120,13 +123,18 @@ def _begin(work: Pass) -> None:
 
 def _read_sources(work: Pass) -> None:
     deadline = timedelta(seconds=work.configuration.settings.reading.pass_deadline_seconds)
-    work.summary.ingested, work.summary.source_errors = read_all_sources(
-        work.connection,
-        work.configuration.settings,
-        sweep=work.sweep,
-        within=deadline if work.bounded else None,
-        progress=work.progress,
-    )
+    # Where passes follow each other, runs of their own make the past days, beside those that read.
+    meanwhile = None if work.bounded or work.days is not None else PastMeanwhile(work.connection, work.configuration)
+    try:
+        work.summary.ingested, work.summary.source_errors = read_all_sources(
+            work.connection,
+            work.configuration.settings,
+            sweep=work.sweep,
+            within=deadline if work.bounded else None,
+            progress=meanwhile.hearing(work.progress) if meanwhile else work.progress,
+        )
+    finally:
+        work.made_meanwhile = meanwhile.end() if meanwhile else []
     work.summary.sources_behind = {
         result.source_id: f"source {result.source_id!r}: {result.behind}"
         for result in work.summary.ingested
@@ -140,13 +148,16 @@ def _alert_on_sources(work: Pass) -> None:
 
 
 def _roll_up(work: Pass) -> None:
-    work.summary.days = changed_days(work.connection) if work.days is None else work.days
-    roll_up(work.connection, work.summary.days, anew=work.anew, progress=work.rolled_up)
+    days = changed_days(work.connection) if work.days is None else work.days
+    roll_up(work.connection, days, anew=work.anew, progress=work.rolled_up)
+    work.made_meanwhile = sorted(set(work.made_meanwhile).difference(days))
+    work.summary.days = sorted({*work.made_meanwhile, *days})
     keep_first_day_of(work.connection)
 
 
 def _evaluate(work: Pass) -> None:
-    if late := [day for day in work.summary.days if work.days is None and day < _yesterday(work)]:
+    to_correct = sorted(set(work.summary.days).difference(work.made_meanwhile))
+    if late := [day for day in to_correct if work.days is None and day < _yesterday(work)]:
         correct_days(work.connection, work.configuration, late)
     work.summary.evaluation, raised = evaluate_and_alert(work.connection, work.configuration, _now(), everything=False)
     work.summary.alerts += raised

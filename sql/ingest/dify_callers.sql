@@ -1,36 +1,8 @@
--- Says who made each staged call: by entry point first, then by the end user or account behind it.
--- Reads stage_message, stage_run, usage.run_ledger, usage.usage_event. Writes the temporary tables message_caller and run_caller.
+-- Says who made each staged run: by entry point first, then by the end user or account behind it.
+-- Reads stage_run, message_caller, usage.run_ledger. Writes the temporary table run_caller.
 -- Order of the tests: trigger, debug, explore, web app, MCP, nested tool, API. Safe to run twice.
 -- Who was known once stays known when Dify has deleted the end user or account since.
 -- 'openapi' (Dify 1.15) is a caller with a token of its own, not with an app's key: it is kept apart from 'api'.
-INSERT INTO message_caller
-SELECT DISTINCT ON (m.id) m.id, m.run_id, m.app_id,
-    CASE
-        WHEN known.caller_id IS NOT NULL THEN known.caller_kind
-        WHEN m.invoke_from = 'trigger' THEN 'trigger'
-        WHEN m.invoke_from IN ('debugger', 'validation') THEN 'debug'
-        WHEN m.invoke_from = 'explore' THEN 'explore'
-        WHEN m.invoke_from = 'web-app' THEN 'web_app'
-        WHEN m.user_type = 'mcp' THEN 'mcp'
-        WHEN m.user_app_id IS NOT NULL AND m.user_app_id <> m.app_id THEN 'nested'
-        WHEN m.invoke_from = 'openapi' OR m.user_type = 'openapi' THEN 'openapi'
-        WHEN m.invoke_from IN ('service-api', 'published') THEN 'api'
-        WHEN m.user_type = 'browser' THEN 'web_app'
-        WHEN m.user_type IN ('service-api', 'service_api') THEN 'api'
-        WHEN m.account_email IS NOT NULL OR m.from_source = 'console' THEN 'console'
-        ELSE 'unknown'
-    END,
-    coalesce(m.user_session, m.account_email, known.caller_id)
-FROM stage_message m
-LEFT JOIN LATERAL (
-    SELECT e.caller_kind, e.caller_id FROM usage.usage_event e
-    WHERE e.source = :'source' AND e.event_id = 'message:' || m.id
-    UNION ALL
-    SELECT l.caller_kind, l.caller_id FROM usage.run_ledger l WHERE l.source = :'source' AND l.run_id = m.run_id
-    LIMIT 1
-) AS known ON m.user_session IS NULL AND m.account_email IS NULL
-ORDER BY m.id;
-
 INSERT INTO run_caller
 SELECT DISTINCT ON (r.id) r.id,
     CASE

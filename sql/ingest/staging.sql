@@ -90,7 +90,8 @@ CREATE TEMP TABLE IF NOT EXISTS staged_call (
 
 -- What the ledger says of the staged events, as far as booking them again needs it.
 CREATE TEMP TABLE IF NOT EXISTS known_event (
-    event_id text PRIMARY KEY, usage_date date, total_tokens bigint, logged_api_key_id text
+    event_id text PRIMARY KEY, usage_date date, total_tokens bigint, logged_api_key_id text, caller_kind text,
+    caller_id text, provider text, model text
 ) ON COMMIT DELETE ROWS;
 
 CREATE TEMP TABLE IF NOT EXISTS asked_run (run_id text) ON COMMIT DELETE ROWS;

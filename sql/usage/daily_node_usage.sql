@@ -22,5 +22,8 @@ FROM usage.usage_event e
 WHERE e.usage_date = ANY(:'days'::date[])
 GROUP BY e.usage_date, e.source, e.tenant_id, e.app_id, e.node_id, e.node_type, e.node_title, e.provider, e.model,
        e.currency
-HAVING count(*) FILTER (WHERE e.event_id NOT LIKE 'residual:%' AND e.basis = 'logged') > 0
-       OR sum(e.total_tokens) > 0 OR coalesce(sum(e.cost), 0) > 0;
+-- By the sums above alone: each further one costs as much as they do. Nothing estimated is without tokens.
+HAVING count(*) FILTER (WHERE e.basis = 'logged' AND e.event_id NOT LIKE 'residual:%') > 0
+       OR coalesce(sum(e.total_tokens) FILTER (WHERE e.basis = 'logged'), 0) > 0
+       OR coalesce(sum(e.total_tokens) FILTER (WHERE e.basis = 'estimated'), 0) > 0
+       OR coalesce(sum(e.cost) FILTER (WHERE e.basis = 'logged'), 0) > 0;

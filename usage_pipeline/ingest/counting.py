@@ -87,7 +87,7 @@ def count_staged(warehouse: Connection, family: Family, parameters: Mapping[str,
 def make_events(warehouse: Connection, family: Family, parameters: Mapping[str, object]) -> None:
     """Turns the staged rows into attributed and priced events in stage_event."""
     _analyze(warehouse, *family.staged)
-    for name in (*family.set_aside, *family.events, "ingest/known_events", *family.known):
+    for name in (*family.set_aside, *family.events):
         warehouse.execute(statement(name), parameters)
     _attribute_and_price(warehouse, parameters)
 
@@ -102,7 +102,6 @@ def merge_events(warehouse: Connection, family: Family, parameters: Mapping[str,
 
 def book_staged(warehouse: Connection, parameters: Mapping[str, object]) -> int:
     """Attributes and prices the staged events and merges them into the ledger; returns how many changed."""
-    warehouse.execute(statement("ingest/known_events"), parameters)
     _attribute_and_price(warehouse, parameters)
     return _merge(warehouse, parameters)
 

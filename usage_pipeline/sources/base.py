@@ -84,8 +84,7 @@ class Family:
     """How what some kinds of source stage becomes usage events: names of statements in sql/, in their order."""
 
     staged: tuple[str, ...]  # the large staging tables, which counting wants statistics of
-    events: tuple[str, ...]  # from the staged rows to stage_event
-    known: tuple[str, ...] = ()  # when the ledger's word on the staged events is known
+    events: tuple[str, ...]  # from the staged rows to stage_event, with the ledger's word on them in known_event
     afterwards: tuple[str, ...] = ()  # when the events are merged
     set_aside: tuple[str, ...] = ()  # before these: takes out what cannot be counted, and notes it
     names_in_rows: bool = False  # workspaces, projects and keys are known by the rows alone
@@ -96,24 +95,25 @@ DIFY = Family(
     set_aside=("ingest/set_aside", "ingest/note_set_aside"),
     events=(
         "ingest/dify_late_notes",
-        "ingest/dify_callers",
         "ingest/dify_messages",
+        "ingest/dify_callers",
         "ingest/dify_nodes",
         "ingest/dify_runs",
         "ingest/dify_tool_calls",
         "ingest/dify_documents",
         "ingest/dify_key_records",
         "ingest/dify_stopped",
+        "ingest/known_events",
         "ingest/keep_known",
         "ingest/dify_nested",
         "ingest/restage",
+        "ingest/dify_estimates_over",
     ),
-    known=("ingest/dify_estimates_over",),
     afterwards=("ingest/dify_open_rows", "ingest/dify_problems"),
 )
 LOG = Family(
     staged=("stage_log",),
-    events=("ingest/completion_logs",),
+    events=("ingest/completion_logs", "ingest/known_events"),
     afterwards=("ingest/completion_log_problems",),
     names_in_rows=True,
 )

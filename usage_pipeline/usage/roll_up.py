@@ -8,6 +8,7 @@ from decimal import Decimal
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.locks import DayLock, lock_days_until_commit
 from usage_pipeline.warehouse.rows import rows, values
+from usage_pipeline.warehouse.sessions import SESSIONS, in_parts
 from usage_pipeline.warehouse.statements import statement
 
 # daily_usage comes first: the narrower tables are sums of it.
@@ -22,6 +23,8 @@ DAILY_TABLES = (
 _SUMS_OF_EVENTS = ("daily_usage", "daily_node_usage", "daily_hour_usage")
 _SUMS_OF_DAILY_USAGE = ("daily_project_usage", "daily_key_usage", "daily_user_usage", "daily_model_usage")
 _DAYS_A_TRANSACTION = 31
+# Fewer days are made by one session: opening another takes as long.
+_DAYS_FOR_TWO = 8
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ def roll_up(
     *,
     anew: bool = True,
     progress: Callable[[int, int], None] | None = None,
+    sessions: int = SESSIONS,
 ) -> None:
     """Brings every daily table of the days up to the events; other days are not touched.
 
@@ -54,14 +58,26 @@ def roll_up(
     changed, what changed is added (usage.usage_change), and what did not change stays.
     Safe to run twice, at the same time as another roll-up or an ingest, and to kill anywhere: a month of days is one
     transaction, and a day that changes meanwhile stays marked as changed. Of two that share days one waits for the
-    other; two that share none do not.
+    other; two that share none do not. Many days are made by ``sessions`` at once.
     """
-    for start in range(0, len(days), _DAYS_A_TRANSACTION):
-        part = list(days[start : start + _DAYS_A_TRANSACTION])
-        with connection.transaction():
-            _roll_up_together(connection, part, anew)
+    parts = _parts(days, sessions)
+
+    def make(session: Connection, part: list[date]) -> None:
+        with session.transaction():
+            _roll_up_together(session, part, anew)
+
+    def done(number: int) -> None:
         if progress:
-            progress(min(start + _DAYS_A_TRANSACTION, len(days)), len(days))
+            progress(sum(len(part) for part in parts[:number]), len(days))
+
+    in_parts(connection, parts, make, done=done, sessions=sessions)
+
+
+def _parts(days: Sequence[date], sessions: int) -> list[list[date]]:
+    """Returns the days in parts of at most a month, an even share for each session."""
+    size = len(days) if len(days) < _DAYS_FOR_TWO else -(-len(days) // sessions)
+    size = max(min(size, _DAYS_A_TRANSACTION), 1)
+    return [list(days[start : start + size]) for start in range(0, len(days), size)]
 
 
 @dataclass(frozen=True)
@@ -75,6 +91,8 @@ class _Mark:
 
 
 def _roll_up_together(connection: Connection, days: list[date], anew: bool) -> None:
+    # Groups of a month are kept in memory; the default would sort them on disk.
+    connection.execute("SET LOCAL work_mem = '64MB'")
     # A day is made by one at a time: two would both insert it.
     lock_days_until_commit(connection, DayLock.ROLL_UP, days)
     marks = (

@@ -1,7 +1,10 @@
 """`usage-pipeline run`: one whole pass without a daemon."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -14,6 +17,9 @@ from usage_pipeline.configuration import active_configuration
 from usage_pipeline.ingest.read_source import Progress as ReadingProgress
 from usage_pipeline.pipeline import PassSummary, run_pass
 from usage_pipeline.settings.environment import config_path
+
+# Before that a pace says nothing.
+_TELLING_AFTER_S = 2.0
 
 
 @for_people
@@ -64,8 +70,33 @@ def reading_progress(*, quiet: bool) -> Iterator[Callable[[ReadingProgress], Non
     with Progress(*columns, console=err, transient=True) as bar:
         task = bar.add_task("reading", total=None)
 
+        paces: dict[str, Pace] = {}
+
         def show(progress: ReadingProgress) -> None:
-            text = f"{progress.source_id}: read up to {progress.read_up_to:%Y-%m-%d %H:%M}"
-            bar.update(task, description=f"{text}, {progress.events_changed:,} events")
+            pace = paces.setdefault(
+                progress.source_id, Pace(time.monotonic(), progress.read_up_to, progress.events_changed)
+            )
+            bar.update(task, description=in_words(progress, pace, time.monotonic()))
 
         yield show
+
+
+@dataclass(frozen=True)
+class Pace:
+    """When the reading of a source was first heard of (seconds of a clock that only goes on), and where it was then."""
+
+    began_s: float
+    began_at: datetime
+    events: int
+
+
+def in_words(progress: ReadingProgress, pace: Pace, now_s: float) -> str:
+    """How far a reading has come: the moment reached, events, how many a second, and the time left at that pace."""
+    text = (
+        f"{progress.source_id}: read up to {progress.read_up_to:%Y-%m-%d %H:%M} UTC, {progress.events_changed:,} events"
+    )
+    took_s, way = now_s - pace.began_s, progress.read_up_to - pace.began_at
+    if took_s < _TELLING_AFTER_S or not way:
+        return text
+    left = timedelta(seconds=round(took_s * max((progress.clock - progress.read_up_to) / way, 0)))
+    return f"{text}, {(progress.events_changed - pace.events) / took_s:,.0f} a second, about {left} left"

@@ -130,8 +130,8 @@ def test_all_stands_as_if_it_had_been_made_afterwards(
         assert callable(progress)
         progress(news(timedelta(days=20)))
         wait_until_made(counted, DAYS[:18])
-        connection.execute("UPDATE usage.usage_event SET total_tokens = 7000, input_tokens = 7000 WHERE usage_date = %s",
-                           [DAYS[3]])  # fmt: skip
+        more = "UPDATE usage.usage_event SET total_tokens = 7000, input_tokens = 7000 WHERE usage_date = %s"
+        connection.execute(more, [DAYS[3]])
         connection.execute(
             "INSERT INTO usage.changed_day (source, usage_date, anew) VALUES ('main', %s, true)", [DAYS[3]]
         )

@@ -23,15 +23,18 @@ class Size:
     idle_s: int
     storage_days: int
     storage_passes: int  # a day
+    past_events: int  # of the sixty days that a cluster makes again
 
 
 FULL = Size(
     "full", messages=2_000_000, runs=100_000, rounds=3, round_rows=200_000, history=(1_000_000, 10_000_000),
     unchanged=30_000, budget_callers=5_000, repeats=5, alerts=20, idle_s=90, storage_days=9, storage_passes=720,
+    past_events=200_000,
 )  # fmt: skip
 SMALL = Size(
     "small", messages=100_000, runs=5_000, rounds=2, round_rows=20_000, history=(50_000, 500_000),
     unchanged=3_000, budget_callers=500, repeats=3, alerts=4, idle_s=20, storage_days=8, storage_passes=96,
+    past_events=30_000,
 )  # fmt: skip
 SIZES = {size.name: size for size in (FULL, SMALL)}
 

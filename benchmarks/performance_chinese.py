@@ -32,6 +32,7 @@ _WORDS = (
     (r"^!\[Each figure as a part of its limit\]\(images/", "![各个数字占其上限的比例](../images/"),
     (r"^## First reading, and the daily tables$", "## 首次读取与日表"),
     (r"^## Passes, ticks and commands$", "## 各轮处理与命令"),
+    (r"^## Past days made again on a cluster's workers$", "## 集群上重做过去的日子"),
     (r"^## `up`: idle cost and latency$", "## `up`：空闲开销与延迟"),
     (
         r"^## The report of ([\d,]+) projects that each called (\d+) models$",
@@ -66,6 +67,11 @@ _WORDS = (
     (r"^usage-pipeline run without news$", "没有新数据的 usage-pipeline run"),
     (r"^(usage-pipeline \S.*)$", r"命令 \1"),
     (r"^dagster --help, to compare$", "作为比较：dagster --help"),
+    (
+        r"^([\d,]+) past days of ([\d,]+) events made again by two Celery workers$",
+        r"两个 Celery 工作进程重做 \2 个事件的 \1 天",
+    ),
+    (r"^by one: ", "一个工作进程："),
     (r"^`up` without news for (\d+) s$", r"`up` 在 \1 秒内没有新数据"),
     (r"^Its PostgreSQL meanwhile$", "期间它的 PostgreSQL"),
     (

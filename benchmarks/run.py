@@ -24,6 +24,7 @@ from benchmarks.performance_page import write_page
 BENCHMARKS: Mapping[str, tuple[str, str]] = {
     "reading": ("benchmarks.first_read", "First reading, and the daily tables"),
     "ticks": ("benchmarks.ticks", "Passes, ticks and commands"),
+    "backfill": ("benchmarks.backfill", "Past days made again on a cluster's workers"),
     "running": ("benchmarks.running", "`up`: idle cost and latency"),
     "report": ("benchmarks.report", "The report of 1,000 projects that each called 100 models"),
     "storage": ("benchmarks.dagster_storage", "Dagster's storage"),

@@ -39,8 +39,12 @@ class Place:
         if "migrated" not in self._copied:
             migrate(self.database("migrated"))
             self._copied.add("migrated")
+        return self.copy(name, "migrated")
+
+    def copy(self, name: str, of: str) -> str:
+        """Returns the URL of a new database like another one, to which nobody is connected."""
         self._execute(f"DROP DATABASE IF EXISTS {name}")
-        self._execute(f"CREATE DATABASE {name} TEMPLATE migrated")
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {of}")
         return self.server.url(name)
 
     def dify(self, name: str, **made: object) -> str:

@@ -283,6 +283,7 @@ def book_again(
     configuration: ActiveConfiguration,
     days: Sequence[date],
     *,
+    prepared: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
     """Books past days' events again under the active configuration, then makes their daily tables.
@@ -290,9 +291,9 @@ def book_again(
     Returns how many events were booked otherwise than before. Keys, projects, environments, zones and prices come from
     what the warehouse holds; no source is read, nothing is sent. A day that an event moved to or from, and that is not
     among these, is marked as changed: :func:`correct_again` makes it when it was asked for, else the next pass does.
-    Several may work at once, each on days of its own.
+    Several may work at once, each on days of its own, after one :func:`prepare_recount`.
     """
-    changed = recount(connection, configuration.settings, days)
+    changed = recount(connection, configuration.settings, days, prepared=prepared)
     roll_up(connection, days, progress=progress)
     return changed
 

@@ -52,6 +52,7 @@ _LONG = (
     "commands/test_demo.py",
     "commands/test_dagster_ui.py",
     "defs/test_pass.py",
+    "defs/test_cluster.py",
     "commands/test_fuzz.py",
     "ingest/test_side_by_side.py",
     "ingest/test_live.py",

@@ -52,12 +52,16 @@ _BOOKED, _WRONG = "events_booked_otherwise", "differences_to_events"
 @dg.op(out=dg.DynamicOut(dg.Nothing), description="Finds the days that are asked for, and cuts them into ranges.")
 def choose_days(context: dg.OpExecutionContext, config: PastDays, warehouse: Warehouse) -> Iterator[Range]:
     """A step for each range follows; days that cannot be are refused in words."""
+    from usage_pipeline.ingest.recount import prepare_recount
+
     with warehouse.connection() as connection:
-        today = warehouse.configuration(connection).settings.today()
-    try:
-        days = asked_days(config, today)
-    except inputs.InputError as error:
-        raise dg.Failure(str(error), allow_retries=False) from None
+        settings = warehouse.configuration(connection).settings
+        try:
+            days = asked_days(config, settings.today())
+        except inputs.InputError as error:
+            raise dg.Failure(str(error), allow_retries=False) from None
+        if not config.what_if:
+            prepare_recount(connection, settings)
     keep_days(context, days)
     yield from ranges(days)
 
@@ -74,7 +78,7 @@ def book_days(context: dg.OpExecutionContext, config: PastDays, warehouse: Wareh
         return
     with warehouse.connection() as connection:
         configuration = warehouse.configuration(connection)
-        changed = book_again(connection, configuration, days)
+        changed = book_again(connection, configuration, days, prepared=True)
         context.log.info(f"{days[0]} to {days[-1]}: {changed} events booked otherwise")
         for one in measured_days(connection, days):
             metadata = day_metadata(one, configuration.settings.currency)

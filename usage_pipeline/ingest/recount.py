@@ -14,6 +14,19 @@ from usage_pipeline.warehouse.statements import statement
 
 # By how many days an event may move when its tenant's zone changes.
 _MOVES = 2
+# A pass that reads a source is waited for; it is left long before.
+_PATIENCE = timedelta(minutes=5)
+
+
+def prepare_recount(connection: Connection, settings: Settings) -> None:
+    """Brings what is of the sources as a whole up to the configuration: once, before days are booked side by side.
+
+    Raises SourceError when a source is not free for five minutes.
+    """
+    for source_id in _sources(connection):
+        with source_lock(connection, source_id, _PATIENCE), connection.transaction():
+            apply_configuration(connection, source_id, settings)
+            _forget_slots(connection, source_id)
 
 
 def recount(
@@ -21,39 +34,33 @@ def recount(
     settings: Settings,
     days: Sequence[date],
     *,
+    prepared: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
     """Attributes and prices the days' events again: key, project, environment, zone, price. Returns how many changed.
 
     The statements are those of a pass. An event whose day moves because its tenant's zone changed marks both days as
     changed; events of other days stay as they are. A day of a source is one transaction: safe to run twice, beside a
-    pass, and to kill anywhere. Several may work at once: a day, with those that its events may move to or from, is
-    booked by one. Raises SourceError when a pass holds a source for over a minute.
+    pass, and to kill anywhere. Several may work at once, when the sources are ``prepared``: a day, with those that its
+    events may move to or from, is booked by one. Raises SourceError when a pass holds a source for five minutes.
     """
     open_staging(connection)
+    if days and not prepared:
+        prepare_recount(connection, settings)
     changed = 0
-    sources = _sources(connection, days)
-    for source_id in sources:
-        with source_lock(connection, source_id), connection.transaction():
-            _prepare(connection, settings, source_id)
+    sources = _sources(connection) if days else []
     for done, day in enumerate(days, start=1):
         for source_id in sources:
-            with source_lock(connection, source_id, shared=True), connection.transaction():
+            with source_lock(connection, source_id, _PATIENCE, shared=True), connection.transaction():
                 changed += _recount_day(connection, settings, source_id, day)
         if progress:
             progress(done, len(days))
     return changed
 
 
-def _sources(connection: Connection, days: Sequence[date]) -> list[str]:
+def _sources(connection: Connection) -> list[str]:
     """Every source that the ledger knows, also one that the configuration no longer names."""
-    return values(connection, str, "SELECT source FROM usage.source_state ORDER BY source") if days else []
-
-
-def _prepare(connection: Connection, settings: Settings, source_id: str) -> None:
-    """What is of the source as a whole: done alone, so that days of it may be booked side by side."""
-    apply_configuration(connection, source_id, settings)
-    _forget_slots(connection, source_id)
+    return values(connection, str, "SELECT source FROM usage.source_state ORDER BY source")
 
 
 def _forget_slots(connection: Connection, source_id: str) -> None:

@@ -1,5 +1,6 @@
 """The files of deploy/ are what their readers take: the image's rules, compose, systemd, Helm, Prometheus."""
 
+import importlib
 import os
 import platform
 import re
@@ -23,6 +24,7 @@ from usage_pipeline.settings.environment import project_dir
 DEPLOY = project_dir() / "deploy"
 UNITS = sorted((DEPLOY / "systemd").iterdir())
 COMPOSE = ("compose.yaml", "compose.external.yaml")
+CLUSTER = "celery/compose.yaml"
 
 
 def read(name: str) -> Any:
@@ -91,13 +93,13 @@ def test_hadolint_takes_the_dockerfile() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-@pytest.mark.parametrize("name", COMPOSE)
+@pytest.mark.parametrize("name", [*COMPOSE, CLUSTER])
 def test_compose_files_are_what_the_specification_says(name: str, tmp_path: Path) -> None:
     """By the schema of compose-spec; and a key that it does not know is seen."""
     lint = ("check-jsonschema", "--builtin-schema", "vendor.compose-spec")
     done = asked(*lint, str(DEPLOY / name))
     assert done.returncode == 0, done.stdout
-    wrong = tmp_path / name
+    wrong = tmp_path / "wrong.yaml"
     wrong.write_text((DEPLOY / name).read_text(encoding="utf-8").replace("read_only:", "readonly:"), encoding="utf-8")
     assert asked(*lint, str(wrong)).returncode == 1
 
@@ -128,6 +130,32 @@ def test_compose_gives_the_service_no_right_that_it_does_not_need(name: str) -> 
     folder = service["build"]
     assert (DEPLOY / folder["context"] / folder["dockerfile"]).is_file()
     assert {volume.split(":")[0] for volume in service["volumes"]} >= read(name)["volumes"].keys()
+
+
+def test_a_cluster_is_the_same_service_and_workers_that_keep_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    services = read(CLUSTER)["services"]
+    alone = read("compose.external.yaml")["services"]["usage-pipeline"]
+    whole, worker = services["usage-pipeline"], services["worker"]
+    apart = {"build", "env_file", "volumes", "environment"}
+    assert {name: whole[name] for name in whole.keys() - apart} == {name: alone[name] for name in alone.keys() - apart}
+    assert whole["environment"].items() > alone["environment"].items()
+    assert worker["environment"] == whole["environment"]
+    assert all(value.startswith("${") for value in worker["environment"].values())
+    # Nothing of a worker is kept, and nobody reaches it.
+    assert worker["ports"] == []
+    assert all(volume.endswith(":ro") for volume in worker["volumes"])
+    for service in services.values():
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert "no-new-privileges:true" in service["security_opt"]
+    folder = (DEPLOY / CLUSTER).parent
+    assert (folder / whole["build"]["context"] / whole["build"]["dockerfile"]).is_file()
+    # What it is told to serve is an app that knows Dagster's steps, and leaves none behind that it has not ended.
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://127.0.0.1:1/0")
+    app = importlib.import_module(worker["entrypoint"][-1]).app
+    step = app.tasks["execute_plan"]
+    assert (step.acks_late, step.reject_on_worker_lost) == (True, True)
+    assert worker["command"][worker["command"].index("--queues") + 1] == app.conf.task_default_queue
 
 
 @pytest.mark.skipif(

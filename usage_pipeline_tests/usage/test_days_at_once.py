@@ -1,6 +1,5 @@
 """Past days are made by several sessions at once: other days do not wait, and all comes out as if one had made it."""
 
-import random
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,47 +14,22 @@ import pytest
 from usage_pipeline.budgets.evaluate import lock_evaluation
 from usage_pipeline.budgets.past_days import correct_days, evaluate_days, what_if_days
 from usage_pipeline.configuration import ActiveConfiguration, active_configuration
-from usage_pipeline.fake_dify.callers import caller_for
-from usage_pipeline.fake_dify.calls_basic import basic_call
-from usage_pipeline.fake_dify.history import History
-from usage_pipeline.fake_dify.scripts import CallScript
-from usage_pipeline.ingest.recount import recount
+from usage_pipeline.ingest.recount import prepare_recount, recount
 from usage_pipeline.ingest.source_lock import source_lock
 from usage_pipeline.pipeline import backfill, book_again, correct_again
-from usage_pipeline.usage.roll_up import DAILY_TABLES, changed_days, roll_up
+from usage_pipeline.usage.roll_up import changed_days, roll_up
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer
 from usage_pipeline.warehouse.locks import DayLock, lock_days_until_commit
 from usage_pipeline.warehouse.rows import value
-from usage_pipeline_tests.support.company import EXAMPLE, Company, build_company
+from usage_pipeline_tests.support.company import Company
 from usage_pipeline_tests.support.company_copies import company_to_copy, copy_of
+from usage_pipeline_tests.support.days_again import build_nightly, changed_config, days_of, rows_of
 from usage_pipeline_tests.support.plain_budgets import Event, World, write_events, write_world
 
 WORLD = World(("UTC",), ("sales-bot",))
 FIRST = date(2026, 3, 1)
 DAYS = [FIRST + timedelta(days=number) for number in range(20)]
-# What a backfill makes, and by what its rows are told; moments at which it was made are left out.
-MADE = {
-    **dict.fromkeys(DAILY_TABLES, "*"),
-    "daily_hour_usage": "*",
-    "usage_event": "source, event_id, tenant_id, environment, app_id, api_key_id, key_attribution, caller_kind,"
-    " caller_id, input_tokens, output_tokens, total_tokens, cost, currency, base_cost, price_source, usage_date,"
-    " logged_api_key_id, seal",
-    "budget_status": "budget_id, scope_value, period_start, measures, spent, \"limit\", ratio, level, tier_at,"
-    " allowance, config_version, terms, judged_by, cost",
-    "budget_status_what_if": "budget_id, scope_value, period_start, usage_date, config_version, spent, \"limit\","
-    " ratio, level, tier_at, in_force_limit, in_force_level",
-}  # fmt: skip
-
-
-def rows_of(connection: Connection) -> dict[str, list[str]]:
-    """Every row that a backfill makes, as text, by table."""
-    return {
-        table: sorted(
-            str(row) for row in connection.execute(f"SELECT {columns} FROM usage.{table}".encode()).fetchall()
-        )
-        for table, columns in MADE.items()
-    }
 
 
 @pytest.fixture
@@ -112,16 +86,15 @@ def test_days_are_booked_beside_others_and_never_those_that_events_may_move_to(
     settings = active(counted, tmp_path, "").settings
     with connected(warehouse_url) as first, connected(warehouse_url) as second, ThreadPoolExecutor(1) as threads:
         with source_lock(first, "main", shared=True), first.transaction():
-            lock_days_until_commit(first, DayLock.BOOKING, DAYS[:5])
             # As a whole a source is prepared alone: nobody has it shared then.
-            waiting = threads.submit(recount, second, settings, [DAYS[9]])
+            waiting = threads.submit(prepare_recount, second, settings)
             assert waits(counted, second.info.backend_pid)
             assert not waiting.done()
-        assert waiting.result(timeout=60) == 1, "the call of the day is booked by the rules"
-        with first.transaction():
+        waiting.result(timeout=60)
+        with source_lock(first, "main", shared=True), first.transaction():
             lock_days_until_commit(first, DayLock.BOOKING, DAYS[:5])
-            recount(second, settings, [DAYS[9]])
-            waiting = threads.submit(recount, second, settings, [DAYS[6]])
+            assert recount(second, settings, [DAYS[9]], prepared=True) == 1, "its call is booked by the rules"
+            waiting = threads.submit(recount, second, settings, [DAYS[6]], prepared=True)
             assert waits(counted, second.info.backend_pid)
             assert not waiting.done()
         assert waiting.result(timeout=60) == 1
@@ -167,48 +140,11 @@ def test_what_a_day_leaves_to_the_next_is_right_however_many_are_evaluated_at_on
     assert limits == [(1000,), (1500,), (1500,), (1500,)]
 
 
-def calls_by_night(history: History) -> Iterator[CallScript]:
-    """Some each night, in the small hours of Berlin: in America it is the day before."""
-    rng, app = random.Random(5), history.world.apps["support-bot"]
-    for number in range(1, 9):
-        for minute in range(5):
-            moment = (history.now - timedelta(days=number)).replace(hour=3, minute=minute)
-            caller = caller_for(history.world, rng, app, "web")
-            yield basic_call(history.world, rng, app, caller, moment, tokens=(300, 100))
-
-
 @pytest.fixture(scope="module")
 def pattern(postgres: EmbeddedServer) -> Iterator[Company]:
     """A company of eight days, counted."""
-    with company_to_copy(
-        postgres, lambda make, url: build_company(make, url, seed=67, days=8, calls_a_day=8, also=calls_by_night)
-    ) as company:
+    with company_to_copy(postgres, build_nightly) as company:
         yield company
-
-
-def changed_config(folder: Path) -> Path:
-    """The example with another zone, rate and price: events move to other days, and all cost something else."""
-    text = EXAMPLE.read_text(encoding="utf-8")
-    for old, new in (
-        ('"Support", timezone: Europe/Berlin', '"Support", timezone: America/Los_Angeles'),
-        ("{USD: 7.10}", "{USD: 6.90}"),
-        ("input_per_million: 2.0", "replace: true, input_per_million: 3.5"),
-    ):
-        assert old in text
-        text = text.replace(old, new)
-    path = folder / "changed.yaml"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def days_of(connection: Connection) -> list[date]:
-    """Every day with events, and a day around them."""
-    first, last = connection.execute(
-        "SELECT min(usage_date) - 1, max(usage_date) + 1 FROM usage.usage_event"
-    ).fetchall()[0]
-    assert isinstance(first, date)
-    assert isinstance(last, date)
-    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
 def at_once(url: str, parts: list[list[date]], work: Callable[[Connection, list[date]], object]) -> None:
@@ -239,7 +175,8 @@ def test_two_sessions_make_what_one_makes(postgres: EmbeddedServer, pattern: Com
         now = active_configuration(connection, config)
         # Neighbours belong to different sessions: events move from the days of one to those of the other.
         parts = [days[::2], days[1::2]]
-        at_once(company.warehouse_url, parts, lambda session, part: book_again(session, now, part))
+        prepare_recount(connection, now.settings)
+        at_once(company.warehouse_url, parts, lambda session, part: book_again(session, now, part, prepared=True))
         assert not correct_again(connection, now, days)
         assert not changed_days(connection)
         at_once(company.warehouse_url, parts, lambda session, part: what_if_days(session, now, part))

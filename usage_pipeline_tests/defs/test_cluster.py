@@ -90,7 +90,7 @@ def test_two_workers_make_what_one_process_makes(
         said = two.said()
         assert 'to queue "dagster"' in said
         assert rows_of(connection) == wanted
-        both = [name for name in ("worker0", "worker1") if "STEP_SUCCESS" in two.said(name)]
+        both = [name for name in ("worker0", "worker1") if "STEP_START" in two.said(name)]
         assert len(both) == 2
 
 

@@ -78,6 +78,7 @@ _WORDS = (
         r"^From a call's commit in Dify to the channel's acceptance, (\d+) alerts: ",
         r"从调用在 Dify 提交到渠道接受，\1 条告警：",
     ),
+    (r"^By the fast setting, (\d+) alerts: ", r"按快速设置，\1 条告警："),
     (r"：median$", "：中位数"),
     (r"：95 of 100 within$", "：百分之九十五在此之内"),
     (r"^Report of ([\d,]+) rows: ", r"\1 行的报告："),

@@ -119,7 +119,15 @@ class Schedule(StrictModel):
     """How often a pass runs when the daemon runs, and how long its run can be looked at."""
 
     every_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 1
+    # More often than a minute: a sensor asks instead of the schedule.
+    every_seconds: Annotated[int, Field(ge=5, le=59)] | None = None
     keep_runs_days: Annotated[int, Field(ge=1, le=365)] = 2
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if self.every_seconds is not None and self.every_minutes != 1:
+            raise ValueError("every_minutes and every_seconds contradict each other; leave one of them out")
+        return self
 
 
 class Delivery(StrictModel):

@@ -7,8 +7,8 @@
 -- 'openapi' (Dify 1.15) is a caller with a token of its own, not with an app's key: it is kept apart from 'api'.
 -- Reads stage_message, stage_run, usage.project, usage.usage_event, usage.run_ledger. Writes stage_event, message_caller and
 -- gone_event (what was counted of a message before its row said which run it repeats).
-WITH called AS MATERIALIZED (
-    SELECT DISTINCT ON (m.id) m.*,
+WITH called AS NOT MATERIALIZED (
+    SELECT m.*,
            CASE
                WHEN known.caller_id IS NOT NULL THEN known.caller_kind
                WHEN m.invoke_from = 'trigger' THEN 'trigger'
@@ -33,7 +33,6 @@ WITH called AS MATERIALIZED (
         SELECT l.caller_kind, l.caller_id FROM usage.run_ledger l WHERE l.source = :'source' AND l.run_id = m.run_id
         LIMIT 1
     ) AS known ON m.user_session IS NULL AND m.account_email IS NULL
-    ORDER BY m.id
 ), of_runs AS (
     INSERT INTO message_caller
     SELECT c.id, c.run_id, c.app_id, c.caller_kind, c.caller_id FROM called c WHERE c.run_id IS NOT NULL

@@ -12,7 +12,7 @@ WHERE known.source = :'source' AND known.run_id = m.run_id
   AND (known.caller_kind, known.caller_id) IS DISTINCT FROM (m.kind, coalesce(m.caller_id, known.caller_id));
 
 WITH staged AS (
-    SELECT DISTINCT ON (m.id)
+    SELECT
         'message' AS kind, m.id AS row_id, m.created_at AS occurred_at,
         CASE
             WHEN m.status = 'paused' AND m.created_at > :'now'::timestamptz - interval '90 days' THEN 'paused'

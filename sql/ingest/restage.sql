@@ -8,7 +8,9 @@ WITH again AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT k.* FROM usage.usage_event k WHERE k.source = :'source' AND k.event_id = r.event_id OFFSET 0
     ) AS e
-    WHERE NOT EXISTS (SELECT FROM stage_event s WHERE s.event_id = r.event_id)
+    -- Mostly there are none: the staged events are not even looked at then.
+    WHERE (SELECT EXISTS (SELECT FROM restaged))
+      AND NOT EXISTS (SELECT FROM stage_event s WHERE s.event_id = r.event_id)
       AND NOT EXISTS (SELECT FROM gone_event g WHERE g.event_id = r.event_id)
 ), known AS (
     INSERT INTO known_event

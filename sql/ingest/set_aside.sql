@@ -3,8 +3,13 @@
 -- Reads and writes the staging tables of Dify; writes aside, which holds what could not be read at all already. Safe to
 -- run twice. Run first, before anything else looks at the staged rows.
 -- Messages of chatflows are roll-ups that say who asked: of them only the time matters.
+-- A message that two selections brought stands as the later one read it: from here on each is there once.
+DELETE FROM stage_message m
+USING (SELECT id, max(ctid) AS newest FROM stage_message GROUP BY id HAVING count(*) > 1) AS twice
+WHERE m.id = twice.id AND m.ctid <> twice.newest;
+
 INSERT INTO aside (kind, row_id, open_kind, open_id, occurred_at, detail, app_id)
-SELECT DISTINCT ON (m.id) 'message', m.id, 'message', m.id, m.created_at, bad.detail, m.app_id
+SELECT 'message', m.id, 'message', m.id, m.created_at, bad.detail, m.app_id
 FROM stage_message m
 CROSS JOIN LATERAL (
     SELECT CASE
@@ -23,8 +28,7 @@ CROSS JOIN LATERAL (
         THEN 'the total_price of its message_agent_thoughts is ' || usage.shown(m.thought_price::text)
     END AS detail
 ) AS bad
-WHERE bad.detail IS NOT NULL
-ORDER BY m.id;
+WHERE bad.detail IS NOT NULL;
 
 INSERT INTO aside (kind, row_id, open_kind, open_id, occurred_at, detail, stays)
 SELECT DISTINCT ON (r.id) 'run', r.id, 'run', r.id, r.created_at, bad.detail, usage.can_be_time(r.created_at, :'now'::timestamptz)

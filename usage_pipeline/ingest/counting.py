@@ -80,6 +80,8 @@ def open_staging(warehouse: Connection) -> None:
 
 def count_staged(warehouse: Connection, family: Family, parameters: Mapping[str, object]) -> int:
     """Turns the staged rows into usage events and merges them; returns how many events changed."""
+    if not value(warehouse, bool, statement("ingest/anything_staged")):
+        return 0
     make_events(warehouse, family, parameters)
     return merge_events(warehouse, family, parameters)
 

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 
 LONGEST_NAME = 120
 LONGEST_LINE = 600
@@ -78,6 +78,7 @@ def one_line(text: str, most: int) -> str:
     return flat if len(flat) <= most else flat[: most - 1] + "…"
 
 
+@cache
 def markup(dialect: str) -> Callable[[object], str]:
     """The escape of a dialect: nothing in a value can mark up, link, mention or be evaluated."""
     table = str.maketrans({mark: _LOOK_ALIKES[mark] for mark in MARKS[dialect]})
@@ -85,7 +86,12 @@ def markup(dialect: str) -> Callable[[object], str]:
     def escape(value: object) -> str:
         if isinstance(value, OurUrl):
             return _TAPPED.get(dialect, "{0}").format(value)
-        text = _WWW.sub("www．", line(value).replace("://", "：//")).translate(table)
+        return harmless(line(value))
+
+    @lru_cache(maxsize=1024)
+    def harmless(name: str) -> str:
+        """The alerts of a group name the same things again and again."""
+        text = _WWW.sub("www．", name.replace("://", "：//")).translate(table)
         if dialect != "sms":
             # Inside a word an underscore means nothing to anyone, and names have many.
             text = _EDGE_UNDERSCORE.sub("＿", text)

@@ -6,6 +6,7 @@ import json
 import shlex
 from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from usage_pipeline.reports import labels
@@ -28,6 +29,9 @@ from usage_pipeline.reports.numbers import (
 )
 from usage_pipeline.reports.story import clock, story
 from usage_pipeline.reports.words import words
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _FOLDER = Path(__file__).parent / "page"
 _NODES_SHOWN = 25
@@ -62,8 +66,9 @@ def write_html(report: Report, language: str, path: Path) -> None:
     path.write_text(html(report, language), encoding="utf-8")
 
 
-def html(report: Report, language: str) -> str:
-    """Returns the page's text."""
+@cache
+def _pages(currency: str, language: str) -> "Environment":
+    """The templates with their filters: compiling them takes longer than a page."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415  (slow to import)
 
     pages = Environment(
@@ -76,40 +81,49 @@ def html(report: Report, language: str) -> str:
     pages.filters |= {"count": count, "change": change, "share": share, "trimmed": trimmed, "money": money}
     pages.filters["quoted"] = shlex.quote
     pages.filters["short"] = partial(short_count, language=language)
-    pages.filters["measured"] = partial(measured, currency=report.currency, language=language)
-    pages.filters["cost"] = partial(cost, currency=report.currency, language=language)
+    pages.filters["measured"] = partial(measured, currency=currency, language=language)
+    pages.filters["cost"] = partial(cost, currency=currency, language=language)
+    return pages
+
+
+def html(report: Report, language: str) -> str:
+    """Returns the page's text."""
     text = words(language)
     style, script = _part("page.css") + _page_heads(report, text), _part("page.js")
     zone = ZoneInfo(report.zone)
     bars, told = budget_bars(report, language), story(report, language)
     nodes = [node for node in report.spent["node"] if not node.key.endswith("/")]
-    return pages.get_template("page.html.j2").render(
-        report=report,
-        text=text,
-        labels=labels,
-        spoken=language,
-        language="zh-CN" if language == "zh" else "en",
-        style=style,
-        script=script,
-        policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'",
-        data=packed(report, language, text["other_users"]),
-        settings=_settings(report, text, language),
-        local=lambda at: at.astimezone(zone).strftime("%Y-%m-%d %H:%M"),
-        clock=partial(clock, report=report),
-        places=places_of,
-        headline=headline(report, language),
-        figures=key_figures_of(report, language),
-        bars=bars[:_BUDGETS_SHOWN],
-        more_bars=bars[_BUDGETS_SHOWN:_BUDGETS_LISTED],
-        bars_left=max(len(bars) - _BUDGETS_LISTED, 0),
-        story=told[:_STORY_SHOWN],
-        story_left=max(len(told) - _STORY_SHOWN, 0),
-        dimensions=DIMENSIONS,
-        history_dimensions=_HISTORY_DIMENSIONS,
-        nodes=nodes[:_NODES_SHOWN],
-        nodes_left=len(nodes) - _NODES_SHOWN,
-        prices=report.prices[:_PRICES_SHOWN],
+    return (
+        _pages(report.currency, language)
+        .get_template("page.html.j2")
+        .render(
+            report=report,
+            text=text,
+            labels=labels,
+            spoken=language,
+            language="zh-CN" if language == "zh" else "en",
+            style=style,
+            script=script,
+            policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:; "
+            "base-uri 'none'; form-action 'none'",
+            data=packed(report, language, text["other_users"]),
+            settings=_settings(report, text, language),
+            local=lambda at: at.astimezone(zone).strftime("%Y-%m-%d %H:%M"),
+            clock=partial(clock, report=report),
+            places=places_of,
+            headline=headline(report, language),
+            figures=key_figures_of(report, language),
+            bars=bars[:_BUDGETS_SHOWN],
+            more_bars=bars[_BUDGETS_SHOWN:_BUDGETS_LISTED],
+            bars_left=max(len(bars) - _BUDGETS_LISTED, 0),
+            story=told[:_STORY_SHOWN],
+            story_left=max(len(told) - _STORY_SHOWN, 0),
+            dimensions=DIMENSIONS,
+            history_dimensions=_HISTORY_DIMENSIONS,
+            nodes=nodes[:_NODES_SHOWN],
+            nodes_left=len(nodes) - _NODES_SHOWN,
+            prices=report.prices[:_PRICES_SHOWN],
+        )
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from usage_pipeline.warehouse.embedded import EmbeddedServer, start_embedded
 from usage_pipeline_tests.conftest import server_home
+from usage_pipeline_tests.support.typed import typed
 
 
 @dataclass
@@ -25,8 +26,7 @@ class Played:
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Another command in the same place."""
-        return subprocess.run([sys.executable, "-m", "usage_pipeline", *words], env=self.environment,
-                              capture_output=True, text=True, check=False, timeout=120)  # fmt: skip
+        return typed(*words, environment=self.environment)
 
 
 @pytest.fixture(scope="session")

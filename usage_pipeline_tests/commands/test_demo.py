@@ -3,6 +3,8 @@
 import json
 import os
 import socket
+import subprocess
+import sys
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -185,7 +187,8 @@ def _dump(server: EmbeddedServer, database: str) -> str:
 
 def test_yesterdays_report_takes_less_than_ten_seconds(played: Played) -> None:
     began = os.times()
-    done = played.command("report", "--format", "all", "--json")
+    words = [sys.executable, "-m", "usage_pipeline", "report", "--format", "all", "--json"]
+    done = subprocess.run(words, env=played.environment, capture_output=True, text=True, check=False, timeout=120)
     ended = os.times()
     # Seconds of work, not of the clock: what else the machine does is not the report's.
     took = ended.children_user + ended.children_system - began.children_user - began.children_system

@@ -3,8 +3,6 @@
 import json
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from usage_pipeline.warehouse.embedded import EmbeddedServer
 from usage_pipeline_tests.support.company import build_company
 from usage_pipeline_tests.support.console_company import EMAIL, console_company
 from usage_pipeline_tests.support.fault_servers import faulty_http
+from usage_pipeline_tests.support.typed import typed
 
 READER, PASSWORD = "usage_reader", "s3cr3t-w0rd"
 
@@ -31,8 +30,7 @@ def doctor(warehouse_url: str, dify_url: str | None, *words: str) -> tuple[int, 
     environment.pop("DIFY_DATABASE_URL", None)
     if dify_url:
         environment["DIFY_DATABASE_URL"] = dify_url
-    done = subprocess.run([sys.executable, "-m", "usage_pipeline", "doctor", "--json", *words], env=environment,
-                          capture_output=True, text=True, check=False, timeout=60)  # fmt: skip
+    done = typed("doctor", "--json", *words, environment=environment)
     assert "Traceback" not in done.stderr
     assert PASSWORD not in done.stdout + done.stderr
     found: dict[str, list[tuple[str, str]]] = {}

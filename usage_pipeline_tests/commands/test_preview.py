@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from usage_pipeline.settings import parse_settings
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline_tests.support.plain_budgets import Event, World, write_events, write_world
+from usage_pipeline_tests.support.typed import typed
 
 CONFIG = """version: 1
 language: zh
@@ -29,8 +29,7 @@ def preview(warehouse_url: str, folder: Path, *words: str) -> subprocess.Complet
     """The command, where no channel's variable is set."""
     (folder / "c.yaml").write_text(CONFIG, encoding="utf-8")
     environment = {**os.environ, "WAREHOUSE_URL": warehouse_url, "USAGE_PIPELINE_CONFIG": str(folder / "c.yaml")}
-    return subprocess.run([sys.executable, "-m", "usage_pipeline", "alerts", "preview", *words], env=environment,
-                          capture_output=True, text=True, check=False, timeout=60)  # fmt: skip
+    return typed("alerts", "preview", *words, environment=environment)
 
 
 def test_every_channel_is_shown_and_nothing_is_written(

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline_tests.delivery.test_outbox import CONFIG
 from usage_pipeline_tests.support.channels import robot, wecom_answer
+from usage_pipeline_tests.support.typed import typed
 
 
 def send(warehouse_url: str, folder: Path, robot_url: str, *words: str) -> subprocess.CompletedProcess[str]:
@@ -18,8 +18,7 @@ def send(warehouse_url: str, folder: Path, robot_url: str, *words: str) -> subpr
     (folder / "c.yaml").write_text(CONFIG, encoding="utf-8")
     environment = {**os.environ, "WAREHOUSE_URL": warehouse_url, "USAGE_PIPELINE_CONFIG": str(folder / "c.yaml"),
                    "WECOM_OPS_URL": robot_url}  # fmt: skip
-    return subprocess.run([sys.executable, "-m", "usage_pipeline", "alerts", "test", *words], env=environment,
-                          capture_output=True, text=True, check=False, timeout=60)  # fmt: skip
+    return typed("alerts", "test", *words, environment=environment)
 
 
 @pytest.mark.parametrize(("code", "accepted", "outcome"), [(0, True, "accepted"), (93000, False, "permanent")])

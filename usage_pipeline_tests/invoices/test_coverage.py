@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +16,7 @@ from usage_pipeline.invoices.invoice_file import InvoiceFileError, read_invoice_
 from usage_pipeline.settings import load_settings
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline_tests.support.company import EXAMPLE, PROJECT
+from usage_pipeline_tests.support.typed import typed
 
 GOOD = """provider,model,month,amount,currency
 openai,,2026-10,100.00,USD
@@ -132,8 +132,7 @@ def test_the_command_takes_a_file_and_shows_the_ratio(warehouse_url: str, tmp_pa
     environment = {**os.environ, "WAREHOUSE_URL": warehouse_url, "USAGE_PIPELINE_CONFIG": str(EXAMPLE)}
 
     def command(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([sys.executable, "-m", "usage_pipeline", "invoices", *words], env=environment,
-                              capture_output=True, text=True, check=False, timeout=60, cwd=PROJECT)  # fmt: skip
+        return typed("invoices", *words, environment=environment, folder=PROJECT)
 
     path = written(tmp_path, GOOD)
     assert json.loads(command("import", str(path), "--json").stdout) == {"new": 3, "corrected": 0, "unchanged": 0}

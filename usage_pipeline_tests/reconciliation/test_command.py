@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from usage_pipeline.sources.dify_postgres import DifyPostgres
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline_tests.reconciliation.conftest import Reconciled
 from usage_pipeline_tests.support.company import PROJECT
+from usage_pipeline_tests.support.typed import typed
 
 
 def command(reconciled: Reconciled, *words: str) -> subprocess.CompletedProcess[str]:
@@ -27,8 +27,7 @@ def command(reconciled: Reconciled, *words: str) -> subprocess.CompletedProcess[
         "WAREHOUSE_URL": reconciled.company.warehouse_url,
         "USAGE_PIPELINE_CONFIG": str(reconciled.company.config),
     }
-    return subprocess.run([sys.executable, "-m", "usage_pipeline", "reconcile", *words], env=environment,
-                          capture_output=True, text=True, check=False, timeout=120, cwd=PROJECT)  # fmt: skip
+    return typed("reconcile", *words, environment=environment, folder=PROJECT)
 
 
 def span(reconciled: Reconciled) -> tuple[str, str, str, str]:

@@ -1,13 +1,12 @@
 """A file that never ends, or is no file, is refused in words at once."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from usage_pipeline.settings.files import bounded_bytes
+from usage_pipeline_tests.support.typed import typed
 
 
 def test_a_file_up_to_its_limit_is_read(tmp_path: Path) -> None:
@@ -31,8 +30,7 @@ def test_what_is_no_regular_file_is_not_even_opened(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", [["budgets", "validate"], ["invoices", "import"]])
 def test_a_device_ends_the_command_in_words(tmp_path: Path, warehouse_url: str, command: list[str]) -> None:
     environment = os.environ | {"WAREHOUSE_URL": warehouse_url, "USAGE_PIPELINE_HOME": str(tmp_path)}
-    ended = subprocess.run([sys.executable, "-m", "usage_pipeline", *command, "/dev/zero"], env=environment,
-                           capture_output=True, text=True, check=False, timeout=60)  # fmt: skip
+    ended = typed(*command, "/dev/zero", environment=environment)
     assert ended.returncode in (1, 2)
     assert "not a regular file" in " ".join((ended.stdout + ended.stderr).split())
     assert "Traceback" not in ended.stderr

@@ -4,8 +4,6 @@ import json
 import os
 import re
 import ssl
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -21,6 +19,7 @@ from usage_pipeline.sources.dify_postgres import DifyPostgres
 from usage_pipeline.sources.mysql_url import DIFY_ON_MYSQL, LOG_ON_MYSQL, MysqlPlace, mysql_arguments
 from usage_pipeline.warehouse.connection import connect
 from usage_pipeline_tests.support.company import EXAMPLE
+from usage_pipeline_tests.support.typed import typed
 
 HIDDEN = "hidden-s3cr3t"
 SOON = timedelta(seconds=1)
@@ -178,8 +177,7 @@ def test_doctor_says_what_is_wrong_with_a_url(scheme: str, warehouse_url: str) -
         "USAGE_PIPELINE_CONFIG": str(EXAMPLE),
         "DIFY_DATABASE_URL": f"{scheme}://u:{HIDDEN}@{NOBODY}/dify?no_such_word=1",
     }
-    done = subprocess.run([sys.executable, "-m", "usage_pipeline", "doctor", "--json"], env=environment,
-                          capture_output=True, text=True, check=False, timeout=60)  # fmt: skip
+    done = typed("doctor", "--json", environment=environment)
     found = [finding["says"] for finding in json.loads(done.stdout) if finding["checked"] == "source main"]
     assert ["no_such_word" in text for text in found] == [True]
     assert HIDDEN not in done.stdout + done.stderr

@@ -4,8 +4,6 @@ import json
 import os
 import socket
 import ssl
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +24,7 @@ from usage_pipeline_tests.sources.conftest import execute, new_database_on
 from usage_pipeline_tests.support.company import EXAMPLE
 from usage_pipeline_tests.support.dify_on_mysql import create_dify_on_mysql
 from usage_pipeline_tests.support.mariadb import MariaDB, on_mariadb
+from usage_pipeline_tests.support.typed import typed
 
 pytestmark = on_mariadb
 READER, PASSWORD = "usage_reader", "s3cr3t-pä55:w/ord"
@@ -208,8 +207,7 @@ def test_tls_is_verified_as_far_as_the_url_asks() -> None:
 def doctor(warehouse_url: str, dify_url: str) -> tuple[int, list[tuple[str, str]]]:
     """Exit code, and what is said of the source: state and text."""
     environment = {**os.environ, "WAREHOUSE_URL": warehouse_url, "DIFY_DATABASE_URL": dify_url}
-    done = subprocess.run([sys.executable, "-m", "usage_pipeline", "doctor", "--json"], env=environment,
-                          capture_output=True, text=True, check=False, timeout=60)  # fmt: skip
+    done = typed("doctor", "--json", environment=environment)
     assert "Traceback" not in done.stderr
     assert PASSWORD not in done.stdout + done.stderr
     found = [(f["state"], f["says"]) for f in json.loads(done.stdout) if f["checked"] == "source main"]

@@ -1,6 +1,6 @@
 """Runs the command again and again, each call in a process of its own that was made a moment before.
 
-It reads argument lists as lines of JSON, and answers each with one: exit code, seconds, megabytes, what was printed.
+It reads calls as lines of JSON, and answers each with one: exit code, seconds, megabytes, what was printed.
 """
 
 import gc
@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
@@ -40,11 +40,18 @@ class FuzzServer:
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
-    def call(self, words: Sequence[str]) -> Called:
-        """Returns how the command ends when these words are typed."""
+    def call(
+        self,
+        words: Sequence[str],
+        variables: Mapping[str, str] | None = None,
+        folder: str | None = None,
+        patience: int = PATIENCE_S,
+    ) -> Called:
+        """Returns how the command ends when these words are typed: with the server's variables and in its folder,
+        unless others are given."""
         asked, answers = self._process.stdin, self._process.stdout
         assert asked and answers
-        asked.write(json.dumps(list(words)) + "\n")
+        asked.write(json.dumps([list(words), variables and dict(variables), folder, patience]) + "\n")
         asked.flush()
         return Called(**json.loads(answers.readline()))
 
@@ -63,20 +70,25 @@ def fuzz_server(folder: str) -> Iterator[FuzzServer]:
         process.wait(timeout=60)
 
 
-def _answer(words: list[str]) -> Called:
+def _answer(words: list[str], variables: dict[str, str] | None, folder: str | None, patience: int) -> Called:
     from usage_pipeline.cli import main  # noqa: PLC0415
 
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         began = time.monotonic()
         child = os.fork()
         if child == 0:
-            signal.alarm(PATIENCE_S)
+            signal.alarm(patience)
             os.dup2(out.fileno(), 1)
             os.dup2(err.fileno(), 2)
             # Nobody sits there to be asked.
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             sys.stdin = open(0, closefd=False, encoding="utf-8")  # noqa: SIM115
             sys.argv = ["usage-pipeline", *words]
+            if variables is not None:
+                os.environ.clear()
+                os.environ.update(variables)
+            if folder is not None:
+                os.chdir(folder)
             _run(main)
         _, status, used = os.wait4(child, 0)
         seconds = time.monotonic() - began
@@ -115,7 +127,7 @@ def _serve() -> None:
     gc.collect()
     gc.freeze()
     for line in sys.stdin:
-        sys.stdout.write(json.dumps(vars(_answer(json.loads(line)))) + "\n")
+        sys.stdout.write(json.dumps(vars(_answer(*json.loads(line)))) + "\n")
         sys.stdout.flush()
 
 

@@ -175,9 +175,16 @@ def evaluate(
     connection.execute(statement("budgets/evaluate"), looked_from)
     connection.execute("ANALYZE stage_status (budget_id, scope_value, period_start)")
     # What is usual today is kept for the passes: looking back from a past day leaves it alone.
-    connection.execute(_forecast("usage.budget_rhythm" if until is None else "stage_rhythm"), looked_from)
+    _foresee(connection, "usage.budget_rhythm" if until is None else "stage_rhythm", looked_from)
     connection.execute(statement("budgets/passed"))
     connection.execute("ANALYZE stage_passed")
+
+
+def _foresee(connection: Connection, rhythm: LiteralString, looked_from: Mapping[str, object]) -> None:
+    connection.execute(_by_rhythm("budgets/rhythm", rhythm), looked_from)
+    # Before anything is known for a week, planning to look ahead takes longer than all else of an evaluation.
+    if value(connection, bool, f"SELECT EXISTS (SELECT FROM {rhythm} WHERE known_days >= 7)"):
+        connection.execute(_by_rhythm("budgets/forecast", rhythm), looked_from)
 
 
 @dataclass(frozen=True)
@@ -196,8 +203,8 @@ def _count_days(connection: Connection, parameters: Mapping[str, object]) -> Non
 
 
 @cache
-def _forecast(rhythm: LiteralString) -> sql.SQL:
-    return sql.SQL(statement("budgets/forecast").replace(":rhythm", rhythm))
+def _by_rhythm(name: LiteralString, rhythm: LiteralString) -> sql.SQL:
+    return sql.SQL(statement(name).replace(":rhythm", rhythm))
 
 
 @cache

@@ -43,6 +43,7 @@ nightly: install-dev  ## The tests that look for the unlikely, for hours: 2,000 
 	USAGE_PIPELINE_HYPOTHESIS=nightly USAGE_PIPELINE_LIVE_SECONDS=300 USAGE_PIPELINE_KILLS=1000 $(BIN)/python -m pytest $(SIDE_BY_SIDE) --timeout 14400 \
 		usage_pipeline_tests/ingest/test_random_histories.py usage_pipeline_tests/ingest/test_random_features.py \
 		usage_pipeline_tests/ingest/test_known_histories.py usage_pipeline_tests/ingest/test_live.py \
+		usage_pipeline_tests/reconciliation/test_live.py \
 		usage_pipeline_tests/sources/test_hostile_postgres.py usage_pipeline_tests/sources/test_hostile_mysql.py \
 		usage_pipeline_tests/sources/test_hostile_console.py usage_pipeline_tests/sources/test_hostile_logs.py \
 		usage_pipeline_tests/commands/test_fuzz.py usage_pipeline_tests/commands/test_output.py \

@@ -13,6 +13,7 @@ from usage_pipeline.commands.context import open_context
 from usage_pipeline.commands.files import unwritable
 from usage_pipeline.commands.output import AsJson, for_people, print_json, say, show_rows
 from usage_pipeline.inputs import InputError
+from usage_pipeline.report_store import reports_root
 from usage_pipeline.reports.days_with_usage import check_usage
 from usage_pipeline.reports.document import Tenant
 from usage_pipeline.reports.edition import EDITION_KINDS, edition_of, month_of
@@ -24,7 +25,6 @@ from usage_pipeline.reports.said import keep_said
 from usage_pipeline.reports.scope import find_tenant
 from usage_pipeline.reports.statement_files import WrittenStatement, write_statements
 from usage_pipeline.settings import Settings
-from usage_pipeline.settings.environment import home_dir
 from usage_pipeline.settings.reports import FOCUS_VERSIONS, ReportFormat
 from usage_pipeline.warehouse.connection import Connection
 
@@ -136,7 +136,7 @@ def _into(folder: Path, write: Callable[[Path], list[Written]]) -> list[Written]
 def _chargeback(
     connection: Connection, settings: Settings, month: date, whose: Tenant | None, folder: Path | None, as_json: bool
 ) -> None:
-    place = folder or home_dir() / "reports" / f"{month:%Y-%m}"
+    place = folder or reports_root() / f"{month:%Y-%m}"
     check_usage(connection, "--chargeback", month_of(month), settings.today(), whose)
     written = _into(place, lambda target: write_statements(connection, settings, month, target, whose))
     rows = [_statement_row(found) for found in written]

@@ -16,7 +16,6 @@ from usage_pipeline.defs.shared import (
 )
 from usage_pipeline.defs.tables import table
 from usage_pipeline.run_tags import Work, range_tags, was_asked_for_by_schedule
-from usage_pipeline.settings.environment import home_dir
 from usage_pipeline.settings.extras import MissingExtraError
 from usage_pipeline.settings.first_day import first_day
 
@@ -105,9 +104,10 @@ def _key_figures(report: "Report") -> dict[str, object]:
 
 def _page(written: "WrittenDay") -> dict[str, object]:
     """The link to the day's page, where one was written."""
+    from usage_pipeline.report_store import reports_root
     from usage_pipeline.ui.report_files import report_address
 
-    reports = home_dir() / "reports"
+    reports = reports_root()
     pages = [path for path in written.files if path.suffix == ".html" and path.is_relative_to(reports)]
     return {"page": dg.MetadataValue.url(report_address(pages[0], reports))} if pages else {}
 

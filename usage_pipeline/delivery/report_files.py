@@ -7,8 +7,8 @@ from pathlib import Path
 
 from usage_pipeline.alerts.text.escape import plain
 from usage_pipeline.delivery.mail_headers import file_name
+from usage_pipeline.report_store import bring, reports_root
 from usage_pipeline.reports.media_types import media_type
-from usage_pipeline.settings.environment import home_dir
 
 # Many servers take 10 MB, and Base64 makes a third more of it. What is larger is named, and linked, in the text.
 MOST_BYTES = 6_000_000
@@ -43,6 +43,7 @@ def _within(name: object) -> Path | None:
     """A file under the folder of reports; None for any other, and for one that was removed since."""
     if not isinstance(name, str) or not name:
         return None
-    folder = (home_dir() / "reports").resolve()
+    bring(name)
+    folder = reports_root().resolve()
     path = (folder / name).resolve()
     return path if path.is_relative_to(folder) and path.is_file() else None

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from usage_pipeline.report_store import keep, reports_root
 from usage_pipeline.reports.document import Report
 from usage_pipeline.reports.formats.registry import writers
-from usage_pipeline.settings.environment import home_dir
 from usage_pipeline.settings.reports import ReportFormat
 
 _LONGEST_NAME = 60
@@ -19,7 +19,7 @@ _LONGEST_NAME = 60
 
 def reports_folder(report: Report) -> Path:
     """Returns USAGE_PIPELINE_HOME/reports/<edition>/."""
-    return home_dir() / "reports" / report.edition.name
+    return reports_root() / report.edition.name
 
 
 def write_report(
@@ -61,7 +61,10 @@ def file_name(text: str, key: str) -> str:
 
 
 def atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Writes beside the file and then puts it in its place: who reads sees the old file or the new one, whole."""
+    """Writes beside the file and then puts it in its place: who reads sees the old file or the new one, whole.
+
+    A report goes into the object store, too, where there is one (usage_pipeline/report_store.py).
+    """
     handle, beside = tempfile.mkstemp(prefix=".being-written-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
     place = Path(beside)
@@ -71,3 +74,4 @@ def atomically(path: Path, write: Callable[[Path], object]) -> None:
         place.replace(path)
     finally:
         place.unlink(missing_ok=True)
+    keep(path)

@@ -1,10 +1,12 @@
 """Serves the files of reports beside Dagster's UI, so that a day's metadata can link to its page."""
 
+import asyncio
 import mimetypes
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from usage_pipeline.report_store import bring
 from usage_pipeline.ui.guard import Application, Receive, Scope, Send
 
 PREFIX = "/usage-reports/"
@@ -30,7 +32,8 @@ class WithReports:
         if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
             await self.application(scope, receive, send)
             return
-        file = _found(self.folder, scope["path"].removeprefix(PREFIX))
+        # It may come from an object store: others are answered meanwhile.
+        file = await asyncio.to_thread(_found, self.folder, scope["path"].removeprefix(PREFIX))
         if file is None or scope["method"] not in ("GET", "HEAD"):
             await _answer(send, 404, "text/plain; charset=utf-8", b"there is no such report\n")
             return
@@ -39,6 +42,7 @@ class WithReports:
 
 
 def _found(folder: Path, name: str) -> Path | None:
+    bring(name)
     try:
         file = (folder / name).resolve(strict=True)
     except (OSError, ValueError):

@@ -8,7 +8,7 @@ from typing import Any
 
 import uvicorn
 
-from usage_pipeline.settings.environment import home_dir
+from usage_pipeline.report_store import reports_root
 from usage_pipeline.ui.guard import LOOPBACK_NAMES, Application, Guard
 from usage_pipeline.ui.report_files import WithReports
 
@@ -20,7 +20,7 @@ def serve(hosts: list[str], options: list[str]) -> None:
     run = uvicorn.run
 
     def run_guarded(application: Application, **settings: Any) -> None:
-        run(Guard(WithReports(application, home_dir() / "reports"), allowed), **settings)
+        run(Guard(WithReports(application, reports_root()), allowed), **settings)
 
     # The webserver hands its application to uvicorn itself and offers no place for another before it.
     vars(uvicorn)["run"] = run_guarded

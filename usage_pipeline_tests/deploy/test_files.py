@@ -17,6 +17,9 @@ import yaml
 from dagster._config import resolve_to_config_type, validate_config
 from dagster._core.instance.config import dagster_instance_config_schema
 from dagster._core.run_coordinator import QueuedRunCoordinator
+from dagster_k8s import K8sRunLauncher
+from dagster_k8s.models import k8s_model_from_dict, k8s_snake_case_dict
+from kubernetes.client import V1Container, V1Deployment, V1JobSpec, V1PodSpec
 
 from usage_pipeline.run_tags import Work
 from usage_pipeline.settings.environment import project_dir
@@ -215,6 +218,64 @@ def test_what_helm_makes_of_the_values_is_what_dagster_takes() -> None:
         found = validate_config(resolve_to_config_type(schema), given)
         assert found.success, found.errors
         assert not validate_config(resolve_to_config_type(schema), given | {"retenton": {}}).success
+
+
+def test_in_pods_of_their_own_runs_are_launched_as_dagster_takes_it() -> None:
+    """Upon the values of helm/, as Helm merges them: what is said a second time replaces, and null takes away."""
+    values = merged(read("helm/values.yaml"), read("k8s/values.yaml"))
+    launcher = values["runLauncher"]
+    assert launcher["type"] == "K8sRunLauncher"
+    assert set(launcher["config"]) == {"k8sRunLauncher"}
+    given = launcher["config"]["k8sRunLauncher"]
+    known = K8sRunLauncher.config_type()
+    # The chart's own: whose account runs are launched by, and where they find the instance.
+    chart = {
+        "service_account_name": "dagster",
+        "instance_config_map": "dagster-instance",
+        "dagster_home": "/opt/dagster",
+    }
+    raw = {name: value for name, value in given.items() if name in ("labels", "resources")}
+    config = in_snake_case({name: value for name, value in given.items() if name not in raw})
+    found = validate_config(resolve_to_config_type(known), chart | raw | config)
+    assert found.success, found.errors
+    assert not validate_config(resolve_to_config_type(known), chart | raw | config | {"imagepull": "x"}).success
+    pod = given["runK8sConfig"]
+    k8s_model_from_dict(V1PodSpec, k8s_snake_case_dict(V1PodSpec, pod["podSpecConfig"] | {"containers": []}))
+    k8s_model_from_dict(V1Container, k8s_snake_case_dict(V1Container, pod["containerConfig"] | {"name": "run"}))
+    k8s_model_from_dict(V1JobSpec, k8s_snake_case_dict(V1JobSpec, pod["jobSpecConfig"] | {"template": {}}))
+    retries = in_snake_case(values["dagsterDaemon"]["runRetries"])
+    tried = validate_config(resolve_to_config_type(dagster_instance_config_schema()), {"run_retries": retries})
+    assert tried.success, tried.errors
+    # The deployment is that of helm/values.yaml, with its limits of the queue.
+    assert values["dagster-user-deployments"] == read("helm/values.yaml")["dagster-user-deployments"]
+
+
+def test_workers_in_pods_are_those_of_the_compose_file() -> None:
+    found = read("k8s/workers.yaml")
+    assert (found["apiVersion"], found["kind"]) == ("apps/v1", "Deployment")
+    k8s_model_from_dict(V1Deployment, k8s_snake_case_dict(V1Deployment, found))
+    with pytest.raises(Exception, match=r"replica_count|replicaCount"):
+        k8s_snake_case_dict(V1Deployment, found | {"spec": found["spec"] | {"replicaCount": 1}})
+    pod = found["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    worker = read(CLUSTER)["services"]["worker"]
+    assert (container["command"], container["args"]) == (worker["entrypoint"], worker["command"])
+    (deployment,) = read("helm/values.yaml")["dagster-user-deployments"]["deployments"]
+    assert container["securityContext"] == deployment["securityContext"]
+    assert container["image"] == "{repository}:{tag}".format(**deployment["image"])
+    assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
+    given = {name["name"]: name.get("value") for name in container["env"]}
+    same = {name["name"]: name["value"] for name in deployment["env"] if name["name"] in given}
+    assert same.items() <= given.items()
+
+
+def merged(below: Any, above: Any) -> Any:
+    """As Helm lays one file of values upon another."""
+    if not isinstance(below, dict) or not isinstance(above, dict):
+        return above
+    names = [*below, *(name for name in above if name not in below)]
+    both = {name: merged(below.get(name), above[name]) if name in above else below[name] for name in names}
+    return {name: value for name, value in both.items() if value is not None}
 
 
 def in_snake_case(value: Any) -> Any:

@@ -78,8 +78,16 @@ def test_a_runaway_that_began_an_hour_ago_is_not_drawn_on_to_the_months_end(ware
     assert straight > 350_000
 
 
-def test_what_is_new_keeps_the_straight_line(warehouse: Connection) -> None:
-    found = foreseen(warehouse, history(TUESDAY, days=3), TUESDAY + timedelta(hours=12))
+@pytest.mark.parametrize("days", [3, 6])
+def test_what_is_new_keeps_the_straight_line(warehouse: Connection, days: int) -> None:
+    found = foreseen(warehouse, history(TUESDAY, days), TUESDAY + timedelta(hours=12))
     forecast, low, high, straight = found["week"]
     assert (forecast, low, high) == (straight, None, None)
     assert found["hour"][1] is None
+
+
+def test_a_week_is_enough_to_look_ahead(warehouse: Connection) -> None:
+    found = foreseen(warehouse, history(TUESDAY, days=7), TUESDAY + timedelta(hours=20))
+    forecast, low, high, _ = found["day"]
+    assert abs(forecast - 1000) <= 50
+    assert low <= forecast <= high

@@ -1,6 +1,7 @@
 """What every format keeps: its sums are those of usage.daily_usage, and no name in it does anything or is another's."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -11,6 +12,7 @@ from usage_pipeline.reports import formats
 from usage_pipeline.reports.document import Report
 from usage_pipeline.reports.edition import edition_of
 from usage_pipeline.reports.files import write_report
+from usage_pipeline.reports.formats.html import html
 from usage_pipeline.reports.formats.registry import writer_of
 from usage_pipeline.reports.make import make_report
 from usage_pipeline.reports.media_types import is_known
@@ -97,3 +99,11 @@ def test_the_same_report_makes_the_same_file(
         path for name in ("1", "2") for path in write_report(report, [wanted], tmp_path / name, language)
     ]
     assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_page_says_its_own_currency_whatever_was_said_before(language: str, report: Report) -> None:
+    signs = {"CNY": {"en": "CN¥", "zh": "¥"}, "EUR": {"en": "€", "zh": "€"}}
+    for currency, sign in signs.items():
+        page = html(replace(report, currency=currency), language)
+        assert f"</i> {sign[language]}{report.month.forecast:,.2f} " in page

@@ -9,7 +9,7 @@ from usage_pipeline.budgets.past_days import correct_days
 from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.ingest.read_source import Progress
 from usage_pipeline.usage.roll_up import roll_up
-from usage_pipeline.warehouse.connection import Connection, address_of, connected
+from usage_pipeline.warehouse.connection import Connection, address_of, connected, hang_up
 from usage_pipeline.warehouse.rows import values
 from usage_pipeline.warehouse.statements import statement
 
@@ -33,6 +33,7 @@ class PastMeanwhile:
         self._configuration = configuration
         self._over = Event()
         self._thread: Thread | None = None
+        self._session: Connection | None = None
         self._made: list[date] = []
 
     def hearing(self, tell: Callable[[Progress], None] | None) -> Callable[[Progress], None]:
@@ -54,9 +55,16 @@ class PastMeanwhile:
             self._thread.join()
         return sorted({*self._made})
 
+    def cut(self) -> None:
+        """Ends at once: what it is at is rolled back."""
+        self._over.set()
+        if self._session:
+            hang_up(self._session)
+
     def _run(self) -> None:
         try:
             with connected(self._address) as connection:
+                self._session = connection
                 while not self._over.is_set():
                     if not self._make_some(connection):
                         self._over.wait(_LOOK_EVERY_S)

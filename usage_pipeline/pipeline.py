@@ -133,8 +133,11 @@ def _read_sources(work: Pass) -> None:
             within=deadline if work.bounded else None,
             progress=meanwhile.hearing(work.progress) if meanwhile else work.progress,
         )
-    finally:
-        work.made_meanwhile = meanwhile.end() if meanwhile else []
+    except BaseException:
+        if meanwhile:
+            meanwhile.cut()
+        raise
+    work.made_meanwhile = meanwhile.end() if meanwhile else []
     work.summary.sources_behind = {
         result.source_id: f"source {result.source_id!r}: {result.behind}"
         for result in work.summary.ingested

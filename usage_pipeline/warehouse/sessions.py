@@ -45,14 +45,20 @@ def in_parts(
             free.put(session)
 
     with ExitStack() as opened, ThreadPoolExecutor(sessions, "session") as threads:
-        free.put(connection)
-        for _ in range(sessions - 1):
-            free.put(opened.enter_context(connected(address_of(connection))))
+        others = [opened.enter_context(connected(address_of(connection))) for _ in range(sessions - 1)]
+        for session in (connection, *others):
+            free.put(session)
         under_way = {threads.submit(on_a_free_session, part) for part in parts}
         try:
             _wait_for(under_way, len(parts), done)
-        finally:
+        except Exception:  # a part failed: the others are let come to their end
             threads.shutdown(cancel_futures=True)
+            raise
+        except BaseException:  # somebody wants all of it to end: what is under way is rolled back
+            threads.shutdown(wait=False, cancel_futures=True)
+            for session in (connection, *others):
+                session.cancel()
+            raise
 
 
 def _wait_for(under_way: set[Future[None]], parts: int, done: Callable[[int], None] | None) -> None:

@@ -49,6 +49,7 @@ nightly: install-dev  ## The tests that look for the unlikely, for hours: 2,000 
 		usage_pipeline_tests/commands/test_fuzz.py usage_pipeline_tests/commands/test_output.py \
 		usage_pipeline_tests/warehouse/test_released.py usage_pipeline_tests/delivery/test_chaos.py usage_pipeline_tests/enforcement/test_chaos.py \
 		usage_pipeline_tests/ui/test_failed_pass.py usage_pipeline_tests/ui/test_processes.py usage_pipeline_tests/ui/test_two_schedulers.py \
+		usage_pipeline_tests/defs/test_cluster.py \
 		usage_pipeline_tests/test_wheel.py usage_pipeline_tests/deploy/test_image.py usage_pipeline_tests/test_docs_commands.py
 	# At the moment at which the newest of the released warehouses was left, nothing at all is to be said.
 	USAGE_PIPELINE_HYPOTHESIS=nightly $(BIN)/python -m usage_pipeline_tests.support.moved_clock 2026-11-28T01:30 UTC \

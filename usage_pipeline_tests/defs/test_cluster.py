@@ -1,5 +1,6 @@
 """Two Celery workers with a real Redis make the same past days as one process, also when one dies on the way."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ from usage_pipeline_tests.support.redis_server import needs_redis, running_redis
 WAITS = "SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 # What a worker has not ended by then goes to the other one.
 REDELIVERED_AFTER_S = 30
+# Each starts five processes that import Dagster, and waits for the broker.
+_BY_NIGHT = pytest.mark.skipif(os.environ.get("USAGE_PIPELINE_HYPOTHESIS") != "nightly", reason="takes up to a minute")
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +72,14 @@ def come(wanted: Callable[[], bool], two: Cluster) -> None:
         time.sleep(0.2)
 
 
-@pytest.mark.parametrize("dies", ["nobody", "a worker's process", "a worker's machine"])
+@pytest.mark.parametrize(
+    "dies",
+    [
+        pytest.param("nobody", marks=_BY_NIGHT),
+        "a worker's process",
+        pytest.param("a worker's machine", marks=_BY_NIGHT),
+    ],
+)
 @needs_redis
 @pytest.mark.slow
 @pytest.mark.timeout(600)

@@ -292,8 +292,8 @@ def book_again(
     """Books past days' events again under the active configuration, then makes their daily tables.
 
     Returns how many events were booked otherwise than before. Keys, projects, environments, zones and prices come from
-    what the warehouse holds; no source is read, nothing is sent. A day that an event moved to or from, and that is not
-    among these, is marked as changed: :func:`correct_again` makes it when it was asked for, else the next pass does.
+    what the warehouse holds; no source is read, nothing is sent. A day that an event moved to or from, and that nobody
+    books again, is marked as changed for the next pass.
     Several may work at once, each on days of its own, after one :func:`prepare_recount`.
     """
     changed = recount(connection, configuration.settings, days, prepared=prepared)
@@ -304,11 +304,8 @@ def book_again(
 def correct_again(connection: Connection, configuration: ActiveConfiguration, days: Sequence[date]) -> list[Difference]:
     """Corrects the budgets of days that were all booked again; returns where the daily tables differ from the events.
 
-    For one at a time, when all of :func:`book_again` is done: an event that a later day gave to an earlier one is
-    rolled up first, and a month's budget is evaluated when its days are made.
+    For one at a time, when all of :func:`book_again` is done: a month's budget is evaluated when its days are made.
     """
-    moved = set(changed_days(connection)).intersection(days)
-    roll_up(connection, sorted(moved))
     correct_days(connection, configuration, days)
     return differences(connection, days)
 

@@ -29,6 +29,9 @@ _STAGES = ", ".join(
                  "row", "bits", "marked", "taken", "part", "spent", "allowance", "status", "day", "rhythm", "passed")
 )  # fmt: skip
 
+# What an evaluation writes down for the next ones: days to be counted, and which values came to fit a budget's names.
+_NEWS: LiteralString = "SELECT EXISTS (SELECT FROM stage_stale) OR EXISTS (SELECT FROM stage_changed_member)"
+
 
 @dataclass(frozen=True)
 class Reached:
@@ -161,7 +164,7 @@ def evaluate(
     )
     if may_count:
         _count_days(connection, parameters)
-    elif value(connection, bool, "SELECT EXISTS (SELECT FROM stage_stale)"):
+    elif value(connection, bool, _NEWS):
         raise NotCountedError
     connection.execute("ANALYZE stage_budget, stage_definition, stage_cut")
     connection.execute(

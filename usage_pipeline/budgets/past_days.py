@@ -52,7 +52,8 @@ def what_if_days(
     for day in days:
         try:
             _write_what_if(connection, configuration, day, now, alone=False)
-        except (NotCountedError, psycopg.errors.SerializationFailure):
+        except (NotCountedError, psycopg.errors.SerializationFailure, psycopg.errors.UniqueViolation):
+            # There is something to write for all, or somebody else just wrote it.
             _write_what_if(connection, configuration, day, now, alone=True)
         if progress:
             progress(day)

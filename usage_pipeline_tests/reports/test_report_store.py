@@ -62,10 +62,12 @@ def test_what_one_machine_wrote_another_reads_as_it_is_now(store: str) -> None:
 @pytest.mark.parametrize("name", ["", "/etc/passwd", "../secret", f"{DAY}/../../secret", f"{DAY}/\0", DAY, "nothing"])
 def test_nothing_but_a_report_is_brought(store: str, name: str) -> None:
     written("usage.html", "final")
-    (reports_root().parent / "secret").write_text("nobody may read this", encoding="utf-8")
+    system, folder = fsspec.url_to_fs(store)
+    with system.open(f"{folder.rpartition('/')[0]}/secret", "wt") as file:
+        file.write("nobody may read this")
     another_machine()
     bring(name)
-    assert not [path for path in reports_root().rglob("*") if path.is_file()]
+    assert not [path for path in reports_root().parent.rglob("*") if path.is_file()]
 
 
 def test_a_file_beside_the_folder_of_reports_is_not_kept(store: str, tmp_path: Path) -> None:

@@ -114,14 +114,30 @@ def active(connection: Connection, folder: Path, budgets: str) -> ActiveConfigur
 def test_what_would_have_been_waits_for_evaluations_only_where_days_are_to_be_counted(
     counted: Connection, other: Connection, tmp_path: Path
 ) -> None:
-    now = active(counted, tmp_path, "budgets: [{id: bots, per: project, period: month, limit: {tokens: 500}}]\n")
+    budgets = """budgets:
+  - {id: bots, per: project, period: month, limit: {tokens: 500}}
+  - {id: sales, scope: {project: "sales-*"}, period: month, limit: {tokens: 500}}
+"""
+    now = active(counted, tmp_path, budgets)
     correct_days(counted, now, DAYS)
     with counted.transaction():
         lock_evaluation(counted)
         what_if_days(other, now, DAYS)
-        spent = other.execute("SELECT usage_date, spent FROM usage.budget_status_what_if ORDER BY 1").fetchall()
+        spent = other.execute(
+            "SELECT usage_date, spent FROM usage.budget_status_what_if WHERE budget_id = 'bots' ORDER BY 1"
+        ).fetchall()
         assert spent == [(day, 100 * number) for number, day in enumerate(DAYS, start=1)]
         assert value(other, int, "SELECT count(*) FROM usage.budget_rhythm") == 0, "of a past day none is kept"
+    fits = "SELECT count(*) FROM usage.budget_condition"
+    counted.execute("INSERT INTO usage.project (source, app_id, tenant_id, name, mode, environment)"
+                    " VALUES ('main', 'new', 't0', 'sales-new', 'chat', 'prod')")  # fmt: skip
+    with counted.transaction():
+        lock_evaluation(counted)
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            what_if_days(other, now, DAYS[5:6])
+        assert value(counted, int, fits) == 1, "that another project fits is for whoever holds the lock to write"
+    what_if_days(other, now, DAYS[5:6])
+    assert value(counted, int, fits) == 2
     roll_up(counted, DAYS[3:4])
     with counted.transaction():
         lock_evaluation(counted)
@@ -183,3 +199,18 @@ def test_two_sessions_make_what_one_makes(postgres: EmbeddedServer, pattern: Com
         found = rows_of(connection)
     for table, rows in wanted.items():
         assert found[table] == rows, table
+
+
+@pytest.mark.parametrize("first", ["earlier", "later"])
+def test_whichever_range_is_made_first_takes_along_what_moves_between_them(
+    first: str, postgres: EmbeddedServer, pattern: Company, tmp_path: Path
+) -> None:
+    with copy_of(postgres, pattern) as company, connected(company.warehouse_url) as connection:
+        now = active_configuration(connection, changed_config(tmp_path))
+        days = days_of(connection)
+        earlier, later = days[: len(days) // 2], days[len(days) // 2 :]
+        book_again(connection, now, earlier if first == "earlier" else later)
+        assert changed_days(connection) == (later[:1] if first == "earlier" else earlier[-1:])
+        book_again(connection, now, later if first == "earlier" else earlier)
+        assert changed_days(connection) == []
+        assert not correct_again(connection, now, days)

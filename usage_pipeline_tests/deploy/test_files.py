@@ -17,9 +17,6 @@ import yaml
 from dagster._config import resolve_to_config_type, validate_config
 from dagster._core.instance.config import dagster_instance_config_schema
 from dagster._core.run_coordinator import QueuedRunCoordinator
-from dagster_k8s import K8sRunLauncher
-from dagster_k8s.models import k8s_model_from_dict, k8s_snake_case_dict
-from kubernetes.client import V1Container, V1Deployment, V1JobSpec, V1PodSpec
 
 from usage_pipeline.run_tags import Work
 from usage_pipeline.settings.environment import project_dir
@@ -222,6 +219,11 @@ def test_what_helm_makes_of_the_values_is_what_dagster_takes() -> None:
 
 def test_in_pods_of_their_own_runs_are_launched_as_dagster_takes_it() -> None:
     """Upon the values of helm/, as Helm merges them: what is said a second time replaces, and null takes away."""
+    # Imported here, for every worker imports this file; it takes a third of a second.
+    from dagster_k8s import K8sRunLauncher  # noqa: PLC0415
+    from dagster_k8s.models import k8s_model_from_dict, k8s_snake_case_dict  # noqa: PLC0415
+    from kubernetes.client import V1Container, V1JobSpec, V1PodSpec  # noqa: PLC0415
+
     values = merged(read("helm/values.yaml"), read("k8s/values.yaml"))
     launcher = values["runLauncher"]
     assert launcher["type"] == "K8sRunLauncher"
@@ -251,6 +253,9 @@ def test_in_pods_of_their_own_runs_are_launched_as_dagster_takes_it() -> None:
 
 
 def test_workers_in_pods_are_those_of_the_compose_file() -> None:
+    from dagster_k8s.models import k8s_model_from_dict, k8s_snake_case_dict  # noqa: PLC0415
+    from kubernetes.client import V1Deployment  # noqa: PLC0415
+
     found = read("k8s/workers.yaml")
     assert (found["apiVersion"], found["kind"]) == ("apps/v1", "Deployment")
     k8s_model_from_dict(V1Deployment, k8s_snake_case_dict(V1Deployment, found))

@@ -8,12 +8,13 @@ from typing import Any
 
 import dagster as dg
 
+from usage_pipeline import inputs
 from usage_pipeline.settings.environment import variable
 from usage_pipeline.settings.extras import need
 
 _BROKER = "CELERY_BROKER_URL"
 # A step that a worker has not ended by then is given to another: the machine of the first may be gone.
-_REDELIVERED_AFTER_S = 1800
+_AGAIN, _REDELIVERED_AFTER_S = "CELERY_REDELIVERED_AFTER_SECONDS", "1800"
 
 
 def spread() -> dg.ExecutorDefinition:
@@ -25,12 +26,13 @@ def spread() -> dg.ExecutorDefinition:
         return dg.in_process_executor
     executor = need("dagster_celery", "celery", _BROKER).celery_executor
     # As a function: the URL, which may hold a password, is looked up when a run begins, and stands in no run.
-    configured: dg.ExecutorDefinition = executor.configured(_configuration, config_schema={}, name="celery")
+    configured: dg.ExecutorDefinition = executor.configured(configuration, config_schema={}, name="celery")
     return configured
 
 
-def _configuration(_given: object = None) -> dict[str, Any]:
-    again = int(os.environ.get("CELERY_REDELIVERED_AFTER_SECONDS") or _REDELIVERED_AFTER_S)
+def configuration(_given: object = None) -> dict[str, Any]:
+    """Returns what run and workers ask of Celery. Raises InputError where the seconds are no number."""
+    again = int(inputs.number(_AGAIN, os.environ.get(_AGAIN) or _REDELIVERED_AFTER_S, example="1800"))
     return {
         "broker": variable(_BROKER),
         "backend": variable(_BROKER),
@@ -53,7 +55,7 @@ def _configuration(_given: object = None) -> dict[str, Any]:
 def _app() -> Any:
     celery = need("dagster_celery.executor", "celery", "a worker")
     made = need("dagster_celery.make_app", "celery", "a worker").make_app(
-        celery.CeleryExecutor.for_cli(**_configuration()).app_args()
+        celery.CeleryExecutor.for_cli(**configuration()).app_args()
     )
     need("dagster_celery.tasks", "celery", "a worker").create_task(made)
     return made

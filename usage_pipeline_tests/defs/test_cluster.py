@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from usage_pipeline.configuration import active_configuration
+from usage_pipeline.inputs import InputError
 from usage_pipeline.pipeline import backfill
 from usage_pipeline.settings.extras import MissingExtraError
 from usage_pipeline.warehouse.connection import connected
@@ -111,3 +112,11 @@ def test_a_broker_without_the_extra_is_refused_in_words(monkeypatch: pytest.Monk
     monkeypatch.setenv("CELERY_BROKER_URL", "redis://127.0.0.1/0")
     with pytest.raises(MissingExtraError, match=r"usage-pipeline\[celery\]"):
         spread()
+
+
+def test_seconds_that_are_no_number_are_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    from usage_pipeline.defs.celery_worker import configuration  # noqa: PLC0415  (it imports Dagster)
+
+    monkeypatch.setenv("CELERY_REDELIVERED_AFTER_SECONDS", "half an hour")
+    with pytest.raises(InputError, match="CELERY_REDELIVERED_AFTER_SECONDS 'half an hour' is not a number"):
+        configuration()

@@ -118,7 +118,12 @@ def in_chinese(page: str) -> str:
     """Returns the page of figures in Chinese."""
     figures, mark, _ = page.partition("## How it is measured\n")
     assert mark, "the page ends with how it is measured"
-    return "\n".join(_line(line) for line in figures.split("\n")) + _HOW
+    return said_in_chinese(figures) + _HOW
+
+
+def said_in_chinese(figures: str) -> str:
+    """Returns lines of figures in Chinese."""
+    return "\n".join(_line(line) for line in figures.split("\n"))
 
 
 def _line(line: str) -> str:

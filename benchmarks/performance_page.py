@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.figures import Figure, Size, shown
-from benchmarks.performance_chinese import in_chinese
+from benchmarks.performance_chinese import in_chinese, said_in_chinese
 from usage_pipeline.settings.environment import project_dir
 
 _PICTURE = Path("docs/images/performance.png")
+_HEADINGS = ("| what | measured | held against | ratio | limit | |", "| --- | ---: | --- | ---: | --- | --- |")
 _BEGIN, _END = "<!-- figures of make bench -->", "<!-- end of the figures -->"
 _LONGEST_TITLE = 76
 _HOW = """## How it is measured
@@ -39,7 +40,7 @@ def write_page(size: Size, found: Mapping[str, Sequence[Figure]], failed: Sequen
     chinese = page.parent / "zh" / page.name
     chinese.write_text(in_chinese(text), encoding="utf-8")
     draw([figure for figures in found.values() for figure in figures if figure.used is not None], root / _PICTURE)
-    return [page, chinese, root / _PICTURE, *_quoted(root / "README.md", size, found)]
+    return [page, chinese, root / _PICTURE, *_quoted(root, size, found)]
 
 
 def machine() -> str:
@@ -54,7 +55,7 @@ def _lines(size: Size, found: Mapping[str, Sequence[Figure]], failed: Sequence[s
     yield "# Performance"
     yield "[中文](zh/performance.md)"
     yield ""
-    yield f"Measured {datetime.now(UTC):%Y-%m-%d} by `make bench`, size {size.name}, on {machine()}."
+    yield _measured(size)
     if size.name != "full":
         yield "**A small run shows that all of it works; limits are of a full run on a quiet machine.**"
     yield ""
@@ -64,8 +65,7 @@ def _lines(size: Size, found: Mapping[str, Sequence[Figure]], failed: Sequence[s
             continue
         yield ""
         yield f"## {title}"
-        yield "| what | measured | held against | ratio | limit | |"
-        yield "| --- | ---: | --- | ---: | --- | --- |"
+        yield from _HEADINGS
         yield from (_row(figure) for figure in figures)
     if failed:
         yield ""
@@ -73,6 +73,10 @@ def _lines(size: Size, found: Mapping[str, Sequence[Figure]], failed: Sequence[s
         yield from (f"- {problem.splitlines()[0]}" for problem in failed)
     yield ""
     yield _HOW
+
+
+def _measured(size: Size) -> str:
+    return f"Measured {datetime.now(UTC):%Y-%m-%d} by `make bench`, size {size.name}, on {machine()}."
 
 
 def _row(figure: Figure) -> str:
@@ -108,21 +112,16 @@ def draw(figures: Sequence[Figure], path: Path) -> None:
     drawing.savefig(path, metadata={"Software": None})
 
 
-def _quoted(readme: Path, size: Size, found: Mapping[str, Sequence[Figure]]) -> list[Path]:
-    """Writes the ratios between the README's two marks, of a full run only; returns the file that changed."""
-    text = readme.read_text(encoding="utf-8")
+def _quoted(root: Path, size: Size, found: Mapping[str, Sequence[Figure]]) -> list[Path]:
+    """Writes the quoted figures between the two marks of both READMEs, of a full run only; returns what changed."""
     quoted = [figure for figures in found.values() for figure in figures if figure.quoted]
-    if size.name != "full" or _BEGIN not in text or not quoted:
+    if size.name != "full" or not quoted:
         return []
-    page = "[docs/performance.md](docs/performance.md)"
-    lines = [f"Measured {datetime.now(UTC):%Y-%m-%d} on {machine()}; all of it is in {page}:"]
-    lines += ["", *(f"- {_sentence(figure)}" for figure in quoted), ""]
-    before, _, rest = text.partition(_BEGIN)
-    readme.write_text(f"{before}{_BEGIN}\n" + "\n".join(lines) + _END + rest.partition(_END)[2], encoding="utf-8")
-    return [readme]
-
-
-def _sentence(figure: Figure) -> str:
-    if not figure.reference:
-        return f"{figure.what}: {shown(figure.ours)} {figure.unit}"
-    return f"{figure.what}: {shown(figure.ours)} {figure.unit}, {shown(figure.value)} times {figure.against}"
+    text = "\n".join([_measured(size), "", *_HEADINGS, *(_row(figure) for figure in quoted)])
+    written = []
+    for name, words in (("README.md", text), ("README.zh-CN.md", said_in_chinese(text))):
+        before, mark, rest = (root / name).read_text(encoding="utf-8").partition(_BEGIN)
+        if mark:
+            (root / name).write_text(f"{before}{_BEGIN}\n{words}\n{_END}{rest.partition(_END)[2]}", encoding="utf-8")
+            written.append(root / name)
+    return written

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from itertools import zip_longest
 
 import dagster as dg
 
@@ -25,9 +26,13 @@ def days_of_run(context: dg.OpExecutionContext) -> list[date]:
 
 
 def ranges(days: Sequence[date]) -> Iterator[dg.DynamicOutput[None]]:
-    """Yields an output a range of days; its key names the days."""
-    for start in range(0, len(days), _DAYS_A_RANGE):
-        part = days[start : start + _DAYS_A_RANGE]
+    """Yields an output a range of days; its key names the days.
+
+    Neighbours come one after the other as late as may be: at their ends one would wait for the other.
+    """
+    parts = [days[start : start + _DAYS_A_RANGE] for start in range(0, len(days), _DAYS_A_RANGE)]
+    half = (len(parts) + 1) // 2
+    for part in (part for both in zip_longest(parts[:half], parts[half:], fillvalue=()) for part in both if part):
         yield dg.DynamicOutput(None, mapping_key=f"{part[0]:%Y_%m_%d}_to_{part[-1]:%Y_%m_%d}")
 
 

@@ -41,8 +41,8 @@ def recount(
 
     The statements are those of a pass. An event whose day moves because its tenant's zone changed marks both days as
     changed; events of other days stay as they are. A day of a source is one transaction: safe to run twice, beside a
-    pass, and to kill anywhere. Several may work at once, when the sources are ``prepared``: a day, with those that its
-    events may move to or from, is booked by one. Raises SourceError when a pass holds a source for five minutes.
+    pass, and to kill anywhere. Several may work at once, when the sources are ``prepared``: days between which events
+    may move are booked one after the other. Raises SourceError when a pass holds a source for five minutes.
     """
     open_staging(connection)
     if days and not prepared:
@@ -69,8 +69,9 @@ def _forget_slots(connection: Connection, source_id: str) -> None:
 
 
 def _recount_day(connection: Connection, settings: Settings, source_id: str, day: date) -> int:
-    around = [day + timedelta(days=number) for number in range(-_MOVES, _MOVES + 1)]
-    lock_days_until_commit(connection, DayLock.BOOKING, around)
+    # An event that moves is of two days this close together: who books either of them holds one lock that both need.
+    shared = [day + timedelta(days=number) for number in range(_MOVES + 1)]
+    lock_days_until_commit(connection, DayLock.BOOKING, shared)
     parameters = {**counting_rules(settings, source_id).booking_parameters(), "day": day}
     connection.execute(statement("ingest/restage_day"), parameters)
     # Temporary tables have no statistics of their own until somebody asks.

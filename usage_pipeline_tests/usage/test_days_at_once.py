@@ -92,9 +92,11 @@ def test_days_are_booked_beside_others_and_never_those_that_events_may_move_to(
             assert not waiting.done()
         waiting.result(timeout=60)
         with source_lock(first, "main", shared=True), first.transaction():
-            lock_days_until_commit(first, DayLock.BOOKING, DAYS[:5])
-            assert recount(second, settings, [DAYS[9]], prepared=True) == 1, "its call is booked by the rules"
-            waiting = threads.submit(recount, second, settings, [DAYS[6]], prepared=True)
+            # As whoever books the fifth day.
+            lock_days_until_commit(first, DayLock.BOOKING, DAYS[4:7])
+            apart = [DAYS[1], DAYS[7]]
+            assert recount(second, settings, apart, prepared=True) == 2, "their calls are booked by the rules"
+            waiting = threads.submit(recount, second, settings, [DAYS[2]], prepared=True)
             assert waits(counted, second.info.backend_pid)
             assert not waiting.done()
         assert waiting.result(timeout=60) == 1

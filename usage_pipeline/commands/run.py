@@ -70,11 +70,11 @@ def reading_progress(*, quiet: bool) -> Iterator[Callable[[ReadingProgress], Non
     with Progress(*columns, console=err, transient=True) as bar:
         task = bar.add_task("reading", total=None)
 
-        paces: dict[str, Pace] = {}
+        paces: dict[str, ReadingPace] = {}
 
         def show(progress: ReadingProgress) -> None:
             pace = paces.setdefault(
-                progress.source_id, Pace(time.monotonic(), progress.read_up_to, progress.events_changed)
+                progress.source_id, ReadingPace(time.monotonic(), progress.read_up_to, progress.events_changed)
             )
             bar.update(task, description=in_words(progress, pace, time.monotonic()))
 
@@ -82,7 +82,7 @@ def reading_progress(*, quiet: bool) -> Iterator[Callable[[ReadingProgress], Non
 
 
 @dataclass(frozen=True)
-class Pace:
+class ReadingPace:
     """When the reading of a source was first heard of (seconds of a clock that only goes on), and where it was then."""
 
     began_s: float
@@ -90,7 +90,7 @@ class Pace:
     events: int
 
 
-def in_words(progress: ReadingProgress, pace: Pace, now_s: float) -> str:
+def in_words(progress: ReadingProgress, pace: ReadingPace, now_s: float) -> str:
     """How far a reading has come: the moment reached, events, how many a second, and the time left at that pace."""
     text = (
         f"{progress.source_id}: read up to {progress.read_up_to:%Y-%m-%d %H:%M} UTC, {progress.events_changed:,} events"

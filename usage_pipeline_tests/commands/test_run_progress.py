@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-from usage_pipeline.commands.run import Pace, in_words
+from usage_pipeline.commands.run import ReadingPace, in_words
 from usage_pipeline.ingest.read_source import Progress
 
 CLOCK = datetime(2026, 3, 31, tzinfo=UTC)
-FIRST = Pace(100.0, CLOCK - timedelta(days=30), 20_000)
+FIRST = ReadingPace(100.0, CLOCK - timedelta(days=30), 20_000)
 
 
 def at(days_left: int, events: int) -> Progress:

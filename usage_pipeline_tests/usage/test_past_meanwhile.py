@@ -192,10 +192,13 @@ def test_parts_are_done_side_by_side_and_progress_is_told(counted: Connection) -
 
 def test_what_fails_in_one_part_is_raised_when_the_others_are_done(counted: Connection) -> None:
     ended: list[int] = []
+    begun = threading.Event()
 
     def work(session: Connection, part: int) -> None:
         if part == 1:
+            begun.wait(20)  # what was not begun would be left
             session.execute("SELECT 1 / 0")
+        begun.set()
         sleep(0.1)
         ended.append(part)
 

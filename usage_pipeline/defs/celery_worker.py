@@ -1,6 +1,7 @@
 """The Celery app of a cluster's workers, and the executor that hands steps to them where CELERY_BROKER_URL is set.
 
-A worker: `celery --app usage_pipeline.defs.celery_worker worker --queues dagster --concurrency 1`.
+A worker: `celery --app usage_pipeline.defs.celery_worker worker --queues dagster --include usage_pipeline.definitions
+--concurrency 1`. What is included is imported before the first step is there.
 """
 
 import os

@@ -46,7 +46,16 @@ class Cluster:
     def start(self, name: str) -> None:
         """Starts a worker that takes one step at a time."""
         named = ("--hostname", f"{name}@here", "--loglevel", "INFO")
-        words = ("worker", "--queues", "dagster", "--concurrency", "1", *named)
+        words = (
+            "worker",
+            "--queues",
+            "dagster",
+            "--include",
+            "usage_pipeline.definitions",
+            "--concurrency",
+            "1",
+            *named,
+        )
         with (self.folder / f"{name}.log").open("ab") as log:
             self.workers[name] = subprocess.Popen(
                 [sys.executable, "-m", "celery", "--app", "usage_pipeline.defs.celery_worker", *words],

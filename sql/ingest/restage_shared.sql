@@ -3,4 +3,6 @@
 INSERT INTO restaged
 SELECT e.event_id
 FROM usage.usage_event e
-WHERE e.source = :'source' AND e.occurred_at >= :'since'::timestamptz AND e.key_attribution = 'shared'
+WHERE e.source = :'source' AND e.occurred_at >= :'since'::timestamptz AND e.key_attribution = 'shared';
+
+ANALYZE restaged;

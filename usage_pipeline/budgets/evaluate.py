@@ -153,7 +153,9 @@ def evaluate(
     ``may_count`` nothing of the warehouse is written, so that no lock is needed; raises NotCountedError where days
     are to be counted.
     """
-    connection.execute(f"TRUNCATE {_STAGES}".encode())
+    # A transaction begins with empty tables: only a second evaluation in it finds any, and emptying all takes its time.
+    if value(connection, bool, "SELECT EXISTS (SELECT FROM stage_definition)"):
+        connection.execute(f"TRUNCATE {_STAGES}".encode())
     if not settings.budgets:
         return
     definitions = definitions_of(settings, names or names_of(connection, settings.budgets))

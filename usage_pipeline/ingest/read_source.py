@@ -1,4 +1,7 @@
-"""Reads one source incrementally: windows of new rows, then the rows that were not final, each in its transaction."""
+"""Reads one source incrementally: windows of new rows, then the rows that were not final, each in its transaction.
+
+Each commit that saw a temporary table empties all of them: as few transactions as there can be see one.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -162,7 +165,6 @@ class _Windows:
         self._sweep = sweep or caught_up or not swept_lately
 
     def run(self) -> IngestResult:
-        open_staging(self._warehouse)
         started = value(self._warehouse, datetime, "SELECT clock_timestamp()")
         read_through_cuts(self._read_what_has_no_time)
         since = self._first_moment()
@@ -178,6 +180,7 @@ class _Windows:
 
     def _read_what_has_no_time(self) -> None:
         with self._warehouse.transaction():
+            open_staging(self._warehouse)
             self._read_dimensions()
             self._note_problems()
             self._note_replica()
@@ -322,20 +325,18 @@ class _Windows:
     def _read_rows(self, source: ReadsAgain, message_ids: list[str], run_ids: list[str]) -> None:
         with self._warehouse.transaction():
             source.stage_rows(self._warehouse, message_ids, run_ids)
-            self._warehouse.execute(
-                statement("ingest/open_rows_read"),
-                {"source": self._source.source_id, "messages": message_ids, "runs": run_ids},
-            )
+            ids = {"source": self._source.source_id, "messages": message_ids, "runs": run_ids}
+            self._warehouse.execute(statement("ingest/open_rows_read"), ids)
             self._count()
 
     def _look_at_shared_keys(self, since: datetime) -> None:
         """Attributes calls that several keys may have made once more: keys may have been looked at since."""
         parameters = {**self._rules.booking_parameters(), "since": since}
         with self._warehouse.transaction(), working_in_warehouse():
-            if not self._warehouse.execute(statement("ingest/restage_shared"), parameters).rowcount:
+            if not value(self._warehouse, bool, statement("ingest/any_shared"), parameters):
                 return
-            self._warehouse.execute("ANALYZE restaged")
-            self._warehouse.execute(statement("ingest/restage"), parameters)
+            for name in ("ingest/restage_shared", "ingest/restage"):
+                self._warehouse.execute(statement(name), parameters)
             self._result.events_changed += book_staged(self._warehouse, parameters)
 
     def _due_open_rows(self, started: datetime, read: Counter[str]) -> list[_OpenRow]:

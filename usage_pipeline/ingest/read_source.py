@@ -1,7 +1,4 @@
-"""Reads one source incrementally: windows of new rows, then the rows that were not final, each in its transaction.
-
-Each commit that saw a temporary table empties all of them: as few transactions as there can be see one.
-"""
+"""Reads one source incrementally: windows of new rows, then the rows that were not final, each in its transaction."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence

@@ -113,9 +113,9 @@ def draw(figures: Sequence[Figure], path: Path) -> None:
 
 
 def _quoted(root: Path, size: Size, found: Mapping[str, Sequence[Figure]]) -> list[Path]:
-    """Writes the quoted figures between the two marks of both READMEs, of a full run only; returns what changed."""
+    """Writes the quoted figures between the two marks of both READMEs; returns what changed."""
     quoted = [figure for figures in found.values() for figure in figures if figure.quoted]
-    if size.name != "full" or not quoted:
+    if not quoted:
         return []
     text = "\n".join([_measured(size), "", *_HEADINGS, *(_row(figure) for figure in quoted)])
     written = []

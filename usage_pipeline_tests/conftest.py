@@ -22,8 +22,8 @@ from usage_pipeline.warehouse.embedded import EmbeddedServer, start_embedded, st
 from usage_pipeline_tests.support import canaries
 from usage_pipeline_tests.support.databases import copy_database, migrated_pattern
 
-# How long an example takes says something of the machine, not of the code. By day few, the night has them all.
-hypothesis.settings.register_profile("default", deadline=None, max_examples=15)
+# How long an example takes says something of the machine, not of the code.
+hypothesis.settings.register_profile("default", deadline=None, max_examples=30)
 hypothesis.settings.register_profile("nightly", deadline=None, max_examples=2_000)
 hypothesis.settings.load_profile(os.environ.get("USAGE_PIPELINE_HYPOTHESIS", "default"))
 # Looking for garbage among all that is imported, again and again, took a sixth of the processor.

@@ -6,15 +6,13 @@ one warehouse; one worker, two, and one again. What counts is the run's own time
 """
 
 import shutil
-import sys
 from datetime import date
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import LiteralString
 
-from benchmarks.figures import SIZES, Figure, Size
-from benchmarks.servers import Place, place, statement_of
+from benchmarks.figures import Figure, Size
+from benchmarks.servers import Place, place, print_figures, statement_of
 from usage_pipeline.pipeline import run_pass
 from usage_pipeline.usage.roll_up import roll_up
 from usage_pipeline.warehouse.connection import connected
@@ -102,12 +100,5 @@ def made_again(found: Place, config: Path, folder: Path, days: list[date], worke
     return seconds, made
 
 
-def main(name: str) -> None:
-    """Prints the figures of a size."""
-    with TemporaryDirectory(prefix="usage-pipeline-benchmark-") as folder:
-        for figure in measure(SIZES[name], Path(folder)):
-            print(figure.line())
-
-
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "small")
+    print_figures(measure)

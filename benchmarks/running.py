@@ -17,10 +17,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median, quantiles
-from tempfile import TemporaryDirectory
 
-from benchmarks.figures import SIZES, Figure, Size
-from benchmarks.servers import Place, place, statement_of
+from benchmarks.figures import Figure, Size
+from benchmarks.servers import Place, place, print_figures, statement_of
 from usage_pipeline.demo.channel_servers import free_port
 from usage_pipeline.warehouse.connection import connected
 
@@ -168,12 +167,5 @@ def called(dify: str, number: int) -> tuple[str, float]:
     return caller, time.monotonic()
 
 
-def main(name: str) -> None:
-    """Prints the figures of a size."""
-    with TemporaryDirectory(prefix="usage-pipeline-benchmark-") as folder:
-        for figure in measure(SIZES[name], Path(folder)):
-            print(figure.line())
-
-
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "small")
+    print_figures(measure)

@@ -2,13 +2,16 @@
 
 import os
 import shutil
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 
+from benchmarks.figures import SIZES, Figure, Size
 from usage_pipeline.fake_dify.schema import create_dify_schema
 from usage_pipeline.settings.environment import project_dir
 from usage_pipeline.warehouse.connection import connect
@@ -99,6 +102,14 @@ def statement_of(name: str) -> bytes:
 def plain_text_of(name: str) -> str:
     """Returns a benchmark's own SQL that has no parameters."""
     return statement_of(name).decode().replace("%%", "%")
+
+
+def print_figures(measure: Callable[[Size, Path], Sequence[Figure]]) -> None:
+    """Prints what a benchmark measures of the size that the command line names; small without a name."""
+    size = SIZES[sys.argv[1] if len(sys.argv) > 1 else "small"]
+    with TemporaryDirectory(prefix="usage-pipeline-benchmark-") as folder:
+        for figure in measure(size, Path(folder)):
+            print(figure.line())
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -10,11 +10,10 @@ import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import LiteralString
 
-from benchmarks.figures import SIZES, Figure, Size
-from benchmarks.servers import Place, most_memory_mb, place, seconds, statement_of
+from benchmarks.figures import Figure, Size
+from benchmarks.servers import Place, most_memory_mb, place, print_figures, seconds, statement_of
 from usage_pipeline.budgets.evaluate import evaluate_budgets
 from usage_pipeline.configuration import active_configuration
 from usage_pipeline.pipeline import run_pass
@@ -144,12 +143,5 @@ def of_commands(found: Place, size: Size) -> list[Figure]:
     ]
 
 
-def main(name: str) -> None:
-    """Prints the figures of a size."""
-    with TemporaryDirectory(prefix="usage-pipeline-benchmark-") as folder:
-        for figure in measure(SIZES[name], Path(folder)):
-            print(figure.line())
-
-
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "small")
+    print_figures(measure)

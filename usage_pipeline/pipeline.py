@@ -1,4 +1,4 @@
-"""The pass, one list of named steps that the command and Dagster both run; and the backfill of past days."""
+"""The pass, one list of named steps that the command and Dagster both run; and the steps of making past days again."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from usage_pipeline.alerts.kinds.configuration import raise_configuration_alert
 from usage_pipeline.alerts.kinds.pipeline import raise_watch_alerts
 from usage_pipeline.alerts.kinds.source import raise_replica_alerts, raise_source_alerts
 from usage_pipeline.budgets.evaluate import Evaluation
-from usage_pipeline.budgets.past_days import correct_days, what_if_days
+from usage_pipeline.budgets.past_days import correct_days
 from usage_pipeline.configuration import ActiveConfiguration, active_configuration, count_pass
 from usage_pipeline.delivery.heartbeat import send_heartbeat
 from usage_pipeline.delivery.worker import DeliverySummary, deliver_due
@@ -308,17 +308,3 @@ def correct_again(connection: Connection, configuration: ActiveConfiguration, da
     """
     correct_days(connection, configuration, days)
     return differences(connection, days)
-
-
-def backfill(
-    connection: Connection,
-    configuration: ActiveConfiguration,
-    days: Sequence[date],
-    *,
-    progress: Callable[[int, int], None] | None = None,
-) -> list[Difference]:
-    """Makes past days again, with their budgets; returns where the daily tables differ from the events."""
-    book_again(connection, configuration, days, progress=progress)
-    found = correct_again(connection, configuration, days)
-    what_if_days(connection, configuration, days)
-    return found

@@ -1,5 +1,6 @@
 """Does work in parts on several sessions of the warehouse at once, where that is sooner than one after the other."""
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -12,6 +13,7 @@ from usage_pipeline.warehouse.connection import Connection, address_of, connecte
 
 # A session keeps one core of the server busy: the caller's, and one more.
 SESSIONS = 2
+_CANCEL_EVERY_S = 0.1
 Part = TypeVar("Part")
 
 
@@ -56,8 +58,11 @@ def in_parts(
             raise
         except BaseException:  # somebody wants all of it to end: what is under way is rolled back
             threads.shutdown(wait=False, cancel_futures=True)
-            for session in (connection, *others):
-                session.cancel()
+            # Again and again: one may come just before the statement that it is for.
+            while not all(future.done() for future in under_way):
+                for session in (connection, *others):
+                    session.cancel()
+                time.sleep(_CANCEL_EVERY_S)
             raise
 
 

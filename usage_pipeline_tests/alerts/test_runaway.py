@@ -8,9 +8,9 @@ import pytest
 
 from usage_pipeline.configuration import active_configuration
 from usage_pipeline.demo.channel_servers import channel_servers
-from usage_pipeline.pipeline import backfill
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline_tests.support.company import EXAMPLE, Company, build_company
+from usage_pipeline_tests.support.days_again import backfill
 from usage_pipeline_tests.support.rewriting import forget
 
 

@@ -11,7 +11,6 @@ import pytest
 
 from usage_pipeline.configuration import active_configuration
 from usage_pipeline.inputs import InputError
-from usage_pipeline.pipeline import backfill
 from usage_pipeline.settings.extras import MissingExtraError
 from usage_pipeline.warehouse.connection import connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer
@@ -20,7 +19,7 @@ from usage_pipeline.warehouse.rows import value
 from usage_pipeline_tests.support.celery_workers import Cluster, cluster
 from usage_pipeline_tests.support.company import Company
 from usage_pipeline_tests.support.company_copies import company_to_copy, copy_of
-from usage_pipeline_tests.support.days_again import build_nightly, changed_config, days_of, rows_of
+from usage_pipeline_tests.support.days_again import backfill, build_nightly, changed_config, days_of, rows_of
 from usage_pipeline_tests.support.redis_server import needs_redis, running_redis
 
 WAITS = "SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"

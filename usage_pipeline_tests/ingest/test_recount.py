@@ -13,13 +13,13 @@ from usage_pipeline.fake_dify.calls_basic import basic_call
 from usage_pipeline.fake_dify.history import History
 from usage_pipeline.fake_dify.scripts import CallScript
 from usage_pipeline.ingest.recount import recount
-from usage_pipeline.pipeline import backfill
 from usage_pipeline.settings import load_settings
 from usage_pipeline.usage.roll_up import changed_days, differences, roll_up
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer
 from usage_pipeline_tests.support.company import EXAMPLE, Company, build_company
 from usage_pipeline_tests.support.company_copies import company_to_copy, copy_of
+from usage_pipeline_tests.support.days_again import backfill
 
 OUTCOME = (
     "event_id", "environment", "app_id", "api_key_id", "key_attribution", "cost", "currency", "base_cost",

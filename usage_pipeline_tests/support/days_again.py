@@ -1,15 +1,18 @@
 """A company whose past days come out otherwise under a changed file, and what of them is compared."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
+from usage_pipeline.budgets.past_days import what_if_days
+from usage_pipeline.configuration import ActiveConfiguration
 from usage_pipeline.fake_dify.callers import caller_for
 from usage_pipeline.fake_dify.calls_basic import basic_call
 from usage_pipeline.fake_dify.history import History
 from usage_pipeline.fake_dify.scripts import CallScript
-from usage_pipeline.usage.roll_up import DAILY_TABLES
+from usage_pipeline.pipeline import book_again, correct_again
+from usage_pipeline.usage.roll_up import DAILY_TABLES, Difference
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline_tests.support.company import EXAMPLE, Company, build_company
 
@@ -25,6 +28,14 @@ MADE = {
     "budget_status_what_if": "budget_id, scope_value, period_start, usage_date, config_version, spent, \"limit\","
     " ratio, level, tier_at, in_force_limit, in_force_level",
 }  # fmt: skip
+
+
+def backfill(connection: Connection, configuration: ActiveConfiguration, days: Sequence[date]) -> list[Difference]:
+    """Makes past days again as the command does; returns where the daily tables differ from the events."""
+    book_again(connection, configuration, days)
+    found = correct_again(connection, configuration, days)
+    what_if_days(connection, configuration, days)
+    return found
 
 
 def build_nightly(make: Callable[[], str], warehouse_url: str) -> Company:

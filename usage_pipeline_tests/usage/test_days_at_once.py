@@ -16,7 +16,7 @@ from usage_pipeline.budgets.past_days import correct_days, evaluate_days, what_i
 from usage_pipeline.configuration import ActiveConfiguration, active_configuration
 from usage_pipeline.ingest.recount import prepare_recount, recount
 from usage_pipeline.ingest.source_lock import source_lock
-from usage_pipeline.pipeline import backfill, book_again, correct_again
+from usage_pipeline.pipeline import book_again, correct_again
 from usage_pipeline.usage.roll_up import changed_days, roll_up
 from usage_pipeline.warehouse.connection import Connection, connected
 from usage_pipeline.warehouse.embedded import EmbeddedServer
@@ -24,7 +24,7 @@ from usage_pipeline.warehouse.locks import DayLock, lock_days_until_commit
 from usage_pipeline.warehouse.rows import value
 from usage_pipeline_tests.support.company import Company
 from usage_pipeline_tests.support.company_copies import company_to_copy, copy_of
-from usage_pipeline_tests.support.days_again import build_nightly, changed_config, days_of, rows_of
+from usage_pipeline_tests.support.days_again import backfill, build_nightly, changed_config, days_of, rows_of
 from usage_pipeline_tests.support.plain_budgets import Event, World, write_events, write_world
 
 WORLD = World(("UTC",), ("sales-bot",))

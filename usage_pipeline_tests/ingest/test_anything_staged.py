@@ -1,5 +1,7 @@
 """Counting begins where a source staged anything, in whichever of its tables, and only there."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from usage_pipeline.ingest import counting
@@ -49,3 +51,20 @@ def test_nothing_is_counted_of_nothing(warehouse: Connection, monkeypatch: pytes
         warehouse.execute("INSERT INTO stage_message (id) VALUES ('m')")
         with pytest.raises(AssertionError, match="counted"):
             count_staged(warehouse, DIFY, rules.booking_parameters())
+
+
+def test_a_message_that_two_selections_brought_counts_once_as_the_later_one_read_it(warehouse: Connection) -> None:
+    """One of 1985 lies in the first window, and among those of no time that any Dify had."""
+    open_staging(warehouse)
+    rules = counting_rules(parse_settings("version: 1", "c.yaml"), "main")
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    with warehouse.transaction():
+        for tokens in (100, 250):
+            warehouse.execute(
+                "INSERT INTO stage_message (id, app_id, mode, input_tokens, output_tokens, price, status, has_answer,"
+                " has_unit_price, created_at) VALUES ('m', 'a', 'chat', %s, 0, 0, 'normal', true, true, %s)",
+                [tokens, now - timedelta(hours=1)],
+            )
+        assert count_staged(warehouse, DIFY, rules.parameters(now, now - timedelta(days=3))) == 1
+    counted = warehouse.execute("SELECT event_id, total_tokens FROM usage.usage_event").fetchall()
+    assert counted == [("message:m", 250)]

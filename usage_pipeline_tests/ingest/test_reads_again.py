@@ -31,3 +31,21 @@ def test_what_asks_for_itself_again_waits_for_the_next_pass(
         assert result.finished
         assert waiting <= result.open_rows_read <= 3 * waiting
         assert_events_equal(connection, company.history.truth(company.history.now, KEY_RULES))
+
+
+def test_calls_that_several_keys_may_have_made_are_looked_at_again(
+    new_database: Callable[[], str], warehouse_url: str
+) -> None:
+    """Also one that its source no longer has: what is known of keys may tell its key by now."""
+    company = build_company(new_database, warehouse_url, seed=12, days=2)
+    assert not company.run().source_errors
+    with connected(warehouse_url) as warehouse, connected(company.dify_url) as dify:
+        told = "SELECT key_attribution || ' ' || coalesce(api_key_id, '-') FROM usage.usage_event WHERE event_id = %s"
+        event = value(warehouse, str, "SELECT max(event_id) FROM usage.usage_event WHERE event_id LIKE 'message:%%'"
+                      " AND key_attribution = 'sole'")  # fmt: skip
+        before = value(warehouse, str, told, [event])
+        dify.execute("DELETE FROM messages WHERE id = %s", [event.partition(":")[2]])
+        warehouse.execute("UPDATE usage.usage_event SET key_attribution = 'shared', api_key_id = NULL"
+                          " WHERE event_id = %s", [event])  # fmt: skip
+        assert not company.run().source_errors
+        assert value(warehouse, str, told, [event]) == before
